@@ -1,0 +1,129 @@
+"""Every error that Staffa raises, in one tree.
+
+```
+StaffaError
+├── ConfigError            a setting, option or argument that can't be used (also a ValueError)
+│   ├── UnknownOption      a key that does not exist; names the nearest one
+│   └── NotYetAvailable    an option that is specified but not built yet
+├── InvalidJob             a job that can't be stored as given (also a ValueError)
+│   └── InvalidArgs        its args or meta are no plain JSON
+├── UnknownWorker          a row names a worker that no code here defines
+├── InstanceError          no client, several, or one that is not in the right state
+├── JobError               raised in or about a running job
+│   ├── JobCancelled       the running job was cancelled
+│   └── JobTimeout         the attempt took longer than its timeout
+├── DatabaseError          the database refused or could not be reached
+│   ├── SchemaMissing      Staffa's tables are not there: migrate
+│   ├── DatabaseUnavailable    connection lost or refused: the outcome may be unknown, try again
+│   ├── StatementConflict      serialisation failure or deadlock: nothing was written, try again
+│   └── DataRefused            the database refused the data of the statement
+├── MigrationError         the schema can't be brought to the version asked for
+└── EmbeddedUnavailable    no embedded PostgreSQL can be run here
+```
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class StaffaError(Exception):
+    """Root of all errors of this package."""
+
+
+class ConfigError(StaffaError, ValueError):
+    """A setting, option or argument that can't be used."""
+
+
+class UnknownOption(ConfigError):
+    """A key that does not exist.
+
+    Args:
+        kind: What the key was meant to be, for example "job option".
+        key: The unknown key.
+        known: The keys that exist.
+
+    Example:
+        >>> raise UnknownOption("job option", "priorty", ["priority", "queue"])
+        Traceback (most recent call last):
+        staffa.errors.UnknownOption: unknown job option 'priorty': did you mean 'priority'?
+    """
+
+    def __init__(self, kind: str, key: str, known: Iterable[str]) -> None:
+        names = sorted(known)
+        near = get_close_matches(key, names, n=1, cutoff=0.6)
+        remedy = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(names)}"
+        super().__init__(f"unknown {kind} {key!r}: {remedy}")
+        self.key = key
+
+
+class NotYetAvailable(ConfigError):
+    """An option that is specified but not built yet."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"{what} is not yet available in this version of Staffa")
+
+
+class InvalidJob(StaffaError, ValueError):
+    """A job that can't be stored as given."""
+
+
+class InvalidArgs(InvalidJob):
+    """Args or meta that are no plain JSON object."""
+
+
+class UnknownWorker(StaffaError):
+    """A row names a worker that no code of this process defines."""
+
+
+class InstanceError(StaffaError):
+    """No client, several of them, or one that is in the wrong state for the call."""
+
+
+class JobError(StaffaError):
+    """Raised in or about a running job."""
+
+
+class JobCancelled(JobError):
+    """The running job was cancelled."""
+
+
+class JobTimeout(JobError):
+    """The attempt took longer than its timeout."""
+
+
+class DatabaseError(StaffaError):
+    """The database refused a statement or could not be reached.
+
+    Attributes:
+        sqlstate: PostgreSQL's five-character code, where the server sent one.
+    """
+
+    def __init__(self, message: str, *, sqlstate: str | None = None) -> None:
+        super().__init__(message)
+        self.sqlstate = sqlstate
+
+
+class SchemaMissing(DatabaseError):
+    """Staffa's tables are not where the configuration says."""
+
+
+class DatabaseUnavailable(DatabaseError):
+    """The connection was refused or lost; whether the statement took effect may be unknown."""
+
+
+class StatementConflict(DatabaseError):
+    """A serialisation failure or a deadlock: nothing was written, and a repetition may succeed."""
+
+
+class DataRefused(DatabaseError):
+    """The database refused the data of the statement (SQLSTATE classes 22 and 23)."""
+
+
+class MigrationError(StaffaError):
+    """The schema can't be brought to the version asked for."""
+
+
+class EmbeddedUnavailable(StaffaError):
+    """No embedded PostgreSQL can be run on this machine; the message says what to install."""
