@@ -1,1 +1,32 @@
+"""Background jobs on PostgreSQL: a job is a row, written in your own transaction if you like."""
+
+from staffa.client import Staffa
+from staffa.config import Config
+from staffa.instance import get as get_instance
+from staffa.jobs import Job, current_job
+from staffa.queue import Queue
+from staffa.results import Cancel, Discard, Snooze
+from staffa.types import State
+from staffa.workers import Worker, job, worker
+
+Oban = Staffa
+"""The same client under the name that users of the Python package `oban` know."""
+
 __version__ = "0.1.0.dev0"
+
+__all__ = [
+    "Cancel",
+    "Config",
+    "Discard",
+    "Job",
+    "Oban",
+    "Queue",
+    "Snooze",
+    "Staffa",
+    "State",
+    "Worker",
+    "current_job",
+    "get_instance",
+    "job",
+    "worker",
+]

@@ -1,0 +1,17 @@
+"""The one place where imports happen inside a function: drivers load when they are needed."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+
+def load(path: str) -> Any:
+    """Return the attribute that ``module:attribute`` names, importing the module now.
+
+    Example:
+        >>> load("math:pi")
+        3.141592653589793
+    """
+    module, _, attribute = path.partition(":")
+    return getattr(importlib.import_module(module), attribute)

@@ -1,0 +1,96 @@
+"""Refuses what is no plain JSON, before it is written: the database would change or reject it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from staffa._internal import json
+from staffa.errors import InvalidArgs
+
+MAX_DEPTH = 100
+MAX_CHARACTERS = 32 * 1024 * 1024
+
+
+def dump_object(value: Mapping[str, Any], what: str) -> str:
+    """Return a JSON object's text, or say what of it is no plain JSON, and where.
+
+    Args:
+        value: The object. Tuples count as lists.
+        what: How errors name it, for example "args".
+
+    Raises:
+        InvalidArgs: For anything that would not come back from the database as it was given.
+
+    Example:
+        >>> dump_object({"id": 1}, "args")
+        '{"id":1}'
+        >>> dump_object({"rate": float("nan")}, "args")
+        Traceback (most recent call last):
+        staffa.errors.InvalidArgs: args.rate is nan: JSON has no such number, send null or a string
+    """
+    if not isinstance(value, Mapping):
+        raise InvalidArgs(
+            f"{what} must be a mapping with string keys, not {type(value).__name__}: {value!r:.200}"
+        )
+    plain = dict(value)
+    _check(plain, what, 0)
+    text = json.dumps(plain)
+    if len(text) > MAX_CHARACTERS:
+        raise InvalidArgs(
+            f"{what} has {len(text)} characters of JSON, more than {MAX_CHARACTERS}: store it "
+            "elsewhere and send a reference"
+        )
+    return text
+
+
+def _check(value: Any, path: str, depth: int) -> None:  # noqa: C901  # one case for each type
+    if depth > MAX_DEPTH:
+        raise InvalidArgs(f"{path[:200]} is nested deeper than {MAX_DEPTH} levels")
+    match value:
+        case None | bool():
+            pass
+        case str():
+            _check_text(value, path)
+        case int():
+            if type(value) is not int:
+                raise _not_json(value, path)
+        case float():
+            if not math.isfinite(value):
+                raise InvalidArgs(
+                    f"{path} is {value}: JSON has no such number, send null or a string"
+                )
+        case dict():
+            for key, item in value.items():
+                if not isinstance(key, str):
+                    raise InvalidArgs(f"{path} has the key {key!r}: keys must be strings")
+                _check_text(key, path)
+                _check(item, f"{path}.{key}", depth + 1)
+        case list() | tuple():
+            for index, item in enumerate(value):
+                _check(item, f"{path}[{index}]", depth + 1)
+        case _:
+            raise _not_json(value, path)
+
+
+def _not_json(value: Any, path: str) -> InvalidArgs:
+    return InvalidArgs(
+        f"{path} is of type {type(value).__name__}, which is not JSON: "
+        "send numbers, strings, lists, dicts or None"
+    )
+
+
+def _check_text(text: str, path: str) -> None:
+    if type(text) is not str:
+        raise _not_json(text, path)
+    if "\x00" in text:
+        raise InvalidArgs(
+            f"{path} has a NUL character, which PostgreSQL can't store: {text!r:.200}"
+        )
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        raise InvalidArgs(
+            f"{path} has a lone surrogate, which is no character: {text!r:.200}"
+        ) from None

@@ -1,0 +1,1 @@
+"""Parts of `staffa demo`: keywords, a brittle documentation server, and how to read its pages."""

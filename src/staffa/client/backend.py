@@ -1,0 +1,73 @@
+"""Chooses the engine, the notifier and the migrations that belong to a DSN.
+
+This module imports drivers, so the client loads it when it needs a database, not before.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.resources import files
+
+from staffa.config import Config
+from staffa.drivers.asyncpg import ConnectionSettings
+from staffa.engine import Engine
+from staffa.engines.postgres import PostgresEngine
+from staffa.errors import SchemaMissing
+from staffa.migrate import Migrator
+from staffa.notifier import Notifier
+from staffa.notifiers.postgres import PostgresNotifier
+
+logger = logging.getLogger("staffa")
+
+_PACKAGE = "staffa.engines.postgres"
+
+
+@dataclass(frozen=True, slots=True)
+class Backend:
+    """What a client talks to."""
+
+    engine: Engine
+    notifier: Notifier
+    migrator: Migrator
+
+    async def check_schema(self) -> None:
+        """Refuse a schema without Staffa's tables, and warn of an outdated one.
+
+        Raises:
+            SchemaMissing: If there are none.
+            DatabaseUnavailable: If the database can't be reached.
+        """
+        status = await self.migrator.status()
+        if not status.applied:
+            raise SchemaMissing(
+                f"schema {self.migrator.prefix!r} has no tables of Staffa: run 'staffa migrate "
+                "up', with --prefix if they belong into another schema"
+            )
+        if status.pending:
+            logger.warning(
+                "the schema is at version %d of %d: run 'staffa migrate up'",
+                status.version,
+                status.pending[-1].version,
+            )
+
+
+def make_migrator(dsn: str, prefix: str) -> Migrator:
+    """Return the migrations of a schema."""
+    names = [entry.name for entry in files(_PACKAGE).joinpath("migrations").iterdir()]
+    return Migrator(ConnectionSettings(dsn), _PACKAGE, names, prefix)
+
+
+def make_backend(config: Config, dsn: str, on_reconnect: Callable[[], None]) -> Backend:
+    """Return what a client talks to; connections are opened when they are needed.
+
+    Args:
+        config: The client's settings.
+        dsn: Where the database is.
+        on_reconnect: Called when notifications may have been missed.
+    """
+    settings = ConnectionSettings(dsn)
+    engine = PostgresEngine(settings, config.prefix, config.pool_size)
+    notifier = PostgresNotifier(settings, engine.pool, config.prefix, on_reconnect)
+    return Backend(engine, notifier, make_migrator(dsn, config.prefix))

@@ -1,0 +1,121 @@
+"""What runs in a process that runs queues: jobs, services, and the ear for notifications."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable
+from typing import Any
+
+from staffa._internal.clock import Clock
+from staffa.client.wakeups import Wakeups
+from staffa.config import Config
+from staffa.engine import Engine, Producer
+from staffa.jobs import Job
+from staffa.notifier import Notifier, is_for
+from staffa.queues.supervisor import Supervisor
+from staffa.services.leader import Leader
+from staffa.services.lifeline import Lifeline
+from staffa.services.stager import Stager
+
+_CHANNELS = ("insert", "signal", "leader")
+
+
+class Node:
+    """One start of a process that runs queues.
+
+    Args:
+        config: The client's settings.
+        engine: Where jobs are stored.
+        notifier: Carries notifications.
+        wakeups: Tells other nodes of jobs.
+        clock: Measures.
+    """
+
+    def __init__(
+        self, config: Config, engine: Engine, notifier: Notifier, wakeups: Wakeups, clock: Clock
+    ) -> None:
+        self._config = config
+        self._notifier = notifier
+        self._wakeups = wakeups
+        self.producer = Producer(uuid.uuid4(), config.name, config.node)
+        self._leader = Leader(
+            engine,
+            self.producer,
+            config.leader_lease,
+            clock=clock,
+            on_resigned=self._tell_resigned,
+        )
+        self._lifeline = Lifeline(
+            engine,
+            leading=lambda: self._leader.leading,
+            max_rescues=config.max_rescues,
+            foreign_dead_after=config.foreign_dead_after,
+            on_available=self._announce,
+        )
+        self.supervisor = Supervisor(
+            config,
+            engine,
+            self.producer,
+            clock=clock,
+            on_dead=self._lifeline.rescue,
+            on_done=self._after_job,
+        )
+        self._stager = Stager(
+            engine,
+            lambda: self.supervisor.queues,
+            config.poll,
+            on_available=self.supervisor.wake,
+        )
+
+    async def start(self) -> None:
+        """Start everything, or raise and leave nothing running.
+
+        Raises:
+            DatabaseError: If the database can't be reached.
+        """
+        try:
+            await self._notifier.listen(_CHANNELS, self._on_notification)
+            await self._wakeups.start()
+            await self.supervisor.start()
+            for service in (self._leader, self._lifeline, self._stager):
+                await service.start()
+        except BaseException:
+            await self.stop(grace=0)
+            raise
+
+    async def stop(self, grace: float) -> None:
+        """Stop everything in order; running jobs may go on for some seconds."""
+        await self._stager.stop()
+        await self._leader.stop()
+        await self.supervisor.stop(grace)
+        await self._lifeline.stop()
+        await self._wakeups.stop()
+        await self._notifier.stop()
+
+    def wake_all(self) -> None:
+        """Look for jobs in all queues: notifications may have been missed."""
+        self.supervisor.wake(self.supervisor.queues)
+        self.supervisor.check_leases()
+
+    def _on_notification(self, channel: str, payload: dict[str, Any]) -> None:
+        """Take a hint; what it hurries is judged by rows."""
+        if not is_for(payload, self._config.name, self._config.node):
+            return
+        if channel == "insert":
+            self.supervisor.wake([str(payload.get("queue"))])
+        elif channel == "signal" and payload.get("action") == "pkill":
+            self.supervisor.check_leases()
+        elif channel == "leader" and payload.get("down") == self._config.name:
+            self._leader.wake()
+
+    def _after_job(self, job: Job) -> None:
+        queues = job.take_enqueued()
+        if queues:
+            self._announce(queues)
+
+    def _announce(self, queues: Iterable[str]) -> None:
+        self.supervisor.wake(queues)
+        self._wakeups.announce(queues)
+
+    async def _tell_resigned(self) -> None:
+        await self._notifier.notify([("leader", {"down": self._config.name})])

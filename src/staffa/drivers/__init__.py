@@ -1,0 +1,1 @@
+"""The thinnest wrappers of database drivers, and of users' own connections."""

@@ -1,0 +1,37 @@
+"""Users' own connections: how a statement joins the transaction that they have begun.
+
+One module for each library; which one serves a connection is told by the module of its class, so
+that no library is imported unless somebody uses it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+from staffa._internal.lazy import load
+from staffa.engine import Statement
+from staffa.errors import ConfigError
+
+T = TypeVar("T")
+Run = Callable[[Any, Statement[T]], Awaitable[T]]
+
+_ADAPTERS = {"asyncpg": "staffa.drivers.connections.asyncpg:run"}
+
+
+async def run_on(connection: Any, statement: Statement[T]) -> T:
+    """Run a statement on a user's connection, in the transaction that is open there.
+
+    Raises:
+        ConfigError: If connections of that library can't be used.
+        DatabaseError: If the database refuses it.
+    """
+    library = type(connection).__module__.partition(".")[0]
+    adapter = _ADAPTERS.get(library)
+    if adapter is None:
+        raise ConfigError(
+            f"conn= is of type {type(connection).__module__}.{type(connection).__qualname__}: give "
+            f"a connection of {', '.join(sorted(_ADAPTERS))}"
+        )
+    run: Run[T] = load(adapter)
+    return await run(connection, statement)

@@ -1,0 +1,247 @@
+"""The contract of engines: how jobs and the signs of life of their producers are stored.
+
+Every write is set-based and guarded by the state it expects, and by the whole lease where there is
+one; it returns what it changed. What is due or expired is judged by the database's clock. The tests
+in `tests/conformance` are the definition: what passes them is an engine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Generic, Protocol, TypeVar
+from uuid import UUID
+
+from staffa.jobs import Job
+from staffa.types import State
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Statement(Generic[T]):
+    """A statement that is ready to run, whoever runs it.
+
+    Args:
+        sql: Its text, with ``$1`` and so on for the parameters.
+        params: The parameters.
+        decode: Makes the result of the rows.
+    """
+
+    sql: str
+    params: tuple[Any, ...]
+    decode: Callable[[Sequence[Mapping[str, Any]]], T]
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What an engine can do; what it can't is refused, with the reason.
+
+    Args:
+        user_transactions: Whether jobs can be written in a transaction of the user's.
+    """
+
+    user_transactions: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Producer:
+    """One start of a worker process: what its leases name."""
+
+    uuid: UUID
+    name: str
+    node: str
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to end one run of a job; no two of them overlap."""
+
+    id: int
+    attempt: int
+    attempted_at: datetime
+
+    @classmethod
+    def of(cls, job: Job) -> Lease:
+        """Return the lease of a claimed job."""
+        assert job.id is not None  # noqa: S101  # claimed jobs have both
+        assert job.attempted_at is not None  # noqa: S101
+        return cls(job.id, job.attempt, job.attempted_at)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ack:
+    """The outcome of one run, to be written under its lease.
+
+    Args:
+        lease: The run.
+        state: What the job becomes; a retryable one without attempts left becomes discarded.
+        refund: Whether the attempt is given back.
+        error: What is added to the job's errors.
+        delay: Seconds until the job is due again.
+        meta: What is merged into the job's meta.
+    """
+
+    lease: Lease
+    state: State
+    refund: bool = False
+    error: str | None = None
+    delay: float | None = None
+    meta: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """A job that an operation changed.
+
+    Args:
+        id: The job.
+        queue: Its queue.
+        previous_state: Its state before.
+    """
+
+    id: int
+    queue: str
+    previous_state: State
+
+
+@dataclass(frozen=True, slots=True)
+class Rescued:
+    """A job that was taken away from a dead producer, or that nobody could have run."""
+
+    id: int
+    queue: str
+    worker: str
+    state: State
+
+
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """What one round of staging found.
+
+    Args:
+        staged: How many jobs became available.
+        queues: The queues that have available jobs, as far as they were asked for or staged.
+    """
+
+    staged: int
+    queues: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobFilter:
+    """Which jobs to list; empty means any.
+
+    Args:
+        states: Any of these states.
+        queues: Any of these queues.
+        workers: Any of these workers.
+        before_id: Only older ones: the id where the last page ended.
+        limit: How many at most.
+    """
+
+    states: Sequence[State] = ()
+    queues: Sequence[str] = ()
+    workers: Sequence[str] = ()
+    before_id: int | None = None
+    limit: int = 100
+
+
+class Heartbeat(Protocol):
+    """The signs of life of one producer, on a connection of its own."""
+
+    async def beat(self, producer: Producer) -> dict[UUID, int]:
+        """Show that a producer lives, and return the heartbeats of all others."""
+
+    async def find_lost_leases(self, producer: Producer, leases: Sequence[Lease]) -> list[int]:
+        """Return the ids of the leases that have ended without the producer's doing."""
+
+    async def close(self) -> None:
+        """Close the connection."""
+
+
+class Engine(Protocol):
+    """Stores jobs. Every method may raise `DatabaseError`."""
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What it can do."""
+
+    async def open(self) -> None:
+        """Connect; other methods do so by themselves as well."""
+
+    async def close(self) -> None:
+        """Close all connections."""
+
+    def heartbeat(self) -> Heartbeat:
+        """Return a heartbeat for the event loop that will call it, with its own connection."""
+
+    async def enqueue_jobs(self, jobs: Sequence[Job], *, conn: Any = None) -> list[Job]:
+        """Insert jobs and return them in the order given, in the transaction of `conn` if given."""
+
+    async def claim_jobs(self, queue: str, limit: int, producer: Producer) -> list[Job]:
+        """Lease available jobs of a queue to a producer, and return them, the most urgent first."""
+
+    async def ack_jobs(self, acks: Sequence[Ack], producer: Producer) -> dict[int, State]:
+        """Write outcomes; return the new states of those whose leases were still valid."""
+
+    async def trace_acks(self, acks: Sequence[Ack], producer: Producer) -> frozenset[int]:
+        """Return the ids of the jobs that show that these outcomes had been written before."""
+
+    async def stage_jobs(self, limit: int, queues: Sequence[str]) -> Staged:
+        """Make due jobs available, and tell which of the queues have work."""
+
+    async def cancel_jobs(self, ids: Sequence[int]) -> list[Changed]:
+        """Cancel unfinished jobs."""
+
+    async def retry_jobs(self, ids: Sequence[int]) -> list[Changed]:
+        """Make jobs available at once, unless they are, run, or are suspended."""
+
+    async def delete_jobs(self, ids: Sequence[int]) -> list[Changed]:
+        """Delete jobs that do not run."""
+
+    async def update_jobs(self, ids: Sequence[int], changes: Mapping[str, Any]) -> list[Job]:
+        """Change columns of jobs."""
+
+    async def get_jobs(self, ids: Sequence[int]) -> list[Job]:
+        """Read jobs, in the order of their ids."""
+
+    async def list_jobs(self, wanted: JobFilter) -> list[Job]:
+        """Read jobs, the newest first."""
+
+    async def count_jobs(self) -> dict[tuple[str, State], int]:
+        """Count the jobs of each queue by state."""
+
+    async def release_jobs(
+        self, producer: Producer, *, queue: str | None = None, running: Sequence[int] = ()
+    ) -> frozenset[str]:
+        """Put back what a producer holds (of a queue) but does not run; return the queues."""
+
+    async def rescue_jobs(
+        self, dead: Mapping[UUID, int], *, max_rescues: int, limit: int
+    ) -> list[Rescued]:
+        """Take the jobs of producers away whose heartbeats stand still at the counts given."""
+
+    async def rescue_foreign_jobs(self, *, age: float, limit: int) -> list[Rescued]:
+        """Take jobs of other implementations away that have run longer than an age in seconds."""
+
+    async def discard_exhausted_jobs(self, *, limit: int) -> list[Rescued]:
+        """Discard available jobs without attempts left."""
+
+    async def remove_producer(self, producer: Producer) -> None:
+        """Forget a producer that has stopped."""
+
+    async def reap_producers(self, *, age: float) -> int:
+        """Forget producers that died longer than an age in seconds ago."""
+
+    async def elect_leader(self, producer: Producer, *, lease: float) -> bool:
+        """Become or stay the leader for so many seconds, unless somebody else is."""
+
+    async def resign_leader(self, producer: Producer) -> bool:
+        """Give up leadership; tell whether there was any."""
+
+
+def sorted_by_urgency(jobs: Iterable[Job]) -> list[Job]:
+    """Return claimed jobs in the order in which they start."""
+    return sorted(jobs, key=lambda job: (job.priority, job.scheduled_at, job.id))

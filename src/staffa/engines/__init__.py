@@ -1,0 +1,1 @@
+"""The engines; `staffa.engine` is their contract."""

@@ -1,0 +1,179 @@
+"""The engine for PostgreSQL: each method runs one statement of `statements`.
+
+Three ways to the server: a pool for what stands alone (claims among it), a connection of its own
+for the acknowledgements, so that they run beside the claims, and one for the heartbeat, which lives
+on another thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from staffa.drivers.asyncpg import ConnectionSettings, Dedicated, Pool
+from staffa.drivers.connections import run_on
+from staffa.engine import (
+    Ack,
+    Capabilities,
+    Changed,
+    Heartbeat,
+    JobFilter,
+    Lease,
+    Producer,
+    Rescued,
+    Staged,
+)
+from staffa.engines.postgres.statements.jobs import JobStatements
+from staffa.engines.postgres.statements.nodes import LeaderStatements, ProducerStatements
+from staffa.engines.postgres.statements.rescues import RescueStatements
+from staffa.jobs import Job
+from staffa.types import State
+
+
+class PostgresEngine:
+    """Jobs in a schema of a PostgreSQL database.
+
+    Args:
+        settings: Where to connect.
+        prefix: The schema.
+        pool_size: How many connections the pool has at most.
+    """
+
+    def __init__(self, settings: ConnectionSettings, prefix: str, pool_size: int) -> None:
+        self._settings = settings
+        self.pool = Pool(settings, pool_size)
+        self._acks = Dedicated(settings)
+        self._jobs = JobStatements(prefix)
+        self._rescues = RescueStatements(prefix)
+        self._producers = ProducerStatements(prefix)
+        self._leaders = LeaderStatements(prefix)
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """Everything."""
+        return Capabilities(user_transactions=True)
+
+    async def open(self) -> None:
+        """Connect."""
+        async with self.pool.connection():
+            pass
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._acks.close()
+        await self.pool.close()
+
+    def heartbeat(self) -> Heartbeat:
+        """Return a heartbeat with its own connection."""
+        return PostgresHeartbeat(Dedicated(self._settings), self._producers, self._jobs)
+
+    async def enqueue_jobs(self, jobs: Sequence[Job], *, conn: Any = None) -> list[Job]:
+        """Insert jobs."""
+        statement = self._jobs.enqueue(jobs)
+        if conn is not None:
+            return await run_on(conn, statement)
+        return await self.pool.run(statement)
+
+    async def claim_jobs(self, queue: str, limit: int, producer: Producer) -> list[Job]:
+        """Lease available jobs."""
+        return await self.pool.run(self._jobs.claim(queue, limit, producer))
+
+    async def ack_jobs(self, acks: Sequence[Ack], producer: Producer) -> dict[int, State]:
+        """Write outcomes."""
+        return await self._acks.run(self._jobs.ack(acks, producer))
+
+    async def trace_acks(self, acks: Sequence[Ack], producer: Producer) -> frozenset[int]:
+        """Read whether outcomes had been written before."""
+        return await self._acks.run(self._jobs.trace(acks, producer))
+
+    async def stage_jobs(self, limit: int, queues: Sequence[str]) -> Staged:
+        """Make due jobs available."""
+        return await self.pool.run(self._jobs.stage(limit, queues))
+
+    async def cancel_jobs(self, ids: Sequence[int]) -> list[Changed]:
+        """Cancel unfinished jobs."""
+        return await self.pool.run(self._jobs.cancel(ids))
+
+    async def retry_jobs(self, ids: Sequence[int]) -> list[Changed]:
+        """Make jobs available at once."""
+        return await self.pool.run(self._jobs.retry(ids))
+
+    async def delete_jobs(self, ids: Sequence[int]) -> list[Changed]:
+        """Delete jobs that do not run."""
+        return await self.pool.run(self._jobs.delete(ids))
+
+    async def update_jobs(self, ids: Sequence[int], changes: Mapping[str, Any]) -> list[Job]:
+        """Change columns of jobs."""
+        return await self.pool.run(self._jobs.update(ids, changes))
+
+    async def get_jobs(self, ids: Sequence[int]) -> list[Job]:
+        """Read jobs by id."""
+        return await self.pool.run(self._jobs.get(ids))
+
+    async def list_jobs(self, wanted: JobFilter) -> list[Job]:
+        """Read a page of jobs."""
+        return await self.pool.run(self._jobs.select(wanted))
+
+    async def count_jobs(self) -> dict[tuple[str, State], int]:
+        """Count jobs by queue and state."""
+        return await self.pool.run(self._jobs.count())
+
+    async def release_jobs(
+        self, producer: Producer, *, queue: str | None = None, running: Sequence[int] = ()
+    ) -> frozenset[str]:
+        """Put back what a producer holds but does not run."""
+        return await self.pool.run(self._rescues.release(producer, queue=queue, running=running))
+
+    async def rescue_jobs(
+        self, dead: Mapping[UUID, int], *, max_rescues: int, limit: int
+    ) -> list[Rescued]:
+        """Take jobs away from dead producers."""
+        return await self.pool.run(self._rescues.rescue(dead, max_rescues=max_rescues, limit=limit))
+
+    async def rescue_foreign_jobs(self, *, age: float, limit: int) -> list[Rescued]:
+        """Take old jobs away from other implementations."""
+        return await self.pool.run(self._rescues.rescue_foreign(age=age, limit=limit))
+
+    async def discard_exhausted_jobs(self, *, limit: int) -> list[Rescued]:
+        """Discard available jobs without attempts left."""
+        return await self.pool.run(self._rescues.discard_exhausted(limit=limit))
+
+    async def remove_producer(self, producer: Producer) -> None:
+        """Forget a producer that has stopped."""
+        await self.pool.run(self._producers.remove(producer))
+
+    async def reap_producers(self, *, age: float) -> int:
+        """Forget producers that died long ago."""
+        return await self.pool.run(self._producers.reap(age=age))
+
+    async def elect_leader(self, producer: Producer, *, lease: float) -> bool:
+        """Become or stay the leader."""
+        return await self.pool.run(self._leaders.elect(producer, lease=lease))
+
+    async def resign_leader(self, producer: Producer) -> bool:
+        """Give up leadership."""
+        return await self.pool.run(self._leaders.resign(producer))
+
+
+class PostgresHeartbeat:
+    """The signs of life of one producer; used on the watchman's thread alone."""
+
+    def __init__(
+        self, connection: Dedicated, producers: ProducerStatements, jobs: JobStatements
+    ) -> None:
+        self._connection = connection
+        self._producers = producers
+        self._jobs = jobs
+
+    async def beat(self, producer: Producer) -> dict[UUID, int]:
+        """Show that a producer lives, and return the heartbeats of all others."""
+        return await self._connection.run(self._producers.beat(producer))
+
+    async def find_lost_leases(self, producer: Producer, leases: Sequence[Lease]) -> list[int]:
+        """Return the ids of the leases that have ended."""
+        return await self._connection.run(self._jobs.find_lost_leases(producer, leases))
+
+    async def close(self) -> None:
+        """Close the connection."""
+        await self._connection.close()

@@ -1,0 +1,27 @@
+-- Take up to $2 available jobs of a queue, the most urgent first, and lease them to a producer.
+-- $1 text: queue, $2 int: limit, $3 text: node, $4 text: producer uuid.
+-- Locks: the rows it takes; rows that others hold are skipped.
+-- Index: staffa_jobs_claim inside, the primary key outside. The outer node must not mention the
+-- state: that would send it to the claim index, too. An IN (SELECT ...) or a CTE join in place of
+-- the array turns into a sequential scan at large limits.
+UPDATE :"prefix".oban_jobs AS job
+   SET state = 'executing',
+       attempt = job.attempt + 1,
+       attempted_at = timezone('UTC', clock_timestamp()),
+       attempted_by = ARRAY[$3::text, $4::text]
+ WHERE job.id = ANY (ARRAY(
+           SELECT candidate.id
+             FROM :"prefix".oban_jobs AS candidate
+            WHERE candidate.state = 'available'
+              AND candidate.queue = $1::text
+              AND candidate.attempt < candidate.max_attempts
+            ORDER BY candidate.priority, candidate.scheduled_at, candidate.id
+            LIMIT $2::int
+              FOR UPDATE SKIP LOCKED
+       ))
+RETURNING job.id, job.worker, job.args::text AS args, job.meta::text AS meta, job.tags,
+          job.priority, job.attempt, job.max_attempts,
+          CASE WHEN job.attempt > 1 THEN to_jsonb(job.errors)::text END AS errors,
+          job.inserted_at AT TIME ZONE 'UTC' AS inserted_at,
+          job.scheduled_at AT TIME ZONE 'UTC' AS scheduled_at,
+          job.attempted_at AT TIME ZONE 'UTC' AS attempted_at;

@@ -1,0 +1,30 @@
+-- Make due jobs available, and tell which of the caller's queues have work.
+-- $1 int: limit, $2 text[]: queues.
+-- Locks: the rows it stages; rows that others hold are skipped.
+-- Index: staffa_jobs_stage, the primary key, staffa_jobs_claim. now() is the start of this
+-- statement's transaction; clock_timestamp() could not be a condition of an index.
+WITH staged AS (
+    UPDATE :"prefix".oban_jobs AS job
+       SET state = 'available'
+     WHERE job.id = ANY (ARRAY(
+               SELECT due.id
+                 FROM :"prefix".oban_jobs AS due
+                WHERE due.state IN ('scheduled', 'retryable')
+                  AND due.scheduled_at <= timezone('UTC', now())
+                ORDER BY due.scheduled_at, due.id
+                LIMIT $1::int
+                  FOR UPDATE SKIP LOCKED
+           ))
+    RETURNING job.queue
+)
+SELECT staged.queue, count(*) AS staged
+  FROM staged
+ GROUP BY staged.queue
+ UNION ALL
+SELECT asked.queue, 0
+  FROM unnest($2::text[]) AS asked (queue)
+ WHERE EXISTS (
+           SELECT FROM :"prefix".oban_jobs AS job
+            WHERE job.state = 'available'
+              AND job.queue = asked.queue
+       );

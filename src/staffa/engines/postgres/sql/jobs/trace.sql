@@ -1,0 +1,8 @@
+-- Read what became of jobs whose acknowledgement may have been committed without our hearing of it.
+-- $1 bigint[]: ids.
+-- Locks: none. Index: the primary key.
+SELECT id, state::text AS state, meta::text AS meta, to_jsonb(errors)::text AS errors,
+       attempted_by[2] AS producer,
+       attempted_at AT TIME ZONE 'UTC' AS attempted_at
+  FROM :"prefix".oban_jobs
+ WHERE id = ANY ($1::bigint[]);

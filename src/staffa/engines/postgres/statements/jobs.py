@@ -1,0 +1,179 @@
+"""The statements of jobs; each verb is the file of that name in ``sql/jobs/``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import orjson
+
+from staffa._internal import json
+from staffa.engine import (
+    Ack,
+    Changed,
+    JobFilter,
+    Lease,
+    Producer,
+    Staged,
+    Statement,
+    sorted_by_urgency,
+)
+from staffa.engines.postgres.statements.area import Area, Rows
+from staffa.jobs import Job
+from staffa.types import State
+
+_CANCELLED = "cancelled while it ran, by cancel_job"
+
+
+class JobStatements(Area):
+    """What is asked of the jobs table."""
+
+    folder = "jobs"
+
+    def enqueue(self, jobs: Sequence[Job]) -> Statement[list[Job]]:
+        """Insert jobs."""
+        rows = [
+            {
+                "queue": job.queue,
+                "worker": job.worker,
+                "args": orjson.Fragment(job.args_json),
+                "meta": orjson.Fragment(job.meta_json),
+                "tags": job.tags,
+                "priority": job.priority,
+                "max_attempts": job.max_attempts,
+                "scheduled_at": job.scheduled_at,
+                "scheduled_in": job.scheduled_in,
+            }
+            for job in jobs
+        ]
+
+        def decode(found: Rows) -> list[Job]:
+            return [job.as_enqueued(row) for job, row in zip(jobs, found, strict=True)]
+
+        return Statement(self.text("enqueue"), (orjson.dumps(rows).decode(),), decode)
+
+    def claim(self, queue: str, limit: int, producer: Producer) -> Statement[list[Job]]:
+        """Lease available jobs."""
+        attempted_by = (producer.node, str(producer.uuid))
+
+        def decode(rows: Rows) -> list[Job]:
+            return sorted_by_urgency(Job.from_claim(row, queue, attempted_by) for row in rows)
+
+        return Statement(self.text("claim"), (queue, limit, *attempted_by), decode)
+
+    def ack(self, acks: Sequence[Ack], producer: Producer) -> Statement[dict[int, State]]:
+        """Write outcomes."""
+        return Statement(
+            self.text("ack"),
+            (
+                [ack.lease.id for ack in acks],
+                [ack.lease.attempt for ack in acks],
+                [ack.lease.attempted_at for ack in acks],
+                str(producer.uuid),
+                [ack.state.value for ack in acks],
+                [ack.refund for ack in acks],
+                [ack.error for ack in acks],
+                [ack.delay for ack in acks],
+                [None if ack.meta is None else json.dumps(dict(ack.meta)) for ack in acks],
+            ),
+            lambda rows: {row["id"]: State(row["state"]) for row in rows},
+        )
+
+    def trace(self, acks: Sequence[Ack], producer: Producer) -> Statement[frozenset[int]]:
+        """Read whether outcomes had been written before."""
+        by_id = {ack.lease.id: ack for ack in acks}
+
+        def decode(rows: Rows) -> frozenset[int]:
+            found = {row["id"]: row for row in rows}
+            return frozenset(
+                number
+                for number, ack in by_id.items()
+                if number not in found or _shows(found[number], ack, producer)
+            )
+
+        return Statement(self.text("trace"), (list(by_id),), decode)
+
+    def stage(self, limit: int, queues: Sequence[str]) -> Statement[Staged]:
+        """Make due jobs available."""
+        return Statement(
+            self.text("stage"),
+            (limit, list(queues)),
+            lambda rows: Staged(
+                sum(row["staged"] for row in rows), frozenset(row["queue"] for row in rows)
+            ),
+        )
+
+    def cancel(self, ids: Sequence[int]) -> Statement[list[Changed]]:
+        """Cancel unfinished jobs."""
+        return Statement(self.text("cancel"), (list(ids), _CANCELLED), _changed)
+
+    def retry(self, ids: Sequence[int]) -> Statement[list[Changed]]:
+        """Make jobs available at once."""
+        return Statement(self.text("retry"), (list(ids),), _changed)
+
+    def delete(self, ids: Sequence[int]) -> Statement[list[Changed]]:
+        """Delete jobs that do not run."""
+        return Statement(self.text("delete"), (list(ids),), _changed)
+
+    def update(self, ids: Sequence[int], changes: Mapping[str, Any]) -> Statement[list[Job]]:
+        """Change columns."""
+        return Statement(self.text("update"), (list(ids), json.dumps(dict(changes))), _jobs)
+
+    def get(self, ids: Sequence[int]) -> Statement[list[Job]]:
+        """Read jobs by id."""
+        return Statement(self.text("get"), (list(ids),), _jobs)
+
+    def select(self, wanted: JobFilter) -> Statement[list[Job]]:
+        """Read a page of jobs."""
+        params = (
+            [state.value for state in wanted.states] or None,
+            list(wanted.queues) or None,
+            list(wanted.workers) or None,
+            wanted.before_id,
+            wanted.limit,
+        )
+        return Statement(self.text("list"), params, _jobs)
+
+    def count(self) -> Statement[dict[tuple[str, State], int]]:
+        """Count jobs."""
+        return Statement(
+            self.text("count"),
+            (),
+            lambda rows: {(row["queue"], State(row["state"])): row["count"] for row in rows},
+        )
+
+    def find_lost_leases(self, producer: Producer, leases: Sequence[Lease]) -> Statement[list[int]]:
+        """Read which leases have ended."""
+        return Statement(
+            self.text("lost_leases"),
+            (
+                [lease.id for lease in leases],
+                [lease.attempted_at for lease in leases],
+                str(producer.uuid),
+            ),
+            lambda rows: [row["id"] for row in rows],
+        )
+
+
+def _jobs(rows: Rows) -> list[Job]:
+    return [Job.from_row(row) for row in rows]
+
+
+def _changed(rows: Rows) -> list[Changed]:
+    return [Changed(row["id"], row["queue"], State(row["previous_state"])) for row in rows]
+
+
+def _shows(row: Mapping[str, Any], ack: Ack, producer: Producer) -> bool:
+    """Tell whether a row bears the mark of an outcome: the same lease, and what it wrote."""
+    if row["attempted_at"] != ack.lease.attempted_at or row["producer"] != str(producer.uuid):
+        return False
+    if ack.error is not None:
+        errors = json.loads(row["errors"])
+        return any(
+            error.get("attempt") == ack.lease.attempt and error.get("error") == ack.error
+            for error in errors
+        )
+    if ack.meta:
+        meta = json.loads(row["meta"] or "{}")
+        return all(meta.get(key) == value for key, value in ack.meta.items())
+    return bool(row["state"] == ack.state)

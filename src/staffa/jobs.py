@@ -1,0 +1,401 @@
+"""The job: a row of the jobs table, before and after it was written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from contextvars import ContextVar
+from copy import copy
+from datetime import UTC, datetime
+from typing import Any, Self, TypedDict, TypeVar
+
+from staffa._internal import json
+from staffa._internal.identifiers import MAX_NAME_LENGTH, is_storable_name
+from staffa.args.plain import dump_object
+from staffa.errors import ConfigError, InvalidJob, JobCancelled, NotYetAvailable, UnknownOption
+from staffa.queue import check_queue_name
+from staffa.types import JobContext, Seconds, State, to_seconds
+
+MAX_PRIORITY = 9
+MAX_ATTEMPTS = 32_767
+DEFAULT_MAX_ATTEMPTS = 20
+_MAX_TAGS = 100
+_MAX_TAG_LENGTH = 255
+_T = TypeVar("_T")
+
+
+class JobOptions(TypedDict, total=False):
+    """The options of a single job."""
+
+    queue: str
+    """The queue, 1 to 127 characters."""
+    priority: int
+    """0 to 9, 0 is the most urgent."""
+    max_attempts: int
+    """How often it may run, 1 to 32767."""
+    tags: Iterable[str]
+    """Labels: trimmed, lower-cased, without repeats."""
+    meta: Mapping[str, Any]
+    """Data about the job, a JSON object."""
+    scheduled_at: datetime
+    """When it may run; with a time zone."""
+    scheduled_in: Seconds
+    """How long from now, on the database's clock."""
+    timeout: Seconds
+    """How long one attempt may take."""
+
+
+JOB_OPTIONS = frozenset(JobOptions.__annotations__)
+LATER_OPTIONS = frozenset(
+    {
+        "aliases", "args", "cancel_on", "chain", "chunk", "cron", "deadline", "discard_on",
+        "encrypted", "hooks", "instance", "recorded", "replace", "retry_on", "unique", "unknown",
+        "weight",
+    }
+)  # fmt: skip
+
+
+class Job:
+    """A unit of work: which worker runs it, with which arguments, and what became of it.
+
+    A job that was made here has no id until it is enqueued. Every time is in UTC.
+
+    Args:
+        worker: The worker's name, as it is registered: ``module.qualname`` unless fixed by `name=`.
+        args: The arguments, a JSON object.
+        queue: The queue, 1 to 127 characters.
+        priority: 0 to 9, 0 is the most urgent.
+        max_attempts: How often it may run, 1 to 32767.
+        tags: Labels: trimmed, lower-cased, without repeats.
+        meta: Data about the job, a JSON object.
+        scheduled_at: When it may run; a datetime with a time zone.
+        scheduled_in: How long from now it may run, in seconds or as a timedelta.
+        timeout: How long one attempt may take, in seconds or as a timedelta; the worker's own if
+            not given. Kept in `meta`.
+
+    Raises:
+        InvalidJob: If a value can't be stored; the message names it and the remedy.
+        InvalidArgs: If args or meta are no plain JSON object.
+
+    Example:
+        >>> Job(worker="myapp.Mailer", args={"to": "a@example.com"}, queue="mail", priority=1)
+        <Job worker='myapp.Mailer' queue='mail' state=available>
+    """
+
+    __slots__ = (
+        "_args",
+        "_context",
+        "_enqueued",
+        "_errors",
+        "_meta",
+        "_scheduled_in",
+        "attempt",
+        "attempted_at",
+        "attempted_by",
+        "cancelled_at",
+        "completed_at",
+        "discarded_at",
+        "id",
+        "inserted_at",
+        "max_attempts",
+        "priority",
+        "queue",
+        "scheduled_at",
+        "state",
+        "tags",
+        "worker",
+    )
+
+    id: int | None
+    state: State
+    queue: str
+    worker: str
+    tags: tuple[str, ...]
+    attempt: int
+    max_attempts: int
+    priority: int
+    attempted_by: tuple[str, ...] | None
+    inserted_at: datetime | None
+    scheduled_at: datetime | None
+    attempted_at: datetime | None
+    completed_at: datetime | None
+    cancelled_at: datetime | None
+    discarded_at: datetime | None
+
+    def __init__(
+        self,
+        *,
+        worker: str,
+        args: Mapping[str, Any] | None = None,
+        queue: str = "default",
+        priority: int = 0,
+        max_attempts: int = DEFAULT_MAX_ATTEMPTS,
+        tags: Iterable[str] = (),
+        meta: Mapping[str, Any] | None = None,
+        scheduled_at: datetime | None = None,
+        scheduled_in: Seconds | None = None,
+        timeout: Seconds | None = None,
+    ) -> None:
+        self.id = None
+        self.worker = check_worker_name(worker)
+        self._args: str | dict[str, Any] = dump_object({} if args is None else args, "args")
+        self.queue = _as_invalid_job(check_queue_name, queue)
+        self.priority = _whole_number("priority", priority, 0, MAX_PRIORITY)
+        self.max_attempts = _whole_number("max_attempts", max_attempts, 1, MAX_ATTEMPTS)
+        self.tags = check_tags(tags)
+        meta = {} if meta is None else meta
+        if timeout is not None:
+            meta = {**meta, "timeout": _as_invalid_job(to_seconds, timeout, "timeout")}
+        self._meta: str | dict[str, Any] = dump_object(meta, "meta")
+        self._errors: str | None = None
+        if scheduled_at is not None and scheduled_in is not None:
+            raise InvalidJob("scheduled_at and scheduled_in are both given: give one of them")
+        self.scheduled_at = None if scheduled_at is None else check_time(scheduled_at)
+        self._scheduled_in = (
+            None
+            if scheduled_in is None
+            else _as_invalid_job(to_seconds, scheduled_in, "scheduled_in")
+        )
+        later = self.scheduled_at is not None or self._scheduled_in is not None
+        self.state = State.SCHEDULED if later else State.AVAILABLE
+        self.attempt = 0
+        self.attempted_by = None
+        self.inserted_at = None
+        self.attempted_at = None
+        self.completed_at = None
+        self.cancelled_at = None
+        self.discarded_at = None
+        self._context: JobContext | None = None
+        self._enqueued: frozenset[str] = frozenset()
+
+    @classmethod
+    def from_row(cls, row: Mapping[str, Any]) -> Self:
+        """Return the job of a row that the engine read: times in UTC, JSON still as text."""
+        job = cls._from_columns(row)
+        job.state = State(row["state"])
+        job.queue = row["queue"]
+        attempted_by = row["attempted_by"]
+        job.attempted_by = None if attempted_by is None else tuple(attempted_by)
+        job.completed_at = row["completed_at"]
+        job.cancelled_at = row["cancelled_at"]
+        job.discarded_at = row["discarded_at"]
+        return job
+
+    @classmethod
+    def from_claim(cls, row: Mapping[str, Any], queue: str, attempted_by: tuple[str, str]) -> Self:
+        """Return a job that was just claimed; the claim reads only the columns it needs."""
+        job = cls._from_columns(row)
+        job.state = State.EXECUTING
+        job.queue = queue
+        job.attempted_by = attempted_by
+        job.completed_at = None
+        job.cancelled_at = None
+        job.discarded_at = None
+        return job
+
+    @classmethod
+    def _from_columns(cls, row: Mapping[str, Any]) -> Self:
+        job = cls.__new__(cls)
+        job.id = row["id"]
+        job.worker = row["worker"]
+        job._args = row["args"]
+        job._meta = row["meta"] or "{}"
+        job._errors = row["errors"]
+        job._scheduled_in = None
+        job._context = None
+        job._enqueued = frozenset()
+        job.tags = tuple(row["tags"] or ())
+        job.attempt = row["attempt"]
+        job.max_attempts = row["max_attempts"]
+        job.priority = row["priority"]
+        job.inserted_at = row["inserted_at"]
+        job.scheduled_at = row["scheduled_at"]
+        job.attempted_at = row["attempted_at"]
+        return job
+
+    def as_enqueued(self, row: Mapping[str, Any]) -> Self:
+        """Return this job with what the database gave it when it was enqueued."""
+        job = copy(self)
+        job.id = row["id"]
+        job.state = State(row["state"])
+        job.inserted_at = row["inserted_at"]
+        job.scheduled_at = row["scheduled_at"]
+        return job
+
+    @property
+    def args_json(self) -> str:
+        """The arguments as JSON text."""
+        return self._args if isinstance(self._args, str) else dump_object(self._args, "args")
+
+    @property
+    def meta_json(self) -> str:
+        """The data about the job as JSON text."""
+        return self._meta if isinstance(self._meta, str) else dump_object(self._meta, "meta")
+
+    @property
+    def args(self) -> dict[str, Any]:
+        """The arguments.
+
+        Raises:
+            ValueError: If the row holds JSON that can't be decoded here.
+        """
+        if isinstance(self._args, str):
+            self._args = json.loads(self._args)
+        return self._args  # type: ignore[return-value]  # the column holds nothing but objects
+
+    @property
+    def meta(self) -> dict[str, Any]:
+        """Data about the job.
+
+        Raises:
+            ValueError: If the row holds JSON that can't be decoded here.
+        """
+        if isinstance(self._meta, str):
+            self._meta = json.loads(self._meta)
+        return self._meta  # type: ignore[return-value]  # the column holds nothing but objects
+
+    @property
+    def errors(self) -> list[dict[str, Any]]:
+        """What went wrong in each failed attempt: `attempt`, `at` and `error`."""
+        return [] if self._errors is None else json.loads(self._errors)
+
+    @property
+    def scheduled_in(self) -> float | None:
+        """The delay in seconds that the job was made with."""
+        return self._scheduled_in
+
+    def cancelled(self) -> bool:
+        """Tell whether the running job should stop; for functions in threads to ask now and then.
+
+        Example:
+            >>> Job(worker="myapp.Mailer").cancelled()
+            False
+        """
+        return self._context is not None and self._context.cancelled
+
+    def raise_if_cancelled(self) -> None:
+        """Raise if the running job should stop.
+
+        Raises:
+            JobCancelled: If it was cancelled, ran out of time, or lost its lease.
+        """
+        if self.cancelled():
+            raise JobCancelled(f"job {self.id} was asked to stop")
+
+    def bind(self, context: JobContext) -> None:
+        """Attach the executor's context; for the executor alone."""
+        self._context = context
+
+    def note_enqueued(self, queues: Iterable[str]) -> None:
+        """Note queues that this job wrote to in a transaction of its own; for the client alone."""
+        self._enqueued = self._enqueued.union(queues)
+
+    def take_enqueued(self) -> frozenset[str]:
+        """Return those queues once, when the job has ended and they can be woken."""
+        queues, self._enqueued = self._enqueued, frozenset()
+        return queues
+
+    def __repr__(self) -> str:
+        number = "" if self.id is None else f" {self.id}"
+        return f"<Job{number} worker={self.worker!r} queue={self.queue!r} state={self.state}>"
+
+
+_current: ContextVar[Job | None] = ContextVar("staffa_current_job", default=None)
+
+
+def current_job() -> Job:
+    """Return the job that is running, from anywhere in its call stack, in threads too.
+
+    Raises:
+        InvalidJob: If no job is running here.
+    """
+    job = _current.get()
+    if job is None:
+        raise InvalidJob("no job is running here: current_job() works inside of a job only")
+    return job
+
+
+def find_current_job() -> Job | None:
+    """Return the job that is running, or None outside of jobs."""
+    return _current.get()
+
+
+def set_current_job(job: Job) -> None:
+    """Say which job runs in this context; for the executor alone."""
+    _current.set(job)
+
+
+def check_options(options: Mapping[str, Any], known: frozenset[str], what: str) -> None:
+    """Refuse options that do not exist, and those that are not built yet.
+
+    Raises:
+        NotYetAvailable: For an option of a later version.
+        UnknownOption: For any other unknown key; names the nearest one.
+    """
+    for key in options:
+        if key in known:
+            continue
+        if key in LATER_OPTIONS:
+            raise NotYetAvailable(f"{what} {key!r}")
+        raise UnknownOption(what, key, known)
+
+
+def check_worker_name(name: object) -> str:
+    """Return the name of a worker, or refuse it.
+
+    Raises:
+        InvalidJob: If it is empty, longer than 127 characters or no text.
+    """
+    if not is_storable_name(name):
+        raise InvalidJob(
+            f"worker {name!r:.200} is no name: give 1 to {MAX_NAME_LENGTH} characters, or fix a "
+            "shorter one with name="
+        )
+    return str(name)
+
+
+def check_tags(tags: Iterable[str]) -> tuple[str, ...]:
+    """Return tags trimmed, lower-cased, without repeats, in the order given.
+
+    Raises:
+        InvalidJob: If one is no text, too long or empty, or if there are too many.
+    """
+    if isinstance(tags, str):
+        raise InvalidJob(f"tags is the string {tags!r:.200}: give a list such as [{tags!r:.100}]")
+    found: dict[str, None] = {}
+    for tag in tags:
+        text = tag.strip().lower() if isinstance(tag, str) else ""
+        if not 0 < len(text) <= _MAX_TAG_LENGTH or "\x00" in text or json.clean(text) != text:
+            raise InvalidJob(
+                f"tag {tag!r:.200} can't be used: give text of 1 to {_MAX_TAG_LENGTH} characters"
+            )
+        found[text] = None
+    if len(found) > _MAX_TAGS:
+        raise InvalidJob(f"{len(found)} tags are given: at most {_MAX_TAGS}")
+    return tuple(found)
+
+
+def check_time(value: datetime, what: str = "scheduled_at") -> datetime:
+    """Return a time in UTC.
+
+    Raises:
+        InvalidJob: If it has no time zone.
+    """
+    if not isinstance(value, datetime) or value.utcoffset() is None:
+        raise InvalidJob(
+            f"{what} {value!r} has no time zone: give an aware datetime, for example "
+            "datetime.now(UTC) + timedelta(hours=1)"
+        )
+    return value.astimezone(UTC)
+
+
+def _whole_number(what: str, value: object, low: int, high: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+        raise InvalidJob(f"{what} {value!r:.200} can't be used: give a whole number {low}..{high}")
+    return value
+
+
+def _as_invalid_job(check: Callable[..., _T], *values: Any) -> _T:
+    try:
+        return check(*values)
+    except ConfigError as error:
+        raise InvalidJob(str(error)) from None

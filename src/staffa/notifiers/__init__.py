@@ -1,0 +1,1 @@
+"""The notifiers; `staffa.notifier` is their contract."""

@@ -1,0 +1,166 @@
+"""Notifications by PostgreSQL's LISTEN and NOTIFY.
+
+A connection of its own listens; when it is lost, it is made again for ever with capped, jittered
+delays, and `on_reconnect` tells that notifications may have been missed. Sending goes through the
+engine's pool, in a transaction of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import asyncpg
+
+from staffa._internal.backoff import Backoff
+from staffa._internal.sql import load_sql
+from staffa.drivers.asyncpg import (
+    REPLY_SECONDS,
+    ConnectionSettings,
+    Pool,
+    close_connection,
+    translated_errors,
+)
+from staffa.engine import Statement
+from staffa.errors import DatabaseError
+from staffa.notifier import Handler, decode_payload, encode_payload
+from staffa.service import Service
+from staffa.telemetry import emit, report
+
+PROBE_SECONDS = 30.0
+
+
+class PostgresNotifier(Service):
+    """LISTEN and NOTIFY on the channels of one schema.
+
+    Args:
+        settings: Where the listening connection goes.
+        pool: Sends.
+        prefix: The schema, which channel names begin with.
+        on_reconnect: Called after a lost connection is there again.
+    """
+
+    def __init__(
+        self,
+        settings: ConnectionSettings,
+        pool: Pool,
+        prefix: str,
+        on_reconnect: Callable[[], None],
+    ) -> None:
+        super().__init__()
+        self._settings = settings
+        self._pool = pool
+        self._prefix = prefix
+        self._notify = load_sql("staffa.notifiers", "sql/notify.sql", prefix)
+        self._on_reconnect = on_reconnect
+        self._channels: Sequence[str] = ()
+        self._handler: Handler | None = None
+        self._connection: asyncpg.Connection | None = None
+        self._lost = asyncio.Event()
+
+    @property
+    def connected(self) -> bool:
+        """Whether notifications can arrive at the moment."""
+        return self._connection is not None and not self._connection.is_closed()
+
+    async def listen(self, channels: Sequence[str], handler: Handler) -> None:
+        """Listen to channels from now on.
+
+        Raises:
+            DatabaseUnavailable: If the first connection can't be made.
+        """
+        self._channels, self._handler = channels, handler
+        await self.start()
+
+    async def notify(self, messages: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
+        """Send payloads to channels.
+
+        Raises:
+            DatabaseError: If they could not be sent.
+        """
+        encoded = [
+            (f"{self._prefix}.oban_{channel}", encode_payload(payload))
+            for channel, payload in messages
+        ]
+        if not encoded:
+            return
+        channels, payloads = zip(*encoded, strict=True)
+        statement = Statement(self._notify, (list(channels), list(payloads)), lambda rows: None)
+        await self._pool.run(statement)
+
+    async def on_start(self) -> None:
+        """Make the first connection."""
+        await self._connect()
+
+    async def run(self) -> None:
+        """Make the connection again whenever it is lost."""
+        backoff = Backoff()
+        while True:
+            await self._wait_until_lost()
+            emit("staffa.notifier.lost", prefix=self._prefix)
+            while True:
+                try:
+                    await self._connect()
+                except DatabaseError as error:
+                    report("listening will be tried again", error, level=logging.WARNING)
+                    await asyncio.sleep(backoff.next_seconds())
+                else:
+                    break
+            backoff.reset()
+            emit("staffa.notifier.reconnected", prefix=self._prefix)
+            self._on_reconnect()
+
+    async def on_stop(self) -> None:
+        """Close the connection."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.remove_termination_listener(self._on_terminated)
+            await close_connection(connection)
+
+    async def _connect(self) -> None:
+        connection = await self._settings.connect()
+        self._lost.clear()
+        connection.add_termination_listener(self._on_terminated)
+        with translated_errors():
+            async with asyncio.timeout(REPLY_SECONDS):
+                for channel in self._channels:
+                    await connection.add_listener(
+                        f"{self._prefix}.oban_{channel}", self._on_message
+                    )
+        self._connection = connection
+
+    async def _wait_until_lost(self) -> None:
+        """Return once the connection is gone; a silent one is asked now and then."""
+        while not self._lost.is_set():
+            try:
+                async with asyncio.timeout(PROBE_SECONDS):
+                    await self._lost.wait()
+            except TimeoutError:
+                await self._probe()
+
+    async def _probe(self) -> None:
+        connection = self._connection
+        if connection is None:
+            return
+        try:
+            with translated_errors():
+                async with asyncio.timeout(REPLY_SECONDS):
+                    await connection.execute("")
+        except DatabaseError:
+            connection.terminate()
+            self._lost.set()
+
+    def _on_terminated(self, connection: object) -> None:
+        self._lost.set()
+
+    def _on_message(self, connection: object, pid: int, channel: str, raw: object) -> None:
+        name = channel.removeprefix(f"{self._prefix}.oban_")
+        try:
+            payload = decode_payload(str(raw))
+        except ValueError as error:
+            report(f"a notification on {name} was dropped", error, level=logging.WARNING)
+            return
+        assert self._handler is not None  # noqa: S101  # set before the connection is made
+        self._handler(name, payload)

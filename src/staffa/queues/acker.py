@@ -1,0 +1,146 @@
+"""Writes the outcomes of jobs back, those of all queues in one statement.
+
+Invariants: an outcome is reported to nobody before its commit; bundles form by themselves, from
+what finishes while the last one is written; a bundle that can't be written is tried again for ever
+while the jobs go on; one that the database refuses for its data is halved until the bad outcome
+stands alone, which then becomes a failed attempt; an outcome that matches no row after a lost reply
+is looked up before it is called lost.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from staffa._internal.backoff import Backoff, retry_delay
+from staffa.engine import Ack, Engine, Producer
+from staffa.errors import DatabaseError, DatabaseUnavailable, DataRefused
+from staffa.jobs import Job
+from staffa.service import Service
+from staffa.telemetry import emit, report
+from staffa.types import State
+
+_LARGEST_BUNDLE = 5000
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of one run of a job.
+
+    Args:
+        job: The job, as it was claimed.
+        ack: What is to be written.
+        seconds: How long it ran.
+    """
+
+    job: Job
+    ack: Ack
+    seconds: float
+
+
+class Acker(Service):
+    """Writes outcomes back.
+
+    Args:
+        engine: Where to.
+        producer: Whose leases they end.
+    """
+
+    def __init__(self, engine: Engine, producer: Producer) -> None:
+        super().__init__()
+        self._engine = engine
+        self._producer = producer
+        self._pending: dict[int, Outcome] = {}
+        self._writing: dict[int, Outcome] = {}
+        self._arrived = asyncio.Event()
+        self._settled = asyncio.Event()
+        self._settled.set()
+
+    def submit(self, outcome: Outcome) -> None:
+        """Have an outcome written."""
+        self._pending[outcome.ack.lease.id] = outcome
+        self._arrived.set()
+        self._settled.clear()
+
+    def unwritten(self) -> list[Outcome]:
+        """Return the outcomes that are not known to be stored."""
+        return [*self._writing.values(), *self._pending.values()]
+
+    async def flush(self) -> None:
+        """Return once everything submitted so far, and since, is written."""
+        await self._settled.wait()
+
+    async def run(self) -> None:
+        """Write what comes, until cancelled."""
+        while True:
+            await self._arrived.wait()
+            bundle = list(self._pending.values())[:_LARGEST_BUNDLE]
+            for outcome in bundle:
+                del self._pending[outcome.ack.lease.id]
+            self._writing = {outcome.ack.lease.id: outcome for outcome in bundle}
+            await self._write(bundle)
+            self._writing = {}
+            if not self._pending:
+                self._arrived.clear()
+                self._settled.set()
+
+    async def _write(self, bundle: Sequence[Outcome]) -> None:
+        """Write a bundle, however long it takes."""
+        backoff = Backoff()
+        uncertain = False
+        acks = [outcome.ack for outcome in bundle]
+        while True:
+            try:
+                written = await self._engine.ack_jobs(acks, self._producer)
+                missing = [ack for ack in acks if ack.lease.id not in written]
+                traced = (
+                    await self._engine.trace_acks(missing, self._producer)
+                    if missing and uncertain
+                    else frozenset()
+                )
+                break
+            except DataRefused as error:
+                await self._write_apart(bundle, error)
+                return
+            except DatabaseError as error:
+                uncertain = uncertain or isinstance(error, DatabaseUnavailable)
+                what = f"{len(bundle)} outcomes wait to be written"
+                report(what, error, level=logging.WARNING)
+                await asyncio.sleep(backoff.next_seconds())
+        for outcome in bundle:
+            self._tell(outcome, written, traced)
+
+    async def _write_apart(self, bundle: Sequence[Outcome], error: DataRefused) -> None:
+        if len(bundle) > 1:
+            middle = len(bundle) // 2
+            await self._write(bundle[:middle])
+            await self._write(bundle[middle:])
+            return
+        (outcome,) = bundle
+        report(f"the outcome of job {outcome.job.id} was refused by the database", error)
+        await self._write([replace(outcome, ack=_failed_instead(outcome, error))])
+
+    def _tell(self, outcome: Outcome, written: dict[int, State], traced: frozenset[int]) -> None:
+        ack = outcome.ack
+        number = ack.lease.id
+        if number not in written and number not in traced:
+            emit("staffa.job.lease_lost", job=outcome.job, seconds=outcome.seconds)
+            return
+        state = written.get(number, ack.state)
+        emit(f"staffa.job.{state}", job=outcome.job, seconds=outcome.seconds, error=ack.error)
+
+
+def _failed_instead(outcome: Outcome, error: DataRefused) -> Ack:
+    """Return a failed attempt in place of an outcome whose data can't be stored.
+
+    It holds nothing of what was refused: numbers and plain text only, so that it is accepted.
+    """
+    job = outcome.job
+    return Ack(
+        lease=outcome.ack.lease,
+        state=State.RETRYABLE,
+        error=f"the outcome could not be stored: SQLSTATE {error.sqlstate}",
+        delay=retry_delay(job.attempt, job.max_attempts),
+    )

@@ -1,0 +1,133 @@
+"""What is written for each way in which a run can end: pure functions of the job and the result."""
+
+from __future__ import annotations
+
+import traceback
+from datetime import datetime
+from types import TracebackType
+
+from staffa._internal.backoff import retry_delay
+from staffa._internal.json import clean
+from staffa.engine import Ack, Lease
+from staffa.jobs import Job
+from staffa.results import Cancel, Discard, Snooze
+from staffa.types import State
+
+_LONGEST_ERROR = 64 * 1024
+_FIRST_PUT_BACK_SECONDS = 30.0
+_LONGEST_PUT_BACK_SECONDS = 600.0
+_FORGET_UNKNOWN_SECONDS = 3600.0
+
+
+def of_result(job: Job, result: object) -> Ack:
+    """Return the outcome of a function that returned."""
+    lease = Lease.of(job)
+    match result:
+        case Cancel():
+            return Ack(lease=lease, state=State.CANCELLED, error=_reason("Cancel", result.reason))
+        case Discard():
+            return Ack(lease=lease, state=State.DISCARDED, error=_reason("Discard", result.reason))
+        case Snooze():
+            return Ack(
+                lease=lease,
+                state=State.SCHEDULED,
+                refund=True,
+                delay=result.seconds,
+                meta={"snoozed": _count(job.meta.get("snoozed")) + 1},
+            )
+        case _:
+            return Ack(lease=lease, state=State.COMPLETED)
+
+
+def of_error(job: Job, error: BaseException, delay: float | None) -> Ack:
+    """Return the outcome of a failed attempt.
+
+    Args:
+        job: The job.
+        error: What was raised.
+        delay: Seconds until the next attempt; the default backoff if None.
+    """
+    seconds = retry_delay(job.attempt, job.max_attempts) if delay is None else delay
+    return Ack(
+        lease=Lease.of(job), state=State.RETRYABLE, error=describe_error(error), delay=seconds
+    )
+
+
+def of_undecodable(job: Job, error: BaseException) -> Ack:
+    """Return the outcome of a job whose row can't be decoded: no retry would help."""
+    text = f"the job can't be decoded: {type(error).__name__}: {error}"
+    return Ack(lease=Lease.of(job), state=State.DISCARDED, error=clean(text)[:_LONGEST_ERROR])
+
+
+def of_interruption(job: Job) -> Ack:
+    """Return the outcome of a run that a stopping process broke off: as if it had not begun."""
+    return Ack(lease=Lease.of(job), state=State.AVAILABLE, refund=True)
+
+
+def of_unknown_worker(job: Job, error: BaseException, unknown_after: float) -> Ack:
+    """Return the outcome of a job whose worker nobody here knows.
+
+    It is put back without using its attempt, at first for 30 s, then for longer: a rolling deploy
+    has old and new code running. When that has gone on for too long, attempts fail.
+
+    Args:
+        job: The job.
+        error: Says what is not known.
+        unknown_after: Seconds after which attempts fail.
+    """
+    now = job.attempted_at
+    assert now is not None  # noqa: S101  # a claimed job has it
+    noted = job.meta.get("unknown_worker")
+    note = noted if isinstance(noted, dict) else {}
+    since, last = _time(note.get("since")), _time(note.get("last"))
+    if since is None or last is None or (now - last).total_seconds() > _FORGET_UNKNOWN_SECONDS:
+        note, since = {}, now  # it was known in between
+    if (now - since).total_seconds() >= unknown_after:
+        return of_error(job, error, None)
+    count = _count(note.get("count"))
+    return Ack(
+        lease=Lease.of(job),
+        state=State.SCHEDULED,
+        refund=True,
+        delay=min(_FIRST_PUT_BACK_SECONDS * 2 ** min(count, 10), _LONGEST_PUT_BACK_SECONDS),
+        meta={
+            "unknown_worker": {
+                "count": count + 1,
+                "since": since.isoformat(),
+                "last": now.isoformat(),
+            }
+        },
+    )
+
+
+def describe_error(error: BaseException) -> str:
+    """Return an error with its traceback as text that can be stored, without our own frames."""
+    lines = traceback.format_exception(type(error), error, _users_part(error.__traceback__))
+    text = clean("".join(lines)).rstrip()
+    return text if len(text) <= _LONGEST_ERROR else f"...\n{text[-_LONGEST_ERROR:]}"
+
+
+def _users_part(frames: TracebackType | None) -> TracebackType | None:
+    """Return a traceback from the first frame that is not ours."""
+    while frames is not None and frames.tb_frame.f_globals.get("__name__", "").startswith(
+        "staffa."
+    ):
+        frames = frames.tb_next
+    return frames
+
+
+def _reason(kind: str, reason: object) -> str:
+    return clean(kind if reason is None else f"{kind}: {reason}")[:_LONGEST_ERROR]
+
+
+def _count(value: object) -> int:
+    """Return a count that a row may hold; any client may have written something else there."""
+    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
+
+
+def _time(value: object) -> datetime | None:
+    try:
+        found = datetime.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
+    return found if found is not None and found.tzinfo is not None else None

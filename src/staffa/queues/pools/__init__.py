@@ -1,0 +1,1 @@
+"""Where jobs run that do not run on the event loop."""

@@ -1,0 +1,126 @@
+"""Claims the jobs of one queue on one node.
+
+Invariants: a claim never asks for more than the free slots; there is one claim at a time, and the
+next one begins beside the writing of the last one's outcomes; while a claim came back full, a freed
+slot claims again, otherwise a wake-up does. Stopping waits for the claim under way: what it leased
+is started or put back, never forgotten. A claim whose reply was lost may have leased jobs that
+nobody runs: they are put back before the next one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+from staffa._internal.backoff import Backoff
+from staffa.engine import Engine, Producer
+from staffa.errors import DatabaseError
+from staffa.jobs import Job
+from staffa.queue import Queue
+from staffa.queues.executor import Executor
+from staffa.service import Service, severity
+from staffa.telemetry import report
+
+_LARGEST_CLAIM = 5000
+_STOP_SECONDS = 5.0
+
+
+class QueueProducer(Service):
+    """Claims jobs and starts them.
+
+    Args:
+        name: The queue.
+        queue: Its options.
+        engine: Where from.
+        producer: Who leases.
+        executor: Runs the jobs.
+        held: Returns the ids of all jobs that run or whose outcome is not written.
+        on_done: Called with each job that has finished.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        queue: Queue,
+        engine: Engine,
+        producer: Producer,
+        executor: Executor,
+        *,
+        held: Callable[[], Sequence[int]],
+        on_done: Callable[[Job], None],
+    ) -> None:
+        super().__init__()
+        self.name = name
+        self.queue = queue
+        self._engine = engine
+        self._producer = producer
+        self._executor = executor
+        self._held = held
+        self._on_done = on_done
+        self._wanted = asyncio.Event()
+        self._wanted.set()
+        self._used = 0
+        self._hungry = False
+        self._draining = False
+        self._uncertain = False
+        self._backoff = Backoff()
+
+    @property
+    def used(self) -> int:
+        """How many slots are taken."""
+        return self._used
+
+    def wake(self) -> None:
+        """Look for jobs."""
+        self._wanted.set()
+
+    async def stop(self) -> None:
+        """Claim no more; jobs that run go on."""
+        self._draining = True
+        self._wanted.set()
+        if self._task is not None:
+            await asyncio.wait([self._task], timeout=_STOP_SECONDS)
+        await super().stop()
+
+    async def run(self) -> None:
+        """Claim whenever there is something to claim and a slot for it."""
+        while not self._draining:
+            await self._wanted.wait()
+            self._wanted.clear()
+            demand = min(self.queue.limit - self._used, _LARGEST_CLAIM)
+            if demand <= 0:
+                self._hungry = True
+                continue
+            try:
+                jobs = await self._claim(demand)
+            except DatabaseError as error:
+                self._uncertain = True
+                report(
+                    f"claiming from {self.name!r} will be tried again", error, level=severity(error)
+                )
+                await asyncio.sleep(self._backoff.next_seconds())
+                self._wanted.set()
+                continue
+            self._backoff.reset()
+            self._hungry = len(jobs) == demand
+            for job in jobs:
+                self._used += 1
+                self._executor.start(job, self._free)
+            if self._hungry:
+                self._wanted.set()
+
+    async def _claim(self, demand: int) -> list[Job]:
+        if self._uncertain:
+            await self._engine.release_jobs(
+                self._producer, queue=self.name, running=list(self._held())
+            )
+            self._uncertain = False
+        if self._draining:
+            return []
+        return await self._engine.claim_jobs(self.name, demand, self._producer)
+
+    def _free(self, job: Job) -> None:
+        self._used -= 1
+        if self._hungry:
+            self._wanted.set()
+        self._on_done(job)

@@ -1,0 +1,174 @@
+"""Holds what runs jobs in this process, and takes it down in order.
+
+Stopping has four steps: no more claims; running jobs may go on for the grace period; those that are
+left are asked to stop; what still does not end is put back as if it had not begun. The heartbeat
+goes on until all is written. A second request to stop ends the grace period at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from uuid import UUID
+
+from staffa._internal.clock import Clock
+from staffa.config import Config
+from staffa.engine import Engine, Lease, Producer
+from staffa.errors import DatabaseError
+from staffa.jobs import Job
+from staffa.queues.acker import Acker
+from staffa.queues.executor import Executor, Stop
+from staffa.queues.pools.thread import PATIENCE_SECONDS, ThreadPool
+from staffa.queues.producer import QueueProducer
+from staffa.queues.watchman import Observations, Watchman
+from staffa.telemetry import emit, report
+
+_FLUSH_SECONDS = 10.0
+
+
+class Supervisor:
+    """The producers, the executor, the acker and the watchman of one process.
+
+    Args:
+        config: The client's settings; its queues are what runs.
+        engine: Where jobs come from.
+        producer: Who this process is.
+        clock: Measures.
+        on_dead: Called with producers that have died.
+        on_done: Called with each job that has finished.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        engine: Engine,
+        producer: Producer,
+        *,
+        clock: Clock,
+        on_dead: Callable[[Mapping[UUID, int]], None],
+        on_done: Callable[[Job], None],
+    ) -> None:
+        self._config = config
+        self._engine = engine
+        self._producer = producer
+        self._threads = ThreadPool()
+        self._acker = Acker(engine, producer)
+        self._executor = Executor(
+            self._acker,
+            self._threads,
+            imports=config.imports,
+            unknown_after=config.unknown_after,
+            clock=clock,
+        )
+        self._watchman = Watchman(
+            engine.heartbeat,
+            producer,
+            config.heartbeat,
+            Observations(config.heartbeat, config.dead_after),
+            clock=clock,
+            leases=self._executor.leases,
+            on_dead=on_dead,
+            on_lost=self._stop_lost,
+        )
+        self._producers = {
+            name: QueueProducer(
+                name, queue, engine, producer, self._executor, held=self._held, on_done=on_done
+            )
+            for name, queue in config.queues.items()
+        }
+        self._hurried = asyncio.Event()
+
+    @property
+    def queues(self) -> list[str]:
+        """The queues that run here."""
+        return list(self._producers)
+
+    async def start(self) -> None:
+        """Start: the heartbeat first, the claims last.
+
+        Raises:
+            DatabaseError: If the first heartbeat fails.
+        """
+        await self._watchman.start()
+        await self._acker.start()
+        for producer in self._producers.values():
+            await producer.start()
+
+    def wake(self, queues: Iterable[str]) -> None:
+        """Have queues look for jobs; those that don't run here are left out."""
+        for name in queues:
+            if name in self._producers:
+                self._producers[name].wake()
+
+    def check_leases(self) -> None:
+        """Have the leases checked now rather than with the next heartbeat."""
+        self._watchman.hurry()
+
+    def running(self) -> dict[str, int]:
+        """Return how many jobs of each queue run here."""
+        return {name: producer.used for name, producer in self._producers.items()}
+
+    def hurry(self) -> None:
+        """End the grace period of a stop that is under way."""
+        self._hurried.set()
+
+    async def stop(self, grace: float) -> None:
+        """Stop in order.
+
+        Args:
+            grace: Seconds for which running jobs may go on.
+        """
+        emit("staffa.shutdown.begin", producer=self._producer, grace=grace)
+        await asyncio.gather(*(producer.stop() for producer in self._producers.values()))
+        await self._wait_for_jobs(grace)
+        self._executor.stop_all(Stop.SHUTDOWN)
+        await self._executor.wait(2 * PATIENCE_SECONDS)
+        await self._flush()
+        await self._acker.stop()
+        await self._put_back()
+        await self._watchman.stop()
+        await self._forget()
+        self._threads.stop()
+        emit("staffa.shutdown.end", producer=self._producer)
+
+    async def _wait_for_jobs(self, grace: float) -> None:
+        waiting = asyncio.ensure_future(self._executor.wait(grace))
+        hurried = asyncio.ensure_future(self._hurried.wait())
+        try:
+            await asyncio.wait([waiting, hurried], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            waiting.cancel()
+            hurried.cancel()
+
+    async def _flush(self) -> None:
+        try:
+            async with asyncio.timeout(_FLUSH_SECONDS):
+                await self._acker.flush()
+        except TimeoutError as error:
+            left = len(self._acker.unwritten())
+            report(f"{left} outcomes could not be written: these jobs will run again", error)
+
+    async def _put_back(self) -> None:
+        """Put back what is left, if the database is there; else other nodes rescue it."""
+        try:
+            async with asyncio.timeout(_FLUSH_SECONDS):
+                await self._engine.release_jobs(self._producer)
+        except (DatabaseError, TimeoutError) as error:
+            report("running jobs could not be put back", error, level=logging.WARNING)
+
+    async def _forget(self) -> None:
+        """Remove the producer's row, after its last heartbeat, which would make it anew."""
+        try:
+            async with asyncio.timeout(_FLUSH_SECONDS):
+                await self._engine.remove_producer(self._producer)
+        except (DatabaseError, TimeoutError) as error:
+            report("the producer's row could not be removed", error, level=logging.WARNING)
+
+    def _held(self) -> Sequence[int]:
+        running = [lease.id for lease in self._executor.leases()]
+        return running + [outcome.ack.lease.id for outcome in self._acker.unwritten()]
+
+    def _stop_lost(self, leases: Sequence[Lease]) -> None:
+        for lease in leases:
+            self._executor.stop_job(lease, Stop.LEASE_ENDED)

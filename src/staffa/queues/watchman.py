@@ -1,0 +1,228 @@
+"""Shows that this process lives, and watches whether the others do.
+
+It runs on a thread of its own with its own connection, so that a job that blocks the event loop
+does not look like a dead process. A producer is dead only when this node has seen its heartbeat
+unchanged through `dead_after` seconds of its own successful reads: time in which it could not read,
+because of an outage or because it was stopped itself, does not count.
+
+Each beat also asks which of our leases have ended elsewhere, so that a cancelled job stops within a
+beat where notifications don't arrive.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from uuid import UUID
+
+from staffa._internal.backoff import Backoff
+from staffa._internal.clock import Clock
+from staffa.engine import Heartbeat, Lease, Producer
+from staffa.errors import DatabaseError
+from staffa.telemetry import emit, report
+
+_RECHECK_SECONDS = 60.0
+
+
+class Observations:
+    """What one node has seen of the heartbeats of others.
+
+    Args:
+        interval: Seconds between two reads; a longer gap counts as two intervals at most.
+        dead_after: Seconds of unchanged reads after which a producer is dead.
+
+    Example:
+        >>> seen = Observations(interval=5, dead_after=10)
+        >>> other = UUID(int=1)
+        >>> [seen.observe({other: 7}, at) for at in (0, 5, 10)][-1]
+        {UUID('00000000-0000-0000-0000-000000000001'): 7}
+        >>> seen.observe({other: 8}, 15)
+        {}
+    """
+
+    def __init__(self, interval: float, dead_after: float) -> None:
+        self._interval = interval
+        self._dead_after = dead_after
+        self._read_at: float | None = None
+        self._beats: dict[UUID, int] = {}
+        self._unchanged: dict[UUID, float] = {}
+        self._told_at: dict[UUID, float] = {}
+
+    def interrupt(self) -> None:
+        """Note that a read failed: the time until the next one does not count."""
+        self._read_at = None
+
+    def observe(self, beats: Mapping[UUID, int], at: float) -> dict[UUID, int]:
+        """Note a successful read, and return the dead that are to be rescued now.
+
+        Args:
+            beats: The heartbeats of all other producers.
+            at: The monotonic time of the read, in seconds.
+
+        Returns:
+            The dead with their heartbeats. Each is told again once a minute while its row is there,
+            as it may have come to life in between, for a moment.
+        """
+        gap = 0.0 if self._read_at is None else min(at - self._read_at, 2 * self._interval)
+        self._read_at = at
+        unchanged = {}
+        for uuid, count in beats.items():
+            same = self._beats.get(uuid) == count
+            unchanged[uuid] = self._unchanged.get(uuid, 0.0) + gap if same else 0.0
+        self._beats, self._unchanged = dict(beats), unchanged
+        self._told_at = {
+            uuid: told for uuid, told in self._told_at.items() if unchanged.get(uuid, 0.0) > 0
+        }
+        dead = {}
+        for uuid, seconds in unchanged.items():
+            told = self._told_at.get(uuid)
+            if seconds >= self._dead_after and (told is None or at - told >= _RECHECK_SECONDS):
+                self._told_at[uuid] = at
+                dead[uuid] = beats[uuid]
+        return dead
+
+
+class Watchman:
+    """The heartbeat of this process and its look at the others.
+
+    Args:
+        heartbeat: Makes the heartbeat, on the watchman's thread.
+        producer: Who lives.
+        interval: Seconds between two beats.
+        observations: Judges the others.
+        clock: Measures the time between reads.
+        leases: Returns the leases that are to be checked; called on the watchman's thread.
+        on_dead: Called on the event loop with producers that are dead.
+        on_lost: Called on the event loop with leases of ours that have ended elsewhere.
+    """
+
+    def __init__(
+        self,
+        heartbeat: Callable[[], Heartbeat],
+        producer: Producer,
+        interval: float,
+        observations: Observations,
+        *,
+        clock: Clock,
+        leases: Callable[[], Sequence[Lease]],
+        on_dead: Callable[[Mapping[UUID, int]], None],
+        on_lost: Callable[[Sequence[Lease]], None],
+    ) -> None:
+        self._heartbeat = heartbeat
+        self._producer = producer
+        self._interval = interval
+        self._observations = observations
+        self._clock = clock
+        self._leases = leases
+        self._on_dead = on_dead
+        self._on_lost = on_lost
+        self._thread: threading.Thread | None = None
+        self._own_loop: asyncio.AbstractEventLoop | None = None
+        self._hurried = asyncio.Event()
+        self._stopping = False
+
+    async def start(self) -> None:
+        """Start the thread, and return after the first beat: nobody may claim before it.
+
+        Raises:
+            DatabaseError: If the first beat fails.
+        """
+        loop = asyncio.get_running_loop()
+        first: asyncio.Future[None] = loop.create_future()
+        self._stopping = False
+        self._thread = threading.Thread(
+            target=self._work, args=(loop, first), name="staffa-watchman", daemon=True
+        )
+        self._thread.start()
+        try:
+            await first
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def stop(self) -> None:
+        """Let the thread end."""
+        self._stopping = True
+        self.hurry()
+        thread, self._thread = self._thread, None
+        if thread is not None:
+            await asyncio.to_thread(thread.join)
+
+    def hurry(self) -> None:
+        """Beat and check the leases now; any thread may call it."""
+        loop = self._own_loop
+        if loop is not None and not loop.is_closed():
+            loop.call_soon_threadsafe(self._hurried.set)
+
+    def _work(self, main: asyncio.AbstractEventLoop, first: asyncio.Future[None]) -> None:
+        asyncio.run(self._watch(main, first))
+
+    async def _watch(self, main: asyncio.AbstractEventLoop, first: asyncio.Future[None]) -> None:
+        self._own_loop = asyncio.get_running_loop()
+        self._hurried = asyncio.Event()
+        heartbeat = self._heartbeat()
+        backoff = Backoff(cap_seconds=self._interval)
+        beaten_at: float | None = None
+        begun = False
+        while not self._stopping:
+            self._hurried.clear()
+            try:
+                dead, lost = await self._round(heartbeat)
+            except DatabaseError as error:
+                self._observations.interrupt()
+                if not begun:
+                    _tell(main, _fail, first, error)
+                    break
+                report("the heartbeat will be tried again", error, level=logging.WARNING)
+                pause = backoff.next_seconds()
+            else:
+                beaten_at = self._note_gap(beaten_at)
+                backoff.reset()
+                if not begun:
+                    begun = True
+                    _tell(main, _succeed, first)
+                if dead:
+                    _tell(main, self._on_dead, dead)
+                if lost:
+                    _tell(main, self._on_lost, lost)
+                pause = self._interval
+            await self._pause(pause)
+        await heartbeat.close()
+
+    async def _round(self, heartbeat: Heartbeat) -> tuple[dict[UUID, int], list[Lease]]:
+        beats = await heartbeat.beat(self._producer)
+        dead = self._observations.observe(beats, self._clock.monotonic())
+        leases = self._leases()
+        lost = await heartbeat.find_lost_leases(self._producer, leases) if leases else ()
+        return dead, [lease for lease in leases if lease.id in lost]
+
+    def _note_gap(self, last: float | None) -> float:
+        now = self._clock.monotonic()
+        if last is not None and now - last > 2 * self._interval:
+            emit("staffa.producer.gap", producer=self._producer, seconds=now - last)
+        return now
+
+    async def _pause(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(0 if self._stopping else seconds):
+                await self._hurried.wait()
+        except TimeoutError:
+            pass
+
+
+def _tell(loop: asyncio.AbstractEventLoop, what: Callable[..., None], *args: object) -> None:
+    """Call something on the main loop, unless that has been closed without stopping us."""
+    if not loop.is_closed():
+        loop.call_soon_threadsafe(what, *args)
+
+
+def _succeed(first: asyncio.Future[None]) -> None:
+    if not first.done():
+        first.set_result(None)
+
+
+def _fail(first: asyncio.Future[None], error: DatabaseError) -> None:
+    if not first.done():
+        first.set_exception(error)

@@ -1,0 +1,138 @@
+"""Which code runs the jobs of which worker name.
+
+A name that a row holds is data: it is looked up here, and imported only under the packages that
+the configuration names.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from staffa.errors import ConfigError, UnknownWorker
+from staffa.jobs import Job, check_worker_name
+
+ExecutorKind = Literal["async", "thread"]
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerDefinition:
+    """What the executor needs to know of a worker.
+
+    Args:
+        name: The name in the rows.
+        executor: Where it runs.
+        prepare: Decodes a job's args and returns the call to make; raises InvalidArgs.
+        timeout: Returns how long the attempt may take in seconds, or None.
+        backoff: Returns the seconds until the next attempt, or None for the default.
+        options: The job options that its jobs have unless a call overrides them.
+        source: Where it was defined, as ``module.qualname``.
+    """
+
+    name: str
+    executor: ExecutorKind
+    prepare: Callable[[Job], Callable[[], Any]]
+    timeout: Callable[[Job], float | None]
+    backoff: Callable[[Job, BaseException | None], float | None]
+    source: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+_definitions: dict[str, WorkerDefinition] = {}
+
+
+def register(definition: WorkerDefinition) -> None:
+    """Make a worker known. The same code may be registered again (a reload), other code not.
+
+    Raises:
+        ConfigError: If other code has the name already.
+    """
+    known = _definitions.get(definition.name)
+    if known is not None and known.source != definition.source:
+        raise ConfigError(
+            f"worker name {definition.name!r} is used by {known.source} and {definition.source}: "
+            "give one of them another name="
+        )
+    _definitions[definition.name] = definition
+
+
+def names() -> list[str]:
+    """Return the names of all workers that are known here."""
+    return sorted(_definitions)
+
+
+def resolve(name: str, imports: Sequence[str] = ()) -> WorkerDefinition:
+    """Return the worker of a name.
+
+    Args:
+        name: The name in a row.
+        imports: Packages under which an unknown name may be imported.
+
+    Raises:
+        UnknownWorker: If no code here has that name.
+    """
+    definition = _definitions.get(name)
+    if definition is None and _may_import(name, imports):
+        _import(name)
+        definition = _definitions.get(name)
+    if definition is None:
+        raise UnknownWorker(
+            f"no worker {name!r} is known here: import its module at the start (--import), or name "
+            "its package in the setting 'imports'"
+        )
+    return definition
+
+
+def name_of(function: Callable[..., Any] | type) -> str:
+    """Return the name under which a function or class is stored: ``module.qualname``.
+
+    Raises:
+        ConfigError: For a lambda, and for a name that is too long.
+    """
+    qualname = function.__qualname__
+    if "<lambda>" in qualname:
+        raise ConfigError("a lambda can't be a worker: rows need a name to find it by; use def")
+    name = f"{_module_name(function)}.{qualname}"
+    return check_worker_name(name)
+
+
+def _module_name(function: Callable[..., Any] | type) -> str:
+    """Return the importable name of a function's module, for ``__main__`` that of its file."""
+    if function.__module__ != "__main__":
+        return function.__module__
+    main = sys.modules["__main__"]
+    if main.__spec__ is not None:  # python -m package.module
+        return main.__spec__.name.removesuffix(".__main__")
+    try:
+        path = Path(inspect.getfile(main)).resolve()
+    except TypeError:  # an interactive session has no file
+        return "__main__"
+    for entry in sys.path:
+        root = Path(entry or os.curdir).resolve()
+        if path.is_relative_to(root):
+            return ".".join(path.relative_to(root).with_suffix("").parts)
+    return path.stem
+
+
+def _may_import(name: str, imports: Sequence[str]) -> bool:
+    return any(name.startswith(f"{package}.") for package in imports)
+
+
+def _import(name: str) -> None:
+    """Import the longest module path of a worker's name."""
+    parts = name.split(".")
+    for end in range(len(parts) - 1, 0, -1):
+        module = ".".join(parts[:end])
+        try:
+            importlib.import_module(module)
+        except ModuleNotFoundError as error:
+            if error.name is not None and module.startswith(error.name):
+                continue
+            raise
+        return

@@ -1,0 +1,114 @@
+"""The base of everything that starts and stops.
+
+Invariants: `start` returns once the service runs, or raises and leaves nothing behind; `stop` may
+be called at any time, also twice, also while `start` is under way, and returns once nothing runs
+any more; a service can be started again. A tick that raises is reported and tried again after a
+capped, jittered delay: nothing that a tick meets ends the loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from staffa._internal.backoff import Backoff
+from staffa.errors import DatabaseUnavailable
+from staffa.telemetry import report
+
+
+class Service:
+    """Something that runs in a task of its own between `start` and `stop`.
+
+    A subclass overrides `run`, and `on_start` and `on_stop` where it has to.
+    """
+
+    def __init__(self) -> None:
+        self._task: asyncio.Task[None] | None = None
+        self._starting = asyncio.Lock()
+
+    @property
+    def running(self) -> bool:
+        """Whether its task is under way."""
+        return self._task is not None and not self._task.done()
+
+    async def start(self) -> None:
+        """Start the service; nothing happens if it runs already."""
+        async with self._starting:
+            if self._task is not None:
+                return
+            await self.on_start()
+            self._task = asyncio.get_running_loop().create_task(
+                self.run(), name=f"staffa-{type(self).__name__}"
+            )
+
+    async def stop(self) -> None:
+        """Stop the service; nothing happens if it does not run."""
+        async with self._starting:
+            task = self._task
+            if task is None:
+                return
+            task.cancel()
+            await asyncio.wait([task])
+            self._task = None
+            await self.on_stop()
+            if not task.cancelled() and (error := task.exception()) is not None:
+                report(f"{type(self).__name__} had ended", error)
+
+    async def on_start(self) -> None:
+        """Prepare; what this raises, `start` raises."""
+
+    async def run(self) -> None:
+        """Do the work, until cancelled."""
+        raise NotImplementedError
+
+    async def on_stop(self) -> None:
+        """Clean up, after the task has ended."""
+
+
+class Loop(Service):
+    """A service that calls `tick` again and again.
+
+    Args:
+        interval: Seconds between two ticks.
+    """
+
+    def __init__(self, interval: float) -> None:
+        super().__init__()
+        self.interval = interval
+        self._backoff = Backoff()
+        self._wanted = asyncio.Event()
+
+    def wake(self) -> None:
+        """Have the next tick at once."""
+        self._wanted.set()
+
+    async def tick(self) -> None:
+        """Do one round of work."""
+        raise NotImplementedError
+
+    async def run(self) -> None:
+        """Tick until cancelled."""
+        while True:
+            self._wanted.clear()
+            try:
+                await self.tick()
+                self._backoff.reset()
+                pause = self.interval
+            except Exception as error:  # noqa: BLE001  # the loop goes on whatever a tick meets
+                pause = max(self._backoff.next_seconds(), 0.0)
+                report(f"{type(self).__name__} will try again", error, level=severity(error))
+            await self._pause(pause)
+
+    async def _pause(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._wanted.wait()
+        except TimeoutError:
+            pass
+
+
+def severity(error: Exception) -> int:
+    """Return the log level of an error that a loop survived: an outage is no defect of ours."""
+    if isinstance(error, DatabaseUnavailable):
+        return logging.WARNING
+    return logging.ERROR

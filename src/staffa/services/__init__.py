@@ -1,0 +1,1 @@
+"""What goes on beside the jobs: one service a module, one `tick` each."""

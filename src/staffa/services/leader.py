@@ -1,0 +1,76 @@
+"""Elects one leader among the nodes of an instance, for the services that one node is enough for.
+
+The lease is judged by the database's clock; its holder stops believing once its own monotonic
+clock, read before the statement was sent, says that it has run out. A resignation is told to the
+others, who then elect at once.
+
+Options: `lease`, renewed after a third of it.
+Events: `staffa.leader.elected`, `staffa.leader.lost`.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+
+from staffa._internal.clock import Clock
+from staffa.engine import Engine, Producer
+from staffa.errors import DatabaseError
+from staffa.service import Loop
+from staffa.telemetry import emit, report
+
+_RENEWALS = 3
+
+
+class Leader(Loop):
+    """Takes part in elections.
+
+    Args:
+        engine: Where the lease is kept.
+        producer: The candidate.
+        lease: Its length in seconds.
+        clock: Judges whether the lease has run out.
+        on_resigned: Awaited after a resignation, to tell the other nodes.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        producer: Producer,
+        lease: float,
+        *,
+        clock: Clock,
+        on_resigned: Callable[[], Awaitable[None]],
+    ) -> None:
+        super().__init__(lease / _RENEWALS)
+        self._engine = engine
+        self._producer = producer
+        self._lease = lease
+        self._clock = clock
+        self._on_resigned = on_resigned
+        self._until: float | None = None
+
+    @property
+    def leading(self) -> bool:
+        """Whether this node leads, for all that it can know."""
+        return self._until is not None and self._clock.monotonic() < self._until
+
+    async def tick(self) -> None:
+        """Take or renew the lease."""
+        led = self._until is not None
+        asked_at = self._clock.monotonic()
+        elected = await self._engine.elect_leader(self._producer, lease=self._lease)
+        self._until = asked_at + self._lease if elected else None
+        if elected != led:
+            emit(f"staffa.leader.{'elected' if elected else 'lost'}", producer=self._producer)
+
+    async def on_stop(self) -> None:
+        """Resign; without a database the lease runs out by itself."""
+        if self._until is None:
+            return
+        self._until = None
+        try:
+            if await self._engine.resign_leader(self._producer):
+                await self._on_resigned()
+        except DatabaseError as error:
+            report("the leader could not resign", error, level=logging.WARNING)

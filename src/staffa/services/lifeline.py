@@ -1,0 +1,93 @@
+"""Frees jobs that nobody runs any more.
+
+Every node rescues the jobs of dead producers, as its own watchman finds them, so that the death of
+the leader delays nothing. The leader alone looks for old jobs of other implementations, for
+available ones without attempts left, and forgets producers that died long ago.
+
+Options: `max_rescues`, `foreign_dead_after`.
+Events: `staffa.job.rescued` and `staffa.job.discarded` for each job.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from uuid import UUID
+
+from staffa.engine import Engine, Rescued
+from staffa.service import Loop
+from staffa.telemetry import emit
+from staffa.types import State
+
+_INTERVAL_SECONDS = 60.0
+_LARGEST_BATCH = 1000
+_FORGET_AFTER_SECONDS = 86_400.0
+
+
+class Lifeline(Loop):
+    """Rescues jobs.
+
+    Args:
+        engine: Where.
+        leading: Tells whether this node leads.
+        max_rescues: How often a job may be rescued before it is discarded.
+        foreign_dead_after: Seconds after which a running job of another implementation is given up.
+        on_available: Called with the queues of which jobs became available.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        leading: Callable[[], bool],
+        max_rescues: int,
+        foreign_dead_after: float,
+        on_available: Callable[[Iterable[str]], None],
+    ) -> None:
+        super().__init__(_INTERVAL_SECONDS)
+        self._engine = engine
+        self._leading = leading
+        self._max_rescues = max_rescues
+        self._foreign_dead_after = foreign_dead_after
+        self._on_available = on_available
+        self._dead: dict[UUID, int] = {}
+
+    def rescue(self, dead: Mapping[UUID, int]) -> None:
+        """Have the jobs of dead producers rescued now.
+
+        Args:
+            dead: The producers, with the heartbeats at which they stand still.
+        """
+        self._dead.update(dead)
+        self.wake()
+
+    async def tick(self) -> None:
+        """Free what is to be freed."""
+        await self._rescue_dead()
+        if self._leading():
+            self._tell(
+                await self._engine.rescue_foreign_jobs(
+                    age=self._foreign_dead_after, limit=_LARGEST_BATCH
+                )
+            )
+            self._tell(await self._engine.discard_exhausted_jobs(limit=_LARGEST_BATCH))
+            await self._engine.reap_producers(age=_FORGET_AFTER_SECONDS)
+
+    async def _rescue_dead(self) -> None:
+        while self._dead:
+            dead = dict(self._dead)
+            rescued = await self._engine.rescue_jobs(
+                dead, max_rescues=self._max_rescues, limit=_LARGEST_BATCH
+            )
+            self._tell(rescued)
+            if len(rescued) < _LARGEST_BATCH:
+                self._dead = {
+                    uuid: beats for uuid, beats in self._dead.items() if dead.get(uuid) != beats
+                }
+
+    def _tell(self, rescued: list[Rescued]) -> None:
+        for job in rescued:
+            name = "discarded" if job.state is State.DISCARDED else "rescued"
+            emit(f"staffa.job.{name}", job=job)
+        queues = {job.queue for job in rescued if job.state is State.AVAILABLE}
+        if queues:
+            self._on_available(queues)

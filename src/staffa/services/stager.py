@@ -1,0 +1,57 @@
+"""Makes due jobs available, and finds those that no notification told of.
+
+One statement serves all queues of the node; every node runs it, skipping what another one is at.
+
+Options: `interval` between rounds, up to three times as long while there is nothing to do.
+Events: `staffa.stager.staged` with the number of jobs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+from staffa.engine import Engine
+from staffa.service import Loop
+from staffa.telemetry import emit
+
+_LARGEST_BATCH = 5000
+_IDLE_FACTOR = 3.0
+_SLOWING = 1.5
+
+
+class Stager(Loop):
+    """Stages jobs.
+
+    Args:
+        engine: Where.
+        queues: Returns the queues that run here.
+        interval: Seconds between two rounds.
+        on_available: Called with the queues that have jobs.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        queues: Callable[[], Sequence[str]],
+        interval: float,
+        *,
+        on_available: Callable[[Iterable[str]], None],
+    ) -> None:
+        super().__init__(interval)
+        self._engine = engine
+        self._queues = queues
+        self._shortest = interval
+        self._on_available = on_available
+
+    async def tick(self) -> None:
+        """Stage until nothing is due."""
+        while True:
+            found = await self._engine.stage_jobs(_LARGEST_BATCH, self._queues())
+            if found.staged:
+                emit("staffa.stager.staged", count=found.staged)
+            self._on_available(found.queues)
+            if found.staged < _LARGEST_BATCH:
+                break
+        longest = self._shortest * _IDLE_FACTOR
+        idle = not found.queues
+        self.interval = min(self.interval * _SLOWING, longest) if idle else self._shortest

@@ -1,0 +1,332 @@
+"""`@job` for functions and `@worker` for classes: code that runs jobs.
+
+Both register what they decorate under a name and add ways to make and enqueue its jobs. A function
+takes its own arguments there and nothing else, so that type checkers see wrong ones; options go
+through `options`.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any, Generic, ParamSpec, TypeVar, Unpack, overload
+
+from staffa import instance, registry
+from staffa.args.codec import ArgsCodec
+from staffa.errors import ConfigError, NotYetAvailable
+from staffa.jobs import JOB_OPTIONS, Job, JobOptions, check_options
+from staffa.registry import ExecutorKind, WorkerDefinition
+from staffa.types import Seconds, to_seconds
+
+P = ParamSpec("P")
+R_co = TypeVar("R_co", covariant=True)
+T = TypeVar("T")
+W = TypeVar("W", bound=type)
+
+Backoff = Callable[[Job], Seconds] | Callable[[Job, BaseException], Seconds]
+"""Returns how long to wait until the next attempt; may take the error as well."""
+
+
+class WorkerOptions(JobOptions, total=False):
+    """The options of a worker: those of its jobs, and how it runs them."""
+
+    name: str
+    """The stored name; ``module.qualname`` if not given."""
+    backoff: Backoff | Seconds
+    """How long to wait after a failed attempt; 15 + 2^attempt seconds if not given."""
+    executor: ExecutorKind
+    """"async" for ``async def``, "thread" for ``def``; chosen by itself if not given."""
+
+
+_WORKER_OPTIONS = JOB_OPTIONS | WorkerOptions.__annotations__.keys()
+_DEFINITION = "_definition"
+_EXECUTORS_LATER = frozenset({"process", "dask", "ray"})
+
+
+class JobFunction(Generic[P, R_co]):
+    """A function that `job` decorated: callable as before, and a maker of jobs.
+
+    Example:
+        >>> @job(queue="mail")
+        ... def greet(name: str) -> str:
+        ...     return f"hello {name}"
+        >>> greet("ada")
+        'hello ada'
+        >>> greet.new("ada").args
+        {'name': 'ada'}
+        >>> greet.options(priority=3).new("ada").priority
+        3
+    """
+
+    def __init__(self, function: Callable[P, R_co], options: Mapping[str, Any]) -> None:
+        functools.update_wrapper(self, function)
+        check_options(options, _WORKER_OPTIONS, "job option")
+        self._function = function
+        self._codec = ArgsCodec(function)
+        self._definition = _define(function, options, function, self._prepare)
+        registry.register(self._definition)
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co:
+        """Call the function itself, here and now."""
+        return self._function(*args, **kwargs)
+
+    @property
+    def worker_name(self) -> str:
+        """The name that its rows hold."""
+        return self._definition.name
+
+    def new(self, *args: P.args, **kwargs: P.kwargs) -> Job:
+        """Return a job of this function, not enqueued yet.
+
+        Raises:
+            InvalidArgs: If the function can't be called so, or an argument is no plain JSON.
+        """
+        return self.options().new(*args, **kwargs)
+
+    async def enqueue(self, *args: P.args, **kwargs: P.kwargs) -> Job:
+        """Enqueue a job of this function through the client of this process.
+
+        Raises:
+            InvalidArgs: If the function can't be called so, or an argument is no plain JSON.
+            InstanceError: If there is no client.
+        """
+        return await self.options().enqueue(*args, **kwargs)
+
+    def options(self, *, conn: Any = None, **options: Unpack[JobOptions]) -> JobCall[P]:
+        """Return the same function with other options for the jobs made through it.
+
+        Args:
+            conn: Your own connection: the job is written in its transaction.
+            **options: See `JobOptions`.
+
+        Raises:
+            UnknownOption: For an option that does not exist.
+        """
+        check_options(options, JOB_OPTIONS, "job option")
+        return JobCall(self._definition, self._codec.encode, options, conn)
+
+    def _prepare(self, job: Job) -> Callable[[], Any]:
+        positional, named = self._codec.decode(job.args)
+        return functools.partial(self._function, *positional, **named)
+
+    def __repr__(self) -> str:
+        return f"<job {self.worker_name}>"
+
+
+class JobCall(Generic[P]):
+    """A function with options and a connection, ready to make jobs; see `JobFunction.options`."""
+
+    def __init__(
+        self,
+        definition: WorkerDefinition,
+        encode: Callable[..., dict[str, Any]],
+        options: Mapping[str, Any],
+        conn: Any,
+    ) -> None:
+        self._definition = definition
+        self._encode = encode
+        self._options = options
+        self._conn = conn
+
+    def new(self, *args: P.args, **kwargs: P.kwargs) -> Job:
+        """Return a job, not enqueued yet."""
+        return _new_job(self._definition, self._encode(*args, **kwargs), self._options)
+
+    async def enqueue(self, *args: P.args, **kwargs: P.kwargs) -> Job:
+        """Enqueue a job, in the transaction of `conn` if one was given."""
+        return await instance.get().enqueue(self.new(*args, **kwargs), conn=self._conn)
+
+
+class Worker:
+    """Optional base of classes that `worker` decorates: tells type checkers what it adds.
+
+    Example:
+        >>> @worker(queue="badges", max_attempts=5)
+        ... class GenerateBadge(Worker):
+        ...     async def process(self, job: Job) -> None: ...
+        >>> GenerateBadge.new({"id": 1}).max_attempts
+        5
+    """
+
+    _definition: WorkerDefinition
+
+    @classmethod
+    def new(cls, args: Mapping[str, Any] | None = None, **options: Unpack[JobOptions]) -> Job:
+        """Return a job of this worker, not enqueued yet.
+
+        Raises:
+            InvalidArgs: If the args are no plain JSON.
+            UnknownOption: For an option that does not exist.
+        """
+        check_options(options, JOB_OPTIONS, "job option")
+        return _new_job(cls._definition, {} if args is None else args, options)
+
+    @classmethod
+    async def enqueue(
+        cls,
+        args: Mapping[str, Any] | None = None,
+        *,
+        conn: Any = None,
+        **options: Unpack[JobOptions],
+    ) -> Job:
+        """Enqueue a job of this worker through the client of this process.
+
+        Args:
+            args: The job's args.
+            conn: Your own connection: the job is written in its transaction.
+            **options: See `JobOptions`.
+        """
+        return await instance.get().enqueue(cls.new(args, **options), conn=conn)
+
+
+@overload
+def job(function: Callable[P, T], /) -> JobFunction[P, T]: ...
+@overload
+def job(**options: Unpack[WorkerOptions]) -> Callable[[Callable[P, T]], JobFunction[P, T]]: ...
+def job(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
+    """Make a function a job: it stays callable, and gains `new`, `enqueue` and `options`.
+
+    An ``async def`` runs on the event loop, a ``def`` in a thread. Whatever it returns completes
+    the job, but for `Cancel`, `Discard` and `Snooze`; an exception is a failed attempt.
+
+    Args:
+        function: The function, when used without parentheses.
+        **options: See `WorkerOptions`.
+
+    Raises:
+        UnknownOption: For an option that does not exist.
+        NotYetAvailable: For one that is not built yet.
+        ConfigError: If a value can't be used, or the function can't be found by a name.
+
+    Example:
+        >>> @job(queue="mail", max_attempts=5)
+        ... async def send(to: str) -> None: ...
+        >>> send.new("a@example.com").queue
+        'mail'
+    """
+    if function is not None:
+        return JobFunction(function, options)
+    return lambda decorated: JobFunction(decorated, options)
+
+
+def worker(**options: Unpack[WorkerOptions]) -> Callable[[W], W]:
+    """Make a class with a method `process(self, job)` a worker.
+
+    A new object of the class is made for each job. Methods `backoff(self, job)` and
+    `timeout(self, job)` (in seconds), where there are any, go before the options.
+
+    Args:
+        **options: See `WorkerOptions`.
+
+    Raises:
+        UnknownOption: For an option that does not exist.
+        NotYetAvailable: For one that is not built yet.
+        ConfigError: If the class has no `process`.
+
+    Example:
+        >>> @worker(max_attempts=5, queue="badges")
+        ... class GenerateBadge:
+        ...     async def process(self, job: Job) -> None: ...
+    """
+    check_options(options, _WORKER_OPTIONS, "worker option")
+
+    def decorate(decorated: W) -> W:
+        process = getattr(decorated, "process", None)
+        if not callable(process):
+            raise ConfigError(f"{decorated.__qualname__} has no method process(self, job): add one")
+        definition = _define(
+            decorated, options, process, lambda job: lambda: decorated().process(job)
+        )
+        registry.register(definition)
+        setattr(decorated, _DEFINITION, definition)
+        for name in ("new", "enqueue"):
+            if not hasattr(decorated, name):
+                setattr(decorated, name, classmethod(getattr(Worker, name).__func__))
+        return decorated
+
+    return decorate
+
+
+def _define(
+    code: Any,
+    options: Mapping[str, Any],
+    process: Callable[..., Any],
+    prepare: Callable[[Job], Callable[[], Any]],
+) -> WorkerDefinition:
+    """Return the definition of a worker: its options checked, its hooks found."""
+    source = f"{code.__module__}.{code.__qualname__}"
+    how = {key: options[key] for key in ("name", "backoff", "executor") if key in options}
+    timeout = options.get("timeout")
+    job_options = {
+        key: value for key, value in options.items() if key not in how and key != "timeout"
+    }
+    definition = WorkerDefinition(
+        name=how.get("name") or registry.name_of(code),
+        executor=_choose_executor(source, process, how.get("executor")),
+        prepare=prepare,
+        timeout=_timeout_of(code, None if timeout is None else to_seconds(timeout, "timeout")),
+        backoff=_backoff_of(code, how.get("backoff")),
+        options=job_options,
+        source=source,
+    )
+    Job(worker=definition.name, **job_options)  # refuses bad values where they are written
+    return definition
+
+
+def _choose_executor(
+    source: str, process: Callable[..., Any], wanted: ExecutorKind | None
+) -> ExecutorKind:
+    natural: ExecutorKind = "async" if inspect.iscoroutinefunction(process) else "thread"
+    if wanted in _EXECUTORS_LATER:
+        raise NotYetAvailable(f"executor {wanted!r}")
+    if wanted is not None and wanted != natural:
+        kind = "async def" if natural == "async" else "def"
+        raise ConfigError(
+            f"executor {wanted!r} can't run {source}: it is {kind}, which runs in {natural!r}"
+        )
+    return natural
+
+
+def _timeout_of(code: Any, default: float | None) -> Callable[[Job], float | None]:
+    """Return what tells the time-out of a job: its row, the class's method, the option."""
+    method = getattr(code, "timeout", None) if isinstance(code, type) else None
+
+    def timeout(job: Job) -> float | None:
+        override = job.meta.get("timeout") if job.meta_json != "{}" else None
+        if isinstance(override, int | float) and not isinstance(override, bool):
+            return to_seconds(override, "timeout")
+        if method is not None:
+            return to_seconds(method(code(), job), "timeout")
+        return default
+
+    return timeout
+
+
+def _backoff_of(code: Any, option: Any) -> Callable[[Job, BaseException | None], float | None]:
+    """Return what tells the delay after a failed attempt: the class's method, the option."""
+    method = getattr(code, "backoff", None) if isinstance(code, type) else None
+    if method is not None:
+        return lambda job, error: _call_backoff(functools.partial(method, code()), job, error)
+    if option is None:
+        return lambda job, error: None
+    if callable(option):
+        return lambda job, error: _call_backoff(option, job, error)
+    seconds = to_seconds(option, "backoff")
+    return lambda job, error: seconds
+
+
+def _call_backoff(backoff: Callable[..., Seconds], job: Job, error: BaseException | None) -> float:
+    takes_error = len(inspect.signature(backoff).parameters) > 1
+    return to_seconds(backoff(job, error) if takes_error else backoff(job), "backoff")
+
+
+def _new_job(
+    definition: WorkerDefinition, args: Mapping[str, Any], options: Mapping[str, Any]
+) -> Job:
+    chosen = {**definition.options, **options}
+    if "scheduled_at" in options:
+        chosen.pop("scheduled_in", None)
+    if "scheduled_in" in options:
+        chosen.pop("scheduled_at", None)
+    return Job(worker=definition.name, args=args, **chosen)

@@ -1,0 +1,106 @@
+"""Fixtures of all tests; what has no need of a database does not ask for one."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any
+
+import asyncpg
+import pytest
+
+from staffa import Staffa, instance, registry, telemetry
+from staffa._internal.identifiers import quote_identifier
+from staffa.client.backend import make_migrator
+from tests.support.database import create_database, drop_database, running_server
+from tests.support.events import Recorder
+
+MakeClient = Callable[..., Staffa]
+
+QUICK: dict[str, Any] = {"poll": 0.05, "heartbeat": 0.1, "dead_after": 0.5, "leader_lease": 1.5}
+"""Settings under which what takes seconds in production takes fractions of one."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--large", action="store_true", help="also run tests on millions of rows")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--large"):
+        return
+    skip = pytest.mark.skip(reason="takes minutes: run with --large")
+    for item in items:
+        if "large" in item.keywords:
+            item.add_marker(skip)
+
+
+@pytest.fixture(scope="session")
+def server_dsn() -> Iterator[str]:
+    """A server on which databases may be made."""
+    with running_server() as dsn:
+        yield dsn
+
+
+@pytest.fixture(scope="session")
+def dsn(server_dsn: str) -> Iterator[str]:
+    """The database of this process of the test run."""
+    made = asyncio.run(create_database(server_dsn))
+    yield made
+    asyncio.run(drop_database(server_dsn, made))
+
+
+@pytest.fixture
+async def empty_prefix(dsn: str) -> AsyncIterator[str]:
+    """The name of a schema that does not exist yet, and is dropped at the end."""
+    name = f'Jobs "{uuid.uuid4().hex[:8]}" of a test'
+    yield name
+    connection = await asyncpg.connect(dsn)
+    await connection.execute(f"DROP SCHEMA IF EXISTS {quote_identifier(name)} CASCADE")
+    await connection.close()
+
+
+@pytest.fixture
+async def prefix(dsn: str, empty_prefix: str) -> str:
+    """A migrated schema of this test alone."""
+    await make_migrator(dsn, empty_prefix).up()
+    return empty_prefix
+
+
+@pytest.fixture
+async def connection(dsn: str) -> AsyncIterator[asyncpg.Connection]:
+    """A connection of the test's own."""
+    made = await asyncpg.connect(dsn)
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+async def events() -> AsyncIterator[Recorder]:
+    """What happens during the test."""
+    recorder = Recorder()
+    telemetry.attach(recorder)
+    yield recorder
+    telemetry.detach(recorder)
+
+
+@pytest.fixture
+async def make_client(dsn: str, prefix: str) -> AsyncIterator[MakeClient]:
+    """Makes clients on the test's schema, each stopped at the end."""
+    made: list[Staffa] = []
+
+    def make(**options: Any) -> Staffa:
+        options = {"name": f"test-{uuid.uuid4().hex[:8]}", "prefix": prefix, **QUICK, **options}
+        made.append(Staffa(options.pop("dsn", dsn), **options))
+        return made[-1]
+
+    yield make
+    for client in made:
+        await client.stop(grace=0)
+
+
+@pytest.fixture(autouse=True)
+def forget_workers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let each test register workers of its own, also under names that others use."""
+    monkeypatch.setattr(registry, "_definitions", dict(registry._definitions))
+    monkeypatch.setattr(instance, "_clients", type(instance._clients)())
