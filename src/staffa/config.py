@@ -22,6 +22,8 @@ from staffa.instance import DEFAULT_NAME
 from staffa.queue import Queue, parse_queues
 from staffa.types import Seconds, to_seconds
 
+DEFAULT_PREFIX = "public"
+
 _LATER_SCHEMES = ("sqlite", "mysql", "mariadb")
 _SCHEMES = ("postgresql", "postgres")
 _MAX_PREFIX_BYTES = 49  # with ".oban_" and a channel it makes a channel name, at most 63
@@ -76,7 +78,7 @@ class Config:
     """
 
     dsn: str | None = field(default=None, repr=False)
-    prefix: str = "public"
+    prefix: str = DEFAULT_PREFIX
     name: str = DEFAULT_NAME
     node: str = field(default_factory=socket.gethostname)
     queues: Mapping[str, Queue] = field(default_factory=dict)
@@ -133,6 +135,10 @@ class Config:
         given = {key: value for key, value in arguments.items() if value is not None}
         _check_keys(given, "setting")
         return cls(**{**_from_file(folder or Path()), **_from_environment(os.environ), **given})
+
+    def with_dsn(self, dsn: str) -> Config:
+        """Return the same settings for another database."""
+        return replace(self, dsn=dsn)
 
     def with_queues(self, queues: Mapping[str, Queue]) -> Config:
         """Return the same settings with other queues."""

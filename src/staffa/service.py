@@ -2,8 +2,8 @@
 
 Invariants: `start` returns once the service runs, or raises and leaves nothing behind; `stop` may
 be called at any time, also twice, also while `start` is under way, and returns once nothing runs
-any more; a service can be started again. A tick that raises is reported and tried again after a
-capped, jittered delay: nothing that a tick meets ends the loop.
+any more; a service can be started again. A `run` or a tick that raises is reported and tried
+again after a capped, jittered delay: nothing that it meets ends the service.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Service:
                 return
             await self.on_start()
             self._task = asyncio.get_running_loop().create_task(
-                self.run(), name=f"staffa-{type(self).__name__}"
+                self._run_for_ever(), name=f"staffa-{type(self).__name__}"
             )
 
     async def stop(self) -> None:
@@ -51,8 +51,6 @@ class Service:
             await asyncio.wait([task])
             self._task = None
             await self.on_stop()
-            if not task.cancelled() and (error := task.exception()) is not None:
-                report(f"{type(self).__name__} had ended", error)
 
     async def on_start(self) -> None:
         """Prepare; what this raises, `start` raises."""
@@ -63,6 +61,18 @@ class Service:
 
     async def on_stop(self) -> None:
         """Clean up, after the task has ended."""
+
+    async def _run_for_ever(self) -> None:
+        """Run until cancelled, or until `run` has nothing more to do."""
+        backoff = Backoff()
+        while True:
+            try:
+                await self.run()
+            except Exception as error:
+                report(f"{type(self).__name__} begins anew", error, level=severity(error))
+                await asyncio.sleep(backoff.next_seconds())
+            else:
+                return
 
 
 class Loop(Service):

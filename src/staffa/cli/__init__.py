@@ -1,1 +1,5 @@
-"""The command line."""
+"""The command line: `staffa`."""
+
+from staffa.cli.program import main
+
+__all__ = ["main"]

@@ -55,6 +55,7 @@ class PostgresNotifier(Service):
         self._prefix = prefix
         self._notify = load_sql("staffa.notifiers", "sql/notify.sql", prefix)
         self._on_reconnect = on_reconnect
+        self._probe_text = load_sql("staffa.notifiers", "sql/probe.sql", prefix)
         self._channels: Sequence[str] = ()
         self._handler: Handler | None = None
         self._connection: asyncpg.Connection | None = None
@@ -147,7 +148,7 @@ class PostgresNotifier(Service):
         try:
             with translated_errors():
                 async with asyncio.timeout(REPLY_SECONDS):
-                    await connection.execute("")
+                    await connection.execute(self._probe_text)
         except DatabaseError:
             connection.terminate()
             self._lost.set()

@@ -74,6 +74,7 @@ class Acker(Service):
 
     async def run(self) -> None:
         """Write what comes, until cancelled."""
+        self._pending = {**self._writing, **self._pending}  # left from a run that a defect ended
         while True:
             await self._arrived.wait()
             bundle = list(self._pending.values())[:_LARGEST_BUNDLE]

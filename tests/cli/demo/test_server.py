@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import struct
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import urlopen
@@ -143,8 +144,11 @@ def test_nobody_else_is_given_the_port_during_the_outage() -> None:
     manual = ManualTime()
     brittleness = policy(manual, outage_after_served=0)
     with DocumentationServer(PAGES.get, brittleness, pause=manual.pause) as server:
-        with pytest.raises(ServerTrouble):
-            fetch(server.base_url)
+        with connect(server.base_url) as caller:
+            # Reset instead of closed: a connection in TIME_WAIT would guard the port as well.
+            caller.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            caller.sendall(b"GET /json.html HTTP/1.0\r\n\r\n")
+            assert caller.recv(1) == b""
         assert manual.paused.wait(PATIENCE_SECONDS)
         with socket.socket() as other, pytest.raises(OSError, match="Address already in use"):
             other.bind(("127.0.0.1", urlsplit(server.base_url).port))
@@ -160,6 +164,26 @@ def test_no_thread_and_no_open_port_outlives_the_stop() -> None:
     assert not server.listening.is_set()
     with pytest.raises(ServerTrouble, match="connection failed"):
         fetch(server.base_url)
+
+
+def test_a_stop_waits_for_a_reply_that_has_begun() -> None:
+    begun, released = threading.Event(), threading.Event()
+
+    def find_page(name: str) -> str:
+        begun.set()
+        assert released.wait(PATIENCE_SECONDS)
+        return PAGES[name]
+
+    server = DocumentationServer(find_page, policy())
+    with ThreadPoolExecutor() as executor:
+        page = executor.submit(fetch, server.start())
+        assert begun.wait(PATIENCE_SECONDS)
+        stop = executor.submit(server.stop)
+        # Never too short for the right code; long enough to catch a stop that doesn't wait.
+        assert not wait([stop], timeout=0.2).done
+        released.set()
+        stop.result()
+        assert page.result() == PAGES["json"]
 
 
 def test_a_stop_ends_real_pauses_early() -> None:

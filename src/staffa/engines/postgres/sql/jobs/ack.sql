@@ -3,24 +3,33 @@
 -- $5 text[]: state, $6 bool[]: whether the attempt is given back, $7 text[]: error or null,
 -- $8 float8[]: seconds until it is due again or null, $9 text[]: JSON to merge into meta or null.
 -- A retryable job without attempts left becomes discarded.
--- Locks: the rows, in the order of their ids. Index: the primary key; never one on the state, whose
--- plan falls to a scan of all executing rows.
-WITH outcome AS MATERIALIZED (
+-- Locks: the rows, in the order of their ids. Index: the primary key, one probe for each outcome. Two
+-- things see to that. state::text matches no index on the state: any of those ends in a scan of all
+-- executing rows, the dead ones among them. And the arrays go through a CTE, so that the planner
+-- does not see how long they are: for long ones it would read the whole table.
+WITH bundle AS MATERIALIZED (
+    SELECT $1::bigint[] AS ids, $2::int[] AS attempts, $3::timestamptz[] AS times,
+           $5::text[] AS states, $6::bool[] AS refunds, $7::text[] AS errors,
+           $8::float8[] AS delays, $9::text[] AS patches
+), outcome AS MATERIALIZED (
     SELECT job.id, given.refund, given.error, given.delay, given.patch, clock.now,
            CASE WHEN given.state = 'retryable' AND job.attempt >= job.max_attempts
                 THEN 'discarded' ELSE given.state END AS state
-      FROM unnest($1::bigint[], $2::int[], $3::timestamptz[], $5::text[], $6::bool[], $7::text[],
-                  $8::float8[], $9::text[])
+      FROM bundle
+     CROSS JOIN unnest(bundle.ids, bundle.attempts, bundle.times, bundle.states, bundle.refunds,
+                       bundle.errors, bundle.delays, bundle.patches)
                AS given (id, attempt, attempted_at, state, refund, error, delay, patch)
      CROSS JOIN (SELECT timezone('UTC', clock_timestamp()) AS now) AS clock
       JOIN :"prefix".oban_jobs AS job
         ON job.id = given.id
-       AND job.state = 'executing'
+       AND job.state::text = 'executing'
        AND job.attempt = given.attempt
        AND job.attempted_at = timezone('UTC', given.attempted_at)
        AND job.attempted_by[2] = $4::text
      ORDER BY job.id
        FOR UPDATE OF job
+)
+UPDATE OF job
 )
 UPDATE :"prefix".oban_jobs AS job
    SET state = outcome.state::text:::"prefix".oban_job_state,

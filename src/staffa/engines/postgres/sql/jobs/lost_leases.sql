@@ -1,11 +1,15 @@
 -- Tell which of a producer's leases have ended without its doing: cancelled, rescued or deleted.
 -- $1 bigint[]: ids, $2 timestamptz[]: attempted_at, $3 text: producer uuid.
--- Locks: none. Index: the primary key.
+-- Locks: none. Index: the primary key, one probe for each lease; see ack.sql for how.
+WITH held AS MATERIALIZED (
+    SELECT $1::bigint[] AS ids, $2::timestamptz[] AS times
+)
 SELECT lease.id
-  FROM unnest($1::bigint[], $2::timestamptz[]) AS lease (id, attempted_at)
+  FROM held
+ CROSS JOIN unnest(held.ids, held.times) AS lease (id, attempted_at)
   LEFT JOIN :"prefix".oban_jobs AS job
     ON job.id = lease.id
-   AND job.state = 'executing'
+   AND job.state::text = 'executing'
    AND job.attempted_at = timezone('UTC', lease.attempted_at)
    AND job.attempted_by[2] = $3::text
  WHERE job.id IS NULL;

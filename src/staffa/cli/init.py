@@ -1,0 +1,35 @@
+"""`staffa init`: the first files of a project."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path
+
+import click
+
+from staffa.cli.options import fail
+from staffa.errors import ConfigError
+
+_FILES = {"staffa.toml": "staffa.toml", "staffa_jobs.py": "staffa_jobs.py.txt"}
+
+
+@click.command()
+@click.argument(
+    "folder", default=".", type=click.Path(file_okay=False, path_type=Path), metavar="[FOLDER]"
+)
+def init(folder: Path) -> None:
+    """Write a configuration and a sample worker.
+
+    Nothing that exists is overwritten.
+
+    Example: staffa init && staffa migrate up && staffa start
+    """
+    existing = [name for name in _FILES if (folder / name).exists()]
+    if existing:
+        fail(ConfigError(f"{folder / existing[0]} exists: remove it, or choose another folder"))
+    folder.mkdir(parents=True, exist_ok=True)
+    templates = files("staffa.cli").joinpath("templates")
+    for name, template in _FILES.items():
+        (folder / name).write_text(templates.joinpath(template).read_text("utf-8"), "utf-8")
+        click.echo(f"wrote {folder / name}")
+    click.echo("next: staffa migrate up, then staffa start, then python staffa_jobs.py")

@@ -1,0 +1,88 @@
+"""What commands print: tables and sentences for people, JSON for programs.
+
+Data from rows is not trusted: control characters, which could drive a terminal, are shown as
+escapes.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import click
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+
+
+def printable(text: str) -> str:
+    r"""Return a text without control characters; tabs and line ends stay.
+
+    Example:
+        >>> printable("red: \x1b[31m")
+        'red: \\x1b[31m'
+    """
+    return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
+
+class Output:
+    """Prints what a command has to say.
+
+    Args:
+        as_json: Prints JSON and nothing else.
+    """
+
+    def __init__(self, *, as_json: bool) -> None:
+        self.as_json = as_json
+        self._console = Console(highlight=False, soft_wrap=True)
+
+    def say(self, sentence: str, **data: Any) -> None:
+        """Print a sentence; as JSON, the data instead."""
+        if self.as_json:
+            self.data(data)
+        else:
+            click.echo(printable(sentence))
+
+    def data(self, value: Any) -> None:
+        """Print JSON."""
+        click.echo(json.dumps(value, default=_encode, ensure_ascii=True))
+
+    def table(self, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+        """Print rows below each other for people."""
+        table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+        for column in columns:
+            table.add_column(column, overflow="fold")
+        for row in rows:
+            table.add_row(*(Text(_cell(value)) for value in row))
+        self._console.print(table)
+
+    def record(self, fields: Mapping[str, Any]) -> None:
+        """Print names and values for people."""
+        width = max(map(len, fields))
+        for name, value in fields.items():
+            lines = _cell(value).splitlines() or [""]
+            click.echo(f"{name:<{width}}  {lines[0]}")
+            for line in lines[1:]:
+                click.echo(f"{'':<{width}}  {line}")
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, datetime):
+        return f"{value:%Y-%m-%d %H:%M:%S}"
+    if isinstance(value, dict | list):
+        return printable(json.dumps(value, default=_encode, ensure_ascii=False))
+    return printable(str(value))
+
+
+def _encode(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return str(value)

@@ -1,0 +1,147 @@
+"""`staffa start`: run queues until a signal says stop."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import json
+import logging
+import os
+import pkgutil
+import signal
+import sys
+from collections.abc import Sequence
+
+import click
+
+from staffa import registry, telemetry
+from staffa.cli.options import command
+from staffa.cli.output import Output, printable
+from staffa.client import Staffa
+from staffa.config import Config, parse_queue_list
+from staffa.errors import ConfigError, InstanceError
+from staffa.telemetry import Event
+
+logger = logging.getLogger("staffa")
+
+_OUTCOMES = ("completed", "retryable", "discarded", "cancelled", "scheduled")
+
+
+@click.command()
+@click.option("--queues", metavar="NAME:LIMIT,...", help="What to run, e.g. default:10,mail:5.")
+@click.option(
+    "--import", "modules", multiple=True, metavar="MODULE", help="Workers are found there."
+)
+@command
+async def start(config: Config, output: Output, queues: str | None, modules: Sequence[str]) -> None:
+    """Run queues until SIGTERM or SIGINT.
+
+    The first signal lets running jobs end within the grace period, a second one ends that at once.
+    Where an imported module makes a client of its own, that one is started.
+
+    Example: staffa start --import myapp.jobs --queues default:10,mail:5
+    """
+    _log_to_terminal(as_json=output.as_json)
+    _import_workers([*config.imports, *modules])
+    client = _find_client(config)
+    wanted = parse_queue_list(queues) if queues else client.config.queues or config.queues
+    if not wanted:
+        raise ConfigError(
+            "there are no queues to run: give --queues default:10, or [queues] in staffa.toml"
+        )
+    try:
+        await _run(client, wanted)
+    finally:
+        await client.stop()
+
+
+async def _run(client: Staffa, queues: object) -> None:
+    loop = asyncio.get_running_loop()
+    stopping = asyncio.Event()
+    stops: list[asyncio.Task[None]] = []
+
+    def on_signal() -> None:
+        if stops:
+            stops.append(loop.create_task(client.stop(grace=0)))
+        stopping.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, on_signal)
+    await client.start(queues=queues)  # type: ignore[arg-type]  # parsed by the caller
+    running = ", ".join(f"{check.queue}:{check.limit}" for check in client.check_all_queues())
+    logger.info("running %s with %d workers known", running, len(registry.names()))
+    await stopping.wait()
+    logger.info("stopping: running jobs may end within %g s", client.config.shutdown_grace)
+    stops.append(loop.create_task(client.stop()))
+    while pending := [task for task in stops if not task.done()]:
+        await asyncio.wait(pending)
+    logger.info("stopped")
+
+
+def _find_client(config: Config) -> Staffa:
+    """Return the client that an imported module made, or a new one."""
+    try:
+        made = Staffa.get_instance(config.name)
+    except InstanceError:
+        return Staffa(config.dsn, prefix=config.prefix, name=config.name, node=config.node)
+    for setting in ("dsn", "prefix"):
+        if getattr(made.config, setting) != getattr(config, setting):
+            raise ConfigError(
+                f"an imported module makes the client {config.name!r} with another {setting} than "
+                "this command was given: give none here, or the same there"
+            )
+    return made
+
+
+def _import_workers(modules: Sequence[str]) -> None:
+    """Import modules, and all modules of packages, so that their workers register."""
+    if os.getcwd() not in sys.path:
+        sys.path.insert(0, os.getcwd())
+    for name in modules:
+        try:
+            module = importlib.import_module(name)
+            for found in pkgutil.walk_packages(getattr(module, "__path__", []), f"{name}."):
+                importlib.import_module(found.name)
+        except ModuleNotFoundError as error:
+            raise ConfigError(
+                f"module {name!r} can't be imported: {error}; run this in the folder that holds it"
+            ) from None
+
+
+def _log_to_terminal(*, as_json: bool) -> None:
+    handler = logging.StreamHandler()
+    handler.setFormatter(_JsonFormatter() if as_json else _LineFormatter())
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
+    telemetry.attach(_log_outcome, events=[f"staffa.job.{state}" for state in _OUTCOMES])
+
+
+def _log_outcome(event: Event) -> None:
+    job, outcome = event.data["job"], event.name.rpartition(".")[2]
+    seconds = event.data.get("seconds")
+    took = "" if seconds is None else f" in {seconds * 1000:.1f} ms"
+    level = logging.INFO if outcome in {"completed", "scheduled"} else logging.WARNING
+    logger.log(level, "job %s %s %s%s", job.id, job.worker, outcome, took)
+
+
+class _LineFormatter(logging.Formatter):
+    """Lines for people, without control characters that data may hold."""
+
+    def __init__(self) -> None:
+        super().__init__("%(asctime)s %(levelname)-7s %(message)s", "%H:%M:%S")
+
+    def format(self, record: logging.LogRecord) -> str:
+        return printable(super().format(record))
+
+
+class _JsonFormatter(logging.Formatter):
+    """One JSON object a line."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return json.dumps(
+            {
+                "time": self.formatTime(record, "%Y-%m-%dT%H:%M:%S%z"),
+                "level": record.levelname.lower(),
+                "message": record.getMessage(),
+                **({"error": self.formatException(record.exc_info)} if record.exc_info else {}),
+            }
+        )

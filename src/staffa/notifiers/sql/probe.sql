@@ -1,0 +1,2 @@
+-- Ask whether the connection still answers.
+SELECT 1;
