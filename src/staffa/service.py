@@ -68,7 +68,7 @@ class Service:
         while True:
             try:
                 await self.run()
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001  # a service goes on whatever it meets
                 report(f"{type(self).__name__} begins anew", error, level=severity(error))
                 await asyncio.sleep(backoff.next_seconds())
             else:

@@ -1,8 +1,8 @@
 """The server and the databases of the tests.
 
-``STAFFA_TEST_DSN`` names a server on which databases may be made; without it an embedded PostgreSQL is
-started, which the processes of one run share. Each process of a run has a database of its own, each
-test a schema of its own, whose name needs quoting on purpose.
+``STAFFA_TEST_DSN`` names a server on which databases may be made; without it an embedded PostgreSQL
+is started, which the processes of one run share. Each process of a run has a database of its own,
+each test a schema of its own, whose name needs quoting on purpose.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -18,6 +19,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+_PIPE_WIDTH = 250
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
 
@@ -40,7 +42,8 @@ class Output:
 
     def __init__(self, *, as_json: bool) -> None:
         self.as_json = as_json
-        self._console = Console(highlight=False, soft_wrap=True)
+        wide = None if sys.stdout.isatty() else _PIPE_WIDTH
+        self._console = Console(highlight=False, width=wide)
 
     def say(self, sentence: str, **data: Any) -> None:
         """Print a sentence; as JSON, the data instead."""
@@ -77,7 +80,7 @@ def _cell(value: Any) -> str:
         return ""
     if isinstance(value, datetime):
         return f"{value:%Y-%m-%d %H:%M:%S}"
-    if isinstance(value, dict | list):
+    if isinstance(value, dict | list | tuple):
         return printable(json.dumps(value, default=_encode, ensure_ascii=False))
     return printable(str(value))
 

@@ -3,21 +3,18 @@
 -- $5 text[]: state, $6 bool[]: whether the attempt is given back, $7 text[]: error or null,
 -- $8 float8[]: seconds until it is due again or null, $9 text[]: JSON to merge into meta or null.
 -- A retryable job without attempts left becomes discarded.
--- Locks: the rows, in the order of their ids. Index: the primary key, one probe for each outcome. Two
--- things see to that. state::text matches no index on the state: any of those ends in a scan of all
--- executing rows, the dead ones among them. And the arrays go through a CTE, so that the planner
--- does not see how long they are: for long ones it would read the whole table.
-WITH bundle AS MATERIALIZED (
-    SELECT $1::bigint[] AS ids, $2::int[] AS attempts, $3::timestamptz[] AS times,
-           $5::text[] AS states, $6::bool[] AS refunds, $7::text[] AS errors,
-           $8::float8[] AS delays, $9::text[] AS patches
-), outcome AS MATERIALIZED (
+-- Locks: the rows, in the order of their ids.
+-- Index: the primary key, one probe for each outcome. Two things see to that. state::text matches no
+-- index on the state: any of those ends in a scan of all executing rows, dead versions included. And
+-- (SELECT $1) hides from the planner how long the arrays are: for long ones it would rather read the
+-- whole table.
+WITH outcome AS MATERIALIZED (
     SELECT job.id, given.refund, given.error, given.delay, given.patch, clock.now,
            CASE WHEN given.state = 'retryable' AND job.attempt >= job.max_attempts
                 THEN 'discarded' ELSE given.state END AS state
-      FROM bundle
-     CROSS JOIN unnest(bundle.ids, bundle.attempts, bundle.times, bundle.states, bundle.refunds,
-                       bundle.errors, bundle.delays, bundle.patches)
+      FROM unnest((SELECT $1::bigint[]), (SELECT $2::int[]), (SELECT $3::timestamptz[]),
+                  (SELECT $5::text[]), (SELECT $6::bool[]), (SELECT $7::text[]),
+                  (SELECT $8::float8[]), (SELECT $9::text[]))
                AS given (id, attempt, attempted_at, state, refund, error, delay, patch)
      CROSS JOIN (SELECT timezone('UTC', clock_timestamp()) AS now) AS clock
       JOIN :"prefix".oban_jobs AS job
@@ -28,8 +25,6 @@ WITH bundle AS MATERIALIZED (
        AND job.attempted_by[2] = $4::text
      ORDER BY job.id
        FOR UPDATE OF job
-)
-UPDATE OF job
 )
 UPDATE :"prefix".oban_jobs AS job
    SET state = outcome.state::text:::"prefix".oban_job_state,

@@ -1,12 +1,8 @@
 -- Tell which of a producer's leases have ended without its doing: cancelled, rescued or deleted.
 -- $1 bigint[]: ids, $2 timestamptz[]: attempted_at, $3 text: producer uuid.
--- Locks: none. Index: the primary key, one probe for each lease; see ack.sql for how.
-WITH held AS MATERIALIZED (
-    SELECT $1::bigint[] AS ids, $2::timestamptz[] AS times
-)
+-- Locks: none. Index: the primary key, one probe for each lease; ack.sql says how that is ensured.
 SELECT lease.id
-  FROM held
- CROSS JOIN unnest(held.ids, held.times) AS lease (id, attempted_at)
+  FROM unnest((SELECT $1::bigint[]), (SELECT $2::timestamptz[])) AS lease (id, attempted_at)
   LEFT JOIN :"prefix".oban_jobs AS job
     ON job.id = lease.id
    AND job.state::text = 'executing'

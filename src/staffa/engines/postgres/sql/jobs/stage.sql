@@ -2,7 +2,8 @@
 -- $1 int: limit, $2 text[]: queues.
 -- Locks: the rows it stages; rows that others hold are skipped.
 -- Index: staffa_jobs_stage, the primary key, staffa_jobs_claim. now() is the start of this
--- statement's transaction; clock_timestamp() could not be a condition of an index.
+-- statement's transaction; clock_timestamp() could not be a condition of an index. The first job of a
+-- queue is asked for instead of EXISTS, which reads the whole table where a queue has none.
 WITH staged AS (
     UPDATE :"prefix".oban_jobs AS job
        SET state = 'available'
@@ -23,8 +24,11 @@ SELECT staged.queue, count(*) AS staged
  UNION ALL
 SELECT asked.queue, 0
   FROM unnest($2::text[]) AS asked (queue)
- WHERE EXISTS (
-           SELECT FROM :"prefix".oban_jobs AS job
+ CROSS JOIN LATERAL (
+           SELECT
+             FROM :"prefix".oban_jobs AS job
             WHERE job.state = 'available'
               AND job.queue = asked.queue
-       );
+            ORDER BY job.priority, job.scheduled_at, job.id
+            LIMIT 1
+       ) AS waiting;

@@ -1,0 +1,20 @@
+"""The program on the test's own schema."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from tests.support.program import Program
+
+
+@pytest.fixture
+def program(dsn: str, prefix: str, tmp_path: Path) -> Program:
+    """The program on a migrated schema."""
+    return Program(tmp_path, STAFFA_DSN=dsn, STAFFA_PREFIX=prefix)
+
+
+@pytest.fixture
+def bare_program(dsn: str, empty_prefix: str, tmp_path: Path) -> Program:
+    """The program on a schema that does not exist yet."""
+    return Program(tmp_path, STAFFA_DSN=dsn, STAFFA_PREFIX=empty_prefix)

@@ -1,0 +1,67 @@
+"""`staffa demo`, on a short file of keywords that link to nothing."""
+
+from __future__ import annotations
+
+import builtins
+import keyword
+from datetime import datetime
+
+import asyncpg
+import pytest
+from tests.support.program import Program, read_until
+
+from staffa._internal.identifiers import quote_identifier
+
+_KEYWORDS = [*keyword.kwlist, *(name for name in dir(builtins) if name.islower())]
+
+
+@pytest.fixture
+def keywords(program: Program) -> list[str]:
+    """The keywords of the program's file ``words.txt``."""
+    words = [word for word in _KEYWORDS if not word.startswith("_")]
+    (program.folder / "words.txt").write_text("\n".join(["# words", "", *words, words[0]]))
+    return sorted(set(words))
+
+
+async def _stored(connection: asyncpg.Connection, prefix: str) -> dict[str, datetime]:
+    rows = await connection.fetch(
+        f"SELECT keyword, stored_at FROM {quote_identifier(prefix)}.staffa_demo_pages "
+        "WHERE stored_at IS NOT NULL"
+    )
+    return {row["keyword"]: row["stored_at"] for row in rows}
+
+
+async def test_every_keyword_of_the_file_has_its_page_at_the_end(
+    program: Program, keywords: list[str], connection: asyncpg.Connection, prefix: str
+) -> None:
+    finished = await program.run("demo", "words.txt", "--once", "--json")
+    assert finished.code == 0, finished.err
+    figures = finished.json
+    assert set(keywords) <= set(await _stored(connection, prefix))
+    assert figures["missing"] == figures["given_up"] == 0
+    assert figures["pages"] >= len(keywords)
+    assert figures["requests"] >= figures["pages"] + figures["refused"] + figures["failed"]
+    assert figures["snoozes"] == figures["refused"] > 0
+
+
+async def test_a_killed_run_is_finished_by_the_next_without_repeating_pages(
+    program: Program, keywords: list[str], connection: asyncpg.Connection, prefix: str
+) -> None:
+    killed = await program.start("demo", "words.txt", "--once")
+    await read_until(killed.stderr, "keywords are done")
+    while not (before := await _stored(connection, prefix)):
+        assert killed.returncode is None
+    killed.kill()
+    await killed.communicate()
+    finished = await program.run("demo", "words.txt", "--once", "--json")
+    assert finished.code == 0, finished.err
+    after = await _stored(connection, prefix)
+    assert set(keywords) <= set(after)
+    assert before.items() <= after.items()
+
+
+async def test_a_file_that_is_no_list_of_keywords_is_an_error(program: Program) -> None:
+    (program.folder / "words.txt").write_text("json\nno keyword!\n")
+    finished = await program.run("demo", "words.txt", "--once")
+    assert finished.code == 2
+    assert "no keyword!" in finished.err

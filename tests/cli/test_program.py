@@ -1,0 +1,102 @@
+"""What all commands have in common: help, version, settings, errors and exit codes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click import Command, Group
+from click.testing import CliRunner
+from tests.support.program import Program
+
+import staffa
+from staffa.cli import main
+
+
+def _commands(group: Group, path: tuple[str, ...] = ()) -> list[tuple[tuple[str, ...], Command]]:
+    found: list[tuple[tuple[str, ...], Command]] = []
+    for name, command in group.commands.items():
+        found.append(((*path, name), command))
+        if isinstance(command, Group):
+            found += _commands(command, (*path, name))
+    return found
+
+
+async def test_the_version_is_that_of_the_package(tmp_path: Path) -> None:
+    finished = await Program(tmp_path).run("--version")
+    assert finished.code == 0
+    assert staffa.__version__ in finished.out
+
+
+def test_the_help_fits_a_screen_and_names_every_command() -> None:
+    result = CliRunner().invoke(main, ["--help"])
+    assert result.exit_code == 0
+    assert len(result.output.splitlines()) <= 24
+    for name in main.commands:
+        assert f"  {name} " in result.output
+
+
+@pytest.mark.parametrize(
+    ("path", "command"),
+    _commands(main),
+    ids=lambda part: " ".join(part) if type(part) is tuple else "",
+)
+def test_every_command_has_an_example_in_its_help(path: tuple[str, ...], command: Command) -> None:
+    result = CliRunner().invoke(main, [*path, "--help"])
+    assert result.exit_code == 0
+    assert "Example: staffa " in result.output
+
+
+async def test_an_unknown_command_is_a_usage_error(tmp_path: Path) -> None:
+    finished = await Program(tmp_path).run("strat")
+    assert finished.code == 2
+    assert "strat" in finished.err
+
+
+async def test_a_missing_schema_says_which_command_makes_it(bare_program: Program) -> None:
+    finished = await bare_program.run("jobs", "list")
+    assert finished.code == 1
+    assert "staffa migrate up" in finished.err
+
+
+async def test_an_unreachable_database_has_an_exit_code_of_its_own(tmp_path: Path) -> None:
+    dsn = "postgresql://ada:secret@127.0.0.1:1/app"
+    finished = await Program(tmp_path).run("jobs", "list", "--dsn", dsn)
+    assert finished.code == 3
+    assert "can't be reached" in finished.err
+    assert "secret" not in finished.err + finished.out
+
+
+async def test_a_wrong_dsn_is_named_without_its_password(tmp_path: Path) -> None:
+    finished = await Program(tmp_path).run("jobs", "list", "--dsn", "postgres//ada:secret@db/app")
+    assert finished.code == 2
+    assert "postgresql://" in finished.err
+    finished = await Program(tmp_path).run("jobs", "list", "--dsn", "http://ada:secret@db/app")
+    assert finished.code == 2
+    assert "secret" not in finished.err
+
+
+async def test_an_unknown_key_of_the_file_names_the_nearest(tmp_path: Path) -> None:
+    (tmp_path / "staffa.toml").write_text("pool_sise = 3\n")
+    finished = await Program(tmp_path).run("migrate", "sql")
+    assert finished.code == 2
+    assert "pool_sise" in finished.err
+    assert "pool_size" in finished.err
+
+
+async def test_errors_are_json_where_json_is_asked_for(bare_program: Program) -> None:
+    finished = await bare_program.run("jobs", "list", "--json")
+    error = json.loads(finished.err)["error"]
+    assert error["type"] == "SchemaMissing"
+    assert "staffa migrate up" in error["message"]
+
+
+async def test_an_option_goes_before_the_environment_and_that_before_the_file(
+    bare_program: Program,
+) -> None:
+    (bare_program.folder / "staffa.toml").write_text('prefix = "of the file"\n')
+    finished = await bare_program.run("migrate", "sql")
+    assert "of the file" not in finished.out
+    finished = await bare_program.run("migrate", "sql", "--prefix", "of the option")
+    assert '"of the option".oban_jobs' in finished.out
