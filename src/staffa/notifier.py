@@ -103,4 +103,4 @@ def is_for(payload: Mapping[str, Any], name: str, node: str) -> bool:
         >>> is_for({"ident": "Oban.web.2"}, "Oban", "web.1")
         False
     """
-    return payload.get("ident", "any") in {"any", f"{name}.{node}"}
+    return payload.get("ident", "any") in ("any", f"{name}.{node}")

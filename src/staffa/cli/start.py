@@ -10,7 +10,8 @@ import os
 import pkgutil
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import click
 
@@ -55,27 +56,29 @@ async def start(config: Config, output: Output, queues: str | None, modules: Seq
         await client.stop()
 
 
-async def _run(client: Staffa, queues: object) -> None:
+async def _run(client: Staffa, queues: Mapping[str, Any]) -> None:
     loop = asyncio.get_running_loop()
-    stopping = asyncio.Event()
-    stops: list[asyncio.Task[None]] = []
-
-    def on_signal() -> None:
-        if stops:
-            stops.append(loop.create_task(client.stop(grace=0)))
-        stopping.set()
-
+    signals: asyncio.Queue[None] = asyncio.Queue()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, on_signal)
-    await client.start(queues=queues)  # type: ignore[arg-type]  # parsed by the caller
+        loop.add_signal_handler(number, signals.put_nowait, None)
+    await client.start(queues=queues)
     running = ", ".join(f"{check.queue}:{check.limit}" for check in client.check_all_queues())
     logger.info("running %s with %d workers known", running, len(registry.names()))
-    await stopping.wait()
+    await signals.get()
     logger.info("stopping: running jobs may end within %g s", client.config.shutdown_grace)
-    stops.append(loop.create_task(client.stop()))
-    while pending := [task for task in stops if not task.done()]:
-        await asyncio.wait(pending)
+    async with asyncio.TaskGroup() as group:
+        stopping = group.create_task(client.stop())
+        hurrying = group.create_task(_stop_at_once(client, signals))
+        await asyncio.wait([stopping])
+        hurrying.cancel()
     logger.info("stopped")
+
+
+async def _stop_at_once(client: Staffa, signals: asyncio.Queue[None]) -> None:
+    """End the grace period at the next signal."""
+    await signals.get()
+    logger.info("stopping at once")
+    await client.stop(grace=0)
 
 
 def _find_client(config: Config) -> Staffa:

@@ -58,7 +58,6 @@ class QueueProducer(Service):
         self._held = held
         self._on_done = on_done
         self._wanted = asyncio.Event()
-        self._wanted.set()
         self._used = 0
         self._hungry = False
         self._draining = False
@@ -72,6 +71,11 @@ class QueueProducer(Service):
 
     def wake(self) -> None:
         """Look for jobs."""
+        self._wanted.set()
+
+    async def on_start(self) -> None:
+        """Look for jobs at once."""
+        self._draining = False
         self._wanted.set()
 
     async def stop(self) -> None:
