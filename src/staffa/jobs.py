@@ -2,56 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from contextvars import ContextVar
 from copy import copy
-from datetime import UTC, datetime
-from typing import Any, Self, TypedDict, TypeVar
+from datetime import datetime
+from typing import Any, Self
 
 from staffa._internal import json
-from staffa._internal.identifiers import MAX_NAME_LENGTH, is_storable_name
 from staffa.args.plain import dump_object
-from staffa.errors import ConfigError, InvalidJob, JobCancelled, NotYetAvailable, UnknownOption
-from staffa.queue import check_queue_name
-from staffa.types import JobContext, Seconds, State, to_seconds
-
-MAX_PRIORITY = 9
-MAX_ATTEMPTS = 32_767
-DEFAULT_MAX_ATTEMPTS = 20
-_MAX_TAGS = 100
-_MAX_TAG_LENGTH = 255
-_T = TypeVar("_T")
-
-
-class JobOptions(TypedDict, total=False):
-    """The options of a single job."""
-
-    queue: str
-    """The queue, 1 to 127 characters."""
-    priority: int
-    """0 to 9, 0 is the most urgent."""
-    max_attempts: int
-    """How often it may run, 1 to 32767."""
-    tags: Iterable[str]
-    """Labels: trimmed, lower-cased, without repeats."""
-    meta: Mapping[str, Any]
-    """Data about the job, a JSON object."""
-    scheduled_at: datetime
-    """When it may run; with a time zone."""
-    scheduled_in: Seconds
-    """How long from now, on the database's clock."""
-    timeout: Seconds
-    """How long one attempt may take."""
-
-
-JOB_OPTIONS = frozenset(JobOptions.__annotations__)
-LATER_OPTIONS = frozenset(
-    {
-        "aliases", "args", "cancel_on", "chain", "chunk", "cron", "deadline", "discard_on",
-        "encrypted", "hooks", "instance", "recorded", "replace", "retry_on", "unique", "unknown",
-        "weight",
-    }
-)  # fmt: skip
+from staffa.errors import InvalidJob, JobCancelled
+from staffa.options import (
+    DEFAULT_MAX_ATTEMPTS,
+    MAX_ATTEMPTS,
+    MAX_PRIORITY,
+    check_length,
+    check_queue,
+    check_tags,
+    check_time,
+    check_whole_number,
+    check_worker_name,
+)
+from staffa.types import JobContext, Seconds, State
 
 
 class Job:
@@ -138,22 +109,20 @@ class Job:
         self.id = None
         self.worker = check_worker_name(worker)
         self._args: str | dict[str, Any] = dump_object({} if args is None else args, "args")
-        self.queue = _as_invalid_job(check_queue_name, queue)
-        self.priority = _whole_number("priority", priority, 0, MAX_PRIORITY)
-        self.max_attempts = _whole_number("max_attempts", max_attempts, 1, MAX_ATTEMPTS)
+        self.queue = check_queue(queue)
+        self.priority = check_whole_number("priority", priority, 0, MAX_PRIORITY)
+        self.max_attempts = check_whole_number("max_attempts", max_attempts, 1, MAX_ATTEMPTS)
         self.tags = check_tags(tags)
         meta = {} if meta is None else meta
         if timeout is not None:
-            meta = {**meta, "timeout": _as_invalid_job(to_seconds, timeout, "timeout")}
+            meta = {**meta, "timeout": check_length(timeout, "timeout")}
         self._meta: str | dict[str, Any] = dump_object(meta, "meta")
         self._errors: str | None = None
         if scheduled_at is not None and scheduled_in is not None:
             raise InvalidJob("scheduled_at and scheduled_in are both given: give one of them")
         self.scheduled_at = None if scheduled_at is None else check_time(scheduled_at)
         self._scheduled_in = (
-            None
-            if scheduled_in is None
-            else _as_invalid_job(to_seconds, scheduled_in, "scheduled_in")
+            None if scheduled_in is None else check_length(scheduled_in, "scheduled_in")
         )
         later = self.scheduled_at is not None or self._scheduled_in is not None
         self.state = State.SCHEDULED if later else State.AVAILABLE
@@ -322,80 +291,3 @@ def find_current_job() -> Job | None:
 def set_current_job(job: Job) -> None:
     """Say which job runs in this context; for the executor alone."""
     _current.set(job)
-
-
-def check_options(options: Mapping[str, Any], known: frozenset[str], what: str) -> None:
-    """Refuse options that do not exist, and those that are not built yet.
-
-    Raises:
-        NotYetAvailable: For an option of a later version.
-        UnknownOption: For any other unknown key; names the nearest one.
-    """
-    for key in options:
-        if key in known:
-            continue
-        if key in LATER_OPTIONS:
-            raise NotYetAvailable(f"{what} {key!r}")
-        raise UnknownOption(what, key, known)
-
-
-def check_worker_name(name: object) -> str:
-    """Return the name of a worker, or refuse it.
-
-    Raises:
-        InvalidJob: If it is empty, longer than 127 characters or no text.
-    """
-    if not is_storable_name(name):
-        raise InvalidJob(
-            f"worker {name!r:.200} is no name: give 1 to {MAX_NAME_LENGTH} characters, or fix a "
-            "shorter one with name="
-        )
-    return str(name)
-
-
-def check_tags(tags: Iterable[str]) -> tuple[str, ...]:
-    """Return tags trimmed, lower-cased, without repeats, in the order given.
-
-    Raises:
-        InvalidJob: If one is no text, too long or empty, or if there are too many.
-    """
-    if isinstance(tags, str):
-        raise InvalidJob(f"tags is the string {tags!r:.200}: give a list such as [{tags!r:.100}]")
-    found: dict[str, None] = {}
-    for tag in tags:
-        text = tag.strip().lower() if isinstance(tag, str) else ""
-        if not 0 < len(text) <= _MAX_TAG_LENGTH or "\x00" in text or json.clean(text) != text:
-            raise InvalidJob(
-                f"tag {tag!r:.200} can't be used: give text of 1 to {_MAX_TAG_LENGTH} characters"
-            )
-        found[text] = None
-    if len(found) > _MAX_TAGS:
-        raise InvalidJob(f"{len(found)} tags are given: at most {_MAX_TAGS}")
-    return tuple(found)
-
-
-def check_time(value: datetime, what: str = "scheduled_at") -> datetime:
-    """Return a time in UTC.
-
-    Raises:
-        InvalidJob: If it has no time zone.
-    """
-    if not isinstance(value, datetime) or value.utcoffset() is None:
-        raise InvalidJob(
-            f"{what} {value!r} has no time zone: give an aware datetime, for example "
-            "datetime.now(UTC) + timedelta(hours=1)"
-        )
-    return value.astimezone(UTC)
-
-
-def _whole_number(what: str, value: object, low: int, high: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-        raise InvalidJob(f"{what} {value!r:.200} can't be used: give a whole number {low}..{high}")
-    return value
-
-
-def _as_invalid_job(check: Callable[..., _T], *values: Any) -> _T:
-    try:
-        return check(*values)
-    except ConfigError as error:
-        raise InvalidJob(str(error)) from None

@@ -8,13 +8,13 @@ and in ``runner/`` the statements of the bookkeeping. What was applied is record
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from staffa._internal.sql import load_sql, set_prefix
 from staffa.drivers.asyncpg import ConnectionSettings, Session, open_session
-from staffa.errors import DatabaseError, MigrationError
+from staffa.errors import DatabaseError, MigrationError, SchemaMissing
 
 _NAME = re.compile(r"(?P<version>\d{4})_(?P<name>\w+)\.up\.sql")
 _MADE_MEANWHILE = frozenset({"23505", "42P06", "42P07"})
@@ -116,17 +116,12 @@ class Migrator:
             to: The version that remains; 0 removes everything.
 
         Raises:
-            MigrationError: If there is no such version.
+            MigrationError: If there is no such version, or a step belongs to a newer Staffa.
             DatabaseError: If the database refuses.
         """
         target = self._check_target(to)
         async with open_session(self._settings) as session:
-            if not (await self._status(session)).applied:
-                return []
-            taken = await self._run(session, "down", target)
-            if target == 0:
-                await self._execute(session, "runner/drop_table.sql")
-            return taken
+            return await self._run(session, "down", target)
 
     def sql(self) -> str:
         """Return all steps as one script for psql, for a schema that has none of them."""
@@ -149,10 +144,24 @@ class Migrator:
     async def _step(self, session: Session, direction: str, target: int) -> Migration | None:
         """Take one step in a transaction; the lock makes others wait and then see it done."""
         async with session.transaction():
-            await self._execute(session, "runner/lock.sql")
-            step = _next_step(await self._status(session), direction, target)
-            if step is None:
+            if not await self._lock(session):
+                if direction == "up":
+                    raise MigrationError(
+                        f"schema {self.prefix!r} was taken down by somebody else at the same time: "
+                        "run 'up' again"
+                    )
                 return None
+            status = await self._status(session)
+            step = _next_step(status, direction, target)
+            if step is None:
+                if direction == "down" and not status.applied:
+                    await self._execute(session, "runner/drop_table.sql")
+                return None
+            if step not in self.migrations:
+                raise MigrationError(
+                    f"step {step.stem} of schema {self.prefix!r} belongs to a newer version of "
+                    "Staffa: take it back with that version"
+                )
             await self._execute(session, f"{step.stem}.{direction}.sql")
             if direction == "up":
                 await self._execute(session, "runner/record.sql", step.version, step.name)
@@ -160,27 +169,37 @@ class Migrator:
                 await self._execute(session, "runner/forget.sql", step.version)
             return step
 
+    async def _lock(self, session: Session) -> bool:
+        """Wait for the turn, in a savepoint; tell whether there is any bookkeeping."""
+        try:
+            async with session.transaction():
+                await self._execute(session, "runner/lock.sql")
+        except SchemaMissing:
+            return False
+        return True
+
     async def _status(self, session: Session) -> MigrationStatus:
-        if not await self._has_table(session, "staffa_migrations"):
-            foreign = await self._has_table(session, "oban_jobs")
-            return MigrationStatus((), self.migrations, foreign)
-        rows = await session.fetch(self._text("runner/applied.sql"))
+        # The jobs table comes first: somebody may commit it, together with its record, in between.
+        has_jobs = await self._has_table(session, "oban_jobs")
+        rows: Sequence[Mapping[str, Any]] = ()
+        if await self._has_table(session, "staffa_migrations"):
+            rows = await session.fetch(self._text("runner/applied.sql"))
         applied = tuple(Migration(row["version"], row["name"]) for row in rows)
         versions = {migration.version for migration in applied}
         pending = tuple(step for step in self.migrations if step.version not in versions)
-        return MigrationStatus(applied, pending)
+        return MigrationStatus(applied, pending, foreign=has_jobs and not applied)
 
     async def _prepare(self, session: Session) -> None:
         """Create the schema and the bookkeeping; somebody else may be doing so at this moment."""
-        try:
-            (row,) = await session.fetch(self._text("runner/has_schema.sql"), self.prefix)
-            if not row["found"]:
-                await self._execute(session, "runner/create_schema.sql")
-            await self._execute(session, "runner/create_table.sql")
-        except DatabaseError as error:
-            if error.sqlstate not in _MADE_MEANWHILE:
-                raise
-            await self._execute(session, "runner/create_table.sql")
+        while not await self._has_table(session, "staffa_migrations"):
+            try:
+                (row,) = await session.fetch(self._text("runner/has_schema.sql"), self.prefix)
+                if not row["found"]:
+                    await self._execute(session, "runner/create_schema.sql")
+                await self._execute(session, "runner/create_table.sql")
+            except DatabaseError as error:
+                if error.sqlstate not in _MADE_MEANWHILE:
+                    raise
 
     async def _has_table(self, session: Session, table: str) -> bool:
         (row,) = await session.fetch(self._text("runner/has_table.sql"), self.prefix, table)

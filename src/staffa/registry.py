@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from staffa.errors import ConfigError, UnknownWorker
-from staffa.jobs import Job, check_worker_name
+from staffa.jobs import Job
+from staffa.options import check_worker_name
 
 ExecutorKind = Literal["async", "thread"]
 

@@ -15,7 +15,8 @@ from typing import Any, Generic, ParamSpec, TypeVar, Unpack, overload
 from staffa import instance, registry
 from staffa.args.codec import ArgsCodec
 from staffa.errors import ConfigError, NotYetAvailable
-from staffa.jobs import JOB_OPTIONS, Job, JobOptions, check_options
+from staffa.jobs import Job
+from staffa.options import JOB_OPTIONS, JobOptions, check_options
 from staffa.registry import ExecutorKind, WorkerDefinition
 from staffa.types import Seconds, to_seconds
 

@@ -9,7 +9,8 @@ from typing import Any, TypedDict, Unpack
 from staffa.client.enqueue import Enqueueing
 from staffa.engine import JobFilter
 from staffa.errors import InvalidJob, UnknownOption
-from staffa.jobs import Job, check_time
+from staffa.jobs import Job
+from staffa.options import check_time
 from staffa.types import State
 
 _LARGEST_ID = 2**63 - 1

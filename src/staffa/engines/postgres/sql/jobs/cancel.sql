@@ -1,11 +1,12 @@
 -- Cancel unfinished jobs. A running one also gets an error element, as its task will be stopped and
 -- can't write one itself: its lease ends here.
 -- $1 bigint[]: ids, $2 text: the error of running jobs.
--- Locks: the rows, in the order of their ids. Index: the primary key.
+-- Locks: the rows, in the order of their ids.
+-- Index: the primary key; (SELECT $1) is there for the reason that ack.sql gives.
 WITH target AS MATERIALIZED (
     SELECT id, state::text AS previous_state, timezone('UTC', clock_timestamp()) AS now
       FROM :"prefix".oban_jobs
-     WHERE id = ANY ($1::bigint[])
+     WHERE id = ANY ((SELECT $1::bigint[])::bigint[])
        AND state NOT IN ('completed', 'discarded', 'cancelled')
      ORDER BY id
        FOR UPDATE

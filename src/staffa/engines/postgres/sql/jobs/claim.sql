@@ -3,7 +3,9 @@
 -- Locks: the rows it takes; rows that others hold are skipped.
 -- Index: staffa_jobs_claim inside, the primary key outside. The outer node must not mention the
 -- state: that would send it to the claim index, too. An IN (SELECT ...) or a CTE join in place of
--- the array turns into a sequential scan at large limits.
+-- the array turns into a sequential scan at large limits. (SELECT $2) hides the limit from the planner:
+-- after a bulk insert without statistics it expects a handful of jobs in the queue, and where the limit
+-- covers these, it reads and sorts all jobs of the queue instead of following the index.
 UPDATE :"prefix".oban_jobs AS job
    SET state = 'executing',
        attempt = job.attempt + 1,
@@ -16,7 +18,7 @@ UPDATE :"prefix".oban_jobs AS job
               AND candidate.queue = $1::text
               AND candidate.attempt < candidate.max_attempts
             ORDER BY candidate.priority, candidate.scheduled_at, candidate.id
-            LIMIT $2::int
+            LIMIT (SELECT $2::int)
               FOR UPDATE SKIP LOCKED
        ))
 RETURNING job.id, job.worker, job.args::text AS args, job.meta::text AS meta, job.tags,

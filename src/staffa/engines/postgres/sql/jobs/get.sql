@@ -1,6 +1,6 @@
 -- Read jobs by id.
 -- $1 bigint[]: ids.
--- Locks: none. Index: the primary key.
+-- Locks: none. Index: the primary key; (SELECT $1) is there for the reason that ack.sql gives.
 SELECT id, state::text AS state, queue, worker, args::text AS args, meta::text AS meta, tags,
        to_jsonb(errors)::text AS errors, attempt, max_attempts, priority, attempted_by,
        inserted_at AT TIME ZONE 'UTC' AS inserted_at,
@@ -10,5 +10,5 @@ SELECT id, state::text AS state, queue, worker, args::text AS args, meta::text A
        cancelled_at AT TIME ZONE 'UTC' AS cancelled_at,
        discarded_at AT TIME ZONE 'UTC' AS discarded_at
   FROM :"prefix".oban_jobs
- WHERE id = ANY ($1::bigint[])
+ WHERE id = ANY ((SELECT $1::bigint[])::bigint[])
  ORDER BY id;

@@ -1,5 +1,6 @@
 -- Take the running jobs of dead producers away from them: available again with the attempt given
--- back, or discarded where that has happened too often.
+-- back, or discarded where that has happened too often. Any client may have written anything into
+-- meta.rescued: what is no count counts as none.
 -- $1 uuid[]: dead producers, $2 bigint[]: the heartbeat at which each was last seen,
 -- $3 int: max_rescues, $4 int: limit, $5 text: the error of discarded jobs.
 -- Locks: the producers' rows, so that none comes back to life in between, then the jobs' rows in the
@@ -15,7 +16,7 @@ WITH dead AS MATERIALIZED (
 ), orphan AS MATERIALIZED (
     SELECT job.id, timezone('UTC', clock_timestamp()) AS now,
            CASE jsonb_typeof(job.meta -> 'rescued') WHEN 'number'
-                THEN (job.meta ->> 'rescued')::numeric ELSE 0 END AS rescued
+                THEN greatest((job.meta ->> 'rescued')::numeric, 0) ELSE 0 END AS rescued
       FROM :"prefix".oban_jobs AS job
      WHERE job.state = 'executing'
        AND job.attempted_by[2] = ANY (ARRAY(SELECT dead.uuid FROM dead))

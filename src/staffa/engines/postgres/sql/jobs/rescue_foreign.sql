@@ -1,7 +1,8 @@
 -- Rescue running jobs of other implementations by age alone: of their processes nothing is known.
 -- The attempt stays used, and an exhausted job is discarded, as their own lifelines do it.
 -- $1 float8: age in seconds, $2 int: limit, $3 text: the error of discarded jobs.
--- Locks: the rows, in the order of their ids; what others hold is skipped. Index: staffa_jobs_lease.
+-- Locks: the rows, the longest running first; what others hold is skipped. Index: staffa_jobs_lease, as
+-- a whole: in the order of ids the planner would read the whole table.
 WITH orphan AS MATERIALIZED (
     SELECT job.id, timezone('UTC', clock_timestamp()) AS now,
            job.attempt >= job.max_attempts AS exhausted
@@ -12,7 +13,7 @@ WITH orphan AS MATERIALIZED (
                SELECT FROM :"prefix".staffa_producers AS producer
                 WHERE producer.uuid::text = job.attempted_by[2]
            )
-     ORDER BY job.id
+     ORDER BY job.attempted_at, job.id
      LIMIT $2::int
        FOR UPDATE OF job SKIP LOCKED
 )

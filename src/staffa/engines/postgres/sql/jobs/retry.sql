@@ -1,10 +1,11 @@
 -- Make jobs available at once, with room for at least one more attempt.
 -- $1 bigint[]: ids.
--- Locks: the rows, in the order of their ids. Index: the primary key.
+-- Locks: the rows, in the order of their ids.
+-- Index: the primary key; (SELECT $1) is there for the reason that ack.sql gives.
 WITH target AS MATERIALIZED (
     SELECT id, state::text AS previous_state
       FROM :"prefix".oban_jobs
-     WHERE id = ANY ($1::bigint[])
+     WHERE id = ANY ((SELECT $1::bigint[])::bigint[])
        AND state NOT IN ('available', 'executing', 'suspended')
      ORDER BY id
        FOR UPDATE

@@ -3,7 +3,8 @@
 -- Locks: the rows it stages; rows that others hold are skipped.
 -- Index: staffa_jobs_stage, the primary key, staffa_jobs_claim. now() is the start of this
 -- statement's transaction; clock_timestamp() could not be a condition of an index. The first job of a
--- queue is asked for instead of EXISTS, which reads the whole table where a queue has none.
+-- queue is asked for instead of EXISTS, which reads the whole table where a queue has none. (SELECT $1)
+-- is there for the reason that claim.sql gives.
 WITH staged AS (
     UPDATE :"prefix".oban_jobs AS job
        SET state = 'available'
@@ -13,7 +14,7 @@ WITH staged AS (
                 WHERE due.state IN ('scheduled', 'retryable')
                   AND due.scheduled_at <= timezone('UTC', now())
                 ORDER BY due.scheduled_at, due.id
-                LIMIT $1::int
+                LIMIT (SELECT $1::int)
                   FOR UPDATE SKIP LOCKED
            ))
     RETURNING job.queue

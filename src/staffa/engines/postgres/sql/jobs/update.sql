@@ -1,12 +1,13 @@
 -- Change columns of jobs and return the jobs. A new time makes an unstarted job scheduled, or
 -- available where that time has passed.
 -- $1 bigint[]: ids, $2 text: a JSON object of the columns to change.
--- Locks: the rows, in the order of their ids. Index: the primary key.
+-- Locks: the rows, in the order of their ids.
+-- Index: the primary key; (SELECT $1) is there for the reason that ack.sql gives.
 WITH target AS MATERIALIZED (
     SELECT job.id, $2::text::jsonb AS changes,
            timezone('UTC', ($2::text::jsonb ->> 'scheduled_at')::timestamptz) AS due
       FROM :"prefix".oban_jobs AS job
-     WHERE job.id = ANY ($1::bigint[])
+     WHERE job.id = ANY ((SELECT $1::bigint[])::bigint[])
      ORDER BY job.id
        FOR UPDATE
 )
