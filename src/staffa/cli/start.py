@@ -25,7 +25,8 @@ from staffa.telemetry import Event
 
 logger = logging.getLogger("staffa")
 
-_OUTCOMES = ("completed", "retryable", "discarded", "cancelled", "scheduled")
+_EXPECTED = ("completed", "scheduled", "available", "rescued")
+_UNEXPECTED = ("retryable", "discarded", "cancelled", "lease_lost", "unknown_worker")
 
 
 @click.command()
@@ -87,11 +88,12 @@ def _find_client(config: Config) -> Staffa:
         made = Staffa.get_instance(config.name)
     except InstanceError:
         return Staffa(config.dsn, prefix=config.prefix, name=config.name, node=config.node)
+    given = click.get_current_context().params
     for setting in ("dsn", "prefix"):
-        if getattr(made.config, setting) != getattr(config, setting):
+        if given[setting] is not None and getattr(made.config, setting) != given[setting]:
             raise ConfigError(
-                f"an imported module makes the client {config.name!r} with another {setting} than "
-                "this command was given: give none here, or the same there"
+                f"--{setting} is given, but an imported module makes the client {config.name!r} "
+                f"with another {setting}: leave the option out, or change the module"
             )
     return made
 
@@ -115,15 +117,19 @@ def _log_to_terminal(*, as_json: bool) -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(_JsonFormatter() if as_json else _LineFormatter())
     logging.basicConfig(level=logging.INFO, handlers=[handler])
-    telemetry.attach(_log_outcome, events=[f"staffa.job.{state}" for state in _OUTCOMES])
+    telemetry.attach(
+        _log_outcome, events=[f"staffa.job.{name}" for name in _EXPECTED + _UNEXPECTED]
+    )
 
 
 def _log_outcome(event: Event) -> None:
     job, outcome = event.data["job"], event.name.rpartition(".")[2]
-    seconds = event.data.get("seconds")
-    took = "" if seconds is None else f" in {seconds * 1000:.1f} ms"
-    level = logging.INFO if outcome in {"completed", "scheduled"} else logging.WARNING
-    logger.log(level, "job %s %s %s%s", job.id, job.worker, outcome, took)
+    sentence = f"job {job.id} {job.worker} {outcome}"
+    if event.data.get("seconds") is not None:
+        sentence += f" in {event.data['seconds'] * 1000:.1f} ms"
+    if event.data.get("error") is not None:
+        sentence += f": {str(event.data['error']).rpartition('\n')[2]}"
+    logger.log(logging.INFO if outcome in _EXPECTED else logging.WARNING, "%s", sentence)
 
 
 class _LineFormatter(logging.Formatter):

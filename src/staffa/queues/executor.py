@@ -133,8 +133,11 @@ class Executor:
             except BaseException as error:  # noqa: BLE001  # a defect of ours must not lose the job
                 report(f"judging the outcome of job {job.id} failed", error)
                 ack = outcomes.of_error(job, error, None)
-            if ack is not None:
-                self._acker.submit(Outcome(job, ack, self._clock.monotonic() - started))
+            seconds = self._clock.monotonic() - started
+            if ack is None:
+                emit("staffa.job.lease_lost", job=job, seconds=seconds)
+            else:
+                self._acker.submit(Outcome(job, ack, seconds))
         finally:
             del self._runs[Lease.of(job).id]
             on_done(job)

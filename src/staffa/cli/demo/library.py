@@ -14,6 +14,7 @@ import sys
 import threading
 import warnings
 from pydoc_data.topics import topics
+from typing import Any
 
 from staffa.cli.demo.keywords import is_dotted_name
 
@@ -63,6 +64,13 @@ def _render(name: str) -> str | None:
     return None if contents is None else pydoc.HTMLDoc().page(name, contents)
 
 
+def _document(name: str, module: Any) -> str:
+    try:
+        return pydoc.HTMLDoc().document(module, name)
+    except SystemError:  # CPython 3.11 miscounts the depth of parsed code in threads, now and then
+        return pydoc.HTMLDoc().document(module, name)
+
+
 def _module(name: str) -> str | None:
     parts = name.split(".")
     if parts[0] not in sys.stdlib_module_names or parts[0] in LOUD_MODULES:
@@ -73,7 +81,7 @@ def _module(name: str) -> str | None:
         module = pydoc.safeimport(name)
     except pydoc.ErrorDuringImport:
         return None
-    return None if module is None else pydoc.HTMLDoc().document(module, name)
+    return None if module is None else _document(name, module)
 
 
 def _topic(name: str) -> str | None:

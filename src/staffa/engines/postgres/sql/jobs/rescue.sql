@@ -3,8 +3,9 @@
 -- meta.rescued: what is no count counts as none.
 -- $1 uuid[]: dead producers, $2 bigint[]: the heartbeat at which each was last seen,
 -- $3 int: max_rescues, $4 int: limit, $5 text: the error of discarded jobs.
--- Locks: the producers' rows, so that none comes back to life in between, then the jobs' rows in the
--- order of their ids; what others hold is skipped. Index: staffa_jobs_lease.
+-- Locks: the producers' rows, so that none comes back to life in between, then the jobs' rows, the
+-- longest running first; what others hold is skipped.
+-- Index: staffa_jobs_lease; in the order of ids the planner would read the whole table.
 WITH dead AS MATERIALIZED (
     SELECT producer.uuid::text AS uuid
       FROM unnest($1::uuid[], $2::bigint[]) AS seen (uuid, beats)
@@ -20,7 +21,7 @@ WITH dead AS MATERIALIZED (
       FROM :"prefix".oban_jobs AS job
      WHERE job.state = 'executing'
        AND job.attempted_by[2] = ANY (ARRAY(SELECT dead.uuid FROM dead))
-     ORDER BY job.id
+     ORDER BY job.attempted_at, job.id
      LIMIT $4::int
        FOR UPDATE SKIP LOCKED
 )

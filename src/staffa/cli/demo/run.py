@@ -1,0 +1,152 @@
+"""The demo's run: starts the server, the client and the crawl, and shows how far they are."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Self
+
+import asyncpg
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as Bar
+
+from staffa.cli.demo.brittleness import Brittleness, BrittlenessSettings
+from staffa.cli.demo.catalogue import Catalogue, Progress
+from staffa.cli.demo.crawler import QUEUE, Crawl, begin, follow
+from staffa.cli.demo.keywords import read_keywords, shipped_keywords
+from staffa.cli.demo.library import Library
+from staffa.cli.demo.report import tell
+from staffa.cli.demo.server import DocumentationServer
+from staffa.cli.options import EXIT_REFUSED, open_database
+from staffa.cli.output import Output
+from staffa.client import Staffa
+from staffa.client.backend import make_migrator
+from staffa.config import DEFAULT_PREFIX, Config
+
+_PREFIX = "staffa_demo"
+_LIMIT = 30
+_LOOK_SECONDS = 0.2
+_TELL_SECONDS = 5.0
+
+
+async def run(
+    config: Config, output: Output, keywords: Path | None, *, once: bool, fresh: bool, seed: int
+) -> None:
+    """Run the demo; the arguments are those of the command."""
+    names = read_keywords(keywords) if keywords else shipped_keywords()
+    prefix = _PREFIX if config.prefix == DEFAULT_PREFIX else config.prefix
+    catalogue = Catalogue(prefix, QUEUE)
+    brittleness = Brittleness(BrittlenessSettings(seed=seed))
+    server = DocumentationServer(Library().page, brittleness)
+    async with open_database(config) as dsn:
+        await make_migrator(dsn, prefix).up()
+        async with asyncpg.create_pool(dsn, min_size=1, max_size=10) as pool:
+            await catalogue.create(pool)
+            if fresh:
+                await catalogue.clear(pool)
+            async with _stopped_by_signals() as stopping, _running(dsn, prefix) as client:
+                with server:
+                    crawl = Crawl(client, pool, catalogue, server.base_url)
+                    begin(crawl)
+                    await _crawl(crawl, names, output, stopping, server, once=once)
+
+
+async def _crawl(
+    crawl: Crawl,
+    names: tuple[str, ...],
+    output: Output,
+    stopping: asyncio.Event,
+    server: DocumentationServer,
+    *,
+    once: bool,
+) -> None:
+    began = time.monotonic()
+    async with crawl.pool.acquire() as connection, connection.transaction():
+        await follow(crawl, connection, names)
+    await crawl.client.start(queues={QUEUE: _LIMIT})
+    progress = await _watch(crawl, stopping)
+    efforts = await crawl.catalogue.efforts(crawl.pool)
+    tell(output, progress, efforts, server.counts, time.monotonic() - began)
+    if progress.done < progress.seen:
+        raise SystemExit(EXIT_REFUSED)
+    if not once and not stopping.is_set():
+        click.echo(
+            f"look at the jobs: staffa jobs list --prefix {_PREFIX}; Ctrl-C ends this", err=True
+        )
+        await stopping.wait()
+
+
+async def _watch(crawl: Crawl, stopping: asyncio.Event) -> Progress:
+    """Show how far the crawl is until it is over or somebody wants it to stop."""
+    console = Console(stderr=True)
+    with _Display(console) as display:
+        while True:
+            progress = await crawl.catalogue.progress(crawl.pool)
+            display.show(progress)
+            if progress.over or stopping.is_set():
+                return progress
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_LOOK_SECONDS):
+                    await stopping.wait()
+
+
+class _Display:
+    """A bar on a terminal; elsewhere a line now and then."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._told_at = -_TELL_SECONDS
+        self._bar = Bar(
+            TextColumn("pages"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            console=console,
+            disable=not console.is_terminal,
+        )
+        self._task = self._bar.add_task("pages")
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._bar.stop()
+
+    def show(self, progress: Progress) -> None:
+        self._bar.update(self._task, completed=progress.done, total=progress.seen)
+        now = time.monotonic()
+        if self._bar.disable and (progress.over or now - self._told_at >= _TELL_SECONDS):
+            self._told_at = now
+            click.echo(f"{progress.done} of {progress.seen} keywords are done", err=True)
+
+
+@asynccontextmanager
+async def _running(dsn: str, prefix: str) -> AsyncIterator[Staffa]:
+    """Yield a client that notices the death of its predecessor quickly."""
+    client = Staffa(dsn, prefix=prefix, name="demo", heartbeat=1, dead_after=4)
+    try:
+        yield client
+    finally:
+        await client.stop(grace=5)
+
+
+@asynccontextmanager
+async def _stopped_by_signals() -> AsyncIterator[asyncio.Event]:
+    """Yield an event that SIGINT and SIGTERM set."""
+    loop = asyncio.get_running_loop()
+    stopping = asyncio.Event()
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    for number in numbers:
+        loop.add_signal_handler(number, stopping.set)
+    try:
+        yield stopping
+    finally:
+        for number in numbers:
+            loop.remove_signal_handler(number)
