@@ -25,6 +25,7 @@ from staffa.telemetry import Event
 
 logger = logging.getLogger("staffa")
 
+_LINE_END = "\n"
 _EXPECTED = ("completed", "scheduled", "available", "rescued")
 _UNEXPECTED = ("retryable", "discarded", "cancelled", "lease_lost", "unknown_worker")
 
@@ -128,7 +129,7 @@ def _log_outcome(event: Event) -> None:
     if event.data.get("seconds") is not None:
         sentence += f" in {event.data['seconds'] * 1000:.1f} ms"
     if event.data.get("error") is not None:
-        sentence += f": {str(event.data['error']).rpartition('\n')[2]}"
+        sentence += f": {str(event.data['error']).rpartition(_LINE_END)[2]}"
     logger.log(logging.INFO if outcome in _EXPECTED else logging.WARNING, "%s", sentence)
 
 
