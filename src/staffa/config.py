@@ -27,6 +27,7 @@ DEFAULT_PREFIX = "public"
 _LATER_SCHEMES = ("sqlite", "mysql", "mariadb")
 _SCHEMES = ("postgresql", "postgres")
 _MAX_PREFIX_BYTES = 49  # with ".oban_" and a channel it makes a channel name, at most 63
+_LEAST_HEARTBEATS = 4  # a freeze of the watcher itself counts as two
 _VARIABLE = "STAFFA_"
 _NO_SETTINGS = frozenset({"STAFFA_TEST_DSN", "STAFFA_REQUIRE", "STAFFA_EMBEDDED_BINARIES"})
 
@@ -111,10 +112,10 @@ class Config:
             if seconds == 0 and setting != "shutdown_grace":
                 raise ConfigError(f"{setting} is 0: give a length of time above 0")
             object.__setattr__(self, setting, seconds)
-        if self.dead_after < 2 * self.heartbeat:
+        if self.dead_after < _LEAST_HEARTBEATS * self.heartbeat:
             raise ConfigError(
                 f"dead_after is {self.dead_after} s and heartbeat {self.heartbeat} s: give at "
-                "least two heartbeats, or living processes are taken for dead"
+                f"least {_LEAST_HEARTBEATS} heartbeats, or living processes are taken for dead"
             )
 
     @classmethod
@@ -162,6 +163,12 @@ def mask_password(dsn: str) -> str:
     return re.sub(r"(password=)[^&\s]*", r"\1***", dsn, flags=re.IGNORECASE)
 
 
+def _hide_credentials(text: str) -> str:
+    """Return what is no DSN without all that may be a password in it."""
+    text = re.sub(r"(password\s*=).*", r"\1***", text, flags=re.IGNORECASE | re.DOTALL)
+    return re.sub(r".*@", "***@", text, flags=re.DOTALL)
+
+
 def parse_queue_list(text: str) -> dict[str, int]:
     """Return queues from ``default:10,mail:5``.
 
@@ -175,7 +182,7 @@ def parse_queue_list(text: str) -> dict[str, int]:
     queues = {}
     for part in filter(None, (part.strip() for part in text.split(","))):
         name, separator, limit = part.rpartition(":")
-        if not separator or not limit.strip().isdigit():
+        if not separator or not re.fullmatch(r"[0-9]{1,9}", limit.strip()):
             raise ConfigError(f"queue {part!r} has no limit: write it as {part.strip(':')}:10")
         queues[name.strip()] = int(limit)
     return queues
@@ -187,7 +194,11 @@ def _from_file(folder: Path) -> dict[str, Any]:
     if path.is_file():
         found = _read_toml(path)
     elif (path := folder / "pyproject.toml").is_file():
-        found = _read_toml(path).get("tool", {}).get("staffa", {})
+        found = _read_toml(path)
+        for key in ("tool", "staffa"):
+            found = found.get(key, {})
+            if not isinstance(found, dict):
+                raise ConfigError(f"{path} has {key!r} as {found!r:.100}: make it a table")
     else:
         return {}
     _check_keys(found, f"setting in {path.name}:")
@@ -233,9 +244,8 @@ def _check_dsn(dsn: object) -> None:
     if scheme in _LATER_SCHEMES:
         raise NotYetAvailable(f"a database of scheme {scheme!r}")
     if scheme not in _SCHEMES or "://" not in str(dsn):
-        shown = mask_password(str(dsn))
         raise ConfigError(
-            f"dsn {shown!r} can't be used: write postgresql://user:password@host:5432/database"
+            f"dsn {_hide_credentials(str(dsn))!r} can't be used: write postgresql://user:password@host:5432/database"
         )
 
 

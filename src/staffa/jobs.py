@@ -24,6 +24,9 @@ from staffa.options import (
 )
 from staffa.types import JobContext, Seconds, State
 
+TIMEOUT_KEY = "staffa_timeout"
+"""Where `meta` holds the time-out that a single job was given."""
+
 
 class Job:
     """A unit of work: which worker runs it, with which arguments, and what became of it.
@@ -114,9 +117,11 @@ class Job:
         self.max_attempts = check_whole_number("max_attempts", max_attempts, 1, MAX_ATTEMPTS)
         self.tags = check_tags(tags)
         meta = {} if meta is None else meta
-        if timeout is not None:
-            meta = {**meta, "timeout": check_length(timeout, "timeout")}
         self._meta: str | dict[str, Any] = dump_object(meta, "meta")
+        if timeout is not None:
+            self._meta = dump_object(
+                {**meta, TIMEOUT_KEY: check_length(timeout, "timeout")}, "meta"
+            )
         self._errors: str | None = None
         if scheduled_at is not None and scheduled_in is not None:
             raise InvalidJob("scheduled_at and scheduled_in are both given: give one of them")
@@ -208,8 +213,11 @@ class Job:
             ValueError: If the row holds JSON that can't be decoded here.
         """
         if isinstance(self._args, str):
-            self._args = json.loads(self._args)
-        return self._args  # type: ignore[return-value]  # the column holds nothing but objects
+            found = json.loads(self._args)
+            if not isinstance(found, dict):
+                raise ValueError(f"args are no JSON object: {self._args:.100}")  # noqa: TRY004
+            self._args = found
+        return self._args
 
     @property
     def meta(self) -> dict[str, Any]:
@@ -219,8 +227,11 @@ class Job:
             ValueError: If the row holds JSON that can't be decoded here.
         """
         if isinstance(self._meta, str):
-            self._meta = json.loads(self._meta)
-        return self._meta  # type: ignore[return-value]  # the column holds nothing but objects
+            found = json.loads(self._meta)
+            self._meta = (
+                found if isinstance(found, dict) else {}
+            )  # it does not keep it from running
+        return self._meta
 
     @property
     def errors(self) -> list[dict[str, Any]]:

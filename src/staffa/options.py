@@ -87,6 +87,8 @@ def check_tags(tags: Iterable[str]) -> tuple[str, ...]:
     """
     if isinstance(tags, str):
         raise InvalidJob(f"tags is the string {tags!r:.200}: give a list such as [{tags!r:.100}]")
+    if not isinstance(tags, Iterable):
+        raise InvalidJob(f"tags is {tags!r:.200}: give a list of texts")
     found: dict[str, None] = {}
     for tag in tags:
         text = tag.strip().lower() if isinstance(tag, str) else ""
@@ -111,7 +113,10 @@ def check_time(value: datetime, what: str = "scheduled_at") -> datetime:
             f"{what} {value!r} has no time zone: give an aware datetime, for example "
             "datetime.now(UTC) + timedelta(hours=1)"
         )
-    return value.astimezone(UTC)
+    try:
+        return value.astimezone(UTC)
+    except OverflowError:
+        raise InvalidJob(f"{what} {value!r} is out of range in UTC: give an earlier one") from None
 
 
 def check_queue(name: object) -> str:

@@ -94,22 +94,23 @@ def name_of(function: Callable[..., Any] | type) -> str:
     """Return the name under which a function or class is stored: ``module.qualname``.
 
     Raises:
-        ConfigError: For a lambda, and for a name that is too long.
+        ConfigError: For a lambda.
+        InvalidJob: For a name that is too long.
     """
     qualname = function.__qualname__
     if "<lambda>" in qualname:
         raise ConfigError("a lambda can't be a worker: rows need a name to find it by; use def")
-    name = f"{_module_name(function)}.{qualname}"
+    name = f"{module_name(function)}.{qualname}"
     return check_worker_name(name)
 
 
-def _module_name(function: Callable[..., Any] | type) -> str:
+def module_name(function: Callable[..., Any] | type) -> str:
     """Return the importable name of a function's module, for ``__main__`` that of its file."""
     if function.__module__ != "__main__":
         return function.__module__
     main = sys.modules["__main__"]
     if main.__spec__ is not None:  # python -m package.module
-        return main.__spec__.name.removesuffix(".__main__")
+        return main.__spec__.name
     try:
         path = Path(inspect.getfile(main)).resolve()
     except TypeError:  # an interactive session has no file
@@ -133,7 +134,7 @@ def _import(name: str) -> None:
         try:
             importlib.import_module(module)
         except ModuleNotFoundError as error:
-            if error.name is not None and module.startswith(error.name):
+            if error.name is not None and f"{module}.".startswith(f"{error.name}."):
                 continue
             raise
         return

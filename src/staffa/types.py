@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from datetime import timedelta
 from enum import StrEnum
 from typing import Protocol
@@ -52,8 +51,9 @@ def to_seconds(value: Seconds, what: str) -> float:
     """
     if isinstance(value, timedelta):
         return to_seconds(value.total_seconds(), what)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise ConfigError(f"{what} is {value!r}: give seconds as a number, or a timedelta")
+    if isinstance(value, bool) or not isinstance(value, int | float) or value != value:
+        raise ConfigError(f"{what} is {value!r:.100}: give seconds as a number, or a timedelta")
     if not 0 <= value <= _LONGEST_SECONDS:
-        raise ConfigError(f"{what} is {value!r} seconds: give 0 or more, at most 100 years")
+        shown = "below 0" if value < 0 else "longer than 100 years"
+        raise ConfigError(f"{what} is {shown}: give a length from 0 s to 100 years")
     return float(value)

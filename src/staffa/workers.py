@@ -15,8 +15,8 @@ from typing import Any, Generic, ParamSpec, TypeVar, Unpack, overload
 from staffa import instance, registry
 from staffa.args.codec import ArgsCodec
 from staffa.errors import ConfigError, NotYetAvailable
-from staffa.jobs import Job
-from staffa.options import JOB_OPTIONS, JobOptions, check_options
+from staffa.jobs import TIMEOUT_KEY, Job
+from staffa.options import JOB_OPTIONS, JobOptions, check_options, check_tags
 from staffa.registry import ExecutorKind, WorkerDefinition
 from staffa.types import Seconds, to_seconds
 
@@ -105,6 +105,8 @@ class JobFunction(Generic[P, R_co]):
             UnknownOption: For an option that does not exist.
         """
         check_options(options, JOB_OPTIONS, "job option")
+        if "tags" in options:  # maybe an iterator, and the call may be used again
+            options["tags"] = check_tags(options["tags"])
         return JobCall(self._definition, self._codec.encode, options, conn)
 
     def _prepare(self, job: Job) -> Callable[[], Any]:
@@ -198,7 +200,8 @@ def job(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
     Raises:
         UnknownOption: For an option that does not exist.
         NotYetAvailable: For one that is not built yet.
-        ConfigError: If a value can't be used, or the function can't be found by a name.
+        ConfigError: If the function can't be found by a name, or in the executor asked for.
+        InvalidJob: If a value can't be used.
 
     Example:
         >>> @job(queue="mail", max_attempts=5)
@@ -256,12 +259,14 @@ def _define(
     prepare: Callable[[Job], Callable[[], Any]],
 ) -> WorkerDefinition:
     """Return the definition of a worker: its options checked, its hooks found."""
-    source = f"{code.__module__}.{code.__qualname__}"
+    source = f"{registry.module_name(code)}.{code.__qualname__}"
     how = {key: options[key] for key in ("name", "backoff", "executor") if key in options}
     timeout = options.get("timeout")
     job_options = {
         key: value for key, value in options.items() if key not in how and key != "timeout"
     }
+    if "tags" in job_options:
+        job_options["tags"] = check_tags(job_options["tags"])
     definition = WorkerDefinition(
         name=how.get("name") or registry.name_of(code),
         executor=_choose_executor(source, process, how.get("executor")),
@@ -278,7 +283,8 @@ def _define(
 def _choose_executor(
     source: str, process: Callable[..., Any], wanted: ExecutorKind | None
 ) -> ExecutorKind:
-    natural: ExecutorKind = "async" if inspect.iscoroutinefunction(process) else "thread"
+    waits = inspect.iscoroutinefunction(inspect.unwrap(process))
+    natural: ExecutorKind = "async" if waits else "thread"
     if wanted in _EXECUTORS_LATER:
         raise NotYetAvailable(f"executor {wanted!r}")
     if wanted is not None and wanted != natural:
@@ -294,11 +300,12 @@ def _timeout_of(code: Any, default: float | None) -> Callable[[Job], float | Non
     method = getattr(code, "timeout", None) if isinstance(code, type) else None
 
     def timeout(job: Job) -> float | None:
-        override = job.meta.get("timeout") if job.meta_json != "{}" else None
+        override = job.meta.get(TIMEOUT_KEY)
         if isinstance(override, int | float) and not isinstance(override, bool):
             return to_seconds(override, "timeout")
         if method is not None:
-            return to_seconds(method(code(), job), "timeout")
+            chosen = method(code(), job)
+            return None if chosen is None else to_seconds(chosen, "timeout")
         return default
 
     return timeout
@@ -318,8 +325,20 @@ def _backoff_of(code: Any, option: Any) -> Callable[[Job, BaseException | None],
 
 
 def _call_backoff(backoff: Callable[..., Seconds], job: Job, error: BaseException | None) -> float:
-    takes_error = len(inspect.signature(backoff).parameters) > 1
+    takes_error = _takes_error(backoff)
     return to_seconds(backoff(job, error) if takes_error else backoff(job), "backoff")
+
+
+def _takes_error(backoff: Callable[..., Seconds]) -> bool:
+    """Tell whether a function has a second parameter for the error, not one of its own settings."""
+    positional = [
+        parameter
+        for parameter in inspect.signature(backoff).parameters.values()
+        if parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD)
+    ]
+    return len(positional) > 1 and (
+        positional[1].default is inspect.Parameter.empty or positional[1].name == "error"
+    )
 
 
 def _new_job(

@@ -8,9 +8,9 @@ from datetime import datetime
 
 import asyncpg
 import pytest
-from tests.support.program import Program, read_until
 
 from staffa._internal.identifiers import quote_identifier
+from tests.support.program import Program, read_until
 
 _KEYWORDS = [*keyword.kwlist, *(name for name in dir(builtins) if name.islower())]
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+from staffa import Job, State
 from tests.conftest import MakeClient
 from tests.support.program import Program
-
-from staffa import Job, State
 
 
 async def test_list_shows_the_newest_first_and_filters(

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncpg
-from tests.conftest import MakeClient
-from tests.support.program import Program
 
 from staffa._internal.identifiers import quote_identifier
 from staffa.jobs import Job
+from tests.conftest import MakeClient
+from tests.support.program import Program
 
 
 async def test_up_makes_the_tables_and_says_so(bare_program: Program) -> None:

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from click import Command, Group
 from click.testing import CliRunner
-from tests.support.program import Program
 
 import staffa
 from staffa.cli import main
+from tests.support.program import Program
 
 
 def _commands(group: Group, path: tuple[str, ...] = ()) -> list[tuple[tuple[str, ...], Command]]:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import signal
 from pathlib import Path
 
+from staffa import Job, State
 from tests.conftest import MakeClient
 from tests.support.events import eventually
 from tests.support.program import Program, read_until
-
-from staffa import Job, State
 
 _WORKERS = """
 from staffa import job

@@ -11,12 +11,12 @@ MAX_PREFIX_BYTES = (
 
 
 def quote_identifier(name: str) -> str:
-    '''Return a name as a quoted SQL identifier.
+    """Return a name as a quoted SQL identifier.
 
     Example:
         >>> quote_identifier('my "jobs"')
         '"my ""jobs\"""'
-    '''
+    """
     return '"' + name.replace('"', '""') + '"'
 
 

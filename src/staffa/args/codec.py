@@ -71,7 +71,13 @@ class ArgsCodec:
         arguments = dict(bound.arguments)
         for parameter in self._signature.parameters.values():
             if parameter.kind is inspect.Parameter.VAR_KEYWORD:
-                arguments.update(arguments.pop(parameter.name, {}))
+                for name, value in arguments.pop(parameter.name, {}).items():
+                    if name in arguments:
+                        raise InvalidArgs(
+                            f"{self._name}{self._signature} is given {name!r} twice: by position "
+                            "and by name; rows hold one value for a name"
+                        )
+                    arguments[name] = value
         return arguments
 
     def decode(self, stored: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]]:
@@ -86,11 +92,10 @@ class ArgsCodec:
                 f"{self._name} needs {', '.join(sorted(missing))}, which the job's args lack: "
                 f"they have {', '.join(sorted(stored)) or 'nothing'}"
             )
-        positional = []
-        for name in self._positional:
-            if name not in stored:
-                break
-            positional.append(stored[name])
+        given = [index for index, name in enumerate(self._positional) if name in stored]
+        wanted = self._positional[: given[-1] + 1] if given else []
+        parameters = self._signature.parameters
+        positional = [stored.get(name, parameters[name].default) for name in wanted]
         if self._takes_any:
             named = {key: stored[key] for key in stored if key not in self._positional}
         elif stored.keys() <= self._named:

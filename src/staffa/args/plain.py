@@ -10,6 +10,7 @@ from staffa._internal import json
 from staffa.errors import InvalidArgs
 
 MAX_DEPTH = 100
+MAX_INTEGER_BITS = 14_000  # about 4200 digits; Python reads 4300
 MAX_CHARACTERS = 32 * 1024 * 1024
 
 
@@ -56,6 +57,11 @@ def _check(value: Any, path: str, depth: int) -> None:  # noqa: C901  # one case
         case int():
             if type(value) is not int:
                 raise _not_json(value, path)
+            if value.bit_length() > MAX_INTEGER_BITS:
+                raise InvalidArgs(
+                    f"{path} is an integer of {value.bit_length()} bits, which readers refuse: "
+                    "send it as a string"
+                )
         case float():
             if not math.isfinite(value):
                 raise InvalidArgs(

@@ -3,8 +3,9 @@
 Invariants: an outcome is reported to nobody before its commit; bundles form by themselves, from
 what finishes while the last one is written; a bundle that can't be written is tried again for ever
 while the jobs go on; one that the database refuses for its data is halved until the bad outcome
-stands alone, which then becomes a failed attempt; an outcome that matches no row after a lost reply
-is looked up before it is called lost.
+stands alone, which then becomes a failed attempt; one that can't be written even so is set aside
+and tried again later, so that it holds up no other; an outcome that matches no row after a lost
+reply is looked up before it is called lost.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from staffa.telemetry import emit, report
 from staffa.types import State
 
 _LARGEST_BUNDLE = 5000
+_SET_ASIDE_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +35,13 @@ class Outcome:
         job: The job, as it was claimed.
         ack: What is to be written.
         seconds: How long it ran.
+        substitute: Whether it stands for one that could not be written.
     """
 
     job: Job
     ack: Ack
     seconds: float
+    substitute: bool = False
 
 
 class Acker(Service):
@@ -54,6 +58,7 @@ class Acker(Service):
         self._producer = producer
         self._pending: dict[int, Outcome] = {}
         self._writing: dict[int, Outcome] = {}
+        self._aside: dict[int, Outcome] = {}
         self._arrived = asyncio.Event()
         self._settled = asyncio.Event()
         self._settled.set()
@@ -66,7 +71,7 @@ class Acker(Service):
 
     def unwritten(self) -> list[Outcome]:
         """Return the outcomes that are not known to be stored."""
-        return [*self._writing.values(), *self._pending.values()]
+        return [*self._writing.values(), *self._pending.values(), *self._aside.values()]
 
     async def flush(self) -> None:
         """Return once everything submitted so far, and since, is written."""
@@ -110,18 +115,34 @@ class Acker(Service):
                 what = f"{len(bundle)} outcomes wait to be written"
                 report(what, error, level=logging.WARNING)
                 await asyncio.sleep(backoff.next_seconds())
+            except Exception as error:  # noqa: BLE001  # what one outcome holds must not stop others
+                await self._write_apart(bundle, error)
+                return
         for outcome in bundle:
             self._tell(outcome, written, traced)
 
-    async def _write_apart(self, bundle: Sequence[Outcome], error: DataRefused) -> None:
+    async def _write_apart(self, bundle: Sequence[Outcome], error: Exception) -> None:
         if len(bundle) > 1:
             middle = len(bundle) // 2
             await self._write(bundle[:middle])
             await self._write(bundle[middle:])
             return
         (outcome,) = bundle
-        report(f"the outcome of job {outcome.job.id} was refused by the database", error)
-        await self._write([replace(outcome, ack=_failed_instead(outcome, error))])
+        report(f"the outcome of job {outcome.job.id} can't be written", error)
+        if outcome.substitute:
+            self._set_aside(outcome)
+        else:
+            await self._write([_failed_instead(outcome, error)])
+
+    def _set_aside(self, outcome: Outcome) -> None:
+        number = outcome.ack.lease.id
+        self._aside[number] = outcome
+
+        def try_again() -> None:
+            if self._aside.pop(number, None) is not None:
+                self.submit(outcome)
+
+        asyncio.get_running_loop().call_later(_SET_ASIDE_SECONDS, try_again)
 
     def _tell(self, outcome: Outcome, written: dict[int, State], traced: frozenset[int]) -> None:
         ack = outcome.ack
@@ -133,15 +154,19 @@ class Acker(Service):
         emit(f"staffa.job.{state}", job=outcome.job, seconds=outcome.seconds, error=ack.error)
 
 
-def _failed_instead(outcome: Outcome, error: DataRefused) -> Ack:
-    """Return a failed attempt in place of an outcome whose data can't be stored.
+def _failed_instead(outcome: Outcome, error: Exception) -> Outcome:
+    """Return a failed attempt in place of an outcome that can't be stored.
 
     It holds nothing of what was refused: numbers and plain text only, so that it is accepted.
     """
     job = outcome.job
-    return Ack(
+    kind = (
+        f"SQLSTATE {error.sqlstate}" if isinstance(error, DatabaseError) else type(error).__name__
+    )
+    ack = Ack(
         lease=outcome.ack.lease,
         state=State.RETRYABLE,
-        error=f"the outcome could not be stored: SQLSTATE {error.sqlstate}",
+        error=f"the outcome could not be stored: {kind}",
         delay=retry_delay(job.attempt, job.max_attempts),
     )
+    return replace(outcome, ack=ack, substitute=True)

@@ -9,6 +9,7 @@ From Python 3.12 a job that does not wait runs to its end within `start`, withou
 from __future__ import annotations
 
 import asyncio
+import inspect
 import sys
 from collections.abc import Callable, Coroutine, Sequence
 from enum import Enum, auto
@@ -187,9 +188,13 @@ class Executor:
             ) from error
 
     async def _invoke(self, definition: WorkerDefinition, call: Callable[[], Any], run: Run) -> Any:
-        if definition.executor == "thread":
-            return await self._threads.run(call, ask_to_stop=run.ask_to_stop)
-        return await call()
+        if definition.executor == "async":
+            return await call()
+        result = await self._threads.run(call, ask_to_stop=run.ask_to_stop)
+        if inspect.iscoroutine(result):  # it would never run: better a failed attempt
+            result.close()
+            raise TypeError(f"{run.job.worker} is a plain def but returned a coroutine: await it")
+        return result
 
     def _fail(self, definition: WorkerDefinition, run: Run, error: BaseException) -> Ack | None:
         if run.why is not None:

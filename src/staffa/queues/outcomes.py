@@ -17,6 +17,7 @@ _LONGEST_ERROR = 64 * 1024
 _FIRST_PUT_BACK_SECONDS = 30.0
 _LONGEST_PUT_BACK_SECONDS = 600.0
 _FORGET_UNKNOWN_SECONDS = 3600.0
+_LARGEST_COUNT = 10**9
 
 
 def of_result(job: Job, result: object) -> Ack:
@@ -122,7 +123,9 @@ def _reason(kind: str, reason: object) -> str:
 
 def _count(value: object) -> int:
     """Return a count that a row may hold; any client may have written something else there."""
-    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
+    if isinstance(value, bool) or not isinstance(value, int):
+        return 0
+    return min(max(value, 0), _LARGEST_COUNT)
 
 
 def _time(value: object) -> datetime | None:

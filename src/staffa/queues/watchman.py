@@ -12,7 +12,6 @@ beat where notifications don't arrive.
 from __future__ import annotations
 
 import asyncio
-import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from uuid import UUID
@@ -20,7 +19,7 @@ from uuid import UUID
 from staffa._internal.backoff import Backoff
 from staffa._internal.clock import Clock
 from staffa.engine import Heartbeat, Lease, Producer
-from staffa.errors import DatabaseError
+from staffa.service import severity
 from staffa.telemetry import emit, report
 
 _RECHECK_SECONDS = 60.0
@@ -162,7 +161,11 @@ class Watchman:
     async def _watch(self, main: asyncio.AbstractEventLoop, first: asyncio.Future[None]) -> None:
         self._own_loop = asyncio.get_running_loop()
         self._hurried = asyncio.Event()
-        heartbeat = self._heartbeat()
+        try:
+            heartbeat = self._heartbeat()
+        except Exception as error:  # noqa: BLE001  # whoever waits for the first beat hears of it
+            _tell(main, _fail, first, error)
+            return
         backoff = Backoff(cap_seconds=self._interval)
         beaten_at: float | None = None
         begun = False
@@ -170,12 +173,12 @@ class Watchman:
             self._hurried.clear()
             try:
                 dead, lost = await self._round(heartbeat)
-            except DatabaseError as error:
+            except Exception as error:  # noqa: BLE001  # the heartbeat goes on whatever it meets
                 self._observations.interrupt()
                 if not begun:
                     _tell(main, _fail, first, error)
                     break
-                report("the heartbeat will be tried again", error, level=logging.WARNING)
+                report("the heartbeat will be tried again", error, level=severity(error))
                 pause = backoff.next_seconds()
             else:
                 beaten_at = self._note_gap(beaten_at)
@@ -223,6 +226,6 @@ def _succeed(first: asyncio.Future[None]) -> None:
         first.set_result(None)
 
 
-def _fail(first: asyncio.Future[None], error: DatabaseError) -> None:
+def _fail(first: asyncio.Future[None], error: Exception) -> None:
     if not first.done():
         first.set_exception(error)

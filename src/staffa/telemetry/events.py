@@ -1,4 +1,4 @@
-"""Events: a name, the time, and data; nothing is built while nobody listens.
+"""Events: a name and data; nothing is built while nobody listens.
 
 Handlers run where the event happens: they must be quick and must not block. One that raises is
 detached from nothing and harms nobody: its error is reported.
@@ -34,12 +34,12 @@ Handler = Callable[[Event], None]
 _handlers: tuple[tuple[Handler, tuple[str, ...]], ...] = ()
 
 
-def attach(handler: Handler, *, events: Iterable[str] = ("staffa",)) -> None:
+def attach(handler: Handler, *, events: str | Iterable[str] = "staffa") -> None:
     """Call a handler for every event whose name begins with one of the names given.
 
     Args:
         handler: Called with each `Event`, on the thread where it happens.
-        events: Beginnings of names, such as ``staffa.job``.
+        events: A beginning of names such as ``staffa.job``, or several.
 
     Example:
         >>> seen = []
@@ -50,7 +50,8 @@ def attach(handler: Handler, *, events: Iterable[str] = ("staffa",)) -> None:
         [Event(name='staffa.doc.read', data={'page': 1})]
     """
     global _handlers  # noqa: PLW0603
-    _handlers = (*_handlers, (handler, tuple(events)))
+    beginnings = (events,) if isinstance(events, str) else tuple(events)
+    _handlers = (*_handlers, (handler, beginnings))
 
 
 def detach(handler: Handler) -> None:

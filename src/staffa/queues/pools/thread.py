@@ -71,6 +71,7 @@ class ThreadPool:
     def stop(self) -> None:
         """Let idle threads end; busy ones end with their call."""
         with self._lock:
+            self._idle = 0  # a call that comes all the same gets a thread of its own
             for _ in self._threads:
                 self._calls.put(None)
 

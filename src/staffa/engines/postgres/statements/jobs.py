@@ -169,11 +169,11 @@ def _shows(row: Mapping[str, Any], ack: Ack, producer: Producer) -> bool:
         return False
     if ack.error is not None:
         errors = json.loads(row["errors"])
-        return any(
-            error.get("attempt") == ack.lease.attempt and error.get("error") == ack.error
-            for error in errors
-        )
+        ours = {"attempt": ack.lease.attempt, "error": ack.error}
+        return any(isinstance(error, dict) and ours.items() <= error.items() for error in errors)
     if ack.meta:
         meta = json.loads(row["meta"] or "{}")
-        return all(meta.get(key) == value for key, value in ack.meta.items())
+        return isinstance(meta, dict) and all(
+            meta.get(key) == value for key, value in ack.meta.items()
+        )
     return bool(row["state"] == ack.state)

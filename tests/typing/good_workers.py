@@ -1,0 +1,73 @@
+"""Uses of `@worker` and of the client that type checkers accept: checked, never run."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any, assert_type
+
+from staffa import Config, Job, Oban, Queue, Staffa, State, Worker, get_instance, job, worker
+from staffa.instance import Enqueues
+
+
+@worker(queue="badges", max_attempts=5)
+class GenerateBadge(Worker):
+    def __init__(self) -> None:
+        self.colour = "red"
+
+    async def process(self, job: Job) -> None:
+        assert_type(job.args, dict[str, Any])
+        await Staffa.get_instance().enqueue(Job(worker="w", queue="q", args={"a": 1}))
+
+    def backoff(self, job: Job) -> int:
+        return job.attempt
+
+    def timeout(self, job: Job) -> timedelta:
+        return timedelta(minutes=job.attempt)
+
+
+@worker(name="MyApp.Plain", backoff=lambda job, error: 5.0)
+class WithoutTheBase:
+    def process(self, job: Job) -> str:
+        return job.queue
+
+
+@job
+async def send(to: str) -> None: ...
+
+
+async def workers(connection: object) -> None:
+    assert_type(GenerateBadge().colour, str)
+    assert_type(GenerateBadge.new({"id": 1}), Job)
+    assert_type(GenerateBadge.new(priority=1, tags=("a",)), Job)
+    assert_type(await GenerateBadge.enqueue({"id": 1}, conn=connection, scheduled_in=5), Job)
+    assert_type(WithoutTheBase().process(Job(worker="w")), str)
+
+
+async def client(connection: object) -> None:
+    app = Staffa(
+        "postgresql://localhost/app",
+        queues={"default": 10, "mail": Queue(limit=5), "other": {"limit": 1}},
+        prefix="jobs",
+        shutdown_grace=timedelta(seconds=30),
+        imports=["myapp"],
+    )
+    assert_type(app.config, Config)
+    async with app as entered:
+        assert_type(entered, Staffa)
+        stored = await app.enqueue(send.new("ada"), conn=connection)
+        assert_type(stored, Job)
+        many = [send.new("ada"), send.new("bob")]
+        assert_type(await app.enqueue_many(*many), list[Job])
+        assert_type(await app.enqueue_many(send.new(to) for to in ("ada", "bob")), list[Job])
+        assert_type(await app.get_job(stored), Job | None)
+        assert_type(await app.retry_job(stored), bool)
+        assert_type(await app.update_job(5, priority=1, tags=["a"]), Job | None)
+    assert_type(get_instance(), Enqueues)
+    assert_type(Oban.get_instance("other"), Staffa)
+
+
+def columns(stored: Job) -> None:
+    assert_type(stored.id, int | None)
+    assert_type(stored.state, State)
+    assert_type(stored.tags, tuple[str, ...])
+    assert_type(stored.errors, list[dict[str, Any]])

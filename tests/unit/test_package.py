@@ -1,0 +1,79 @@
+"""The package as a whole: its names, what it loads, the size of its modules, its examples."""
+
+from __future__ import annotations
+
+import doctest
+import importlib
+import pkgutil
+from pathlib import Path
+
+import pytest
+
+import staffa
+from tests.unit.programs import run_python
+
+SOURCE = Path(staffa.__file__).parent
+MODULES = [
+    found.name
+    for found in pkgutil.walk_packages(staffa.__path__, "staffa.")
+    if not found.name.startswith(("staffa.cli", "staffa.__main__"))
+]
+LOADED = """
+import sys
+import staffa
+kept_out = {"asyncpg", "psycopg", "click", "rich", "starlette", "staffa.cli", "staffa.embedded"}
+print(*sorted(kept_out & set(sys.modules)))
+"""
+
+
+def test_the_public_names_are_there_and_sorted() -> None:
+    assert all(hasattr(staffa, name) for name in staffa.__all__)
+    assert list(staffa.__all__) == sorted(staffa.__all__)
+
+
+def test_the_decorator_is_not_rebound_by_a_module_of_its_name() -> None:
+    for name in MODULES:
+        importlib.import_module(name)
+    assert callable(staffa.job)
+    assert callable(staffa.worker)
+
+
+def test_importing_it_loads_no_driver_and_no_interface(tmp_path: Path) -> None:
+    assert run_python("-c", LOADED, folder=tmp_path) == ""
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_each_module_can_be_imported_first(module: str, tmp_path: Path) -> None:
+    run_python("-c", f"import {module}", folder=tmp_path)
+
+
+def test_no_module_has_more_than_400_lines() -> None:
+    lengths = {
+        str(path.relative_to(SOURCE)): len(path.read_text("utf-8").splitlines())
+        for path in SOURCE.rglob("*.py")
+    }
+    assert lengths
+    assert {name: length for name, length in lengths.items() if length > 400} == {}
+
+
+@pytest.mark.parametrize("module", ["staffa", *MODULES])
+def test_the_examples_of_the_docstrings_are_true(
+    module: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    report: list[str] = []
+    runner = doctest.DocTestRunner(verbose=False)
+    for example in doctest.DocTestFinder().find(importlib.import_module(module)):
+        runner.run(example, out=report.append)
+    assert runner.summarize(verbose=False).failed == 0, "".join(report)
+
+
+def test_the_examples_are_found_at_all() -> None:
+    finder = doctest.DocTestFinder()
+    found = [
+        example
+        for module in MODULES
+        for test in finder.find(importlib.import_module(module))
+        for example in test.examples
+    ]
+    assert len(found) >= 50

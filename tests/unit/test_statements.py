@@ -1,0 +1,233 @@
+"""The builders of statements: text, parameters and decoding, without a database."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+import staffa.engines.postgres
+from staffa import Job, State
+from staffa.engine import Ack, Changed, JobFilter, Lease, Producer, Rescued, Staged, Statement
+from staffa.engines.postgres.statements.jobs import JobStatements
+from staffa.engines.postgres.statements.nodes import LeaderStatements, ProducerStatements
+from staffa.engines.postgres.statements.rescues import RescueStatements
+from tests.unit.rows import CLAIMED_AT, claimed, row
+
+PREFIX = 'my "jobs"'
+PRODUCER = Producer(UUID(int=5), "Oban", "node-a")
+JOB = claimed(PRODUCER, id=7, attempt=2)
+ACK = Ack(lease=Lease.of(JOB), state=State.COMPLETED)
+JOBS, RESCUES = JobStatements(PREFIX), RescueStatements(PREFIX)
+PRODUCERS, LEADERS = ProducerStatements(PREFIX), LeaderStatements(PREFIX)
+FILES = Path(staffa.engines.postgres.__file__).parent / "sql"
+
+BUILDERS: dict[str, Callable[[], Statement[Any]]] = {
+    "jobs/enqueue": lambda: JOBS.enqueue([Job(worker="w")]),
+    "jobs/claim": lambda: JOBS.claim("mail", 5, PRODUCER),
+    "jobs/ack": lambda: JOBS.ack([ACK], PRODUCER),
+    "jobs/trace": lambda: JOBS.trace([ACK], PRODUCER),
+    "jobs/stage": lambda: JOBS.stage(100, ["mail"]),
+    "jobs/cancel": lambda: JOBS.cancel([1]),
+    "jobs/retry": lambda: JOBS.retry([1]),
+    "jobs/delete": lambda: JOBS.delete([1]),
+    "jobs/update": lambda: JOBS.update([1], {"priority": 1}),
+    "jobs/get": lambda: JOBS.get([1]),
+    "jobs/list": lambda: JOBS.select(JobFilter()),
+    "jobs/count": JOBS.count,
+    "jobs/lost_leases": lambda: JOBS.find_lost_leases(PRODUCER, [ACK.lease]),
+    "jobs/release": lambda: RESCUES.release(PRODUCER, queue=None, running=[1]),
+    "jobs/rescue": lambda: RESCUES.rescue({UUID(int=9): 3}, max_rescues=3, limit=10),
+    "jobs/rescue_foreign": lambda: RESCUES.rescue_foreign(age=3600.0, limit=10),
+    "jobs/discard_exhausted": lambda: RESCUES.discard_exhausted(limit=10),
+    "producers/beat": lambda: PRODUCERS.beat(PRODUCER),
+    "producers/remove": lambda: PRODUCERS.remove(PRODUCER),
+    "producers/reap": lambda: PRODUCERS.reap(age=60.0),
+    "leaders/elect": lambda: LEADERS.elect(PRODUCER, lease=30.0),
+    "leaders/resign": lambda: LEADERS.resign(PRODUCER),
+}
+
+
+def without_comments(sql: str) -> str:
+    return "\n".join(line.partition("--")[0] for line in sql.splitlines())
+
+
+def test_every_file_has_its_builder() -> None:
+    files = {str(path.relative_to(FILES).with_suffix("")) for path in FILES.rglob("*.sql")}
+    assert files == set(BUILDERS)
+
+
+@pytest.mark.parametrize("verb", BUILDERS)
+def test_the_schema_is_put_in_and_every_parameter_is_used(verb: str) -> None:
+    statement = BUILDERS[verb]()
+    text = without_comments(statement.sql)
+    assert ':"prefix"' not in text
+    assert '"my ""jobs""".' in text
+    numbers = {int(number) for number in re.findall(r"\$(\d+)", text)}
+    assert numbers == set(range(1, len(statement.params) + 1))
+
+
+@pytest.mark.parametrize("verb", BUILDERS)
+def test_a_file_tells_its_purpose_its_locks_and_its_index(verb: str) -> None:
+    text = (FILES / f"{verb}.sql").read_text("utf-8")
+    assert text.startswith("-- ")
+    assert "Locks:" in text
+    assert "Index:" in text
+    assert without_comments(text).count(";") == 1, "one statement a file"
+
+
+def test_jobs_are_sent_as_one_array_in_their_order() -> None:
+    at = datetime(2026, 1, 1, 12, 0, 0, 5, UTC)
+    jobs = [
+        Job(worker="a", args={"n": 2**70}, queue="q", tags=["x"], scheduled_at=at),
+        Job(worker="b", meta={"m": "é"}, priority=3, max_attempts=5, scheduled_in=2.5),
+    ]
+    statement = JOBS.enqueue(jobs)
+    first, second = json.loads(statement.params[0])
+    assert first == {
+        "queue": "q", "worker": "a", "args": {"n": 2**70}, "meta": {}, "tags": ["x"],
+        "priority": 0, "max_attempts": 20, "scheduled_at": at.isoformat(), "scheduled_in": None,
+    }  # fmt: skip
+    assert (second["meta"], second["scheduled_in"], second["scheduled_at"]) == (
+        {"m": "é"},
+        2.5,
+        None,
+    )
+    found = [
+        {"id": number, "state": "available", "inserted_at": at, "scheduled_at": at}
+        for number in (8, 9)
+    ]
+    assert [(job.id, job.worker) for job in statement.decode(found)] == [(8, "a"), (9, "b")]
+    with pytest.raises(ValueError):
+        statement.decode(found[:1])
+
+
+def test_claimed_jobs_come_in_the_order_in_which_they_start() -> None:
+    statement = JOBS.claim("mail", 5, PRODUCER)
+    assert statement.params == ("mail", 5, "node-a", str(PRODUCER.uuid))
+    later = CLAIMED_AT + timedelta(seconds=1)
+    rows = [
+        row(id=1, priority=1), row(id=2, scheduled_at=later), row(id=4), row(id=3),
+    ]  # fmt: skip
+    jobs = statement.decode(rows)
+    assert [job.id for job in jobs] == [3, 4, 2, 1]
+    assert {(job.queue, job.state, job.attempted_by) for job in jobs} == {
+        ("mail", State.EXECUTING, ("node-a", str(PRODUCER.uuid)))
+    }
+
+
+def test_outcomes_are_sent_as_columns() -> None:
+    snoozed = Ack(
+        lease=Lease(8, 1, CLAIMED_AT), state=State.SCHEDULED, refund=True, delay=60.0,
+        meta={"snoozed": 2**70},
+    )  # fmt: skip
+    failed = Ack(lease=Lease(9, 3, CLAIMED_AT), state=State.RETRYABLE, error="boom", delay=15.0)
+    statement = JOBS.ack([ACK, snoozed, failed], PRODUCER)
+    assert statement.params == (
+        [7, 8, 9],
+        [2, 1, 3],
+        [CLAIMED_AT] * 3,
+        str(PRODUCER.uuid),
+        ["completed", "scheduled", "retryable"],
+        [False, True, False],
+        [None, None, "boom"],
+        [None, 60.0, 15.0],
+        [None, '{"snoozed":1180591620717411303424}', None],
+    )
+    assert statement.decode([{"id": 7, "state": "completed"}]) == {7: State.COMPLETED}
+
+
+def trace_row(**columns: Any) -> dict[str, Any]:
+    return {
+        "id": 7, "state": "completed", "meta": "{}", "errors": "[]",
+        "producer": str(PRODUCER.uuid), "attempted_at": CLAIMED_AT, **columns,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("ack", "columns", "shown"),
+    [
+        ({}, {}, True),
+        ({}, {"state": "executing"}, False),
+        ({}, {"attempted_at": CLAIMED_AT + timedelta(microseconds=1)}, False),
+        ({}, {"producer": str(UUID(int=6))}, False),
+        ({}, {"producer": None, "attempted_at": None}, False),
+        ({"error": "boom"}, {"errors": '[{"attempt":2,"error":"boom"}]'}, True),
+        ({"error": "boom"}, {"errors": '[{"attempt":1,"error":"boom"}]'}, False),
+        ({"error": "boom"}, {"errors": '["odd",null,5,{"attempt":2,"error":"boom"}]'}, True),
+        ({"error": "boom"}, {"errors": '["odd"]'}, False),
+        ({"meta": {"snoozed": 1}}, {"meta": '{"snoozed":1,"mine":2}'}, True),
+        ({"meta": {"snoozed": 2}}, {"meta": '{"snoozed":1}'}, False),
+        ({"meta": {"snoozed": 2}}, {"meta": "[]"}, False),
+    ],
+)
+def test_a_row_shows_whether_an_outcome_was_written(
+    ack: dict[str, Any], columns: dict[str, Any], shown: bool
+) -> None:
+    wanted = Ack(**{"lease": ACK.lease, "state": State.COMPLETED, **ack})
+    found = JOBS.trace([wanted], PRODUCER).decode([trace_row(**columns)])
+    assert found == (frozenset({7}) if shown else frozenset())
+
+
+def test_a_job_that_was_deleted_since_had_been_written() -> None:
+    assert JOBS.trace([ACK], PRODUCER).decode([]) == {7}
+
+
+def test_staging_counts_what_it_staged_and_names_the_queues() -> None:
+    statement = JOBS.stage(100, ("mail",))
+    assert statement.params == (100, ["mail"])
+    rows = [
+        {"queue": "a", "staged": 2},
+        {"queue": "b", "staged": 1},
+        {"queue": "mail", "staged": 0},
+    ]
+    assert statement.decode(rows) == Staged(3, frozenset({"a", "b", "mail"}))
+
+
+def test_a_filter_leaves_out_what_it_does_not_name() -> None:
+    assert JOBS.select(JobFilter()).params == (None, None, None, None, 100)
+    wanted = JobFilter(states=[State.RETRYABLE], queues=["q"], workers=("w",), before_id=9, limit=5)
+    assert JOBS.select(wanted).params == (["retryable"], ["q"], ["w"], 9, 5)
+
+
+def test_changes_of_state_are_decoded() -> None:
+    found = [{"id": 1, "queue": "q", "previous_state": "executing"}]
+    for build in (JOBS.cancel, JOBS.retry, JOBS.delete):
+        assert build([1]).decode(found) == [Changed(1, "q", State.EXECUTING)]
+    assert JOBS.update((1, 2), {"args": {"n": 2**70}}).params == (
+        [1, 2],
+        f'{{"args":{{"n":{2**70}}}}}',
+    )
+    rows = [{"queue": "q", "state": "available", "count": 5}]
+    assert JOBS.count().decode(rows) == {("q", State.AVAILABLE): 5}
+
+
+def test_what_gives_up_leases_names_the_producers_and_the_limits() -> None:
+    dead = {UUID(int=9): 3, UUID(int=8): 4}
+    params = RESCUES.rescue(dead, max_rescues=3, limit=10).params
+    assert params[:4] == ([UUID(int=9), UUID(int=8)], [3, 4], 3, 10)
+    assert "4 times" in params[4]
+    assert RESCUES.release(PRODUCER, queue="q", running=(1,)).params == (
+        str(PRODUCER.uuid),
+        "q",
+        [1],
+    )
+    found = [{"id": 1, "queue": "q", "worker": "w", "state": "discarded"}]
+    assert RESCUES.discard_exhausted(limit=1).decode(found) == [
+        Rescued(1, "q", "w", State.DISCARDED)
+    ]
+
+
+def test_signs_of_life_are_decoded() -> None:
+    beats = PRODUCERS.beat(PRODUCER).decode([{"uuid": str(UUID(int=9)), "beats": 4}])
+    assert beats == {UUID(int=9): 4}
+    assert PRODUCERS.reap(age=1.0).decode([{}, {}]) == 2
+    assert LEADERS.elect(PRODUCER, lease=30.0).params == ("Oban", "node-a", PRODUCER.uuid, 30.0)
+    assert LEADERS.elect(PRODUCER, lease=30.0).decode([{}]) is True
+    assert LEADERS.resign(PRODUCER).decode([]) is False
