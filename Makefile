@@ -21,7 +21,7 @@ READY := $(UV_PROJECT_ENVIRONMENT)/.ready
 .PHONY: help demo test check format services clean
 
 help: ## list the targets
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(READY) ## crawl Python's documentation with jobs, on an embedded PostgreSQL (ARGS="--once")
 	@$(RUN) staffa demo $(ARGS)
@@ -42,8 +42,18 @@ format: $(READY) ## format the code and mend what the linter can mend
 services: ## install the servers that some tests talk to (Debian, as root)
 	apt-get install -y --no-install-recommends postgresql
 
-clean: ## remove environments, caches and the embedded database
+clean: ## remove environments, caches and the embedded databases
+	@if [ -e $(READY) ]; then $(RUN) python -c "$$REMOVE_EMBEDDED"; fi
 	rm -rf .venv .venv-* .uv .staffa .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
+
+define REMOVE_EMBEDDED
+from pathlib import Path
+from staffa.embedded import EmbeddedPostgres
+for project in (Path.cwd(), Path.cwd() / ".staffa" / "tests"):
+    if project.is_dir():
+        EmbeddedPostgres(project).remove()
+endef
+export REMOVE_EMBEDDED
 
 $(READY): pyproject.toml uv.lock | $(UV)
 	@$(UV) sync --locked --quiet

@@ -17,7 +17,7 @@ from staffa.drivers.asyncpg import ConnectionSettings, Session, open_session
 from staffa.errors import DatabaseError, MigrationError, SchemaMissing
 
 _NAME = re.compile(r"(?P<version>\d{4})_(?P<name>\w+)\.up\.sql")
-_MADE_MEANWHILE = frozenset({"23505", "42P06", "42P07"})
+_MADE_MEANWHILE = frozenset({"23505", "42710", "42P06", "42P07"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,17 +5,14 @@ from __future__ import annotations
 from staffa._internal.json import clean
 
 MAX_NAME_LENGTH = 127  # Elixir's check on queue and worker
-MAX_PREFIX_BYTES = (
-    49  # leaves room for ".oban_" and a channel within the 63 bytes of a channel name
-)
 
 
 def quote_identifier(name: str) -> str:
     """Return a name as a quoted SQL identifier.
 
     Example:
-        >>> quote_identifier('my "jobs"')
-        '"my ""jobs\"""'
+        >>> print(quote_identifier('my "own" jobs'))
+        "my ""own"" jobs"
     """
     return '"' + name.replace('"', '""') + '"'
 
