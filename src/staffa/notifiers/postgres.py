@@ -80,6 +80,7 @@ class PostgresNotifier(Service):
 
         Raises:
             DatabaseError: If they could not be sent.
+            ValueError: If a payload is too long.
         """
         encoded = [
             (f"{self._prefix}.oban_{channel}", encode_payload(payload))
@@ -122,14 +123,20 @@ class PostgresNotifier(Service):
 
     async def _connect(self) -> None:
         connection = await self._settings.connect()
+        try:
+            with translated_errors():
+                async with asyncio.timeout(REPLY_SECONDS):
+                    for channel in self._channels:
+                        await connection.add_listener(
+                            f"{self._prefix}.oban_{channel}", self._on_message
+                        )
+        except BaseException:
+            connection.terminate()
+            raise
         self._lost.clear()
         connection.add_termination_listener(self._on_terminated)
-        with translated_errors():
-            async with asyncio.timeout(REPLY_SECONDS):
-                for channel in self._channels:
-                    await connection.add_listener(
-                        f"{self._prefix}.oban_{channel}", self._on_message
-                    )
+        if connection.is_closed():  # it was lost before anybody would have told
+            self._lost.set()
         self._connection = connection
 
     async def _wait_until_lost(self) -> None:

@@ -1,6 +1,6 @@
 """Users' own connections: how a statement joins the transaction that they have begun.
 
-One module for each library; which one serves a connection is told by the module of its class, so
+One module for each library; which one serves a connection is told by the modules of its classes, so
 that no library is imported unless somebody uses it.
 """
 
@@ -26,8 +26,8 @@ async def run_on(connection: Any, statement: Statement[T]) -> T:
         ConfigError: If connections of that library can't be used.
         DatabaseError: If the database refuses it.
     """
-    library = type(connection).__module__.partition(".")[0]
-    adapter = _ADAPTERS.get(library)
+    libraries = (base.__module__.partition(".")[0] for base in type(connection).__mro__)
+    adapter = next((_ADAPTERS[library] for library in libraries if library in _ADAPTERS), None)
     if adapter is None:
         raise ConfigError(
             f"conn= is of type {type(connection).__module__}.{type(connection).__qualname__}: give "

@@ -29,7 +29,7 @@ WITH outcome AS MATERIALIZED (
 UPDATE :"prefix".oban_jobs AS job
    SET state = outcome.state::text:::"prefix".oban_job_state,
        attempt = job.attempt - outcome.refund::int,
-       scheduled_at = CASE WHEN outcome.state IN ('scheduled', 'retryable', 'available')
+       scheduled_at = CASE WHEN outcome.state IN ('scheduled', 'retryable')
                            THEN outcome.now + make_interval(secs => coalesce(outcome.delay, 0))
                            ELSE job.scheduled_at END,
        completed_at = CASE outcome.state WHEN 'completed' THEN outcome.now

@@ -1,0 +1,128 @@
+"""The places that engines are tested on: what a test may do there beside an engine.
+
+One more engine joins the suite as a class here and a parameter of the fixture `store`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+import asyncpg
+
+from staffa._internal import json
+from staffa._internal.identifiers import quote_identifier
+from staffa._internal.sql import set_prefix
+from staffa.client.backend import make_migrator
+from staffa.drivers.asyncpg import ConnectionSettings
+from staffa.engine import Engine
+from staffa.engines.postgres import PostgresEngine
+
+DATA = Path(__file__).parent / "data"
+
+
+class Store(Protocol):
+    """A migrated, empty place for jobs."""
+
+    def engine(self) -> Engine:
+        """Return one more engine on it, as one more process would have it."""
+
+    async def row(self, job_id: int | None) -> dict[str, Any]:
+        """Return the columns of a job as JSON has them, whatever an engine makes of them."""
+
+    async def write(self, job_id: int | None, **columns: Any) -> None:
+        """Overwrite columns of a job, as another client could; values are those of JSON."""
+
+    async def delete(self, job_id: int | None) -> None:
+        """Delete a job's row."""
+
+    async def producers(self) -> set[str]:
+        """Return the uuids of the producers that are known."""
+
+    async def now(self) -> datetime:
+        """Return the time on the store's clock."""
+
+    async def close(self) -> None:
+        """Close the engines and whatever else is open."""
+
+
+class PostgresStore:
+    """A schema of a PostgreSQL database.
+
+    Args:
+        dsn: The database.
+        prefix: The schema.
+        variant: The file in `data` that alters the table after it was migrated.
+    """
+
+    def __init__(self, dsn: str, prefix: str, variant: str | None = None) -> None:
+        self._dsn = dsn
+        self._prefix = prefix
+        self._table = f"{quote_identifier(prefix)}.oban_jobs"
+        self._variant = variant
+        self._engines: list[Engine] = []
+        self.connection: asyncpg.Connection
+
+    async def open(self) -> None:
+        """Make the schema."""
+        await make_migrator(self._dsn, self._prefix).up()
+        self.connection = await asyncpg.connect(self._dsn)
+        if self._variant is not None:
+            text = (DATA / self._variant).read_text("utf-8")
+            await self.connection.execute(set_prefix(text, self._prefix))
+
+    def engine(self) -> Engine:
+        """Return one more engine."""
+        self._engines.append(PostgresEngine(ConnectionSettings(self._dsn), self._prefix, 5))
+        return self._engines[-1]
+
+    async def row(self, job_id: int | None) -> dict[str, Any]:
+        """Return the columns of a job."""
+        found = await self.connection.fetchval(
+            f"SELECT to_jsonb(job)::text FROM {self._table} AS job WHERE id = $1", job_id
+        )
+        row: dict[str, Any] = json.loads(found)
+        return row
+
+    async def write(self, job_id: int | None, **columns: Any) -> None:
+        """Overwrite columns of a job."""
+        names = ", ".join(columns)
+        await self.connection.execute(
+            f"UPDATE {self._table} AS job SET ({names}) = (SELECT {names} FROM "
+            f"jsonb_populate_record(job, $2::text::jsonb)) WHERE id = $1",
+            job_id,
+            json.dumps({name: _plain(value) for name, value in columns.items()}),
+        )
+
+    async def delete(self, job_id: int | None) -> None:
+        """Delete a job's row."""
+        await self.connection.execute(f"DELETE FROM {self._table} WHERE id = $1", job_id)
+
+    async def producers(self) -> set[str]:
+        """Return the uuids of the producers."""
+        table = f"{quote_identifier(self._prefix)}.staffa_producers"
+        rows: list[Mapping[str, Any]] = list(
+            map(dict, await self.connection.fetch(f"SELECT uuid::text AS uuid FROM {table}"))
+        )
+        return {row["uuid"] for row in rows}
+
+    async def now(self) -> datetime:
+        """Return the server's time."""
+        found: datetime = await self.connection.fetchval("SELECT clock_timestamp()")
+        return found
+
+    async def close(self) -> None:
+        """Close the engines and the connection, and drop the schema."""
+        for engine in self._engines:
+            await engine.close()
+        await self.connection.execute(f"DROP SCHEMA {quote_identifier(self._prefix)} CASCADE")
+        await self.connection.close()
+
+
+def _plain(value: Any) -> Any:
+    """Return a value as JSON has it; times as the columns have them, in UTC without a zone."""
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).replace(tzinfo=None).isoformat()
+    return value

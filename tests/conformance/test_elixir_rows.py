@@ -1,0 +1,223 @@
+"""Rows are equal in shape to those that Elixir Oban writes for the same operations.
+
+`data/elixir_rows.json` holds real rows of Elixir Oban 2.24-dev: same state, same nulls, same JSON
+keys and types. A past `scheduled_at` at insertion is exempt: Elixir leaves it to its stager.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from staffa.engine import Engine, Producer
+from staffa.jobs import Job
+from staffa.queues import outcomes
+from staffa.results import Cancel, Discard, Snooze
+from tests.conformance.stores import DATA, Store
+from tests.conformance.work import ids
+
+ROWS: dict[str, dict[str, Any]] = json.loads((DATA / "elixir_rows.json").read_text("utf-8"))
+EXACT = ("state", "queue", "worker", "args", "tags", "attempt", "max_attempts", "priority")
+AT = datetime(2030, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
+
+
+class Play:
+    """Repeats what was done to the job of a reference row."""
+
+    def __init__(self, engine: Engine, producer: Producer, reference: dict[str, Any]) -> None:
+        self.engine = engine
+        self.producer = producer
+        self.reference = reference
+        self.ids: list[int] = []
+
+    async def insert(self, **options: Any) -> None:
+        given = {name: self.reference[name] for name in ("worker", "queue", "args")} | options
+        self.ids = ids(await self.engine.enqueue_jobs([Job(**given)]))
+
+    async def run(self, *results: object) -> None:
+        """Run the job once for each result; errors are raised, in effect."""
+        for result in results:
+            await self.engine.stage_jobs(10, [])
+            (job,) = await self.engine.claim_jobs(self.reference["queue"], 1, self.producer)
+            ack = (
+                outcomes.of_error(job, result, 0)
+                if isinstance(result, Exception)
+                else outcomes.of_result(job, result)
+            )
+            await self.engine.ack_jobs([ack], self.producer)
+
+
+Recipe = Callable[[Play], Awaitable[object]]
+RECIPES: dict[str, Recipe] = {}
+
+
+def reproduces(start: str) -> Callable[[Recipe], Recipe]:
+    """Register how the reference row is made whose case starts with a text."""
+
+    def register(recipe: Recipe) -> Recipe:
+        (case,) = [case for case in ROWS if case.startswith(start) and case not in RECIPES]
+        RECIPES[case] = recipe
+        return recipe
+
+    return register
+
+
+@reproduces("insert: worker defaults")
+@reproduces("insert: args of every")
+@reproduces("insert: Oban.Job.new")
+async def _(play: Play) -> None:
+    await play.insert()
+
+
+@reproduces("insert: queue, priority 3")
+async def _(play: Play) -> None:
+    await play.insert(
+        priority=3, tags=["alpha", "beta"], meta={"n": 1, "batch": "x"}, max_attempts=5
+    )
+
+
+@reproduces("insert: schedule_in 60")
+async def _(play: Play) -> None:
+    await play.insert(scheduled_in=60)
+
+
+@reproduces("insert: scheduled_at with")
+async def _(play: Play) -> None:
+    await play.insert(scheduled_at=AT)
+
+
+@reproduces("executing")
+async def _(play: Play) -> None:
+    await play.insert()
+    await play.engine.claim_jobs(play.reference["queue"], 1, play.producer)
+
+
+@reproduces("cancelled with Oban.cancel_job while executing")
+async def _(play: Play) -> None:
+    await play.insert()
+    await play.engine.claim_jobs(play.reference["queue"], 1, play.producer)
+    await play.engine.cancel_jobs(play.ids)
+
+
+@reproduces("cancelled with Oban.cancel_job while available")
+async def _(play: Play) -> None:
+    await play.insert()
+    await play.engine.cancel_jobs(play.ids)
+
+
+@reproduces("the same after Oban.retry_job")
+async def _(play: Play) -> None:
+    await play.insert()
+    await play.engine.cancel_jobs(play.ids)
+    await play.engine.retry_jobs(play.ids)
+
+
+@reproduces("completed, returned :ok")
+async def _(play: Play) -> None:
+    await play.insert()
+    await play.run(None)
+
+
+@reproduces("retryable, returned")
+async def _(play: Play) -> None:
+    await play.insert()
+    await play.run(ValueError("boom"))
+
+
+@reproduces("discarded, error at max_attempts 1")
+async def _(play: Play) -> None:
+    await play.insert(max_attempts=1)
+    await play.run(ValueError("boom"))
+
+
+@reproduces("discarded, three raises")
+async def _(play: Play) -> None:
+    await play.insert(max_attempts=3)
+    await play.run(*[ValueError("boom")] * 3)
+
+
+@reproduces("discarded (attempt 3 of 3) after")
+async def _(play: Play) -> None:
+    await play.insert(max_attempts=3)
+    await play.run(*[ValueError("boom")] * 3)
+    await play.engine.retry_jobs(play.ids)
+
+
+@reproduces("completed on the second")
+async def _(play: Play) -> None:
+    await play.insert()
+    await play.run(ValueError("boom"), None)
+
+
+@reproduces("cancelled, returned")
+async def _(play: Play) -> None:
+    await play.insert()
+    await play.run(Cancel("not needed any more"))
+
+
+@reproduces("discarded, returned")
+async def _(play: Play) -> None:
+    await play.insert()
+    await play.run(Discard("legacy discard"))
+
+
+@reproduces("snoozed once")
+async def _(play: Play) -> None:
+    await play.insert()
+    await play.run(Snooze(3600))
+
+
+@reproduces("snoozed twice")
+async def _(play: Play) -> None:
+    await play.insert()
+    await play.run(Snooze(0), Snooze(0), None)
+
+
+@reproduces("completed, after Oban.retry_job")
+async def _(play: Play) -> None:
+    await play.insert()
+    await play.run(None)
+    await play.engine.retry_jobs(play.ids)
+
+
+@reproduces("after Oban.update_job")
+async def _(play: Play) -> None:
+    await play.insert()
+    changes = {name: play.reference[name] for name in ("args", "meta", "tags", "priority")}
+    changes |= {"max_attempts": play.reference["max_attempts"], "scheduled_at": AT.isoformat()}
+    await play.engine.update_jobs(play.ids, changes)
+
+
+def shape(row: dict[str, Any]) -> dict[str, Any]:
+    """Return what has to be equal in two rows."""
+    return {
+        name: value if name in EXACT else kinds(value)
+        for name, value in row.items()
+        if name != "id"
+    }
+
+
+def kinds(value: Any) -> Any:
+    """Return the types of a JSON value, down to its leaves."""
+    if isinstance(value, dict):
+        return {key: kinds(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [kinds(item) for item in value]
+    return type(value)
+
+
+@pytest.mark.parametrize("case", ROWS)
+async def test_a_row_has_the_shape_of_elixirs(
+    store: Store, engine: Engine, producer: Producer, case: str
+) -> None:
+    play = Play(engine, producer, ROWS[case])
+    await RECIPES[case](play)
+    assert shape(await store.row(play.ids[0])) == shape(ROWS[case])
+
+
+def test_every_reference_row_is_reproduced() -> None:
+    assert RECIPES.keys() == ROWS.keys()

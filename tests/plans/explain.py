@@ -1,0 +1,66 @@
+"""How PostgreSQL would run a statement, told by its planner."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import asyncpg
+import orjson
+
+from staffa.engine import Statement
+
+_JOBS = "oban_jobs"
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """How a plan reads the jobs table.
+
+    Args:
+        kind: The node, such as "Index Scan".
+        index: The index it uses; None for a sequential scan.
+        alias: The name that the statement gave to the table there.
+    """
+
+    kind: str
+    index: str | None
+    alias: str
+
+
+async def explain(
+    connection: asyncpg.Connection, statement: Statement[Any], *, generic: bool
+) -> list[Scan]:
+    """Return the scans of the jobs table in the plan of a statement.
+
+    Args:
+        connection: A connection with the engine's own settings.
+        statement: What would be run.
+        generic: Whether the plan must do for any parameters, as a cached one would have to; else
+            it is made for these.
+    """
+    if not generic:
+        found = await connection.fetchval(
+            f"EXPLAIN (FORMAT JSON) {statement.sql}", *statement.params
+        )
+        return list(_scans(orjson.loads(found)[0]["Plan"]))
+    nulls = ", ".join(["NULL"] * len(statement.params))
+    call = f"EXECUTE looked_at({nulls})" if nulls else "EXECUTE looked_at"
+    async with connection.transaction():
+        await connection.execute("SET LOCAL plan_cache_mode = force_generic_plan")
+        await connection.execute(f"PREPARE looked_at AS {statement.sql}")
+        found = await connection.fetchval(f"EXPLAIN (FORMAT JSON) {call}")
+        await connection.execute("DEALLOCATE looked_at")
+    return list(_scans(orjson.loads(found)[0]["Plan"]))
+
+
+def _scans(node: dict[str, Any]) -> Iterator[Scan]:
+    children = node.get("Plans", [])
+    if node.get("Relation Name") == _JOBS and node["Node Type"] != "ModifyTable":
+        bitmaps = [child["Index Name"] for child in children if "Index Name" in child]
+        yield Scan(
+            node["Node Type"], node.get("Index Name") or next(iter(bitmaps), None), node["Alias"]
+        )
+    for child in children:
+        yield from _scans(child)

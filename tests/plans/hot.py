@@ -1,0 +1,81 @@
+"""The hot statements, at a size, with the indexes that their files name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from staffa.engine import Ack, JobFilter, Lease, Producer, Statement
+from staffa.engines.postgres.statements.jobs import JobStatements
+from staffa.engines.postgres.statements.rescues import RescueStatements
+from staffa.types import State
+from tests.plans.tables import PRODUCERS, QUEUE
+
+LIMITS = (10, 500, 5000)
+PRODUCER = Producer(PRODUCERS[0], "Staffa", "node.1")
+PRIMARY = {"oban_jobs_pkey"}
+CLAIM = {"staffa_jobs_claim"}
+STAGE = {"staffa_jobs_stage"}
+LEASE = {"staffa_jobs_lease"}
+
+Build = Callable[[JobStatements, RescueStatements, int], Statement[Any]]
+
+
+def _leases(count: int) -> list[Lease]:
+    return [Lease(number, 1, datetime.now(UTC)) for number in range(1, count + 1)]
+
+
+def _acks(count: int) -> list[Ack]:
+    return [Ack(lease=lease, state=State.COMPLETED) for lease in _leases(count)]
+
+
+def _ids(count: int) -> list[int]:
+    return list(range(1, count + 1))
+
+
+def _dead(count: int) -> dict[Any, int]:
+    return dict.fromkeys(PRODUCERS[:2], count)
+
+
+HOT: dict[str, tuple[Build, set[str]]] = {
+    "claim": (lambda jobs, _, size: jobs.claim(QUEUE, size, PRODUCER), CLAIM | PRIMARY),
+    "ack": (lambda jobs, _, size: jobs.ack(_acks(size), PRODUCER), PRIMARY),
+    "trace": (lambda jobs, _, size: jobs.trace(_acks(size), PRODUCER), PRIMARY),
+    "stage": (
+        lambda jobs, _, size: jobs.stage(size, [QUEUE, "no such queue"]),
+        STAGE | PRIMARY | CLAIM,
+    ),
+    "cancel": (lambda jobs, _, size: jobs.cancel(_ids(size)), PRIMARY),
+    "find lost leases": (
+        lambda jobs, _, size: jobs.find_lost_leases(PRODUCER, _leases(size)),
+        PRIMARY,
+    ),
+    "release": (
+        lambda _, rescues, size: rescues.release(PRODUCER, queue=None, running=_ids(size)),
+        LEASE | PRIMARY,
+    ),
+    "release a queue": (
+        lambda _, rescues, size: rescues.release(PRODUCER, queue=QUEUE, running=_ids(size)),
+        LEASE | PRIMARY,
+    ),
+    "rescue": (
+        lambda _, rescues, size: rescues.rescue(_dead(size), max_rescues=3, limit=size),
+        LEASE | PRIMARY,
+    ),
+    "rescue foreign": (
+        lambda _, rescues, size: rescues.rescue_foreign(age=3600, limit=size),
+        LEASE | PRIMARY,
+    ),
+    "discard exhausted": (
+        lambda _, rescues, size: rescues.discard_exhausted(limit=size),
+        CLAIM | PRIMARY,
+    ),
+    "list": (lambda jobs, _, size: jobs.select(JobFilter(limit=min(size, 500))), PRIMARY),
+}
+
+
+def build(name: str, prefix: str, size: int) -> Statement[Any]:
+    """Return a statement of a schema, as the engine builds it for so many jobs."""
+    make, _ = HOT[name]
+    return make(JobStatements(prefix), RescueStatements(prefix), size)

@@ -1,0 +1,84 @@
+"""Tables of every size and kind, made by the server itself."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+import asyncpg
+
+from staffa._internal.identifiers import quote_identifier
+
+PRODUCERS = [UUID(int=number) for number in range(1, 4)]
+QUEUE = "mail"
+
+
+async def stop_autovacuum(connection: asyncpg.Connection, prefix: str) -> None:
+    """Keep the statistics of the jobs table as the test makes them."""
+    await connection.execute(f"ALTER TABLE {_jobs(prefix)} SET (autovacuum_enabled = false)")
+
+
+async def analyze(connection: asyncpg.Connection, prefix: str) -> None:
+    """Make statistics of the jobs table."""
+    await connection.execute(f"ANALYZE {_jobs(prefix)}")
+
+
+async def add_backlog(connection: asyncpg.Connection, prefix: str, count: int) -> None:
+    """Insert available jobs of one queue, as a bulk insert leaves them."""
+    await connection.execute(
+        f"""
+        INSERT INTO {_jobs(prefix)} (queue, worker, args, priority, scheduled_at)
+        SELECT $1, 'tests.Worker', '{{"id": 1}}', number % 10,
+               timezone('UTC', now()) - number * interval '1 millisecond'
+          FROM generate_series(1, $2) AS number
+        """,
+        QUEUE,
+        count,
+        timeout=300,
+    )
+
+
+async def add_history(connection: asyncpg.Connection, prefix: str, count: int) -> None:
+    """Insert what a busy year leaves: ended jobs first, then those of twenty queues."""
+    await connection.execute(
+        f"""
+        INSERT INTO {_jobs(prefix)} (state, queue, worker, attempt, scheduled_at)
+        SELECT (CASE WHEN number < 0.8 * $2::int THEN 'completed'
+                     WHEN number % 3 = 0 THEN 'scheduled'
+                     WHEN number % 3 = 1 THEN 'retryable'
+                     ELSE 'available' END)::text::{quote_identifier(prefix)}.oban_job_state,
+               CASE number % 20 WHEN 0 THEN $1 ELSE 'queue ' || number % 20 END,
+               'tests.Worker', 1,
+               timezone('UTC', now()) + (number - 0.9 * $2::int) * interval '1 millisecond'
+          FROM generate_series(1, $2::int) AS number
+        """,
+        QUEUE,
+        count,
+        timeout=300,
+    )
+    await add_running(connection, prefix, 1000)
+
+
+async def add_running(connection: asyncpg.Connection, prefix: str, count: int) -> None:
+    """Insert running jobs of three producers."""
+    await connection.execute(
+        f"""
+        INSERT INTO {quote_identifier(prefix)}.staffa_producers (uuid, name, node)
+        SELECT unnest($1::uuid[]), 'Staffa', 'node.1'
+        """,
+        PRODUCERS,
+    )
+    await connection.execute(
+        f"""
+        INSERT INTO {_jobs(prefix)} (state, queue, worker, attempt, attempted_at, attempted_by)
+        SELECT 'executing', $1, 'tests.Worker', 1, timezone('UTC', now()),
+               ARRAY['node.1', ($3::uuid[])[number % 3 + 1]::text]
+          FROM generate_series(1, $2::int) AS number
+        """,
+        QUEUE,
+        count,
+        PRODUCERS,
+    )
+
+
+def _jobs(prefix: str) -> str:
+    return f"{quote_identifier(prefix)}.oban_jobs"

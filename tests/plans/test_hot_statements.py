@@ -1,0 +1,85 @@
+"""Every hot statement reads the jobs table through the indexes that its file names.
+
+With and without statistics, in plans for the parameters at hand and in generic ones, for small and
+large batches: a bulk insert, a long history or a cached plan must not flip any of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+import asyncpg
+import pytest
+
+from tests.plans.explain import Scan, explain
+from tests.plans.hot import HOT, LIMITS, build
+from tests.plans.tables import add_backlog, add_history, analyze
+
+Fill = Callable[[asyncpg.Connection, str, int], Awaitable[None]]
+FILLS: dict[str, Fill] = {"backlog": add_backlog, "history": add_history}
+
+ORDERED = {"candidate": "staffa_jobs_claim", "due": "staffa_jobs_stage"}
+"""Where a plan must follow an index and stop early: a bitmap would read and sort all of it."""
+
+ONLY_CUSTOM = {"list"}
+"""Statements whose optional conditions need a plan for the parameters at hand."""
+
+
+async def find_flipped_plans(planner: asyncpg.Connection, prefix: str) -> list[str]:
+    """Return what is wrong with the plans of the hot statements."""
+    wrong = []
+    for name, (_, indexes) in HOT.items():
+        for size in LIMITS:
+            for generic in (False, True):
+                if generic and name in ONLY_CUSTOM:
+                    continue
+                scans = await explain(planner, build(name, prefix, size), generic=generic)
+                if not _is_right(scans, indexes):
+                    kind = "generic" if generic else "custom"
+                    wrong.append(f"{name} of {size}, {kind} plan: {scans}")
+    return wrong
+
+
+def _is_right(scans: list[Scan], indexes: set[str]) -> bool:
+    ordered = all(
+        scan.kind == "Index Scan" and scan.index == ORDERED[scan.alias]
+        for scan in scans
+        if scan.alias in ORDERED
+    )
+    return ordered and {scan.index for scan in scans} == indexes
+
+
+@pytest.mark.parametrize("kind", FILLS)
+@pytest.mark.parametrize("count", [100_000, 1_000_000])
+async def test_no_plan_flips_with_or_without_statistics(
+    planner: asyncpg.Connection, prefix: str, kind: str, count: int
+) -> None:
+    await FILLS[kind](planner, prefix, count)
+    assert await find_flipped_plans(planner, prefix) == []
+    await analyze(planner, prefix)
+    assert await find_flipped_plans(planner, prefix) == []
+
+
+async def test_no_plan_flips_back_when_a_backlog_follows_statistics_of_a_history(
+    planner: asyncpg.Connection, prefix: str
+) -> None:
+    await add_history(planner, prefix, 20_000)
+    await analyze(planner, prefix)
+    await add_backlog(planner, prefix, 100_000)
+    assert await find_flipped_plans(planner, prefix) == []
+
+
+@pytest.mark.parametrize("generic", [False, True])
+@pytest.mark.parametrize("size", LIMITS)
+async def test_the_claim_of_a_new_empty_table_follows_its_index(
+    planner: asyncpg.Connection, prefix: str, size: int, generic: bool
+) -> None:
+    scans = await explain(planner, build("claim", prefix, size), generic=generic)
+    assert Scan("Index Scan", "staffa_jobs_claim", "candidate") in scans
+
+
+async def test_the_guard_notices_a_sequential_scan(
+    planner: asyncpg.Connection, prefix: str
+) -> None:
+    await analyze(planner, prefix)  # of an empty table: the planner then reads it as a whole
+    assert len(await find_flipped_plans(planner, prefix)) > 10

@@ -1,0 +1,66 @@
+"""Every statement is a file that psql accepts as it stands, and whose head says what it does."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(str(files("staffa")))
+FILES = {
+    str(path.relative_to(ROOT)): path.read_text("utf-8")
+    for folder in ("engines/postgres/sql", "notifiers/sql")
+    for path in sorted((ROOT / folder).rglob("*.sql"))
+}
+PARAMETER = re.compile(r"\$\d+")
+INDEX_OR_REASON = re.compile(r"primary key|staffa_jobs_\w+|none")
+
+
+def head_of(text: str) -> str:
+    """Return the comment that a file begins with."""
+    lines = text.splitlines()
+    end = next(number for number, line in enumerate(lines) if not line.startswith("--"))
+    return "\n".join(lines[:end])
+
+
+def test_there_are_files() -> None:
+    assert len(FILES) > 20
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_the_head_names_purpose_parameters_locks_and_index(name: str) -> None:
+    head = head_of(FILES[name])
+    assert re.match(r"-- [A-Z].+", head)
+    used = set(PARAMETER.findall(FILES[name].removeprefix(head)))
+    assert used == set(PARAMETER.findall(head))
+    if ':"prefix"' in FILES[name]:
+        assert "Locks: " in head
+        assert INDEX_OR_REASON.search(head.partition("Index: ")[2])
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_file_holds_one_statement_and_no_other_variable(name: str) -> None:
+    body = FILES[name].removeprefix(head_of(FILES[name])).strip()
+    assert body.endswith(";")
+    assert body.count(";") == 1
+    assert set(re.findall(r'(?<!:):(?:"\w+"|\'\w+\'|[a-z]\w*)', body)) <= {':"prefix"'}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_psql_prepares_a_file_as_it_stands(name: str, dsn: str, prefix: str) -> None:
+    psql = shutil.which("psql")
+    if psql is None:
+        pytest.skip("psql is not installed")
+    ran = subprocess.run(
+        [psql, "-X", "-q", "-v", "ON_ERROR_STOP=1", "-v", f"prefix={prefix}", "-f", "-", dsn],
+        input=f"PREPARE statement AS\n{FILES[name]}",
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (ran.returncode, ran.stderr) == (0, "")
