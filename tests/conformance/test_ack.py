@@ -62,9 +62,9 @@ OUTCOMES: dict[str, tuple[dict[str, Any], Changes]] = {
             "meta": {"kept": 1, "old": 1, "snoozed": 1},
         },
     ),
-    "put back": (
+    "put back": (  # as if it had not begun: it keeps its place in the queue
         {"state": State.AVAILABLE, "refund": True},
-        lambda now: {"state": State.AVAILABLE, "attempt": 0, "scheduled_at": Since(now)},
+        lambda now: {"state": State.AVAILABLE, "attempt": 0},
     ),
 }
 
