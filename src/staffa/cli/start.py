@@ -56,6 +56,7 @@ async def start(config: Config, output: Output, queues: str | None, modules: Seq
         await _run(client, wanted)
     finally:
         await client.stop()
+    _leave_behind_what_does_not_end()
 
 
 async def _run(client: Staffa, queues: Mapping[str, Any]) -> None:
@@ -74,6 +75,17 @@ async def _run(client: Staffa, queues: Mapping[str, Any]) -> None:
         await asyncio.wait([stopping])
         hurrying.cancel()
     logger.info("stopped")
+
+
+def _leave_behind_what_does_not_end() -> None:
+    """End the process although jobs go on that ignore their cancellation: they were put back."""
+    left = len(asyncio.all_tasks()) - 1
+    if left:
+        logger.warning("%d tasks ignore their cancellation and are left behind", left)
+        logging.shutdown()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(0)
 
 
 async def _stop_at_once(client: Staffa, signals: asyncio.Queue[None]) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, TypeVar, cast
 
@@ -104,7 +104,8 @@ class Pool:
         try:
             yield connection
         finally:
-            await pool.release(connection)
+            with suppress(asyncpg.InterfaceError, TimeoutError, OSError):
+                await pool.release(connection, timeout=CONNECT_SECONDS)
 
     async def close(self) -> None:
         """Close all connections."""
@@ -213,8 +214,10 @@ async def fetch(
         with translated_errors():
             async with asyncio.timeout(REPLY_SECONDS):
                 rows = await connection.fetch(statement.sql, *statement.params)
-    except DatabaseUnavailable:
-        connection.terminate()
+    except (DatabaseUnavailable, asyncio.CancelledError):
+        # After a cancellation, too: the driver would wait for the server to confirm it.
+        with suppress(asyncpg.InterfaceError):  # the pool has taken a lost one back already
+            connection.terminate()
         raise
     return statement.decode(_mappings(rows))
 

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from staffa._internal.backoff import Backoff, retry_delay
-from staffa.engine import Ack, Engine, Producer
+from staffa.engine import Ack, Engine, Lease, Producer
 from staffa.errors import DatabaseError, DatabaseUnavailable, DataRefused
 from staffa.jobs import Job
 from staffa.service import Service
@@ -56,22 +56,22 @@ class Acker(Service):
         super().__init__()
         self._engine = engine
         self._producer = producer
-        self._pending: dict[int, Outcome] = {}
-        self._writing: dict[int, Outcome] = {}
-        self._aside: dict[int, Outcome] = {}
+        self._pending: list[Outcome] = []
+        self._writing: list[Outcome] = []
+        self._aside: dict[Lease, Outcome] = {}
         self._arrived = asyncio.Event()
         self._settled = asyncio.Event()
         self._settled.set()
 
     def submit(self, outcome: Outcome) -> None:
         """Have an outcome written."""
-        self._pending[outcome.ack.lease.id] = outcome
+        self._pending.append(outcome)
         self._arrived.set()
         self._settled.clear()
 
     def unwritten(self) -> list[Outcome]:
         """Return the outcomes that are not known to be stored."""
-        return [*self._writing.values(), *self._pending.values(), *self._aside.values()]
+        return [*self._writing, *self._pending, *self._aside.values()]
 
     async def flush(self) -> None:
         """Return once everything submitted so far, and since, is written."""
@@ -79,15 +79,13 @@ class Acker(Service):
 
     async def run(self) -> None:
         """Write what comes, until cancelled."""
-        self._pending = {**self._writing, **self._pending}  # left from a run that a defect ended
+        self._pending = self._writing + self._pending  # left from a run that a defect ended
+        self._writing = []
         while True:
             await self._arrived.wait()
-            bundle = list(self._pending.values())[:_LARGEST_BUNDLE]
-            for outcome in bundle:
-                del self._pending[outcome.ack.lease.id]
-            self._writing = {outcome.ack.lease.id: outcome for outcome in bundle}
-            await self._write(bundle)
-            self._writing = {}
+            self._writing, self._pending = _split(self._pending)
+            await self._write(self._writing)
+            self._writing = []
             if not self._pending:
                 self._arrived.clear()
                 self._settled.set()
@@ -135,11 +133,11 @@ class Acker(Service):
             await self._write([_failed_instead(outcome, error)])
 
     def _set_aside(self, outcome: Outcome) -> None:
-        number = outcome.ack.lease.id
-        self._aside[number] = outcome
+        lease = outcome.ack.lease
+        self._aside[lease] = outcome
 
         def try_again() -> None:
-            if self._aside.pop(number, None) is not None:
+            if self._aside.pop(lease, None) is not None:
                 self.submit(outcome)
 
         asyncio.get_running_loop().call_later(_SET_ASIDE_SECONDS, try_again)
@@ -152,6 +150,19 @@ class Acker(Service):
             return
         state = written.get(number, ack.state)
         emit(f"staffa.job.{state}", job=outcome.job, seconds=outcome.seconds, error=ack.error)
+
+
+def _split(pending: list[Outcome]) -> tuple[list[Outcome], list[Outcome]]:
+    """Return a bundle and what waits for the next: two runs of one job don't go together."""
+    bundle: dict[int, Outcome] = {}
+    rest: list[Outcome] = []
+    for outcome in pending:
+        number = outcome.ack.lease.id
+        if number in bundle or len(bundle) >= _LARGEST_BUNDLE:
+            rest.append(outcome)
+        else:
+            bundle[number] = outcome
+    return list(bundle.values()), rest
 
 
 def _failed_instead(outcome: Outcome, error: Exception) -> Outcome:

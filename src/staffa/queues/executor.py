@@ -2,7 +2,8 @@
 
 Invariants: a slot is free as soon as the function has returned, its outcome being written
 meanwhile; whatever a job raises, `SystemExit` included, ends that attempt and nothing else; a job
-that was cancelled or whose lease is lost writes nothing, as its row is somebody else's by then.
+that was cancelled or whose lease is lost writes nothing, as its row is somebody else's by then; it
+may still run while its job runs again, here or elsewhere.
 From Python 3.12 a job that does not wait runs to its end within `start`, without a switch of tasks.
 """
 
@@ -81,7 +82,7 @@ class Executor:
         self._imports = imports
         self._unknown_after = unknown_after
         self._clock = clock
-        self._runs: dict[int, Run] = {}
+        self._runs: set[Run] = set()
         self._loop = asyncio.get_running_loop()
 
     def start(self, job: Job, on_done: Callable[[Job], None]) -> None:
@@ -93,35 +94,39 @@ class Executor:
         """
         run = Run(job)
         job.bind(run)
-        self._runs[Lease.of(job).id] = run
+        self._runs.add(run)
         task = _make_task(self._loop, self._run(run, on_done))
         if not task.done():
             run.task = task
 
     def stop_job(self, lease: Lease, why: Stop) -> None:
         """Ask a job to stop if it runs under a lease: a task is cancelled, a thread is told."""
-        run = self._runs.get(lease.id)
-        if run is not None and run.why is None and Lease.of(run.job) == lease:
-            run.why = why
-            run.ask_to_stop()
-            if run.task is not None and run.begun:  # else it sees `why` when it begins
-                run.task.cancel()
+        for run in self._runs.copy():
+            if run.why is None and Lease.of(run.job) == lease:
+                self._stop(run, why)
 
     def leases(self) -> list[Lease]:
-        """Return the leases of all jobs that run; any thread may ask."""
-        return [Lease.of(run.job) for run in self._runs.copy().values()]
+        """Return the leases of all jobs that run and are to go on; any thread may ask."""
+        return [Lease.of(run.job) for run in self._runs.copy() if run.why is not Stop.LEASE_ENDED]
 
     async def wait(self, seconds: float) -> bool:
         """Wait until nothing runs any more, at most so many seconds; tell if so."""
-        tasks = [run.task for run in self._runs.values() if run.task is not None]
+        tasks = [run.task for run in self._runs if run.task is not None]
         if tasks:
             await asyncio.wait(tasks, timeout=seconds)
         return not self._runs
 
     def stop_all(self, why: Stop) -> None:
         """Ask all running jobs to stop."""
-        for lease in self.leases():
-            self.stop_job(lease, why)
+        for run in self._runs.copy():
+            if run.why is None:
+                self._stop(run, why)
+
+    def _stop(self, run: Run, why: Stop) -> None:
+        run.why = why
+        run.ask_to_stop()
+        if run.task is not None and run.begun:  # else it sees `why` when it begins
+            run.task.cancel()
 
     async def _run(self, run: Run, on_done: Callable[[Job], None]) -> None:
         job = run.job
@@ -133,14 +138,14 @@ class Executor:
                 ack = await self._perform(run)
             except BaseException as error:  # noqa: BLE001  # a defect of ours must not lose the job
                 report(f"judging the outcome of job {job.id} failed", error)
-                ack = outcomes.of_error(job, error, None)
+                ack = outcomes.of_defect(job)
             seconds = self._clock.monotonic() - started
             if ack is None:
                 emit("staffa.job.lease_lost", job=job, seconds=seconds)
             else:
                 self._acker.submit(Outcome(job, ack, seconds))
         finally:
-            del self._runs[Lease.of(job).id]
+            self._runs.discard(run)
             on_done(job)
 
     async def _perform(self, run: Run) -> Ack | None:

@@ -54,6 +54,16 @@ def of_error(job: Job, error: BaseException, delay: float | None) -> Ack:
     )
 
 
+def of_defect(job: Job) -> Ack:
+    """Return the outcome of a run whose own outcome could not be judged."""
+    return Ack(
+        lease=Lease.of(job),
+        state=State.RETRYABLE,
+        error="the outcome could not be judged: see the worker's log",
+        delay=retry_delay(job.attempt, job.max_attempts),
+    )
+
+
 def of_undecodable(job: Job, error: BaseException) -> Ack:
     """Return the outcome of a job whose row can't be decoded: no retry would help."""
     text = f"the job can't be decoded: {type(error).__name__}: {error}"
@@ -103,7 +113,11 @@ def of_unknown_worker(job: Job, error: BaseException, unknown_after: float) -> A
 
 def describe_error(error: BaseException) -> str:
     """Return an error with its traceback as text that can be stored, without our own frames."""
-    lines = traceback.format_exception(type(error), error, _users_part(error.__traceback__))
+    frames = _users_part(error.__traceback__)
+    try:
+        lines = traceback.format_exception(type(error), error, frames)
+    except Exception:  # noqa: BLE001  # an error of users' making may refuse to be printed
+        lines = [*traceback.format_tb(frames), f"{type(error).__qualname__}: it can't be printed"]
     text = clean("".join(lines)).rstrip()
     return text if len(text) <= _LONGEST_ERROR else f"...\n{text[-_LONGEST_ERROR:]}"
 

@@ -4,15 +4,18 @@ Invariants: a claim never asks for more than the free slots; there is one claim 
 next one begins beside the writing of the last one's outcomes; while a claim came back full, a freed
 slot claims again, otherwise a wake-up does. Stopping waits for the claim under way: what it leased
 is started or put back, never forgotten. A claim whose reply was lost may have leased jobs that
-nobody runs: they are put back before the next one.
+nobody runs, or do so later, as the server may still be at it: for a while, what this queue holds
+without running it is put back before each claim.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from staffa._internal.backoff import Backoff
+from staffa._internal.clock import Clock
 from staffa.engine import Engine, Producer
 from staffa.errors import DatabaseError
 from staffa.jobs import Job
@@ -23,6 +26,8 @@ from staffa.telemetry import report
 
 _LARGEST_CLAIM = 5000
 _STOP_SECONDS = 5.0
+_DOUBT_SECONDS = 300.0
+_DOUBTFUL_WAIT_SECONDS = 2.0
 
 
 class QueueProducer(Service):
@@ -36,6 +41,7 @@ class QueueProducer(Service):
         executor: Runs the jobs.
         held: Returns the ids of all jobs that run or whose outcome is not written.
         on_done: Called with each job that has finished.
+        clock: Measures how long a lost claim is feared.
     """
 
     def __init__(
@@ -48,6 +54,7 @@ class QueueProducer(Service):
         *,
         held: Callable[[], Sequence[int]],
         on_done: Callable[[Job], None],
+        clock: Clock,
     ) -> None:
         super().__init__()
         self.name = name
@@ -57,11 +64,12 @@ class QueueProducer(Service):
         self._executor = executor
         self._held = held
         self._on_done = on_done
+        self._clock = clock
         self._wanted = asyncio.Event()
         self._used = 0
         self._hungry = False
         self._draining = False
-        self._uncertain = False
+        self._doubt_until: float | None = None
         self._backoff = Backoff()
 
     @property
@@ -89,8 +97,7 @@ class QueueProducer(Service):
     async def run(self) -> None:
         """Claim whenever there is something to claim and a slot for it."""
         while not self._draining:
-            await self._wanted.wait()
-            self._wanted.clear()
+            await self._wait()
             demand = min(self.queue.limit - self._used, _LARGEST_CLAIM)
             if demand <= 0:
                 self._hungry = True
@@ -98,7 +105,6 @@ class QueueProducer(Service):
             try:
                 jobs = await self._claim(demand)
             except DatabaseError as error:
-                self._uncertain = True
                 report(
                     f"claiming from {self.name!r} will be tried again", error, level=severity(error)
                 )
@@ -113,15 +119,32 @@ class QueueProducer(Service):
             if self._hungry:
                 self._wanted.set()
 
+    async def _wait(self) -> None:
+        """Return when jobs are wanted; while a claim may be lost, now and then."""
+        if self._in_doubt():
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_DOUBTFUL_WAIT_SECONDS):
+                    await self._wanted.wait()
+        else:
+            await self._wanted.wait()
+        self._wanted.clear()
+
     async def _claim(self, demand: int) -> list[Job]:
-        if self._uncertain:
+        if self._in_doubt():
+            # There is no other claim of this queue: what it holds and does not run is lost.
             await self._engine.release_jobs(
                 self._producer, queue=self.name, running=list(self._held())
             )
-            self._uncertain = False
         if self._draining:
             return []
-        return await self._engine.claim_jobs(self.name, demand, self._producer)
+        try:
+            return await self._engine.claim_jobs(self.name, demand, self._producer)
+        except BaseException:
+            self._doubt_until = self._clock.monotonic() + _DOUBT_SECONDS
+            raise
+
+    def _in_doubt(self) -> bool:
+        return self._doubt_until is not None and self._clock.monotonic() < self._doubt_until
 
     def _free(self, job: Job) -> None:
         self._used -= 1

@@ -73,7 +73,14 @@ class Supervisor:
         )
         self._producers = {
             name: QueueProducer(
-                name, queue, engine, producer, self._executor, held=self._held, on_done=on_done
+                name,
+                queue,
+                engine,
+                producer,
+                self._executor,
+                held=self._held,
+                on_done=on_done,
+                clock=clock,
             )
             for name, queue in config.queues.items()
         }

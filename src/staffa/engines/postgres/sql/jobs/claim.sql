@@ -1,5 +1,6 @@
 -- Take up to $2 available jobs of a queue, the most urgent first, and lease them to a producer.
 -- $1 text: queue, $2 int: limit, $3 text: node, $4 text: producer uuid.
+-- Times beyond what Python can tell (any client may write them) are cut, or null.
 -- Locks: the rows it takes; rows that others hold are skipped.
 -- Index: staffa_jobs_claim inside, the primary key outside. The outer node must not mention the
 -- state: that would send it to the claim index, too. An IN (SELECT ...) or a CTE join in place of
@@ -24,6 +25,8 @@ UPDATE :"prefix".oban_jobs AS job
 RETURNING job.id, job.worker, job.args::text AS args, job.meta::text AS meta, job.tags,
           job.priority, job.attempt, job.max_attempts,
           CASE WHEN job.attempt > 1 THEN to_jsonb(job.errors)::text END AS errors,
-          job.inserted_at AT TIME ZONE 'UTC' AS inserted_at,
-          job.scheduled_at AT TIME ZONE 'UTC' AS scheduled_at,
+          least(greatest(job.inserted_at, timestamp '0001-01-02'), timestamp '9999-12-30')
+              AT TIME ZONE 'UTC' AS inserted_at,
+          least(greatest(job.scheduled_at, timestamp '0001-01-02'), timestamp '9999-12-30')
+              AT TIME ZONE 'UTC' AS scheduled_at,
           job.attempted_at AT TIME ZONE 'UTC' AS attempted_at;

@@ -1,6 +1,7 @@
 -- Change columns of jobs and return the jobs. A new time makes an unstarted job scheduled, or
 -- available where that time has passed.
 -- $1 bigint[]: ids, $2 text: a JSON object of the columns to change.
+-- Times beyond what Python can tell (any client may write them) are cut, or null.
 -- Locks: the rows, in the order of their ids.
 -- Index: the primary key; (SELECT $1) is there for the reason that ack.sql gives.
 WITH target AS MATERIALIZED (
@@ -30,9 +31,15 @@ UPDATE :"prefix".oban_jobs AS job
  WHERE job.id = target.id
 RETURNING job.id, job.state::text AS state, job.queue, job.worker, job.args::text AS args, job.meta::text AS meta, job.tags,
        to_jsonb(job.errors)::text AS errors, job.attempt, job.max_attempts, job.priority, job.attempted_by,
-       job.inserted_at AT TIME ZONE 'UTC' AS inserted_at,
-       job.scheduled_at AT TIME ZONE 'UTC' AS scheduled_at,
-       job.attempted_at AT TIME ZONE 'UTC' AS attempted_at,
-       job.completed_at AT TIME ZONE 'UTC' AS completed_at,
-       job.cancelled_at AT TIME ZONE 'UTC' AS cancelled_at,
-       job.discarded_at AT TIME ZONE 'UTC' AS discarded_at;
+       least(greatest(job.inserted_at, timestamp '0001-01-02'), timestamp '9999-12-30')
+              AT TIME ZONE 'UTC' AS inserted_at,
+       least(greatest(job.scheduled_at, timestamp '0001-01-02'), timestamp '9999-12-30')
+              AT TIME ZONE 'UTC' AS scheduled_at,
+       CASE WHEN job.attempted_at BETWEEN timestamp '0001-01-02' AND timestamp '9999-12-30'
+            THEN job.attempted_at AT TIME ZONE 'UTC' END AS attempted_at,
+       CASE WHEN job.completed_at BETWEEN timestamp '0001-01-02' AND timestamp '9999-12-30'
+            THEN job.completed_at AT TIME ZONE 'UTC' END AS completed_at,
+       CASE WHEN job.cancelled_at BETWEEN timestamp '0001-01-02' AND timestamp '9999-12-30'
+            THEN job.cancelled_at AT TIME ZONE 'UTC' END AS cancelled_at,
+       CASE WHEN job.discarded_at BETWEEN timestamp '0001-01-02' AND timestamp '9999-12-30'
+            THEN job.discarded_at AT TIME ZONE 'UTC' END AS discarded_at;
