@@ -68,7 +68,6 @@ async def _run(client: Staffa, queues: Mapping[str, Any]) -> None:
     running = ", ".join(f"{check.queue}:{check.limit}" for check in client.check_all_queues())
     logger.info("running %s with %d workers known", running, len(registry.names()))
     await signals.get()
-    logger.info("stopping: running jobs may end within %g s", client.config.shutdown_grace)
     async with asyncio.TaskGroup() as group:
         stopping = group.create_task(client.stop())
         hurrying = group.create_task(_stop_at_once(client, signals))
@@ -130,6 +129,7 @@ def _log_to_terminal(*, as_json: bool) -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(_JsonFormatter() if as_json else _LineFormatter())
     logging.basicConfig(level=logging.INFO, handlers=[handler])
+    telemetry.attach(_log_shutdown, events="staffa.shutdown.begin")
     telemetry.attach(
         _log_outcome, events=[f"staffa.job.{name}" for name in _EXPECTED + _UNEXPECTED]
     )
@@ -143,6 +143,10 @@ def _log_outcome(event: Event) -> None:
     if event.data.get("error") is not None:
         sentence += f": {str(event.data['error']).rpartition(_LINE_END)[2]}"
     logger.log(logging.INFO if outcome in _EXPECTED else logging.WARNING, "%s", sentence)
+
+
+def _log_shutdown(event: Event) -> None:
+    logger.info("stopping: running jobs may end within %g s", event.data["grace"])
 
 
 class _LineFormatter(logging.Formatter):

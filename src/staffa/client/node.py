@@ -85,6 +85,7 @@ class Node:
 
     async def stop(self, grace: float) -> None:
         """Stop everything in order; running jobs may go on for some seconds."""
+        await self.supervisor.stop_claiming()
         await self._stager.stop()
         await self._leader.stop()
         await self.supervisor.stop(grace)

@@ -121,7 +121,7 @@ class QueueProducer(Service):
 
     async def _wait(self) -> None:
         """Return when jobs are wanted; while a claim may be lost, now and then."""
-        if self._in_doubt():
+        if self.in_doubt:
             with suppress(TimeoutError):
                 async with asyncio.timeout(_DOUBTFUL_WAIT_SECONDS):
                     await self._wanted.wait()
@@ -130,7 +130,7 @@ class QueueProducer(Service):
         self._wanted.clear()
 
     async def _claim(self, demand: int) -> list[Job]:
-        if self._in_doubt():
+        if self.in_doubt:
             # There is no other claim of this queue: what it holds and does not run is lost.
             await self._engine.release_jobs(
                 self._producer, queue=self.name, running=list(self._held())
@@ -143,7 +143,9 @@ class QueueProducer(Service):
             self._doubt_until = self._clock.monotonic() + _DOUBT_SECONDS
             raise
 
-    def _in_doubt(self) -> bool:
+    @property
+    def in_doubt(self) -> bool:
+        """Whether the server may still be at a claim that nobody waits for any more."""
         return self._doubt_until is not None and self._clock.monotonic() < self._doubt_until
 
     def _free(self, job: Job) -> None:

@@ -120,14 +120,18 @@ class Supervisor:
         """End the grace period of a stop that is under way."""
         self._hurried.set()
 
+    async def stop_claiming(self) -> None:
+        """Claim no more; jobs that run go on."""
+        await asyncio.gather(*(producer.stop() for producer in self._producers.values()))
+
     async def stop(self, grace: float) -> None:
         """Stop in order.
 
         Args:
             grace: Seconds for which running jobs may go on.
         """
+        await self.stop_claiming()
         emit("staffa.shutdown.begin", producer=self._producer, grace=grace)
-        await asyncio.gather(*(producer.stop() for producer in self._producers.values()))
         await self._wait_for_jobs(grace)
         self._executor.stop_all(Stop.SHUTDOWN)
         await self._executor.wait(2 * PATIENCE_SECONDS)
@@ -165,7 +169,12 @@ class Supervisor:
             report("running jobs could not be put back", error, level=logging.WARNING)
 
     async def _forget(self) -> None:
-        """Remove the producer's row, after its last heartbeat, which would make it anew."""
+        """Remove the producer's row, after its last heartbeat, which would make it anew.
+
+        It stays where a claim may still commit: by it, other nodes know whose jobs these are.
+        """
+        if any(producer.in_doubt for producer in self._producers.values()):
+            return
         try:
             async with asyncio.timeout(_FLUSH_SECONDS):
                 await self._engine.remove_producer(self._producer)
