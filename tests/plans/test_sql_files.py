@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 from importlib.resources import files
 from pathlib import Path
@@ -52,9 +51,7 @@ def test_a_file_holds_one_statement_and_no_other_variable(name: str) -> None:
 
 @pytest.mark.parametrize("name", FILES)
 def test_psql_prepares_a_file_as_it_stands(name: str, dsn: str, prefix: str) -> None:
-    psql = shutil.which("psql")
-    if psql is None:
-        pytest.skip("psql is not installed")
+    psql = require_program("psql")
     ran = subprocess.run(
         [psql, "-X", "-q", "-v", "ON_ERROR_STOP=1", "-v", f"prefix={prefix}", "-f", "-", dsn],
         input=f"PREPARE statement AS\n{FILES[name]}",
