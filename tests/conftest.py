@@ -22,19 +22,6 @@ QUICK: dict[str, Any] = {"poll": 0.05, "heartbeat": 0.1, "dead_after": 0.5, "lea
 """Settings under which what takes seconds in production takes fractions of one."""
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--large", action="store_true", help="also run tests on millions of rows")
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if config.getoption("--large"):
-        return
-    skip = pytest.mark.skip(reason="takes minutes: run with --large")
-    for item in items:
-        if "large" in item.keywords:
-            item.add_marker(skip)
-
-
 @pytest.fixture(scope="session")
 def server_dsn() -> Iterator[str]:
     """A server on which databases may be made."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 from collections.abc import Awaitable, Callable
 
@@ -13,14 +12,13 @@ from staffa.client.backend import make_migrator
 from staffa.migrate import Migrator
 from tests.migrations.catalogue import read_catalogue
 from tests.migrations.test_up_and_down import HOSTILE
+from tests.support.services import require_program
 
 RunScript = Callable[[str, str], Awaitable[None]]
 
 
 async def run_by_psql(dsn: str, script: str) -> None:
-    psql = shutil.which("psql")
-    if psql is None:
-        pytest.skip("psql is not installed")
+    psql = require_program("psql")
     ran = subprocess.run(  # noqa: ASYNC221  # nothing else runs meanwhile
         [psql, "-X", "-q", "-v", "ON_ERROR_STOP=1", "-f", "-", dsn],
         input=script,

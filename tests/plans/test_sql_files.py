@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.services import require_program
+
 ROOT = Path(str(files("staffa")))
 FILES = {
     str(path.relative_to(ROOT)): path.read_text("utf-8")

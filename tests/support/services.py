@@ -1,7 +1,7 @@
 """Programs and servers that some tests need: used where they are found.
 
-A test that lacks one is skipped with the reason. ``STAFFA_REQUIRE=psql,...`` names those whose absence
-is a failure instead; `make services` installs them.
+A test that lacks one is skipped with the reason. ``STAFFA_REQUIRE=psql,...`` names those whose
+absence is a failure instead; `make services` installs them.
 """
 
 from __future__ import annotations
