@@ -36,13 +36,13 @@ from urllib.parse import unquote
 
 import click
 import pytest
-from tests.support.events import TIMEOUT_SECONDS, Recorder, eventually
 
 from staffa import Config, Queue, Staffa, State
 from staffa.cli.program import main
 from staffa.config import parse_queue_list
 from staffa.embedded import EmbeddedPostgres
 from staffa.workers import WorkerOptions
+from tests.support.events import TIMEOUT_SECONDS, Recorder, eventually
 
 PROJECT = Path(__file__).parents[2]
 PAGES = sorted(

@@ -1,0 +1,43 @@
+"""Fixtures of tests on real processes and real outages."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import pytest
+
+from tests.support.app import PROMPT
+from tests.support.processes import Spawn, WorkerProcess
+from tests.support.proxy import Proxy
+from tests.support.rows import Rows
+
+
+@pytest.fixture
+def spawn(dsn: str, prefix: str, tmp_path: Path) -> Iterator[Spawn]:
+    """Starts worker processes on the test's schema, each ended with the test."""
+    made: list[WorkerProcess] = []
+
+    def start(**options: Any) -> WorkerProcess:
+        log = tmp_path / f"process-{len(made)}.log"
+        made.append(WorkerProcess(dsn, prefix, log, **{**PROMPT, **options}))
+        return made[-1]
+
+    yield start
+    for process in made:
+        process.kill()
+
+
+@pytest.fixture
+async def proxy(dsn: str) -> AsyncIterator[Proxy]:
+    """Stands between clients and the server."""
+    async with Proxy(dsn) as running:
+        yield running
+
+
+@pytest.fixture
+def rows(connection: asyncpg.Connection, prefix: str) -> Rows:
+    """The tables, beside Staffa."""
+    return Rows(connection, prefix)

@@ -1,0 +1,67 @@
+"""Twenty thousand jobs through a worker process, which may die in the middle."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+
+from staffa import Job
+from tests.conftest import MakeClient
+from tests.support.events import eventually
+from tests.support.processes import Spawn
+from tests.support.rows import Rows
+
+COUNT = 20_000
+
+MODULE = """
+from staffa import job
+
+@job(name="noop")
+async def noop() -> None: ...
+"""
+
+
+async def enqueue(make_client: MakeClient) -> None:
+    async with make_client() as sender:
+        await sender.enqueue_many(Job(worker="noop") for _ in range(COUNT))
+
+
+async def test_every_one_of_many_jobs_ends_completed(
+    spawn: Spawn, make_client: MakeClient, rows: Rows, tmp_path: Path
+) -> None:
+    (tmp_path / "jobs.py").write_text(MODULE)
+    await enqueue(make_client)
+    process = spawn(module="jobs", folder=tmp_path, queues="default:200")
+    await rows.until_count(completed=COUNT)
+    process.send(signal.SIGTERM)
+    assert await process.ended() == 0
+    assert await rows.connection.fetchval(f"SELECT max(attempt) FROM {rows.jobs}") == 1
+
+
+async def test_no_job_is_lost_when_the_process_is_killed_in_the_middle(
+    spawn: Spawn, make_client: MakeClient, rows: Rows, tmp_path: Path
+) -> None:
+    (tmp_path / "jobs.py").write_text(MODULE)
+    await enqueue(make_client)
+    options = {"module": "jobs", "folder": tmp_path, "queues": "default:500"}
+    first = spawn(**options)
+
+    async def under_way() -> bool:
+        return (await rows.count())["completed"] > COUNT / 10
+
+    await eventually(under_way, "the first jobs")
+    first.kill()
+
+    async def gone() -> bool:
+        return await rows.connection_count() == 0
+
+    await eventually(gone, "the end of what the server did for the first process")
+    left = await rows.count()
+    second = spawn(**options)
+    await rows.until_count(completed=COUNT)
+    second.send(signal.SIGTERM)
+    assert await second.ended() == 0
+    rescued = await rows.connection.fetchval(
+        f"SELECT count(*) FROM {rows.jobs} WHERE meta ->> 'rescued' = '1'"
+    )
+    assert rescued == left["executing"]
