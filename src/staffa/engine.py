@@ -154,8 +154,8 @@ class Heartbeat(Protocol):
     async def beat(self, producer: Producer) -> dict[UUID, int]:
         """Show that a producer lives, and return the heartbeats of all others."""
 
-    async def find_lost_leases(self, producer: Producer, leases: Sequence[Lease]) -> list[int]:
-        """Return the ids of the leases that have ended without the producer's doing."""
+    async def find_lost_leases(self, producer: Producer, leases: Sequence[Lease]) -> list[Lease]:
+        """Return those of the leases that have ended without the producer's doing."""
 
     async def close(self) -> None:
         """Close the connection."""

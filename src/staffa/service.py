@@ -15,6 +15,8 @@ from staffa._internal.backoff import Backoff
 from staffa.errors import DatabaseUnavailable
 from staffa.telemetry import report
 
+_CANCEL_AGAIN_SECONDS = 5.0
+
 
 class Service:
     """Something that runs in a task of its own between `start` and `stop`.
@@ -47,8 +49,9 @@ class Service:
             task = self._task
             if task is None:
                 return
-            task.cancel()
-            await asyncio.wait([task])
+            while not task.done():  # a library may swallow a cancellation
+                task.cancel()
+                await asyncio.wait([task], timeout=_CANCEL_AGAIN_SECONDS)
             self._task = None
             await self.on_stop()
 

@@ -70,14 +70,15 @@ async def test_leases_that_ended_otherwise_are_lost(
     )
     held = leases.pop("held")
     lost = await heart.find_lost_leases(producer, [held, *leases.values()])
-    assert sorted(lost) == sorted(lease.id for lease in leases.values())
+    assert len(lost) == len(leases)
+    assert set(lost) == set(leases.values())
 
 
 async def test_the_leases_of_another_producer_are_not_ours(
     engine: Engine, heart: Heartbeat, producer: Producer
 ) -> None:
     job = await claim_one(engine, producer)
-    assert await heart.find_lost_leases(new_producer(), [Lease.of(job)]) == [job.id]
+    assert await heart.find_lost_leases(new_producer(), [Lease.of(job)]) == [Lease.of(job)]
 
 
 async def test_a_stopped_producer_is_forgotten_unless_a_running_job_names_it(

@@ -41,9 +41,9 @@ class ScriptedHeartbeat:
             raise self.errors.pop(0)
         return dict(self.others)
 
-    async def find_lost_leases(self, producer: Producer, leases: Sequence[Lease]) -> list[int]:
+    async def find_lost_leases(self, producer: Producer, leases: Sequence[Lease]) -> list[Lease]:
         self.asked.append([lease.id for lease in leases])
-        return self.lost
+        return [lease for lease in leases if lease.id in self.lost]
 
     async def close(self) -> None:
         self.closed = True

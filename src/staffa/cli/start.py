@@ -25,6 +25,7 @@ from staffa.telemetry import Event
 
 logger = logging.getLogger("staffa")
 
+_LAST_SECONDS = 1.0
 _LINE_END = "\n"
 _EXPECTED = ("completed", "scheduled", "available", "rescued")
 _UNEXPECTED = ("retryable", "discarded", "cancelled", "lease_lost", "unknown_worker")
@@ -56,7 +57,7 @@ async def start(config: Config, output: Output, queues: str | None, modules: Seq
         await _run(client, wanted)
     finally:
         await client.stop()
-    _leave_behind_what_does_not_end()
+    await _leave_behind_what_does_not_end()
 
 
 async def _run(client: Staffa, queues: Mapping[str, Any]) -> None:
@@ -76,11 +77,13 @@ async def _run(client: Staffa, queues: Mapping[str, Any]) -> None:
     logger.info("stopped")
 
 
-def _leave_behind_what_does_not_end() -> None:
+async def _leave_behind_what_does_not_end() -> None:
     """End the process although jobs go on that ignore their cancellation: they were put back."""
-    left = len(asyncio.all_tasks()) - 1
-    if left:
-        logger.warning("%d tasks ignore their cancellation and are left behind", left)
+    left = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in left:
+        task.cancel()
+    if left and (await asyncio.wait(left, timeout=_LAST_SECONDS))[1]:
+        logger.warning("jobs that ignore their cancellation are left behind")
         logging.shutdown()
         sys.stdout.flush()
         sys.stderr.flush()

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, TypedDict, Unpack
 
 from staffa.client.enqueue import Enqueueing
 from staffa.engine import JobFilter
-from staffa.errors import InvalidJob, UnknownOption
+from staffa.errors import DatabaseError, InvalidJob, UnknownOption
 from staffa.jobs import Job
 from staffa.options import check_time
+from staffa.telemetry import report
 from staffa.types import State
 
 _LARGEST_ID = 2**63 - 1
@@ -78,9 +80,12 @@ class Jobs(Enqueueing):
         if running:
             if self._node is not None:
                 self._node.supervisor.check_leases()
-            await backend.notifier.notify(
-                [("signal", {"action": "pkill", "job_id": number}) for number in running]
-            )
+            try:
+                await backend.notifier.notify(
+                    [("signal", {"action": "pkill", "job_id": number}) for number in running]
+                )
+            except DatabaseError as error:
+                report("a cancel was not notified; heartbeats tell", error, level=logging.INFO)
         return [job.id for job in changed]
 
     async def retry_job(self, job: int | Job) -> bool:

@@ -43,6 +43,7 @@ class Node:
             self.producer,
             config.leader_lease,
             clock=clock,
+            on_elected=lambda: self._lifeline.wake(),  # noqa: PLW0108  # made below
             on_resigned=self._tell_resigned,
         )
         self._lifeline = Lifeline(

@@ -5,12 +5,13 @@ next one begins beside the writing of the last one's outcomes; while a claim cam
 slot claims again, otherwise a wake-up does. Stopping waits for the claim under way: what it leased
 is started or put back, never forgotten. A claim whose reply was lost may have leased jobs that
 nobody runs, or do so later, as the server may still be at it: for a while, what this queue holds
-without running it is put back before each claim.
+without running it is put back now and then, between two claims.
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
@@ -70,6 +71,7 @@ class QueueProducer(Service):
         self._hungry = False
         self._draining = False
         self._doubt_until: float | None = None
+        self._put_back_at = -math.inf
         self._backoff = Backoff()
 
     @property
@@ -98,11 +100,12 @@ class QueueProducer(Service):
         """Claim whenever there is something to claim and a slot for it."""
         while not self._draining:
             await self._wait()
-            demand = min(self.queue.limit - self._used, _LARGEST_CLAIM)
-            if demand <= 0:
-                self._hungry = True
-                continue
             try:
+                await self._put_back_strays()
+                demand = min(self.queue.limit - self._used, _LARGEST_CLAIM)
+                if demand <= 0:
+                    self._hungry = True
+                    continue
                 jobs = await self._claim(demand)
             except DatabaseError as error:
                 report(
@@ -129,18 +132,23 @@ class QueueProducer(Service):
             await self._wanted.wait()
         self._wanted.clear()
 
-    async def _claim(self, demand: int) -> list[Job]:
-        if self.in_doubt:
-            # There is no other claim of this queue: what it holds and does not run is lost.
+    async def _put_back_strays(self) -> None:
+        """Put back what lost claims have leased; there is no other claim of this queue now."""
+        now = self._clock.monotonic()
+        if self.in_doubt and now >= self._put_back_at + _DOUBTFUL_WAIT_SECONDS:
             await self._engine.release_jobs(
                 self._producer, queue=self.name, running=list(self._held())
             )
+            self._put_back_at = now
+
+    async def _claim(self, demand: int) -> list[Job]:
         if self._draining:
             return []
         try:
             return await self._engine.claim_jobs(self.name, demand, self._producer)
         except BaseException:
             self._doubt_until = self._clock.monotonic() + _DOUBT_SECONDS
+            self._put_back_at = -math.inf
             raise
 
     @property

@@ -198,8 +198,8 @@ class Watchman:
         beats = await heartbeat.beat(self._producer)
         dead = self._observations.observe(beats, self._clock.monotonic())
         leases = self._leases()
-        lost = await heartbeat.find_lost_leases(self._producer, leases) if leases else ()
-        return dead, [lease for lease in leases if lease.id in lost]
+        lost = await heartbeat.find_lost_leases(self._producer, leases) if leases else []
+        return dead, lost
 
     def _note_gap(self, last: float | None) -> float:
         now = self._clock.monotonic()

@@ -30,6 +30,7 @@ class Leader(Loop):
         producer: The candidate.
         lease: Its length in seconds.
         clock: Judges whether the lease has run out.
+        on_elected: Called when this node begins to lead.
         on_resigned: Awaited after a resignation, to tell the other nodes.
     """
 
@@ -40,6 +41,7 @@ class Leader(Loop):
         lease: float,
         *,
         clock: Clock,
+        on_elected: Callable[[], None],
         on_resigned: Callable[[], Awaitable[None]],
     ) -> None:
         super().__init__(lease / _RENEWALS)
@@ -47,6 +49,7 @@ class Leader(Loop):
         self._producer = producer
         self._lease = lease
         self._clock = clock
+        self._on_elected = on_elected
         self._on_resigned = on_resigned
         self._until: float | None = None
 
@@ -63,6 +66,8 @@ class Leader(Loop):
         self._until = asked_at + self._lease if elected else None
         if elected != led:
             emit(f"staffa.leader.{'elected' if elected else 'lost'}", producer=self._producer)
+        if elected and not led:
+            self._on_elected()
 
     async def on_stop(self) -> None:
         """Resign; without a database the lease runs out by itself."""

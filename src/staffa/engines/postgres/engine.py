@@ -170,8 +170,8 @@ class PostgresHeartbeat:
         """Show that a producer lives, and return the heartbeats of all others."""
         return await self._connection.run(self._producers.beat(producer))
 
-    async def find_lost_leases(self, producer: Producer, leases: Sequence[Lease]) -> list[int]:
-        """Return the ids of the leases that have ended."""
+    async def find_lost_leases(self, producer: Producer, leases: Sequence[Lease]) -> list[Lease]:
+        """Return those of the leases that have ended."""
         return await self._connection.run(self._jobs.find_lost_leases(producer, leases))
 
     async def close(self) -> None:

@@ -142,7 +142,9 @@ class JobStatements(Area):
             lambda rows: {(row["queue"], State(row["state"])): row["count"] for row in rows},
         )
 
-    def find_lost_leases(self, producer: Producer, leases: Sequence[Lease]) -> Statement[list[int]]:
+    def find_lost_leases(
+        self, producer: Producer, leases: Sequence[Lease]
+    ) -> Statement[list[Lease]]:
         """Read which leases have ended."""
         return Statement(
             self.text("lost_leases"),
@@ -151,7 +153,7 @@ class JobStatements(Area):
                 [lease.attempted_at for lease in leases],
                 str(producer.uuid),
             ),
-            lambda rows: [row["id"] for row in rows],
+            lambda rows: [leases[row["place"] - 1] for row in rows],
         )
 
 
