@@ -13,7 +13,7 @@ import logging
 
 from staffa._internal.backoff import Backoff
 from staffa.errors import DatabaseUnavailable
-from staffa.telemetry import report
+from staffa.telemetry import report, span
 
 _CANCEL_AGAIN_SECONDS = 5.0
 
@@ -88,6 +88,7 @@ class Loop(Service):
     def __init__(self, interval: float) -> None:
         super().__init__()
         self.interval = interval
+        self._span = f"staffa.service.{type(self).__name__.lower()}"
         self._backoff = Backoff()
         self._wanted = asyncio.Event()
 
@@ -104,7 +105,8 @@ class Loop(Service):
         while True:
             self._wanted.clear()
             try:
-                await self.tick()
+                with span(self._span):
+                    await self.tick()
                 self._backoff.reset()
                 pause = self.interval
             except Exception as error:  # noqa: BLE001  # the loop goes on whatever a tick meets

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Protocol
+from typing import Any, Protocol, runtime_checkable
+from uuid import UUID
 
 from staffa.errors import ConfigError
 
@@ -25,6 +27,79 @@ class State(StrEnum):
     COMPLETED = "completed"
     DISCARDED = "discarded"
     CANCELLED = "cancelled"
+
+
+class JobReference(Protocol):
+    """What is known of a job wherever one is told of."""
+
+    @property
+    def id(self) -> int | None:
+        """Its number; None before it is enqueued."""
+
+    @property
+    def queue(self) -> str:
+        """Its queue."""
+
+    @property
+    def worker(self) -> str:
+        """The name of its worker."""
+
+    @property
+    def state(self) -> State:
+        """Its state when it was read."""
+
+
+class JobView(JobReference, Protocol):
+    """A job to look at, for what lies below the module of jobs."""
+
+    @property
+    def args(self) -> Any:
+        """The arguments."""
+
+    @property
+    def meta(self) -> Mapping[str, Any]:
+        """Data about it."""
+
+    @property
+    def tags(self) -> Sequence[str]:
+        """Its labels."""
+
+    @property
+    def attempt(self) -> int:
+        """Which attempt this is, from 1."""
+
+    @property
+    def max_attempts(self) -> int:
+        """How many there may be."""
+
+    @property
+    def priority(self) -> int:
+        """0 is the most urgent."""
+
+    @property
+    def scheduled_at(self) -> datetime | None:
+        """When it was due."""
+
+    @property
+    def attempted_at(self) -> datetime | None:
+        """When it was claimed."""
+
+
+@runtime_checkable
+class ProducerView(Protocol):
+    """One start of a worker process."""
+
+    @property
+    def uuid(self) -> UUID:
+        """What its leases name."""
+
+    @property
+    def name(self) -> str:
+        """The instance."""
+
+    @property
+    def node(self) -> str:
+        """The machine or container."""
 
 
 class JobContext(Protocol):

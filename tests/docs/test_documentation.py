@@ -41,6 +41,7 @@ from staffa import Config, Queue, Staffa, State
 from staffa.cli.program import main
 from staffa.config import parse_queue_list
 from staffa.embedded import EmbeddedPostgres
+from staffa.telemetry import Event, catalogue
 from staffa.workers import WorkerOptions
 from tests.support.events import TIMEOUT_SECONDS, Recorder, eventually
 
@@ -310,6 +311,24 @@ def test_every_job_option_is_in_the_tables() -> None:
     named = set(re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE))
     assert named >= WorkerOptions.__annotations__.keys()
     assert named >= {state.value for state in State}
+
+
+def test_every_event_is_in_the_table_with_its_fields() -> None:
+    page = (PROJECT / "docs/events.md").read_text()
+    kinds = [
+        found
+        for found in vars(catalogue).values()
+        if inspect.isclass(found) and issubclass(found, Event) and found is not Event
+    ]
+    for kind in kinds:
+        names = [f"{kind.kind}.completed"] if kind is catalogue.JobEnded else [kind.kind]
+        rows = [line for line in page.splitlines() if line.startswith("|") and names[0] in line]
+        assert rows, f"{names[0]} is not in docs/events.md"
+        for known in fields(kind):
+            assert known.name in {"instance", "state"} or f"`{known.name}`" in rows[0], (
+                kind,
+                known.name,
+            )
 
 
 @pytest.mark.parametrize("block", ALL_BLOCKS["toml"], ids=str)

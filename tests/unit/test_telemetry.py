@@ -8,12 +8,13 @@ from collections.abc import Iterator
 import pytest
 
 from staffa import telemetry
-from staffa.telemetry import Event, attach, detach, emit, events, report
+from staffa.telemetry import Event, attach, detach, emit, events, report, working_for
+from staffa.telemetry.catalogue import JobsStaged, NotifierLost, NotifierReconnected
 
 
 @pytest.fixture(autouse=True)
 def no_listeners(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(events, "_handlers", ())
+    monkeypatch.setattr(events, "_listeners", ())
 
 
 @pytest.fixture
@@ -24,27 +25,41 @@ def seen() -> Iterator[list[Event]]:
     detach(found.append)
 
 
-def test_without_listeners_no_event_is_built(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*values: object) -> None:
+def test_without_listeners_no_event_is_built() -> None:
+    def refuse() -> Event:
         raise AssertionError("an event was built")
 
-    monkeypatch.setattr(events, "Event", refuse)
-    emit("staffa.job.completed", job=1)
+    emit(refuse)
     assert not events.listening()
 
 
 def test_a_listener_gets_the_name_and_the_data(seen: list[Event]) -> None:
     assert events.listening()
-    emit("staffa.job.completed", job=1, seconds=0.5)
-    assert seen == [Event("staffa.job.completed", {"job": 1, "seconds": 0.5})]
+    emit(JobsStaged, count=3)
+    assert seen == [JobsStaged(count=3)]
+    assert (seen[0].name, seen[0].data) == ("staffa.stager.staged", {"count": 3})
 
 
 def test_a_listener_chooses_by_the_beginning_of_the_name() -> None:
     found: list[Event] = []
-    attach(found.append, events=["staffa.job", "staffa.leader.lost"])
-    for name in ("staffa.job.start", "staffa.leader.elected", "staffa.leader.lost", "staffa.error"):
-        emit(name)
-    assert [event.name for event in found] == ["staffa.job.start", "staffa.leader.lost"]
+    attach(found.append, events=["staffa.stager", "staffa.notifier.lost"])
+    emit(JobsStaged, count=1)
+    emit(NotifierReconnected, prefix="a")
+    emit(NotifierLost, prefix="a")
+    emit(Event)
+    assert [event.name for event in found] == ["staffa.stager.staged", "staffa.notifier.lost"]
+
+
+def test_a_listener_chooses_by_the_instance() -> None:
+    found: list[Event] = []
+    attach(found.append, instance="billing")
+    emit(JobsStaged, count=1, instance="other")
+    emit(JobsStaged, count=2)
+    emit(JobsStaged, count=3, instance="billing")
+    with working_for("billing"):
+        emit(JobsStaged, count=4)
+    emit(JobsStaged, count=5)
+    assert [event.data["count"] for event in found] == [3, 4]
 
 
 def test_a_single_beginning_given_as_text_is_one_beginning() -> None:
@@ -53,7 +68,7 @@ def test_a_single_beginning_given_as_text_is_one_beginning() -> None:
         attach(found.append, events="staffa.job")
     except ValueError:  # a refusal is as good
         return
-    emit("staffa.error")
+    emit(Event)
     assert found == []
 
 
@@ -67,17 +82,17 @@ def test_a_listener_that_raises_is_reported_and_harms_nobody(
     found: list[Event] = []
     attach(found.append)
     for _ in range(2):
-        emit("staffa.job.start")
+        emit(JobsStaged, count=1)
     assert len(found) == 2
     assert [record.message for record in caplog.records] == [
-        "a handler of staffa.job.start raised"
+        "a handler of staffa.stager.staged raised"
     ] * 2
 
 
 def test_a_detached_listener_hears_nothing_more(seen: list[Event]) -> None:
     detach(seen.append)
     detach(seen.append)
-    emit("staffa.job.start")
+    emit(Event)
     assert seen == []
 
 
@@ -87,9 +102,13 @@ def test_a_listener_may_detach_itself_while_it_is_told(seen: list[Event]) -> Non
         seen.append(event)
 
     attach(once)
-    emit("staffa.a")
-    emit("staffa.b")
-    assert sorted(event.name for event in seen) == ["staffa.a", "staffa.a", "staffa.b"]
+    emit(NotifierLost, prefix="a")
+    emit(NotifierReconnected, prefix="a")
+    assert sorted(event.name for event in seen) == [
+        "staffa.notifier.lost",
+        "staffa.notifier.lost",
+        "staffa.notifier.reconnected",
+    ]
 
 
 def test_an_error_that_was_survived_is_logged_and_told(

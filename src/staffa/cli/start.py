@@ -22,12 +22,14 @@ from staffa.client import Staffa
 from staffa.config import Config, parse_queue_list
 from staffa.errors import ConfigError, InstanceError
 from staffa.telemetry import Event
+from staffa.telemetry.logs import EXTRA
 
 logger = logging.getLogger("staffa")
 
 _LAST_SECONDS = 1.0
 _LINE_END = "\n"
 _EXPECTED = ("completed", "scheduled", "available", "rescued")
+_LOGGED = ("job", "leader", "loop", "queue", "shutdown", "sonar", "thread")
 _UNEXPECTED = ("retryable", "discarded", "cancelled", "lease_lost", "unknown_worker")
 
 
@@ -132,6 +134,9 @@ def _log_to_terminal(*, as_json: bool) -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(_JsonFormatter() if as_json else _LineFormatter())
     logging.basicConfig(level=logging.INFO, handlers=[handler])
+    if as_json:
+        telemetry.attach_default_logger(events=_LOGGED)
+        return
     telemetry.attach(_log_shutdown, events="staffa.shutdown.begin")
     telemetry.attach(
         _log_outcome, events=[f"staffa.job.{name}" for name in _EXPECTED + _UNEXPECTED]
@@ -170,7 +175,7 @@ class _JsonFormatter(logging.Formatter):
             {
                 "time": self.formatTime(record, "%Y-%m-%dT%H:%M:%S%z"),
                 "level": record.levelname.lower(),
-                "message": record.getMessage(),
+                **getattr(record, EXTRA, {"message": record.getMessage()}),
                 **({"error": self.formatException(record.exc_info)} if record.exc_info else {}),
             }
         )

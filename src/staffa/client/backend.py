@@ -68,6 +68,6 @@ def make_backend(config: Config, dsn: str, on_reconnect: Callable[[], None]) -> 
         on_reconnect: Called when notifications may have been missed.
     """
     settings = ConnectionSettings(dsn)
-    engine = PostgresEngine(settings, config.prefix, config.pool_size)
+    engine = PostgresEngine(settings, config.prefix, config.pool_size, config.name)
     notifier = PostgresNotifier(settings, engine.pool, config.prefix, on_reconnect)
     return Backend(engine, notifier, make_migrator(dsn, config.prefix))

@@ -16,6 +16,7 @@ from staffa.queues.supervisor import Supervisor
 from staffa.services.leader import Leader
 from staffa.services.lifeline import Lifeline
 from staffa.services.stager import Stager
+from staffa.telemetry import working_for
 
 _CHANNELS = ("insert", "signal", "leader")
 
@@ -75,11 +76,12 @@ class Node:
             DatabaseError: If the database can't be reached.
         """
         try:
-            await self._notifier.listen(_CHANNELS, self._on_notification)
-            await self._wakeups.start()
-            await self.supervisor.start()
-            for service in (self._leader, self._lifeline, self._stager):
-                await service.start()
+            with working_for(self._config.name):
+                await self._notifier.listen(_CHANNELS, self._on_notification)
+                await self._wakeups.start()
+                await self.supervisor.start()
+                for service in (self._leader, self._lifeline, self._stager):
+                    await service.start()
         except BaseException:
             await self.stop(grace=0)
             raise

@@ -27,11 +27,13 @@ from staffa.engine import Statement
 from staffa.errors import DatabaseError
 from staffa.notifier import Handler, decode_payload, encode_payload
 from staffa.service import Service
-from staffa.telemetry import emit, report
+from staffa.telemetry import emit, observed, report
+from staffa.telemetry.catalogue import NotifierLost, NotifierReconnected
 
 PROBE_SECONDS = 30.0
 
 
+@observed("staffa.notifier", "notify")
 class PostgresNotifier(Service):
     """LISTEN and NOTIFY on the channels of one schema.
 
@@ -101,7 +103,7 @@ class PostgresNotifier(Service):
         backoff = Backoff()
         while True:
             await self._wait_until_lost()
-            emit("staffa.notifier.lost", prefix=self._prefix)
+            emit(NotifierLost, prefix=self._prefix)
             while True:
                 try:
                     await self._connect()
@@ -111,7 +113,7 @@ class PostgresNotifier(Service):
                 else:
                     break
             backoff.reset()
-            emit("staffa.notifier.reconnected", prefix=self._prefix)
+            emit(NotifierReconnected, prefix=self._prefix)
             self._on_reconnect()
 
     async def on_stop(self) -> None:

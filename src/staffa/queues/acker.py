@@ -21,6 +21,7 @@ from staffa.errors import DatabaseError, DatabaseUnavailable, DataRefused
 from staffa.jobs import Job
 from staffa.service import Service
 from staffa.telemetry import emit, report
+from staffa.telemetry.catalogue import JobEnded, JobLeaseLost
 from staffa.types import State
 
 _LARGEST_BUNDLE = 5000
@@ -146,10 +147,16 @@ class Acker(Service):
         ack = outcome.ack
         number = ack.lease.id
         if number not in written and number not in traced:
-            emit("staffa.job.lease_lost", job=outcome.job, seconds=outcome.seconds)
+            emit(JobLeaseLost, job=outcome.job, seconds=outcome.seconds)
             return
         state = written.get(number, ack.state)
-        emit(f"staffa.job.{state}", job=outcome.job, seconds=outcome.seconds, error=ack.error)
+        emit(
+            JobEnded,
+            job=outcome.job,
+            state=state,
+            seconds=outcome.seconds,
+            error=ack.error,
+        )
 
 
 def _split(pending: list[Outcome]) -> tuple[list[Outcome], list[Outcome]]:

@@ -26,6 +26,7 @@ from staffa.queues.acker import Acker, Outcome
 from staffa.queues.pools.thread import ThreadPool
 from staffa.registry import WorkerDefinition
 from staffa.telemetry import emit, report
+from staffa.telemetry.catalogue import JobLeaseLost, JobStarted, WorkerUnknown
 
 
 class Stop(Enum):
@@ -132,7 +133,7 @@ class Executor:
         job = run.job
         started = self._clock.monotonic()
         run.begun = True
-        emit("staffa.job.start", job=job)
+        emit(JobStarted, job=job)
         try:
             try:
                 ack = await self._perform(run)
@@ -141,7 +142,7 @@ class Executor:
                 ack = outcomes.of_defect(job)
             seconds = self._clock.monotonic() - started
             if ack is None:
-                emit("staffa.job.lease_lost", job=job, seconds=seconds)
+                emit(JobLeaseLost, job=job, seconds=seconds)
             else:
                 self._acker.submit(Outcome(job, ack, seconds))
         finally:
@@ -158,7 +159,7 @@ class Executor:
             definition = self._resolve(job)
             call = definition.prepare(job)
         except UnknownWorker as error:
-            emit("staffa.job.unknown_worker", job=job, error=error)
+            emit(WorkerUnknown, job=job, error=error)
             return outcomes.of_unknown_worker(job, error, self._unknown_after)
         except ValueError as error:
             return outcomes.of_undecodable(job, error)

@@ -23,6 +23,7 @@ from staffa.queues.pools.thread import PATIENCE_SECONDS, ThreadPool
 from staffa.queues.producer import QueueProducer
 from staffa.queues.watchman import Observations, Watchman
 from staffa.telemetry import emit, report
+from staffa.telemetry.catalogue import ShutdownBegun, ShutdownEnded
 
 _FLUSH_SECONDS = 10.0
 
@@ -131,7 +132,7 @@ class Supervisor:
             grace: Seconds for which running jobs may go on.
         """
         await self.stop_claiming()
-        emit("staffa.shutdown.begin", producer=self._producer, grace=grace)
+        emit(ShutdownBegun, producer=self._producer, grace=grace)
         await self._wait_for_jobs(grace)
         self._executor.stop_all(Stop.SHUTDOWN)
         await self._executor.wait(2 * PATIENCE_SECONDS)
@@ -141,7 +142,7 @@ class Supervisor:
         await self._watchman.stop()
         await self._forget()
         self._threads.stop()
-        emit("staffa.shutdown.end", producer=self._producer)
+        emit(ShutdownEnded, producer=self._producer)
 
     async def _wait_for_jobs(self, grace: float) -> None:
         waiting = asyncio.ensure_future(self._executor.wait(grace))

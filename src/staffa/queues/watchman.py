@@ -21,6 +21,7 @@ from staffa._internal.clock import Clock
 from staffa.engine import Heartbeat, Lease, Producer
 from staffa.service import severity
 from staffa.telemetry import emit, report
+from staffa.telemetry.catalogue import HeartbeatLate
 
 _RECHECK_SECONDS = 60.0
 
@@ -204,7 +205,12 @@ class Watchman:
     def _note_gap(self, last: float | None) -> float:
         now = self._clock.monotonic()
         if last is not None and now - last > 2 * self._interval:
-            emit("staffa.producer.gap", producer=self._producer, seconds=now - last)
+            emit(
+                HeartbeatLate,
+                producer=self._producer,
+                seconds=now - last,
+                instance=self._producer.name,
+            )
         return now
 
     async def _pause(self, seconds: float) -> None:

@@ -18,6 +18,7 @@ from staffa.engine import Engine, Producer
 from staffa.errors import DatabaseError
 from staffa.service import Loop
 from staffa.telemetry import emit, report
+from staffa.telemetry.catalogue import LeaderElected, LeaderLost
 
 _RENEWALS = 3
 
@@ -65,7 +66,7 @@ class Leader(Loop):
         elected = await self._engine.elect_leader(self._producer, lease=self._lease)
         self._until = asked_at + self._lease if elected else None
         if elected != led:
-            emit(f"staffa.leader.{'elected' if elected else 'lost'}", producer=self._producer)
+            emit(LeaderElected if elected else LeaderLost, producer=self._producer)
         if elected and not led:
             self._on_elected()
 

@@ -16,6 +16,7 @@ from uuid import UUID
 from staffa.engine import Engine, Rescued
 from staffa.service import Loop
 from staffa.telemetry import emit
+from staffa.telemetry.catalogue import JobEnded, JobRescued
 from staffa.types import State
 
 _INTERVAL_SECONDS = 60.0
@@ -86,8 +87,10 @@ class Lifeline(Loop):
 
     def _tell(self, rescued: list[Rescued]) -> None:
         for job in rescued:
-            name = "discarded" if job.state is State.DISCARDED else "rescued"
-            emit(f"staffa.job.{name}", job=job)
+            if job.state is State.DISCARDED:
+                emit(JobEnded, job=job, state=job.state)
+            else:
+                emit(JobRescued, job=job)
         queues = {job.queue for job in rescued if job.state is State.AVAILABLE}
         if queues:
             self._on_available(queues)

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from staffa.engine import Engine
 from staffa.service import Loop
 from staffa.telemetry import emit
+from staffa.telemetry.catalogue import JobsStaged
 
 _LARGEST_BATCH = 5000
 _IDLE_FACTOR = 3.0
@@ -48,7 +49,7 @@ class Stager(Loop):
         while True:
             found = await self._engine.stage_jobs(_LARGEST_BATCH, self._queues())
             if found.staged:
-                emit("staffa.stager.staged", count=found.staged)
+                emit(JobsStaged, count=found.staged)
             self._on_available(found.queues)
             if found.staged < _LARGEST_BATCH:
                 break

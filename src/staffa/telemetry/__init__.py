@@ -1,6 +1,22 @@
-"""What happens inside, for whoever listens: events, and reports of errors that stop nothing."""
+"""What happens inside, for whoever listens: events, spans, a log of them, reports."""
 
-from staffa.telemetry.events import Event, Handler, attach, detach, emit
+from staffa.telemetry.events import Event, Handler, attach, detach, emit, listening, working_for
+from staffa.telemetry.logs import attach_default_logger, detach_default_logger
 from staffa.telemetry.reports import report
+from staffa.telemetry.spans import Span, observed, span
 
-__all__ = ["Event", "Handler", "attach", "detach", "emit", "report"]
+__all__ = [
+    "Event",
+    "Handler",
+    "Span",
+    "attach",
+    "attach_default_logger",
+    "detach",
+    "detach_default_logger",
+    "emit",
+    "listening",
+    "observed",
+    "report",
+    "span",
+    "working_for",
+]

@@ -1,79 +1,138 @@
-"""Events: a name and data; nothing is built while nobody listens.
+"""Events: frozen objects with typed fields; none is built while nobody listens.
 
-Handlers run where the event happens: they must be quick and must not block. One that raises is
-detached from nothing and harms nobody: its error is reported.
+Handlers run where the event happens: they must be quick and must not block. One that raises harms
+nobody: its error is logged. `staffa.telemetry.catalogue` holds all events.
 
-Options: `attach(handler, events=...)` chooses by the beginning of the name.
+Options: `attach(handler, events=..., instance=...)` chooses by the beginning of the name and by the
+client that an event belongs to.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field, fields
+from typing import Any, ClassVar, ParamSpec
 
 logger = logging.getLogger("staffa")
 
+P = ParamSpec("P")
 
-@dataclass(frozen=True, slots=True)
+_instance: ContextVar[str | None] = ContextVar("staffa_instance", default=None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """Something that happened.
+    """Something that happened; a subclass for each kind.
 
     Args:
-        name: Dotted, for example ``staffa.job.completed``.
-        data: What belongs to it; JSON-like values and errors.
+        instance: The name of the client it belongs to; None where it belongs to none.
     """
 
-    name: str
-    data: dict[str, Any]
+    kind: ClassVar[str] = "staffa"
+
+    instance: str | None = field(default_factory=_instance.get)
+
+    @property
+    def name(self) -> str:
+        """Dotted, for example ``staffa.job.completed``."""
+        return self.kind
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """The fields by name, but for `instance`."""
+        return {
+            known.name: getattr(self, known.name)
+            for known in fields(self)
+            if known.name != "instance"
+        }
 
 
 Handler = Callable[[Event], None]
 
-_handlers: tuple[tuple[Handler, tuple[str, ...]], ...] = ()
+
+@dataclass(frozen=True, slots=True)
+class _Listener:
+    handler: Handler
+    events: tuple[str, ...]
+    instance: str | None
+
+    def wants(self, event: Event) -> bool:
+        return event.name.startswith(self.events) and self.instance in (None, event.instance)
 
 
-def attach(handler: Handler, *, events: str | Iterable[str] = "staffa") -> None:
-    """Call a handler for every event whose name begins with one of the names given.
+_listeners: tuple[_Listener, ...] = ()
+
+
+def attach(
+    handler: Handler, *, events: str | Iterable[str] = "staffa", instance: str | None = None
+) -> None:
+    """Call a handler for every event that it chooses.
 
     Args:
         handler: Called with each `Event`, on the thread where it happens.
         events: A beginning of names such as ``staffa.job``, or several.
+        instance: Only events of the client of this name; of all if not given.
 
     Example:
+        >>> from staffa.telemetry.catalogue import JobsStaged
         >>> seen = []
-        >>> attach(seen.append, events=["staffa.doc"])
-        >>> emit("staffa.doc.read", page=1)
+        >>> attach(seen.append, events=["staffa.stager"], instance="docs")
+        >>> emit(JobsStaged, count=3, instance="docs")
+        >>> emit(JobsStaged, count=4, instance="others")
         >>> detach(seen.append)
-        >>> seen
-        [Event(name='staffa.doc.read', data={'page': 1})]
+        >>> [(event.name, event.count) for event in seen]
+        [('staffa.stager.staged', 3)]
     """
-    global _handlers  # noqa: PLW0603
+    global _listeners  # noqa: PLW0603
     beginnings = (events,) if isinstance(events, str) else tuple(events)
-    _handlers = (*_handlers, (handler, beginnings))
+    _listeners = (*_listeners, _Listener(handler, beginnings, instance))
 
 
 def detach(handler: Handler) -> None:
     """Stop calling a handler."""
-    global _handlers  # noqa: PLW0603
-    _handlers = tuple(entry for entry in _handlers if entry[0] != handler)
+    global _listeners  # noqa: PLW0603
+    _listeners = tuple(listener for listener in _listeners if listener.handler != handler)
 
 
-def emit(name: str, **data: Any) -> None:
-    """Tell the handlers that something happened."""
-    if not _handlers:
+def emit(make: Callable[P, Event], /, *args: P.args, **kwargs: P.kwargs) -> None:
+    """Tell the handlers that something happened.
+
+    Args:
+        make: The event's class.
+        *args: Its fields.
+        **kwargs: Its fields, which type checkers compare with the class.
+    """
+    if not _listeners:
         return
-    event = Event(name, data)
-    for handler, events in _handlers:
-        if not name.startswith(events):
+    event = make(*args, **kwargs)
+    for listener in _listeners:
+        if not listener.wants(event):
             continue
         try:
-            handler(event)
-        except Exception:  # a listener is not our code: its error is reported
-            logger.exception("a handler of %s raised", name)
+            listener.handler(event)
+        except Exception:  # a listener is not our code: its error is logged
+            logger.exception("a handler of %s raised", event.name)
 
 
 def listening() -> bool:
     """Tell whether anybody listens, before data is built that costs something."""
-    return bool(_handlers)
+    return bool(_listeners)
+
+
+@contextmanager
+def working_for(instance: str) -> Iterator[None]:
+    """Have events of this context, and of the tasks made in it, belong to a client.
+
+    Example:
+        >>> with working_for("billing"):
+        ...     Event().instance
+        'billing'
+    """
+    token = _instance.set(instance)
+    try:
+        yield
+    finally:
+        _instance.reset(token)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 
+from staffa.telemetry.catalogue import ErrorSurvived
 from staffa.telemetry.events import emit
 
 logger = logging.getLogger("staffa")
@@ -19,4 +20,4 @@ def report(what: str, error: BaseException, *, level: int = logging.ERROR) -> No
     """
     traceback = error if level >= logging.ERROR else None
     logger.log(level, "%s: %s: %s", what, type(error).__name__, error, exc_info=traceback)
-    emit("staffa.error", what=what, error=error)
+    emit(ErrorSurvived, what=what, error=error)

@@ -28,9 +28,11 @@ from staffa.engines.postgres.statements.jobs import JobStatements
 from staffa.engines.postgres.statements.nodes import LeaderStatements, ProducerStatements
 from staffa.engines.postgres.statements.rescues import RescueStatements
 from staffa.jobs import Job
+from staffa.telemetry import observed
 from staffa.types import State
 
 
+@observed("staffa.engine")
 class PostgresEngine:
     """Jobs in a schema of a PostgreSQL database.
 
@@ -38,9 +40,17 @@ class PostgresEngine:
         settings: Where to connect.
         prefix: The schema.
         pool_size: How many connections the pool has at most.
+        instance: The client whose events its calls are.
     """
 
-    def __init__(self, settings: ConnectionSettings, prefix: str, pool_size: int) -> None:
+    def __init__(
+        self,
+        settings: ConnectionSettings,
+        prefix: str,
+        pool_size: int,
+        instance: str | None = None,
+    ) -> None:
+        self.instance = instance
         self._settings = settings
         self.pool = Pool(settings, pool_size)
         self._acks = Dedicated(settings)

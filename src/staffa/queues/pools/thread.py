@@ -18,7 +18,9 @@ from collections.abc import Callable
 from queue import Empty, SimpleQueue
 from typing import Any
 
+from staffa.jobs import find_current_job
 from staffa.telemetry import emit
+from staffa.telemetry.catalogue import ThreadStuck
 
 PATIENCE_SECONDS = 1.0
 _IDLE_SECONDS = 30.0
@@ -64,7 +66,7 @@ class ThreadPool:
                 await asyncio.wait([future], timeout=PATIENCE_SECONDS)
             if future.done():
                 return future.result()
-            emit("staffa.thread.stuck", call=call)
+            emit(ThreadStuck, call=call, job=find_current_job())
             future.add_done_callback(_ignore)
             raise
 
