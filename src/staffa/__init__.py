@@ -2,11 +2,12 @@
 
 from staffa.client import Staffa
 from staffa.config import Config
+from staffa.deadlines import Deadline
 from staffa.instance import get as get_instance
 from staffa.jobs import Job, current_job
 from staffa.queue import Queue
 from staffa.results import Cancel, Discard, Snooze
-from staffa.types import State
+from staffa.types import EndReason, State
 from staffa.workers import Worker, job, worker
 
 Oban = Staffa
@@ -17,7 +18,9 @@ __version__ = "0.1.0.dev0"
 __all__ = [
     "Cancel",
     "Config",
+    "Deadline",
     "Discard",
+    "EndReason",
     "Job",
     "Oban",
     "Queue",

@@ -48,6 +48,7 @@ class ClientOptions(TypedDict, total=False):
     unknown_after: Seconds
     poll: Seconds
     leader_lease: Seconds
+    loop_blocked_after: Seconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +74,7 @@ class Config:
         unknown_after: How long jobs of unknown workers are put back before their attempts fail.
         poll: How often due jobs are looked for; three times as long while there is nothing to do.
         leader_lease: How long a leader leads without a renewal.
+        loop_blocked_after: How long a job may block the event loop before it is named in the log.
 
     Raises:
         ConfigError: If a value can't be used.
@@ -93,6 +95,7 @@ class Config:
     unknown_after: float = 86_400.0
     poll: float = 1.0
     leader_lease: float = 30.0
+    loop_blocked_after: float = 1.0
 
     def __post_init__(self) -> None:
         _check_dsn(self.dsn)
@@ -148,7 +151,7 @@ class Config:
 
 _LENGTHS = (
     "shutdown_grace", "heartbeat", "dead_after", "foreign_dead_after", "unknown_after", "poll",
-    "leader_lease",
+    "leader_lease", "loop_blocked_after",
 )  # fmt: skip
 
 

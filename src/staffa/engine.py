@@ -92,6 +92,19 @@ class Ack:
 
 
 @dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """What a running job notes in its row.
+
+    Args:
+        lease: The run.
+        meta: What is merged into the job's meta.
+    """
+
+    lease: Lease
+    meta: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class Changed:
     """A job that an operation changed.
 
@@ -188,6 +201,11 @@ class Engine(Protocol):
 
     async def trace_acks(self, acks: Sequence[Ack], producer: Producer) -> frozenset[int]:
         """Return the ids of the jobs that show that these outcomes had been written before."""
+
+    async def checkpoint_jobs(
+        self, checkpoints: Sequence[Checkpoint], producer: Producer
+    ) -> frozenset[Lease]:
+        """Merge into the meta of running jobs, and return the leases that were still valid."""
 
     async def stage_jobs(self, limit: int, queues: Sequence[str]) -> Staged:
         """Make due jobs available, and tell which of the queues have work."""

@@ -11,6 +11,8 @@ StaffaError
 ├── InstanceError          no client, several, or one that is not in the right state
 ├── JobError               raised in or about a running job
 │   ├── JobCancelled       the running job was cancelled
+│   │   └── DeadlinePassed its deadline passed
+│   ├── JobDiscarded       a job gave itself up; for reporters of errors
 │   └── JobTimeout         the attempt took longer than its timeout
 ├── DatabaseError          the database refused or could not be reached
 │   ├── SchemaMissing      Staffa's tables are not there: migrate
@@ -87,6 +89,14 @@ class JobError(StaffaError):
 
 class JobCancelled(JobError):
     """The running job was cancelled."""
+
+
+class DeadlinePassed(JobCancelled):
+    """The job's deadline passed, before it began or while it ran."""
+
+
+class JobDiscarded(JobError):
+    """A job returned `Discard`; reporters of errors get this, nobody raises it."""
 
 
 class JobTimeout(JobError):

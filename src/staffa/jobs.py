@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Iterable, Mapping
 from contextvars import ContextVar
 from copy import copy
 from datetime import datetime
@@ -10,6 +10,7 @@ from typing import Any, Self
 
 from staffa._internal import json
 from staffa.args.plain import dump_object
+from staffa.deadlines import DEADLINE_KEY, Deadline, note_deadline
 from staffa.errors import InvalidJob, JobCancelled
 from staffa.options import (
     DEFAULT_MAX_ATTEMPTS,
@@ -45,6 +46,8 @@ class Job:
         scheduled_in: How long from now it may run, in seconds or as a timedelta.
         timeout: How long one attempt may take, in seconds or as a timedelta; the worker's own if
             not given. Kept in `meta`.
+        deadline: Until when it is worth running: seconds, a timedelta or a `Deadline`, counted from
+            the moment at which it is due. Kept in `meta`.
 
     Raises:
         InvalidJob: If a value can't be stored; the message names it and the remedy.
@@ -108,6 +111,7 @@ class Job:
         scheduled_at: datetime | None = None,
         scheduled_in: Seconds | None = None,
         timeout: Seconds | None = None,
+        deadline: Seconds | Deadline | None = None,
     ) -> None:
         self.id = None
         self.worker = check_worker_name(worker)
@@ -129,6 +133,9 @@ class Job:
         self._scheduled_in = (
             None if scheduled_in is None else check_length(scheduled_in, "scheduled_in")
         )
+        if deadline is not None:
+            noted = note_deadline(deadline, self.scheduled_at, self._scheduled_in)
+            self._meta = dump_object({**json.loads(self._meta), DEADLINE_KEY: noted}, "meta")
         later = self.scheduled_at is not None or self._scheduled_in is not None
         self.state = State.SCHEDULED if later else State.AVAILABLE
         self.attempt = 0
@@ -260,6 +267,64 @@ class Job:
         """
         if self.cancelled():
             raise JobCancelled(f"job {self.id} was asked to stop")
+
+    def progress(self, value: float, note: str | None = None, /, **meta: Any) -> Awaitable[None]:
+        """Tell how far the running job is; kept as ``progress`` in its meta.
+
+        At most one a second is written, and the last one with the outcome. On the event loop the
+        call is awaited; in a thread or process it needs no await.
+
+        Args:
+            value: From 0 to 1.
+            note: What it is at.
+            **meta: More about it, plain JSON.
+
+        Raises:
+            InvalidJob: If the value is out of range, or the job does not run here.
+
+        Example:
+            ```python
+            await current_job().progress(0.4, "resizing", done=4)
+            ```
+        """
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+            raise InvalidJob(f"progress {value!r:.100} can't be told: give a number from 0 to 1")
+        told = {**meta, "value": value, **({} if note is None else {"note": note})}
+        dump_object(told, "progress")
+        self.meta["progress"] = told
+        return self._running_context().note_progress({"progress": told})
+
+    def update_meta(
+        self, changes: Mapping[str, Any] | None = None, /, **more: Any
+    ) -> Awaitable[None]:
+        """Merge something into the running job's meta, and return once it is stored.
+
+        A checkpoint: the next attempt finds it in `meta`. On the event loop the call is awaited; in
+        a thread or process it needs no await.
+
+        Args:
+            changes: Keys and values, plain JSON.
+            **more: More of them.
+
+        Raises:
+            InvalidArgs: If they are no plain JSON.
+            InvalidJob: If the job does not run here.
+            JobCancelled: If the job is not ours any more.
+
+        Example:
+            ```python
+            await current_job().update_meta(last_page=17)
+            ```
+        """
+        patch = {**(changes or {}), **more}
+        dump_object(patch, "meta")
+        self.meta.update(patch)
+        return self._running_context().write_meta(patch)
+
+    def _running_context(self) -> JobContext:
+        if self._context is None:
+            raise InvalidJob(f"{self!r} does not run here: only a running job can note something")
+        return self._context
 
     def bind(self, context: JobContext) -> None:
         """Attach the executor's context; for the executor alone."""

@@ -8,6 +8,7 @@ from typing import Any, TypedDict
 
 from staffa._internal.identifiers import MAX_NAME_LENGTH, is_storable_name
 from staffa._internal.json import clean
+from staffa.deadlines import Deadline
 from staffa.errors import ConfigError, InvalidJob, NotYetAvailable, UnknownOption
 from staffa.queue import check_queue_name
 from staffa.types import Seconds, to_seconds
@@ -38,14 +39,15 @@ class JobOptions(TypedDict, total=False):
     """How long from now, on the database's clock."""
     timeout: Seconds
     """How long one attempt may take."""
+    deadline: Seconds | Deadline
+    """Until when it is worth running, counted from the moment at which it is due."""
 
 
 JOB_OPTIONS = frozenset(JobOptions.__annotations__)
 LATER_OPTIONS = frozenset(
     {
-        "aliases", "args", "cancel_on", "chain", "chunk", "cron", "deadline", "discard_on",
-        "encrypted", "hooks", "instance", "recorded", "replace", "retry_on", "unique", "unknown",
-        "weight",
+        "args", "chain", "chunk", "cron", "encrypted", "instance", "recorded", "replace", "unique",
+        "unknown", "weight",
     }
 )  # fmt: skip
 

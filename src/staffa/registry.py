@@ -18,8 +18,9 @@ from typing import Any, Literal
 from staffa.errors import ConfigError, UnknownWorker
 from staffa.jobs import Job
 from staffa.options import check_worker_name
+from staffa.policies import ErrorPolicy
 
-ExecutorKind = Literal["async", "thread"]
+ExecutorKind = Literal["async", "thread", "process"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,9 @@ class WorkerDefinition:
         prepare: Decodes a job's args and returns the call to make; raises InvalidArgs.
         timeout: Returns how long the attempt may take in seconds, or None.
         backoff: Returns the seconds until the next attempt, or None for the default.
+        policy: Which errors end a job at once, or have a backoff of their own.
+        hooks: Its own hooks.
+        aliases: Names of rows that it runs as well.
         options: The job options that its jobs have unless a call overrides them.
         source: Where it was defined, as ``module.qualname``.
     """
@@ -43,6 +47,9 @@ class WorkerDefinition:
     backoff: Callable[[Job, BaseException | None], float | None]
     source: str
     options: Mapping[str, Any] = field(default_factory=dict)
+    policy: ErrorPolicy = field(default_factory=lambda: ErrorPolicy({}, {}))
+    hooks: tuple[object, ...] = ()
+    aliases: tuple[str, ...] = ()
 
 
 _definitions: dict[str, WorkerDefinition] = {}
@@ -54,18 +61,25 @@ def register(definition: WorkerDefinition) -> None:
     Raises:
         ConfigError: If other code has the name already.
     """
-    known = _definitions.get(definition.name)
-    if known is not None and known.source != definition.source:
-        raise ConfigError(
-            f"worker name {definition.name!r} is used by {known.source} and {definition.source}: "
-            "give one of them another name="
-        )
-    _definitions[definition.name] = definition
+    taken = (definition.name, *definition.aliases)
+    for name in taken:
+        known = _definitions.get(name)
+        if known is not None and known.source != definition.source:
+            raise ConfigError(
+                f"worker name {name!r} is used by {known.source} and {definition.source}: "
+                "give one of them another name= or alias"
+            )
+    _definitions.update(dict.fromkeys(taken, definition))
 
 
 def names() -> list[str]:
-    """Return the names of all workers that are known here."""
+    """Return the names of all workers that are known here, aliases included."""
     return sorted(_definitions)
+
+
+def find(name: str) -> WorkerDefinition | None:
+    """Return the worker of a name, or None if none is known; nothing is imported."""
+    return _definitions.get(name)
 
 
 def resolve(name: str, imports: Sequence[str] = ()) -> WorkerDefinition:

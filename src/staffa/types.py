@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Protocol, runtime_checkable
@@ -27,6 +27,27 @@ class State(StrEnum):
     COMPLETED = "completed"
     DISCARDED = "discarded"
     CANCELLED = "cancelled"
+
+
+class EndReason(StrEnum):
+    """Why a job was cancelled or discarded; what hooks are told."""
+
+    RESULT = "result"
+    """It returned `Cancel` or `Discard`."""
+    ERROR = "error"
+    """It raised an error of `cancel_on` or `discard_on`."""
+    EXHAUSTED = "exhausted"
+    """Its last attempt failed."""
+    DEADLINE = "deadline"
+    """Its deadline passed."""
+    DEPENDENCY = "dependency"
+    """A job that it depends on did not complete."""
+    MANUAL = "manual"
+    """Somebody cancelled it."""
+    UNDECODABLE = "undecodable"
+    """Its row can't be decoded."""
+    RESCUES = "rescues"
+    """Its process died too often."""
 
 
 class JobReference(Protocol):
@@ -108,6 +129,12 @@ class JobContext(Protocol):
     @property
     def cancelled(self) -> bool:
         """Whether the job should stop: it was cancelled, ran out of time, or lost its lease."""
+
+    def note_progress(self, patch: Mapping[str, Any]) -> Awaitable[None]:
+        """Have progress written soon."""
+
+    def write_meta(self, patch: Mapping[str, Any]) -> Awaitable[None]:
+        """Merge into the row's meta: to be awaited on the loop, done at once elsewhere."""
 
 
 def to_seconds(value: Seconds, what: str) -> float:

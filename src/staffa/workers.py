@@ -8,41 +8,23 @@ through `options`.
 from __future__ import annotations
 
 import functools
-import inspect
 from collections.abc import Callable, Mapping
 from typing import Any, Generic, ParamSpec, TypeVar, Unpack, overload
 
 from staffa import instance, registry
 from staffa.args.codec import ArgsCodec
-from staffa.errors import ConfigError, NotYetAvailable
-from staffa.jobs import TIMEOUT_KEY, Job
+from staffa.definitions import WORKER_OPTIONS, WorkerOptions, define, new_job, prepare_class
+from staffa.errors import ConfigError
+from staffa.jobs import Job
 from staffa.options import JOB_OPTIONS, JobOptions, check_options, check_tags
-from staffa.registry import ExecutorKind, WorkerDefinition
-from staffa.types import Seconds, to_seconds
+from staffa.registry import WorkerDefinition
 
 P = ParamSpec("P")
 R_co = TypeVar("R_co", covariant=True)
 T = TypeVar("T")
 W = TypeVar("W", bound=type)
 
-Backoff = Callable[[Job], Seconds] | Callable[[Job, BaseException], Seconds]
-"""Returns how long to wait until the next attempt; may take the error as well."""
-
-
-class WorkerOptions(JobOptions, total=False):
-    """The options of a worker: those of its jobs, and how it runs them."""
-
-    name: str
-    """The stored name; ``module.qualname`` if not given."""
-    backoff: Backoff | Seconds
-    """How long to wait after a failed attempt; 15 + 2^attempt seconds if not given."""
-    executor: ExecutorKind
-    """"async" for ``async def``, "thread" for ``def``; chosen by itself if not given."""
-
-
-_WORKER_OPTIONS = JOB_OPTIONS | WorkerOptions.__annotations__.keys()
 _DEFINITION = "_definition"
-_EXECUTORS_LATER = frozenset({"process", "dask", "ray"})
 
 
 class JobFunction(Generic[P, R_co]):
@@ -62,10 +44,10 @@ class JobFunction(Generic[P, R_co]):
 
     def __init__(self, function: Callable[P, R_co], options: Mapping[str, Any]) -> None:
         functools.update_wrapper(self, function)
-        check_options(options, _WORKER_OPTIONS, "job option")
+        check_options(options, WORKER_OPTIONS, "job option")
         self._function = function
         self._codec = ArgsCodec(function)
-        self._definition = _define(function, options, function, self._prepare)
+        self._definition = define(function, options, function, self._prepare)
         registry.register(self._definition)
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co:
@@ -134,7 +116,7 @@ class JobCall(Generic[P]):
 
     def new(self, *args: P.args, **kwargs: P.kwargs) -> Job:
         """Return a job, not enqueued yet."""
-        return _new_job(self._definition, self._encode(*args, **kwargs), self._options)
+        return new_job(self._definition, self._encode(*args, **kwargs), self._options)
 
     async def enqueue(self, *args: P.args, **kwargs: P.kwargs) -> Job:
         """Enqueue a job, in the transaction of `conn` if one was given."""
@@ -163,7 +145,7 @@ class Worker:
             UnknownOption: For an option that does not exist.
         """
         check_options(options, JOB_OPTIONS, "job option")
-        return _new_job(cls._definition, {} if args is None else args, options)
+        return new_job(cls._definition, {} if args is None else args, options)
 
     @classmethod
     async def enqueue(
@@ -218,7 +200,8 @@ def worker(**options: Unpack[WorkerOptions]) -> Callable[[W], W]:
     """Make a class with a method `process(self, job)` a worker.
 
     A new object of the class is made for each job. Methods `backoff(self, job)` and
-    `timeout(self, job)` (in seconds), where there are any, go before the options.
+    `timeout(self, job)` (in seconds), where there are any, go before the options; hooks are
+    methods as well, see `staffa.hooks`.
 
     Args:
         **options: See `WorkerOptions`.
@@ -233,15 +216,13 @@ def worker(**options: Unpack[WorkerOptions]) -> Callable[[W], W]:
         ... class GenerateBadge:
         ...     async def process(self, job: Job) -> None: ...
     """
-    check_options(options, _WORKER_OPTIONS, "worker option")
+    check_options(options, WORKER_OPTIONS, "worker option")
 
     def decorate(decorated: W) -> W:
         process = getattr(decorated, "process", None)
         if not callable(process):
             raise ConfigError(f"{decorated.__qualname__} has no method process(self, job): add one")
-        definition = _define(
-            decorated, options, process, lambda job: lambda: decorated().process(job)
-        )
+        definition = define(decorated, options, process, prepare_class(decorated))
         registry.register(definition)
         setattr(decorated, _DEFINITION, definition)
         for name in ("new", "enqueue"):
@@ -250,103 +231,3 @@ def worker(**options: Unpack[WorkerOptions]) -> Callable[[W], W]:
         return decorated
 
     return decorate
-
-
-def _define(
-    code: Any,
-    options: Mapping[str, Any],
-    process: Callable[..., Any],
-    prepare: Callable[[Job], Callable[[], Any]],
-) -> WorkerDefinition:
-    """Return the definition of a worker: its options checked, its hooks found."""
-    source = f"{registry.module_name(code)}.{code.__qualname__}"
-    how = {key: options[key] for key in ("name", "backoff", "executor") if key in options}
-    timeout = options.get("timeout")
-    job_options = {
-        key: value for key, value in options.items() if key not in how and key != "timeout"
-    }
-    if "tags" in job_options:
-        job_options["tags"] = check_tags(job_options["tags"])
-    definition = WorkerDefinition(
-        name=how.get("name") or registry.name_of(code),
-        executor=_choose_executor(source, process, how.get("executor")),
-        prepare=prepare,
-        timeout=_timeout_of(code, None if timeout is None else to_seconds(timeout, "timeout")),
-        backoff=_backoff_of(code, how.get("backoff")),
-        options=job_options,
-        source=source,
-    )
-    Job(worker=definition.name, **job_options)  # refuses bad values where they are written
-    return definition
-
-
-def _choose_executor(
-    source: str, process: Callable[..., Any], wanted: ExecutorKind | None
-) -> ExecutorKind:
-    waits = inspect.iscoroutinefunction(inspect.unwrap(process))
-    natural: ExecutorKind = "async" if waits else "thread"
-    if wanted in _EXECUTORS_LATER:
-        raise NotYetAvailable(f"executor {wanted!r}")
-    if wanted is not None and wanted != natural:
-        kind = "async def" if natural == "async" else "def"
-        raise ConfigError(
-            f"executor {wanted!r} can't run {source}: it is {kind}, which runs in {natural!r}"
-        )
-    return natural
-
-
-def _timeout_of(code: Any, default: float | None) -> Callable[[Job], float | None]:
-    """Return what tells the time-out of a job: its row, the class's method, the option."""
-    method = getattr(code, "timeout", None) if isinstance(code, type) else None
-
-    def timeout(job: Job) -> float | None:
-        override = job.meta.get(TIMEOUT_KEY)
-        if isinstance(override, int | float) and not isinstance(override, bool):
-            return to_seconds(override, "timeout")
-        if method is not None:
-            chosen = method(code(), job)
-            return None if chosen is None else to_seconds(chosen, "timeout")
-        return default
-
-    return timeout
-
-
-def _backoff_of(code: Any, option: Any) -> Callable[[Job, BaseException | None], float | None]:
-    """Return what tells the delay after a failed attempt: the class's method, the option."""
-    method = getattr(code, "backoff", None) if isinstance(code, type) else None
-    if method is not None:
-        return lambda job, error: _call_backoff(functools.partial(method, code()), job, error)
-    if option is None:
-        return lambda job, error: None
-    if callable(option):
-        return lambda job, error: _call_backoff(option, job, error)
-    seconds = to_seconds(option, "backoff")
-    return lambda job, error: seconds
-
-
-def _call_backoff(backoff: Callable[..., Seconds], job: Job, error: BaseException | None) -> float:
-    takes_error = _takes_error(backoff)
-    return to_seconds(backoff(job, error) if takes_error else backoff(job), "backoff")
-
-
-def _takes_error(backoff: Callable[..., Seconds]) -> bool:
-    """Tell whether a function has a second parameter for the error, not one of its own settings."""
-    positional = [
-        parameter
-        for parameter in inspect.signature(backoff).parameters.values()
-        if parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD)
-    ]
-    return len(positional) > 1 and (
-        positional[1].default is inspect.Parameter.empty or positional[1].name == "error"
-    )
-
-
-def _new_job(
-    definition: WorkerDefinition, args: Mapping[str, Any], options: Mapping[str, Any]
-) -> Job:
-    chosen = {**definition.options, **options}
-    if "scheduled_at" in options:
-        chosen.pop("scheduled_in", None)
-    if "scheduled_in" in options:
-        chosen.pop("scheduled_at", None)
-    return Job(worker=definition.name, args=args, **chosen)

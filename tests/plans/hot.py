@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from staffa.engine import Ack, JobFilter, Lease, Producer, Statement
+from staffa.engine import Ack, Checkpoint, JobFilter, Lease, Producer, Statement
 from staffa.engines.postgres.statements.jobs import JobStatements
 from staffa.engines.postgres.statements.rescues import RescueStatements
 from staffa.types import State
@@ -42,6 +42,12 @@ HOT: dict[str, tuple[Build, set[str]]] = {
     "claim": (lambda jobs, _, size: jobs.claim(QUEUE, size, PRODUCER), CLAIM | PRIMARY),
     "ack": (lambda jobs, _, size: jobs.ack(_acks(size), PRODUCER), PRIMARY),
     "trace": (lambda jobs, _, size: jobs.trace(_acks(size), PRODUCER), PRIMARY),
+    "checkpoint": (
+        lambda jobs, _, size: jobs.checkpoint(
+            [Checkpoint(lease, {"progress": 1}) for lease in _leases(size)], PRODUCER
+        ),
+        PRIMARY,
+    ),
     "stage": (
         lambda jobs, _, size: jobs.stage(size, [QUEUE, "no such queue"]),
         STAGE | PRIMARY | CLAIM,

@@ -11,7 +11,8 @@ from uuid import UUID
 from staffa import State
 from staffa.engine import Ack, Engine, Lease, Producer
 from staffa.errors import DataRefused
-from staffa.queues.acker import Acker, Outcome
+from staffa.queues.acker import Acker
+from staffa.queues.outcomes import Outcome
 from tests.unit.rows import CLAIMED_AT, claimed
 
 PRODUCER = Producer(UUID(int=1), "Oban", "node-a")

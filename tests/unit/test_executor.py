@@ -11,11 +11,15 @@ import pytest
 
 from staffa import State, job
 from staffa._internal.clock import SYSTEM_CLOCK
+from staffa.engine import Engine
 from staffa.errors import ConfigError
-from staffa.queues.acker import Acker, Outcome
+from staffa.queues.acker import Acker
+from staffa.queues.checkpoints import Checkpoints
 from staffa.queues.executor import Executor
+from staffa.queues.outcomes import Outcome
 from staffa.queues.pools.thread import ThreadPool
 from tests.unit.rows import claimed
+from tests.unit.scripted import PRODUCER
 
 
 class Outcomes:
@@ -31,8 +35,14 @@ class Outcomes:
 async def run(worker: str) -> State:
     """Run a job of a worker, and return the state that it ends in."""
     outcomes, threads = Outcomes(), ThreadPool()
+    checkpoints = Checkpoints(cast("Engine", None), PRODUCER, SYSTEM_CLOCK)
     executor = Executor(
-        cast("Acker", outcomes), threads, imports=(), unknown_after=60.0, clock=SYSTEM_CLOCK
+        cast("Acker", outcomes),
+        threads,
+        checkpoints,
+        imports=(),
+        unknown_after=60.0,
+        clock=SYSTEM_CLOCK,
     )
     executor.start(claimed(worker=worker), lambda job: None)
     outcome = await asyncio.wait_for(outcomes.found.get(), 30)

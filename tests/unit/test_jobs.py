@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
@@ -153,6 +154,10 @@ def test_outside_of_jobs_there_is_no_current_one() -> None:
 def test_a_job_asks_its_context_whether_to_stop() -> None:
     class Context:
         cancelled = False
+
+        async def note_progress(self, patch: Mapping[str, Any]) -> None: ...
+
+        async def write_meta(self, patch: Mapping[str, Any]) -> None: ...
 
     job, context = claimed(), Context()
     job.bind(context)

@@ -14,7 +14,17 @@ import pytest
 
 import staffa.engines.postgres
 from staffa import Job, State
-from staffa.engine import Ack, Changed, JobFilter, Lease, Producer, Rescued, Staged, Statement
+from staffa.engine import (
+    Ack,
+    Changed,
+    Checkpoint,
+    JobFilter,
+    Lease,
+    Producer,
+    Rescued,
+    Staged,
+    Statement,
+)
 from staffa.engines.postgres.statements.jobs import JobStatements
 from staffa.engines.postgres.statements.nodes import LeaderStatements, ProducerStatements
 from staffa.engines.postgres.statements.rescues import RescueStatements
@@ -33,6 +43,7 @@ BUILDERS: dict[str, Callable[[], Statement[Any]]] = {
     "jobs/claim": lambda: JOBS.claim("mail", 5, PRODUCER),
     "jobs/ack": lambda: JOBS.ack([ACK], PRODUCER),
     "jobs/trace": lambda: JOBS.trace([ACK], PRODUCER),
+    "jobs/checkpoint": lambda: JOBS.checkpoint([Checkpoint(ACK.lease, {"a": 1})], PRODUCER),
     "jobs/stage": lambda: JOBS.stage(100, ["mail"]),
     "jobs/cancel": lambda: JOBS.cancel([1]),
     "jobs/retry": lambda: JOBS.retry([1]),

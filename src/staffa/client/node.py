@@ -9,7 +9,7 @@ from typing import Any
 from staffa._internal.clock import Clock
 from staffa.client.wakeups import Wakeups
 from staffa.config import Config
-from staffa.engine import Engine, Producer
+from staffa.engine import Engine, Producer, Rescued
 from staffa.jobs import Job
 from staffa.notifier import Notifier, is_for
 from staffa.queues.supervisor import Supervisor
@@ -17,6 +17,7 @@ from staffa.services.leader import Leader
 from staffa.services.lifeline import Lifeline
 from staffa.services.stager import Stager
 from staffa.telemetry import working_for
+from staffa.types import EndReason
 
 _CHANNELS = ("insert", "signal", "leader")
 
@@ -53,6 +54,7 @@ class Node:
             max_rescues=config.max_rescues,
             foreign_dead_after=config.foreign_dead_after,
             on_available=self._announce,
+            on_discarded=self._after_discard,
         )
         self.supervisor = Supervisor(
             config,
@@ -116,6 +118,9 @@ class Node:
         queues = job.take_enqueued()
         if queues:
             self._announce(queues)
+
+    def _after_discard(self, job: Rescued, reason: EndReason) -> None:
+        self.supervisor.aftermath.rescued(job, reason)
 
     def _announce(self, queues: Iterable[str]) -> None:
         self.supervisor.wake(queues)

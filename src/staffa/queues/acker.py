@@ -12,13 +12,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from staffa._internal.backoff import Backoff, retry_delay
 from staffa.engine import Ack, Engine, Lease, Producer
 from staffa.errors import DatabaseError, DatabaseUnavailable, DataRefused
-from staffa.jobs import Job
+from staffa.queues.outcomes import Outcome
 from staffa.service import Service
 from staffa.telemetry import emit, report
 from staffa.telemetry.catalogue import JobEnded, JobLeaseLost
@@ -28,33 +28,23 @@ _LARGEST_BUNDLE = 5000
 _SET_ASIDE_SECONDS = 60.0
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What came of one run of a job.
-
-    Args:
-        job: The job, as it was claimed.
-        ack: What is to be written.
-        seconds: How long it ran.
-        substitute: Whether it stands for one that could not be written.
-    """
-
-    job: Job
-    ack: Ack
-    seconds: float
-    substitute: bool = False
-
-
 class Acker(Service):
     """Writes outcomes back.
 
     Args:
         engine: Where to.
         producer: Whose leases they end.
+        on_settled: Called with each outcome that is stored, and the state that its job has now.
     """
 
-    def __init__(self, engine: Engine, producer: Producer) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        producer: Producer,
+        on_settled: Callable[[Outcome, State], None] | None = None,
+    ) -> None:
         super().__init__()
+        self._on_settled = on_settled
         self._engine = engine
         self._producer = producer
         self._pending: list[Outcome] = []
@@ -156,7 +146,10 @@ class Acker(Service):
             state=state,
             seconds=outcome.seconds,
             error=ack.error,
+            exception=outcome.exception,
         )
+        if self._on_settled is not None:
+            self._on_settled(outcome, state)
 
 
 def _split(pending: list[Outcome]) -> tuple[list[Outcome], list[Outcome]]:

@@ -13,49 +13,31 @@ import asyncio
 import inspect
 import sys
 from collections.abc import Callable, Coroutine, Sequence
-from enum import Enum, auto
+from dataclasses import replace
 from typing import Any
 
-from staffa import registry
+from staffa import hooks, registry
 from staffa._internal.clock import Clock
-from staffa.engine import Ack, Lease
-from staffa.errors import JobCancelled, JobTimeout, UnknownWorker
+from staffa.deadlines import read_deadline
+from staffa.engine import Lease
+from staffa.errors import DeadlinePassed, JobCancelled, JobTimeout, UnknownWorker
 from staffa.jobs import Job, set_current_job
 from staffa.queues import outcomes
-from staffa.queues.acker import Acker, Outcome
+from staffa.queues.acker import Acker
+from staffa.queues.aftermath import call_hook
+from staffa.queues.checkpoints import Checkpoints
+from staffa.queues.outcomes import Outcome
 from staffa.queues.pools.thread import ThreadPool
+from staffa.queues.run import Run, Stop
 from staffa.registry import WorkerDefinition
+from staffa.results import Cancel, Discard
 from staffa.telemetry import emit, report
 from staffa.telemetry.catalogue import JobLeaseLost, JobStarted, WorkerUnknown
+from staffa.types import EndReason
 
 
-class Stop(Enum):
-    """Why a running job is asked to stop."""
-
-    LEASE_ENDED = auto()
-    SHUTDOWN = auto()
-
-
-class Run:
-    """One job while it runs: what the job asks through `Job.cancelled`."""
-
-    __slots__ = ("begun", "job", "stopping", "task", "why")
-
-    def __init__(self, job: Job) -> None:
-        self.job = job
-        self.task: asyncio.Task[None] | None = None
-        self.why: Stop | None = None
-        self.begun = False
-        self.stopping = False
-
-    @property
-    def cancelled(self) -> bool:
-        """Whether the job should stop."""
-        return self.stopping
-
-    def ask_to_stop(self) -> None:
-        """Let `Job.cancelled` tell the job."""
-        self.stopping = True
+def _ignore(job: Job, seconds: float) -> None:
+    """Nobody asks what became of a job."""
 
 
 class Executor:
@@ -64,25 +46,31 @@ class Executor:
     Args:
         acker: Where outcomes go.
         threads: Where plain functions run.
+        checkpoints: Where progress goes.
         imports: Packages from which unknown workers may be imported.
         unknown_after: Seconds for which jobs of unknown workers are put back.
         clock: Measures how long jobs run.
+        on_lost: Called with each job whose lease had ended, and the seconds that it ran.
     """
 
     def __init__(
         self,
         acker: Acker,
         threads: ThreadPool,
+        checkpoints: Checkpoints,
         *,
         imports: Sequence[str],
         unknown_after: float,
         clock: Clock,
+        on_lost: Callable[[Job, float], None] = _ignore,
     ) -> None:
         self._acker = acker
         self._threads = threads
+        self._checkpoints = checkpoints
         self._imports = imports
         self._unknown_after = unknown_after
         self._clock = clock
+        self._on_lost = on_lost
         self._runs: set[Run] = set()
         self._loop = asyncio.get_running_loop()
 
@@ -93,7 +81,7 @@ class Executor:
             job: As it was claimed.
             on_done: Called when its slot is free; maybe before this returns.
         """
-        run = Run(job)
+        run = Run(job, self._checkpoints, self._loop)
         job.bind(run)
         self._runs.add(run)
         task = _make_task(self._loop, self._run(run, on_done))
@@ -103,12 +91,12 @@ class Executor:
     def stop_job(self, lease: Lease, why: Stop) -> None:
         """Ask a job to stop if it runs under a lease: a task is cancelled, a thread is told."""
         for run in self._runs.copy():
-            if run.why is None and Lease.of(run.job) == lease:
+            if run.why is None and run.lease == lease:
                 self._stop(run, why)
 
     def leases(self) -> list[Lease]:
         """Return the leases of all jobs that run and are to go on; any thread may ask."""
-        return [Lease.of(run.job) for run in self._runs.copy() if run.why is not Stop.LEASE_ENDED]
+        return [run.lease for run in self._runs.copy() if run.why is not Stop.LEASE_ENDED]
 
     async def wait(self, seconds: float) -> bool:
         """Wait until nothing runs any more, at most so many seconds; tell if so."""
@@ -129,27 +117,40 @@ class Executor:
         if run.task is not None and run.begun:  # else it sees `why` when it begins
             run.task.cancel()
 
+    def job_of(self, task: asyncio.Task[Any] | None) -> Job | None:
+        """Return the job that runs in a task; any thread may ask."""
+        for run in self._runs.copy():
+            if task is not None and run.task is task:
+                return run.job
+        return None
+
     async def _run(self, run: Run, on_done: Callable[[Job], None]) -> None:
         job = run.job
         started = self._clock.monotonic()
+        run.task = asyncio.current_task()
         run.begun = True
         emit(JobStarted, job=job)
         try:
             try:
-                ack = await self._perform(run)
+                outcome = await self._perform(run)
             except BaseException as error:  # noqa: BLE001  # a defect of ours must not lose the job
                 report(f"judging the outcome of job {job.id} failed", error)
-                ack = outcomes.of_defect(job)
+                outcome = Outcome(job, outcomes.of_defect(job), result=error)
             seconds = self._clock.monotonic() - started
-            if ack is None:
+            progress = self._checkpoints.take(run.lease)
+            if outcome is None:
                 emit(JobLeaseLost, job=job, seconds=seconds)
+                self._on_lost(job, seconds)
             else:
-                self._acker.submit(Outcome(job, ack, seconds))
+                ack = outcome.ack
+                if progress is not None:
+                    ack = replace(ack, meta={**progress, **(ack.meta or {})})
+                self._acker.submit(replace(outcome, ack=ack, seconds=seconds))
         finally:
             self._runs.discard(run)
             on_done(job)
 
-    async def _perform(self, run: Run) -> Ack | None:
+    async def _perform(self, run: Run) -> Outcome | None:
         """Return the outcome to write, or None where the row is not ours any more."""
         job = run.job
         if run.why is not None:
@@ -160,15 +161,20 @@ class Executor:
             call = definition.prepare(job)
         except UnknownWorker as error:
             emit(WorkerUnknown, job=job, error=error)
-            return outcomes.of_unknown_worker(job, error, self._unknown_after)
+            ack = outcomes.of_unknown_worker(job, error, self._unknown_after)
+            return Outcome(job, ack, result=error, unknown_worker=True)
         except ValueError as error:
-            return outcomes.of_undecodable(job, error)
+            ack = outcomes.of_undecodable(job, error)
+            return Outcome(job, ack, result=error, reason=EndReason.UNDECODABLE)
         set_current_job(job)
         try:
             result = await self._call(definition, call, run)
         except BaseException as error:  # noqa: BLE001  # a job may raise anything
             return self._fail(definition, run, error)
-        return None if run.why is Stop.LEASE_ENDED else outcomes.of_result(job, result)
+        if run.lease_ended:
+            return None
+        reason = EndReason.RESULT if isinstance(result, Cancel | Discard) else None
+        return Outcome(job, outcomes.of_result(job, result), result=result, reason=reason)
 
     def _resolve(self, job: Job) -> WorkerDefinition:
         try:
@@ -179,21 +185,29 @@ class Executor:
             raise UnknownWorker(f"importing worker {job.worker!r} failed: {error!r}") from error
 
     async def _call(self, definition: WorkerDefinition, call: Callable[[], Any], run: Run) -> Any:
+        """Call the function within its time-out and its deadline."""
         timeout = definition.timeout(run.job)
-        if timeout is None:
+        left = _seconds_left(run.job)
+        if timeout is None and left is None:
             return await self._invoke(definition, call, run)
-        scope = asyncio.timeout(timeout)
+        late, slow = asyncio.timeout(left), asyncio.timeout(timeout)
         try:
-            async with scope:
+            async with late, slow:
                 return await self._invoke(definition, call, run)
         except (TimeoutError, JobCancelled) as error:
-            if not scope.expired():
-                raise
-            raise JobTimeout(
-                f"{run.job.worker} took longer than its timeout of {timeout:g} s"
-            ) from error
+            if late.expired():
+                raise DeadlinePassed("its deadline passed while it ran") from error
+            if slow.expired():
+                raise JobTimeout(
+                    f"{run.job.worker} took longer than its timeout of {timeout:g} s"
+                ) from error
+            raise
 
     async def _invoke(self, definition: WorkerDefinition, call: Callable[[], Any], run: Run) -> Any:
+        threads = None if definition.executor == "async" else self._threads
+        for hook in hooks.find("before_process", definition.hooks):
+            if (ended := await call_hook(hook, run.job, threads=threads)) is not None:
+                return ended
         if definition.executor == "async":
             return await call()
         result = await self._threads.run(call, ask_to_stop=run.ask_to_stop)
@@ -202,20 +216,49 @@ class Executor:
             raise TypeError(f"{run.job.worker} is a plain def but returned a coroutine: await it")
         return result
 
-    def _fail(self, definition: WorkerDefinition, run: Run, error: BaseException) -> Ack | None:
+    def _fail(self, definition: WorkerDefinition, run: Run, error: BaseException) -> Outcome | None:
         if run.why is not None:
             return _broken_off(run)
+        job = run.job
+        if isinstance(error, DeadlinePassed):
+            ack = outcomes.of_deadline(job, error)
+            return Outcome(job, ack, result=error, reason=EndReason.DEADLINE)
+        classes = type(error).__mro__
+        state = definition.policy.end_of(classes)
+        if state is not None:
+            ack = outcomes.of_end(job, error, state)
+            return Outcome(job, ack, result=error, reason=EndReason.ERROR)
+        backoff = definition.policy.backoff_of(classes) or definition.backoff
         try:
-            delay = definition.backoff(run.job, error)
+            delay = backoff(job, error)
         except Exception as broken:  # noqa: BLE001  # users' code: the default serves instead
             report(f"backoff of {definition.name} raised; the default is used", broken)
             delay = None
-        return outcomes.of_error(run.job, error, delay)
+        return Outcome(job, outcomes.of_error(job, error, delay), result=error)
 
 
-def _broken_off(run: Run) -> Ack | None:
+def _seconds_left(job: Job) -> float | None:
+    """Return how long a job may run until its deadline; None if it may for ever.
+
+    Raises:
+        DeadlinePassed: If that was before it was claimed, on the database's clock.
+    """
+    found = read_deadline(job.meta, job.inserted_at)
+    if found is None:
+        return None
+    deadline, force = found
+    assert job.attempted_at is not None  # noqa: S101  # a claimed job has it
+    left = (deadline - job.attempted_at).total_seconds()
+    if left < 0:
+        raise DeadlinePassed(f"its deadline {deadline.isoformat()} passed before it began")
+    return left if force else None
+
+
+def _broken_off(run: Run) -> Outcome | None:
     """Return the outcome of a run that was asked to stop and did."""
-    return None if run.why is Stop.LEASE_ENDED else outcomes.of_interruption(run.job)
+    if run.lease_ended:
+        return None
+    return Outcome(run.job, outcomes.of_interruption(run.job))
 
 
 if sys.version_info >= (3, 12):

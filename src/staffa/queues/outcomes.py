@@ -3,15 +3,54 @@
 from __future__ import annotations
 
 import traceback
+from dataclasses import dataclass
 from datetime import datetime
 from types import TracebackType
 
 from staffa._internal.backoff import retry_delay
 from staffa._internal.json import clean
 from staffa.engine import Ack, Lease
+from staffa.errors import DeadlinePassed, JobCancelled, JobDiscarded
 from staffa.jobs import Job
 from staffa.results import Cancel, Discard, Snooze
-from staffa.types import State
+from staffa.types import EndReason, State
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of one run of a job.
+
+    Args:
+        job: The job, as it was claimed.
+        ack: What is to be written.
+        seconds: How long it ran.
+        result: What it returned or raised.
+        reason: Why it was cancelled or discarded; None where its last attempt may have failed.
+        unknown_worker: Whether it did not run at all.
+        substitute: Whether it stands for one that could not be written.
+    """
+
+    job: Job
+    ack: Ack
+    seconds: float = 0.0
+    result: object = None
+    reason: EndReason | None = None
+    unknown_worker: bool = False
+    substitute: bool = False
+
+    @property
+    def exception(self) -> BaseException | None:
+        """What reporters of errors are told; `Cancel` and `Discard` have exceptions as well."""
+        match self.result:
+            case Cancel(reason=reason):
+                return JobCancelled(str(reason))
+            case Discard(reason=reason):
+                return JobDiscarded(str(reason))
+            case BaseException():
+                return self.result
+            case _:
+                return None
+
 
 _LONGEST_ERROR = 64 * 1024
 _FIRST_PUT_BACK_SECONDS = 30.0
@@ -52,6 +91,16 @@ def of_error(job: Job, error: BaseException, delay: float | None) -> Ack:
     return Ack(
         lease=Lease.of(job), state=State.RETRYABLE, error=describe_error(error), delay=seconds
     )
+
+
+def of_end(job: Job, error: BaseException, state: State) -> Ack:
+    """Return the outcome of an error after which no retry is wanted."""
+    return Ack(lease=Lease.of(job), state=state, error=describe_error(error))
+
+
+def of_deadline(job: Job, error: DeadlinePassed) -> Ack:
+    """Return the outcome of a job whose deadline passed."""
+    return Ack(lease=Lease.of(job), state=State.CANCELLED, error=str(error))
 
 
 def of_defect(job: Job) -> Ack:

@@ -18,9 +18,13 @@ from staffa.engine import Engine, Lease, Producer
 from staffa.errors import DatabaseError
 from staffa.jobs import Job
 from staffa.queues.acker import Acker
-from staffa.queues.executor import Executor, Stop
+from staffa.queues.aftermath import Aftermath
+from staffa.queues.checkpoints import Checkpoints
+from staffa.queues.executor import Executor
 from staffa.queues.pools.thread import PATIENCE_SECONDS, ThreadPool
 from staffa.queues.producer import QueueProducer
+from staffa.queues.run import Stop
+from staffa.queues.watchdog import Watchdog
 from staffa.queues.watchman import Observations, Watchman
 from staffa.telemetry import emit, report
 from staffa.telemetry.catalogue import ShutdownBegun, ShutdownEnded
@@ -54,13 +58,17 @@ class Supervisor:
         self._engine = engine
         self._producer = producer
         self._threads = ThreadPool()
-        self._acker = Acker(engine, producer)
+        self.aftermath = Aftermath(engine, self._threads)
+        self._acker = Acker(engine, producer, self.aftermath.settled)
+        self._checkpoints = Checkpoints(engine, producer, clock)
         self._executor = Executor(
             self._acker,
             self._threads,
+            self._checkpoints,
             imports=config.imports,
             unknown_after=config.unknown_after,
             clock=clock,
+            on_lost=self.aftermath.lost,
         )
         self._watchman = Watchman(
             engine.heartbeat,
@@ -85,6 +93,9 @@ class Supervisor:
             )
             for name, queue in config.queues.items()
         }
+        self._watchdog = Watchdog(
+            config.name, config.loop_blocked_after, clock=clock, job_of=self._executor.job_of
+        )
         self._hurried = asyncio.Event()
 
     @property
@@ -99,7 +110,9 @@ class Supervisor:
             DatabaseError: If the first heartbeat fails.
         """
         await self._watchman.start()
-        await self._acker.start()
+        for service in (self._acker, self._checkpoints, self.aftermath):
+            await service.start()
+        self._watchdog.start()
         for producer in self._producers.values():
             await producer.start()
 
@@ -137,8 +150,12 @@ class Supervisor:
         self._executor.stop_all(Stop.SHUTDOWN)
         await self._executor.wait(2 * PATIENCE_SECONDS)
         await self._flush()
+        await self._checkpoints.stop()
         await self._acker.stop()
+        await self.aftermath.flush(_FLUSH_SECONDS)
+        await self.aftermath.stop()
         await self._put_back()
+        await self._watchdog.stop()
         await self._watchman.stop()
         await self._forget()
         self._threads.stop()

@@ -17,7 +17,7 @@ from staffa.engine import Engine, Rescued
 from staffa.service import Loop
 from staffa.telemetry import emit
 from staffa.telemetry.catalogue import JobEnded, JobRescued
-from staffa.types import State
+from staffa.types import EndReason, State
 
 _INTERVAL_SECONDS = 60.0
 _LARGEST_BATCH = 1000
@@ -33,6 +33,7 @@ class Lifeline(Loop):
         max_rescues: How often a job may be rescued before it is discarded.
         foreign_dead_after: Seconds after which a running job of another implementation is given up.
         on_available: Called with the queues of which jobs became available.
+        on_discarded: Called with each job that was discarded, and why.
     """
 
     def __init__(
@@ -43,6 +44,7 @@ class Lifeline(Loop):
         max_rescues: int,
         foreign_dead_after: float,
         on_available: Callable[[Iterable[str]], None],
+        on_discarded: Callable[[Rescued, EndReason], None],
     ) -> None:
         super().__init__(_INTERVAL_SECONDS)
         self._engine = engine
@@ -50,6 +52,7 @@ class Lifeline(Loop):
         self._max_rescues = max_rescues
         self._foreign_dead_after = foreign_dead_after
         self._on_available = on_available
+        self._on_discarded = on_discarded
         self._dead: dict[UUID, int] = {}
 
     def rescue(self, dead: Mapping[UUID, int]) -> None:
@@ -68,9 +71,11 @@ class Lifeline(Loop):
             self._tell(
                 await self._engine.rescue_foreign_jobs(
                     age=self._foreign_dead_after, limit=_LARGEST_BATCH
-                )
+                ),
+                EndReason.EXHAUSTED,
             )
-            self._tell(await self._engine.discard_exhausted_jobs(limit=_LARGEST_BATCH))
+            exhausted = await self._engine.discard_exhausted_jobs(limit=_LARGEST_BATCH)
+            self._tell(exhausted, EndReason.EXHAUSTED)
             await self._engine.reap_producers(age=_FORGET_AFTER_SECONDS)
 
     async def _rescue_dead(self) -> None:
@@ -79,16 +84,17 @@ class Lifeline(Loop):
             rescued = await self._engine.rescue_jobs(
                 dead, max_rescues=self._max_rescues, limit=_LARGEST_BATCH
             )
-            self._tell(rescued)
+            self._tell(rescued, EndReason.RESCUES)
             if len(rescued) < _LARGEST_BATCH:
                 self._dead = {
                     uuid: beats for uuid, beats in self._dead.items() if dead.get(uuid) != beats
                 }
 
-    def _tell(self, rescued: list[Rescued]) -> None:
+    def _tell(self, rescued: list[Rescued], reason: EndReason) -> None:
         for job in rescued:
             if job.state is State.DISCARDED:
                 emit(JobEnded, job=job, state=job.state)
+                self._on_discarded(job, reason)
             else:
                 emit(JobRescued, job=job)
         queues = {job.queue for job in rescued if job.state is State.AVAILABLE}

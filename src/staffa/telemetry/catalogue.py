@@ -32,6 +32,7 @@ class JobEnded(Event):
         state: The new state.
         seconds: How long it ran; None where it did not run here.
         error: The text that was added to its errors.
+        exception: What was raised, for reporters of errors; `Cancel` and `Discard` have one, too.
     """
 
     kind: ClassVar[str] = "staffa.job"
@@ -40,6 +41,7 @@ class JobEnded(Event):
     state: State
     seconds: float | None = None
     error: str | None = None
+    exception: BaseException | None = None
 
     @property
     def name(self) -> str:
@@ -157,6 +159,38 @@ class ThreadStuck(Event):
 
     call: Callable[[], Any]
     job: JobView | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoopBlocked(Event):
+    """The event loop does not go on: a job calls something that blocks.
+
+    Args:
+        seconds: For how long so far.
+        job: The guilty one; None if the loop is blocked by something else.
+        stack: Where it is, as text.
+    """
+
+    kind: ClassVar[str] = "staffa.loop.blocked"
+
+    seconds: float
+    job: JobView | None
+    stack: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoopFreed(Event):
+    """The event loop goes on again.
+
+    Args:
+        seconds: For how long it was blocked.
+        job: As it was told.
+    """
+
+    kind: ClassVar[str] = "staffa.loop.freed"
+
+    seconds: float
+    job: JobView | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -87,7 +87,7 @@ def describe(event: Event) -> dict[str, Any]:
             described |= _describe_job(event, value)
         elif key == "span":
             described |= {"span": value.number, **{k: _plain(v) for k, v in value.about.items()}}
-        elif value is not None:
+        elif value is not None and key != "exception":
             described[key] = _plain(value)
     return described
 

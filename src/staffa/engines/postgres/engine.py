@@ -17,6 +17,7 @@ from staffa.engine import (
     Ack,
     Capabilities,
     Changed,
+    Checkpoint,
     Heartbeat,
     JobFilter,
     Lease,
@@ -96,6 +97,12 @@ class PostgresEngine:
     async def trace_acks(self, acks: Sequence[Ack], producer: Producer) -> frozenset[int]:
         """Read whether outcomes had been written before."""
         return await self._acks.run(self._jobs.trace(acks, producer))
+
+    async def checkpoint_jobs(
+        self, checkpoints: Sequence[Checkpoint], producer: Producer
+    ) -> frozenset[Lease]:
+        """Write what running jobs note."""
+        return await self.pool.run(self._jobs.checkpoint(checkpoints, producer))
 
     async def stage_jobs(self, limit: int, queues: Sequence[str]) -> Staged:
         """Make due jobs available."""

@@ -11,6 +11,7 @@ from staffa._internal import json
 from staffa.engine import (
     Ack,
     Changed,
+    Checkpoint,
     JobFilter,
     Lease,
     Producer,
@@ -92,6 +93,21 @@ class JobStatements(Area):
             )
 
         return Statement(self.text("trace"), (list(by_id),), decode)
+
+    def checkpoint(
+        self, checkpoints: Sequence[Checkpoint], producer: Producer
+    ) -> Statement[frozenset[Lease]]:
+        """Write what running jobs note."""
+        return Statement(
+            self.text("checkpoint"),
+            (
+                [checkpoint.lease.id for checkpoint in checkpoints],
+                [checkpoint.lease.attempted_at for checkpoint in checkpoints],
+                str(producer.uuid),
+                [json.dumps(dict(checkpoint.meta)) for checkpoint in checkpoints],
+            ),
+            lambda rows: frozenset(checkpoints[row["place"] - 1].lease for row in rows),
+        )
 
     def stage(self, limit: int, queues: Sequence[str]) -> Statement[Staged]:
         """Make due jobs available."""

@@ -1,0 +1,157 @@
+"""What the executor knows of a worker, made of its code and its options, all of them checked."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from staffa import hooks, registry
+from staffa.errors import ConfigError, NotYetAvailable
+from staffa.jobs import Job
+from staffa.options import JOB_OPTIONS, JobOptions, check_tags, check_worker_name
+from staffa.policies import Backoff, ErrorPolicy, ErrorTypes, backoff_of, timeout_of
+from staffa.registry import ExecutorKind, WorkerDefinition
+from staffa.types import Seconds, to_seconds
+
+
+class WorkerOptions(JobOptions, total=False):
+    """The options of a worker: those of its jobs, and how it runs them."""
+
+    name: str
+    """The stored name; ``module.qualname`` if not given."""
+    backoff: Backoff | Seconds
+    """How long to wait after a failed attempt; 15 + 2^attempt seconds if not given."""
+    executor: ExecutorKind
+    """"async" for ``async def``, "thread" for ``def``; chosen by itself if not given."""
+    discard_on: ErrorTypes
+    """Errors that discard the job at once: no retry would help."""
+    cancel_on: ErrorTypes
+    """Errors that cancel the job."""
+    retry_on: Mapping[type[BaseException], Backoff | Seconds]
+    """The backoff for errors of a class, which also go before the two above."""
+    hooks: Iterable[object]
+    """Objects with hooks, see `staffa.hooks`."""
+    aliases: Iterable[str]
+    """Names of older rows that this code runs as well."""
+
+
+WORKER_OPTIONS = JOB_OPTIONS | WorkerOptions.__annotations__.keys()
+_EXECUTORS_LATER = frozenset({"process", "dask", "ray"})
+_HOW = WorkerOptions.__annotations__.keys() - JobOptions.__annotations__.keys()
+
+
+def define(
+    code: Any,
+    options: Mapping[str, Any],
+    process: Callable[..., Any],
+    prepare: Callable[[Job], Callable[[], Any]],
+) -> WorkerDefinition:
+    """Return the definition of a worker: its options checked, its hooks found."""
+    source = f"{registry.module_name(code)}.{code.__qualname__}"
+    how = {key: options[key] for key in _HOW if key in options}
+    timeout = options.get("timeout")
+    job_options = {
+        key: value for key, value in options.items() if key not in how and key != "timeout"
+    }
+    if "tags" in job_options:
+        job_options["tags"] = check_tags(job_options["tags"])
+    definition = WorkerDefinition(
+        name=how.get("name") or registry.name_of(code),
+        executor=_choose_executor(source, process, how.get("executor")),
+        prepare=prepare,
+        timeout=timeout_of(code, None if timeout is None else to_seconds(timeout, "timeout")),
+        backoff=backoff_of(code, how.get("backoff")),
+        policy=ErrorPolicy.of(how),
+        hooks=_hooks_of(code, how.get("hooks", ())),
+        aliases=_check_aliases(how.get("aliases", ())),
+        options=job_options,
+        source=source,
+    )
+    Job(worker=definition.name, **job_options)  # refuses bad values where they are written
+    return definition
+
+
+def _choose_executor(
+    source: str, process: Callable[..., Any], wanted: ExecutorKind | None
+) -> ExecutorKind:
+    waits = inspect.iscoroutinefunction(inspect.unwrap(process))
+    natural: ExecutorKind = "async" if waits else "thread"
+    if wanted in _EXECUTORS_LATER:
+        raise NotYetAvailable(f"executor {wanted!r}")
+    if wanted == "process":
+        if "<locals>" in source:
+            raise ConfigError(
+                f"{source} is defined inside of a function, where no other process can find it: "
+                "define it at the top of its module, or leave out executor='process'"
+            )
+        return wanted
+    if wanted is not None and wanted != natural:
+        kind = "async def" if natural == "async" else "def"
+        raise ConfigError(
+            f"executor {wanted!r} can't run {source}: it is {kind}, which runs in {natural!r}"
+        )
+    return natural
+
+
+def _hooks_of(code: Any, given: object) -> tuple[object, ...]:
+    """Return the hooks of a worker: those given, then the methods of its class."""
+    own = (hooks.OwnHooks(code),) if isinstance(code, type) else ()
+    return (*hooks.check_hooks(given), *own)
+
+
+def _check_aliases(aliases: object) -> tuple[str, ...]:
+    if isinstance(aliases, str) or not isinstance(aliases, Iterable):
+        raise ConfigError(f"aliases is {aliases!r:.200}: give a list of names, ['old.path']")
+    return tuple(check_worker_name(alias) for alias in aliases)
+
+
+async def _process(worker: Any, job: Job) -> Any:
+    """Run a job on a new object of its class, after the hook of that object."""
+    made = worker()
+    if (ended := await made.before_process(job)) is not None:
+        return ended
+    return await made.process(job)
+
+
+def _process_plainly(worker: Any, job: Job) -> Any:
+    """Do the same where nothing waits."""
+    made = worker()
+    if (ended := made.before_process(job)) is not None:
+        return ended
+    return made.process(job)
+
+
+def prepare_class(worker: Any) -> Callable[[Job], Callable[[], Any]]:
+    """Return what prepares the call for a job of a class.
+
+    Raises:
+        ConfigError: If only one of `process` and `before_process` is a coroutine function.
+    """
+    before = getattr(worker, "before_process", None)
+    if not callable(before):
+        return lambda job: lambda: worker().process(job)
+    waits = [inspect.iscoroutinefunction(inspect.unwrap(m)) for m in (worker.process, before)]
+    if waits[0] != waits[1]:
+        raise ConfigError(
+            f"{worker.__qualname__}.process and before_process must both be def, or async def"
+        )
+    call = _process if waits[0] else _process_plainly
+    return lambda job: functools.partial(call, worker, job)
+
+
+def new_job(
+    definition: WorkerDefinition, args: Mapping[str, Any], options: Mapping[str, Any]
+) -> Job:
+    """Return a job of a worker, after the hooks that may change what it is made of."""
+    for hook in hooks.find("before_new", definition.hooks):
+        changed = hook(args, options)
+        if changed is not None:
+            args, options = changed
+    chosen = {**definition.options, **options}
+    if "scheduled_at" in options:
+        chosen.pop("scheduled_in", None)
+    if "scheduled_in" in options:
+        chosen.pop("scheduled_at", None)
+    return Job(worker=definition.name, args=args, **chosen)

@@ -1,0 +1,122 @@
+"""One run of a job: what the job may ask of its executor, from the event loop or from a thread."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Awaitable, Coroutine, Generator, Mapping
+from concurrent.futures import CancelledError
+from enum import Enum, auto
+from typing import Any
+
+from staffa.engine import Lease
+from staffa.errors import JobCancelled
+from staffa.jobs import Job
+from staffa.queues.checkpoints import Checkpoints
+
+_LOOK_SECONDS = 0.5
+
+
+class Stop(Enum):
+    """Why a running job is asked to stop."""
+
+    LEASE_ENDED = auto()
+    SHUTDOWN = auto()
+
+
+class Done:
+    """An awaitable that is done: what a call has already finished that others may await."""
+
+    def __await__(self) -> Generator[Any, None, None]:
+        """Return at once."""
+        yield from ()
+
+
+class Run:
+    """One job while it runs: its context.
+
+    Args:
+        job: As it was claimed.
+        checkpoints: Writes what the job notes.
+        loop: Where the executor runs.
+    """
+
+    __slots__ = (
+        "_checkpoints",
+        "_loop",
+        "_thread",
+        "begun",
+        "job",
+        "lease",
+        "stopping",
+        "task",
+        "why",
+    )
+
+    def __init__(self, job: Job, checkpoints: Checkpoints, loop: asyncio.AbstractEventLoop) -> None:
+        self.job = job
+        self.lease = Lease.of(job)
+        self.task: asyncio.Task[None] | None = None
+        self.why: Stop | None = None
+        self.begun = False
+        self.stopping = False
+        self._checkpoints = checkpoints
+        self._loop = loop
+        self._thread = threading.get_ident()
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether the job should stop."""
+        return self.stopping
+
+    @property
+    def lease_ended(self) -> bool:
+        """Whether the row is somebody else's by now."""
+        return self.why is Stop.LEASE_ENDED
+
+    def ask_to_stop(self) -> None:
+        """Let `Job.cancelled` tell the job."""
+        self.stopping = True
+
+    def note_progress(self, patch: Mapping[str, Any]) -> Awaitable[None]:
+        """Have progress written soon; only the last of a second is."""
+        if threading.get_ident() == self._thread:
+            self._checkpoints.note(self.lease, patch)
+        else:
+            self._call_soon(patch)
+        return Done()
+
+    def write_meta(self, patch: Mapping[str, Any]) -> Awaitable[None]:
+        """Merge into the row's meta: to be awaited on the loop, done at once in a thread.
+
+        Raises:
+            JobCancelled: If the lease has ended.
+        """
+        writing = self._checkpoints.write(self.lease, patch)
+        if threading.get_ident() == self._thread:
+            return writing
+        self._wait_for(writing)
+        return Done()
+
+    def _call_soon(self, patch: Mapping[str, Any]) -> None:
+        try:
+            self._loop.call_soon_threadsafe(self._checkpoints.note, self.lease, patch)
+        except RuntimeError:  # the loop has gone on without this thread
+            raise JobCancelled(f"job {self.job.id} was left behind by its process") from None
+
+    def _wait_for(self, writing: Coroutine[Any, Any, None]) -> None:
+        """Wait in a thread; not for ever, as the loop may stop without it."""
+        try:
+            future = asyncio.run_coroutine_threadsafe(writing, self._loop)
+        except RuntimeError:
+            writing.close()
+            raise JobCancelled(f"job {self.job.id} was left behind by its process") from None
+        while True:
+            try:
+                return future.result(timeout=_LOOK_SECONDS)
+            except TimeoutError:
+                if self.stopping:
+                    future.cancel()
+                    raise JobCancelled(f"job {self.job.id} was asked to stop") from None
+            except CancelledError:
+                raise JobCancelled(f"job {self.job.id} was asked to stop") from None
