@@ -103,6 +103,29 @@ async def block(folder: str, seconds: float) -> None:
     tell(folder, "ended")
 
 
+def _burn(folder: str, seconds: float) -> None:
+    """Keep a core busy with Python."""
+    tell(folder, "begun")
+    until = time.monotonic() + seconds
+    number = 1
+    while time.monotonic() < until:
+        for _ in range(10_000):
+            number = number * 3 % 1_000_003
+    tell(folder, "ended")
+
+
+@job
+async def burn_async(folder: str, seconds: float) -> None:
+    """Burn on the event loop, where nothing else goes on meanwhile."""
+    _burn(folder, seconds)
+
+
+@job
+def burn_thread(folder: str, seconds: float) -> None:
+    """Burn in a thread."""
+    _burn(folder, seconds)
+
+
 @job
 async def die(folder: str) -> None:
     """Take the process along."""

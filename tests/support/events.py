@@ -44,10 +44,14 @@ class Recorder:
             raise AssertionError(f"waited in vain for {what}; seen: {seen}") from None
 
 
-async def eventually(condition: Callable[[], object], what: str = "the condition") -> None:
+async def eventually(
+    condition: Callable[[], object],
+    what: str = "the condition",
+    within: float = TIMEOUT_SECONDS,
+) -> None:
     """Return once something outside of our events holds; looks every few milliseconds."""
     try:
-        async with asyncio.timeout(TIMEOUT_SECONDS):
+        async with asyncio.timeout(within):
             while True:
                 result = condition()
                 if asyncio.iscoroutine(result):

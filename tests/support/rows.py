@@ -9,7 +9,7 @@ from typing import Any
 import asyncpg
 
 from staffa._internal.identifiers import quote_identifier
-from tests.support.events import eventually
+from tests.support.events import TIMEOUT_SECONDS, eventually
 
 _OURS = "FROM pg_stat_activity WHERE application_name = 'staffa' AND datname = current_database()"
 
@@ -71,14 +71,16 @@ class Rows:
         )
         return Counter({row["state"]: row["count"] for row in found})
 
-    async def until(self, number: int | None, state: str) -> dict[str, Any]:
+    async def until(
+        self, number: int | None, state: str, within: float = TIMEOUT_SECONDS
+    ) -> dict[str, Any]:
         """Return a job's row once it is in a state."""
 
         async def there() -> bool:
             return (await self.get(number)).get("state") == state
 
         try:
-            await eventually(there, f"job {number} in state {state}")
+            await eventually(there, f"job {number} in state {state}", within)
         except AssertionError as error:
             raise AssertionError(f"{error}; it is {await self.get(number)}") from None
         return await self.get(number)
