@@ -134,7 +134,7 @@ class Config:
 
         Example:
             >>> Config.load(dsn="postgresql://localhost/app", queues={"default": 5}).queues
-            {'default': Queue(limit=5)}
+            {'default': Queue(limit=5, paused=False)}
         """
         given = {key: value for key, value in arguments.items() if value is not None}
         _check_keys(given, "setting")

@@ -55,6 +55,54 @@ class Producer:
 
 
 @dataclass(frozen=True, slots=True)
+class Control:
+    """An option of a queue as it was set at run time.
+
+    Args:
+        queue: The queue; ``*`` for all.
+        scope: Who obeys: `EVERYBODY`, or what `node_scope` or `process_scope` returns.
+        option: ``running``, ``paused`` or ``limit``.
+        value: A boolean, or the limit.
+        version: Rises with each change of an instance; 0 before it is written.
+    """
+
+    queue: str
+    scope: str
+    option: str
+    value: Any
+    version: int = 0
+
+
+EVERYBODY = "*"
+"""The scope of all processes of an instance."""
+
+
+def node_scope(node: str) -> str:
+    """Return the scope of the processes of a node."""
+    return f"node:{node}"
+
+
+def process_scope(producer: Producer) -> str:
+    """Return the scope of one process."""
+    return f"process:{producer.uuid}"
+
+
+@dataclass(frozen=True, slots=True)
+class Pulse:
+    """What a heartbeat has read.
+
+    Args:
+        others: The heartbeats of all other producers.
+        controls: The options of queues that have changed for this producer.
+        version: Of the last change that the instance knew then.
+    """
+
+    others: Mapping[UUID, int]
+    controls: Sequence[Control] = ()
+    version: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Lease:
     """The right to end one run of a job; no two of them overlap."""
 
@@ -164,8 +212,14 @@ class JobFilter:
 class Heartbeat(Protocol):
     """The signs of life of one producer, on a connection of its own."""
 
-    async def beat(self, producer: Producer) -> dict[UUID, int]:
-        """Show that a producer lives, and return the heartbeats of all others."""
+    async def beat(self, producer: Producer, known: int | None = None) -> Pulse:
+        """Show that a producer lives, and read the others' heartbeats and changes of queues.
+
+        Args:
+            producer: Who lives.
+            known: The version of the changes that it knows. A producer that has just begun gives
+                None, and is told of the pauses of whole queues alone: they outlive processes.
+        """
 
     async def find_lost_leases(self, producer: Producer, leases: Sequence[Lease]) -> list[Lease]:
         """Return those of the leases that have ended without the producer's doing."""
@@ -252,6 +306,12 @@ class Engine(Protocol):
 
     async def reap_producers(self, *, age: float) -> int:
         """Forget producers that died longer than an age in seconds ago."""
+
+    async def control_queues(self, name: str, controls: Sequence[Control]) -> list[Control]:
+        """Set options of an instance's queues, and return them with their versions."""
+
+    async def forget_controls(self, *, age: float) -> int:
+        """Forget options set longer than an age in seconds ago that make no difference."""
 
     async def elect_leader(self, producer: Producer, *, lease: float) -> bool:
         """Become or stay the leader for so many seconds, unless somebody else is."""

@@ -9,9 +9,13 @@ from typing import Any
 from staffa._internal.identifiers import MAX_NAME_LENGTH, is_storable_name
 from staffa.errors import ConfigError, NotYetAvailable, UnknownOption
 
-_LATER = frozenset(
-    {"global_limit", "rate_limit", "dispatch_cooldown", "max_depth", "paused", "only"}
-)
+MAX_LIMIT = 100_000
+"""The highest limit that can be set at run time."""
+
+ALL_QUEUES = "*"
+"""How rows and notifications name all queues."""
+
+_LATER = frozenset({"global_limit", "rate_limit", "dispatch_cooldown", "max_depth", "only"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,18 +24,22 @@ class Queue:
 
     Args:
         limit: How many jobs of the queue run at once on this node.
+        paused: Whether the node starts with the queue paused, until it is resumed.
 
     Raises:
-        ConfigError: If the limit is no positive whole number.
+        ConfigError: If the limit is no positive whole number, or `paused` no boolean.
 
     Example:
         >>> Queue(limit=20)
-        Queue(limit=20)
+        Queue(limit=20, paused=False)
     """
 
     limit: int = 10
+    paused: bool = False
 
     def __post_init__(self) -> None:
+        if not isinstance(self.paused, bool):
+            raise ConfigError(f"queue option paused is {self.paused!r:.100}: give True or False")
         if isinstance(self.limit, bool) or not isinstance(self.limit, int) or self.limit < 1:
             raise ConfigError(
                 f"queue limit {self.limit!r} is no positive whole number: give how many jobs may "
@@ -61,7 +69,7 @@ def parse_queues(queues: Mapping[str, Any]) -> dict[str, Queue]:
 
     Example:
         >>> parse_queues({"default": 10, "mail": {"limit": 5}})
-        {'default': Queue(limit=10), 'mail': Queue(limit=5)}
+        {'default': Queue(limit=10, paused=False), 'mail': Queue(limit=5, paused=False)}
     """
     if not isinstance(queues, Mapping):
         raise ConfigError(f"queues is {queues!r:.200}: give a mapping such as {{'default': 10}}")

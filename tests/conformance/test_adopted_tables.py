@@ -46,7 +46,7 @@ async def test_the_rescue_of_a_job_without_meta_is_counted(
 ) -> None:
     heart = engine.heartbeat()
     await heart.beat(producer)
-    beats = await heart.beat(new_producer())
+    beats = (await heart.beat(new_producer())).others
     await heart.close()
     (job,) = await enqueue(engine)
     await store.write(job.id, meta=None)

@@ -22,7 +22,7 @@ async def beat(engine: Engine, producer: Producer) -> int:
     seen = await watcher.beat(new_producer())
     await heart.close()
     await watcher.close()
-    return seen[producer.uuid]
+    return seen.others[producer.uuid]
 
 
 async def test_a_rescued_job_gets_its_attempt_back_and_the_rescue_is_counted(

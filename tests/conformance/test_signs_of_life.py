@@ -24,10 +24,10 @@ async def heart(engine: Engine) -> AsyncIterator[Heartbeat]:
 
 async def test_a_beat_shows_all_others_and_not_itself(heart: Heartbeat, producer: Producer) -> None:
     other = new_producer()
-    assert await heart.beat(producer) == {}
-    first = await heart.beat(other)
+    assert (await heart.beat(producer)).others == {}
+    first = (await heart.beat(other)).others
     assert first.keys() == {producer.uuid}
-    again = await heart.beat(producer)
+    again = (await heart.beat(producer)).others
     assert again.keys() == {other.uuid}
 
 
@@ -36,9 +36,9 @@ async def test_every_beat_changes_what_others_see(heart: Heartbeat, producer: Pr
     seen = []
     for _ in range(3):
         await heart.beat(producer)
-        seen.append((await heart.beat(watcher))[producer.uuid])
+        seen.append((await heart.beat(watcher)).others[producer.uuid])
     assert len(set(seen)) == 3
-    assert (await heart.beat(watcher))[producer.uuid] == seen[-1]
+    assert (await heart.beat(watcher)).others[producer.uuid] == seen[-1]
 
 
 async def test_leases_that_hold_are_not_lost(

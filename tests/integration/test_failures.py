@@ -96,7 +96,7 @@ async def test_whatever_is_raised_fails_that_attempt_only(
         row = await rows.until(stored.id, "retryable")
         await app.enqueue(go_on.new())
         await events.wait("staffa.job.completed")
-        assert app.check_queue("default").running == 0
+        assert app.check_queue("default").running == ()
     assert row["attempt"] == 1
     assert [error["attempt"] for error in row["errors"]] == [1]
     assert len(row["errors"][0]["error"]) < 70_000

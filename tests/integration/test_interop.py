@@ -133,7 +133,7 @@ async def test_a_job_that_elixir_cancels_is_stopped_by_its_signal(
             stored.id,
         )
         await rows.notify("signal", f'{{"action":"pkill","job_id":{stored.id}}}')
-        await eventually(lambda: app.check_queue("alpha").running == 1, "the end of one job")
+        await eventually(lambda: len(app.check_queue("alpha").running) == 1, "the end of one job")
         assert (await rows.get(other.id))["state"] == "executing"
     assert (await rows.get(stored.id))["state"] == "cancelled"
 

@@ -41,7 +41,7 @@ def test_an_option_that_is_no_text_is_an_unknown_option() -> None:
 
 
 @pytest.mark.parametrize(
-    "option", ["global_limit", "rate_limit", "dispatch_cooldown", "max_depth", "paused", "only"]
+    "option", ["global_limit", "rate_limit", "dispatch_cooldown", "max_depth", "only"]
 )
 def test_an_option_of_a_later_version_says_so(option: str) -> None:
     with pytest.raises(NotYetAvailable, match=option):

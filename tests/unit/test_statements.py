@@ -18,15 +18,18 @@ from staffa.engine import (
     Ack,
     Changed,
     Checkpoint,
+    Control,
     JobFilter,
     Lease,
     Producer,
+    Pulse,
     Rescued,
     Staged,
     Statement,
 )
 from staffa.engines.postgres.statements.jobs import JobStatements
 from staffa.engines.postgres.statements.nodes import LeaderStatements, ProducerStatements
+from staffa.engines.postgres.statements.queues import QueueStatements
 from staffa.engines.postgres.statements.rescues import RescueStatements
 from tests.unit.rows import CLAIMED_AT, claimed, row
 
@@ -36,6 +39,8 @@ JOB = claimed(PRODUCER, id=7, attempt=2)
 ACK = Ack(lease=Lease.of(JOB), state=State.COMPLETED)
 JOBS, RESCUES = JobStatements(PREFIX), RescueStatements(PREFIX)
 PRODUCERS, LEADERS = ProducerStatements(PREFIX), LeaderStatements(PREFIX)
+QUEUES = QueueStatements(PREFIX)
+CONTROL = Control("mail", "*", "limit", 5)
 FILES = Path(staffa.engines.postgres.__file__).parent / "sql"
 
 BUILDERS: dict[str, Callable[[], Statement[Any]]] = {
@@ -57,9 +62,11 @@ BUILDERS: dict[str, Callable[[], Statement[Any]]] = {
     "jobs/rescue": lambda: RESCUES.rescue({UUID(int=9): 3}, max_rescues=3, limit=10),
     "jobs/rescue_foreign": lambda: RESCUES.rescue_foreign(age=3600.0, limit=10),
     "jobs/discard_exhausted": lambda: RESCUES.discard_exhausted(limit=10),
-    "producers/beat": lambda: PRODUCERS.beat(PRODUCER),
+    "producers/beat": lambda: PRODUCERS.beat(PRODUCER, 7),
     "producers/remove": lambda: PRODUCERS.remove(PRODUCER),
     "producers/reap": lambda: PRODUCERS.reap(age=60.0),
+    "queues/control": lambda: QUEUES.control("Oban", [CONTROL]),
+    "queues/forget": lambda: QUEUES.forget(age=60.0),
     "leaders/elect": lambda: LEADERS.elect(PRODUCER, lease=30.0),
     "leaders/resign": lambda: LEADERS.resign(PRODUCER),
 }
@@ -236,9 +243,27 @@ def test_what_gives_up_leases_names_the_producers_and_the_limits() -> None:
 
 
 def test_signs_of_life_are_decoded() -> None:
-    beats = PRODUCERS.beat(PRODUCER).decode([{"uuid": str(UUID(int=9)), "beats": 4}])
-    assert beats == {UUID(int=9): 4}
+    other = {"uuid": str(UUID(int=9)), "beats": 4, "queue": None, "version": None}
+    change = {
+        "uuid": None, "queue": "mail", "scope": "*", "option": "limit", "value": "5", "version": 8,
+    }  # fmt: skip
+    last = {"uuid": None, "queue": None, "version": 9}
+    pulse = PRODUCERS.beat(PRODUCER, None).decode([other, change, last])
+    assert pulse == Pulse({UUID(int=9): 4}, [Control("mail", "*", "limit", 5, 8)], 9)
+    assert PRODUCERS.beat(PRODUCER, 7).decode([]) == Pulse({}, [], 0)
     assert PRODUCERS.reap(age=1.0).decode([{}, {}]) == 2
     assert LEADERS.elect(PRODUCER, lease=30.0).params == ("Oban", "node-a", PRODUCER.uuid, 30.0)
     assert LEADERS.elect(PRODUCER, lease=30.0).decode([{}]) is True
     assert LEADERS.resign(PRODUCER).decode([]) is False
+
+
+def test_an_option_of_a_queue_is_sent_as_json() -> None:
+    options = [CONTROL, Control("mail", "node:a", "paused", True)]
+    assert QUEUES.control("Oban", options).params == (
+        "Oban", ["mail", "mail"], ["*", "node:a"], ["limit", "paused"], ["5", "true"],
+    )  # fmt: skip
+
+
+def test_a_value_that_can_not_be_decoded_stops_no_heartbeat() -> None:
+    row = {"queue": "mail", "scope": "*", "option": "limit", "value": "[" * 9999, "version": 1}
+    assert QUEUES.control("Oban", []).decode([row]) == [Control("mail", "*", "limit", None, 1)]

@@ -11,7 +11,7 @@ from uuid import UUID
 import pytest
 
 from staffa._internal.clock import SYSTEM_CLOCK
-from staffa.engine import Heartbeat, Lease, Producer
+from staffa.engine import Control, Heartbeat, Lease, Producer, Pulse
 from staffa.errors import ConfigError, DatabaseUnavailable
 from staffa.queues.watchman import Observations, Watchman
 from tests.support.events import Recorder
@@ -29,17 +29,22 @@ class ScriptedHeartbeat:
         self.beats = 0
         self.errors: list[Exception] = []
         self.others: dict[UUID, int] = {}
+        self.controls: list[Control] = []
+        self.known: list[int | None] = []
         self.lost: list[int] = []
         self.asked: list[list[int]] = []
         self.threads: set[int] = set()
         self.closed = False
 
-    async def beat(self, producer: Producer) -> dict[UUID, int]:
+    async def beat(self, producer: Producer, known: int | None = None) -> Pulse:
         self.beats += 1
+        self.known.append(known)
         self.threads.add(threading.get_ident())
         if self.errors:
             raise self.errors.pop(0)
-        return dict(self.others)
+        news = [control for control in self.controls if control.version > (known or 0)]
+        version = max((control.version for control in self.controls), default=0)
+        return Pulse(dict(self.others), news, version)
 
     async def find_lost_leases(self, producer: Producer, leases: Sequence[Lease]) -> list[Lease]:
         self.asked.append([lease.id for lease in leases])
@@ -57,6 +62,7 @@ class Subject:
         self.leases: list[Lease] = []
         self.dead: asyncio.Queue[dict[UUID, int]] = asyncio.Queue()
         self.lost: asyncio.Queue[list[Lease]] = asyncio.Queue()
+        self.controls: asyncio.Queue[tuple[list[Control], bool]] = asyncio.Queue()
         self.watchman = Watchman(
             cast("Callable[[], Heartbeat]", make or (lambda: self.heartbeat)),
             PRODUCER,
@@ -66,6 +72,7 @@ class Subject:
             leases=lambda: self.leases,
             on_dead=lambda dead: self.dead.put_nowait(dict(dead)),
             on_lost=lambda lost: self.lost.put_nowait(list(lost)),
+            on_controls=lambda news, first: self.controls.put_nowait((list(news), first)),
         )
 
     async def start(self) -> None:
@@ -157,3 +164,47 @@ async def test_an_error_that_nobody_foresaw_does_not_end_the_heartbeat(
     async with asyncio.timeout(TIMEOUT_SECONDS):
         await subject.lost.get()
     await subject.watchman.stop()
+
+
+PAUSE = Control("mail", "*", "paused", True, 5)
+RESUME = Control("mail", "*", "paused", False, 6)
+
+
+async def test_what_the_first_beat_reads_about_queues_is_told_before_start_returns(
+    subject: Subject,
+) -> None:
+    subject.heartbeat.controls = [PAUSE]
+    await subject.start()
+    assert subject.controls.get_nowait() == ([PAUSE], True)
+    await subject.watchman.stop()
+    assert subject.heartbeat.known[0] is None
+
+
+async def test_a_change_of_a_queue_is_told_once(subject: Subject) -> None:
+    await subject.start()
+    subject.heartbeat.controls = [PAUSE]
+    async with asyncio.timeout(TIMEOUT_SECONDS):
+        assert await subject.controls.get() == ([PAUSE], False)
+        subject.heartbeat.controls = [RESUME]
+        assert await subject.controls.get() == ([RESUME], False)
+    await subject.watchman.stop()
+    assert subject.controls.empty()
+    assert subject.heartbeat.known[:2] == [None, 0]
+    assert subject.heartbeat.known[-1] in {PAUSE.version, RESUME.version}
+
+
+async def test_a_change_is_told_though_the_check_of_leases_fails_after_it(
+    subject: Subject, events: Recorder
+) -> None:
+    async def fail(producer: Producer, leases: Sequence[Lease]) -> list[Lease]:
+        raise DatabaseUnavailable("gone")
+
+    await subject.start()
+    subject.heartbeat.find_lost_leases = fail  # type: ignore[method-assign]  # as an outage does
+    subject.leases = list(LEASES)
+    await events.wait("staffa.error")
+    subject.heartbeat.controls = [PAUSE]
+    async with asyncio.timeout(TIMEOUT_SECONDS):
+        assert await subject.controls.get() == ([PAUSE], False)
+    await subject.watchman.stop()
+    assert subject.controls.empty()

@@ -12,6 +12,7 @@ from staffa.config import Config
 from staffa.engine import Engine, Producer, Rescued
 from staffa.jobs import Job
 from staffa.notifier import Notifier, is_for
+from staffa.queues.signals import Signals
 from staffa.queues.supervisor import Supervisor
 from staffa.services.leader import Leader
 from staffa.services.lifeline import Lifeline
@@ -19,7 +20,7 @@ from staffa.services.stager import Stager
 from staffa.telemetry import working_for
 from staffa.types import EndReason
 
-_CHANNELS = ("insert", "signal", "leader")
+_CHANNELS = ("insert", "control", "signal", "leader")
 
 
 class Node:
@@ -64,6 +65,13 @@ class Node:
             on_dead=self._lifeline.rescue,
             on_done=self._after_job,
         )
+        self._signals = Signals(
+            engine,
+            self.producer,
+            runs=self.supervisor.roster.runs,
+            leading=lambda: self._leader.leading,
+            on_written=self.supervisor.roster.obey,
+        )
         self._stager = Stager(
             engine,
             lambda: self.supervisor.queues,
@@ -82,6 +90,7 @@ class Node:
                 await self._notifier.listen(_CHANNELS, self._on_notification)
                 await self._wakeups.start()
                 await self.supervisor.start()
+                await self._signals.start()
                 for service in (self._leader, self._lifeline, self._stager):
                     await service.start()
         except BaseException:
@@ -90,6 +99,7 @@ class Node:
 
     async def stop(self, grace: float) -> None:
         """Stop everything in order; running jobs may go on for some seconds."""
+        await self._signals.stop()
         await self.supervisor.stop_claiming()
         await self._stager.stop()
         await self._leader.stop()
@@ -109,10 +119,22 @@ class Node:
             return
         if channel == "insert":
             self.supervisor.wake([str(payload.get("queue"))])
+        elif channel == "control":
+            self._on_control(payload)
         elif channel == "signal" and payload.get("action") == "pkill":
             self.supervisor.check_leases()
+        elif channel == "signal":
+            self._signals.hear(payload)
         elif channel == "leader" and payload.get("down") == self._config.name:
             self._leader.wake()
+
+    def _on_control(self, payload: dict[str, Any]) -> None:
+        """One of our own clients has changed rows, and sends peers a signal of it right away."""
+        signal = payload.get("signal")
+        if isinstance(signal, dict) and is_for(signal, self._config.name, self._config.node):
+            self._signals.expect(signal)
+        if payload.get("name") == self._config.name:
+            self.supervisor.check_leases()
 
     def _after_job(self, job: Job) -> None:
         queues = job.take_enqueued()

@@ -6,6 +6,10 @@ slot claims again, otherwise a wake-up does. Stopping waits for the claim under 
 is started or put back, never forgotten. A claim whose reply was lost may have leased jobs that
 nobody runs, or do so later, as the server may still be at it: for a while, what this queue holds
 without running it is put back now and then, between two claims.
+
+A queue that is paused or closed at run time claims no more, but keeps its task: jobs that run go on
+and keep their slots, and what a lost claim has leased is still put back. The task of a closed queue
+ends when nothing of that is left; until then the queue may be opened again, with its slots.
 """
 
 from __future__ import annotations
@@ -59,7 +63,9 @@ class QueueProducer(Service):
     ) -> None:
         super().__init__()
         self.name = name
-        self.queue = queue
+        self.limit = queue.limit
+        self.paused = queue.paused
+        self.closed = False
         self._engine = engine
         self._producer = producer
         self._executor = executor
@@ -67,7 +73,7 @@ class QueueProducer(Service):
         self._on_done = on_done
         self._clock = clock
         self._wanted = asyncio.Event()
-        self._used = 0
+        self._running: set[Job] = set()
         self._hungry = False
         self._draining = False
         self._doubt_until: float | None = None
@@ -75,12 +81,22 @@ class QueueProducer(Service):
         self._backoff = Backoff()
 
     @property
-    def used(self) -> int:
-        """How many slots are taken."""
-        return self._used
+    def running_ids(self) -> list[int]:
+        """The jobs that take slots."""
+        return [job.id for job in self._running if job.id is not None]
+
+    @property
+    def ended(self) -> bool:
+        """Whether it was closed and has nothing left to do."""
+        return self.closed and self._task is not None and self._task.done()
 
     def wake(self) -> None:
         """Look for jobs."""
+        self._wanted.set()
+
+    def set(self, *, closed: bool, paused: bool, limit: int) -> None:
+        """Change what it does from now on; jobs that run go on, also above a lower limit."""
+        self.closed, self.paused, self.limit = closed, paused, limit
         self._wanted.set()
 
     async def on_start(self) -> None:
@@ -98,11 +114,11 @@ class QueueProducer(Service):
 
     async def run(self) -> None:
         """Claim whenever there is something to claim and a slot for it."""
-        while not self._draining:
+        while not self._draining and not self._has_closed():
             await self._wait()
             try:
                 await self._put_back_strays()
-                demand = min(self.queue.limit - self._used, _LARGEST_CLAIM)
+                demand = self._demand()
                 if demand <= 0:
                     self._hungry = True
                     continue
@@ -117,10 +133,18 @@ class QueueProducer(Service):
             self._backoff.reset()
             self._hungry = len(jobs) == demand
             for job in jobs:
-                self._used += 1
+                self._running.add(job)
                 self._executor.start(job, self._free)
             if self._hungry:
                 self._wanted.set()
+
+    def _demand(self) -> int:
+        if self.paused or self.closed:
+            return 0
+        return min(self.limit - len(self._running), _LARGEST_CLAIM)
+
+    def _has_closed(self) -> bool:
+        return self.closed and not self._running and not self.in_doubt
 
     async def _wait(self) -> None:
         """Return when jobs are wanted; while a claim may be lost, now and then."""
@@ -157,7 +181,7 @@ class QueueProducer(Service):
         return self._doubt_until is not None and self._clock.monotonic() < self._doubt_until
 
     def _free(self, job: Job) -> None:
-        self._used -= 1
+        self._running.discard(job)
         if self._hungry:
             self._wanted.set()
         self._on_done(job)

@@ -17,12 +17,14 @@ from staffa.config import Config
 from staffa.engine import Engine, Lease, Producer
 from staffa.errors import DatabaseError
 from staffa.jobs import Job
+from staffa.queue import Queue
 from staffa.queues.acker import Acker
 from staffa.queues.aftermath import Aftermath
 from staffa.queues.checkpoints import Checkpoints
 from staffa.queues.executor import Executor
 from staffa.queues.pools.thread import PATIENCE_SECONDS, ThreadPool
 from staffa.queues.producer import QueueProducer
+from staffa.queues.roster import Roster
 from staffa.queues.run import Stop
 from staffa.queues.watchdog import Watchdog
 from staffa.queues.watchman import Observations, Watchman
@@ -79,20 +81,11 @@ class Supervisor:
             leases=self._executor.leases,
             on_dead=on_dead,
             on_lost=self._stop_lost,
+            on_controls=lambda controls, first: self.roster.obey(controls, at_start=first),
         )
-        self._producers = {
-            name: QueueProducer(
-                name,
-                queue,
-                engine,
-                producer,
-                self._executor,
-                held=self._held,
-                on_done=on_done,
-                clock=clock,
-            )
-            for name, queue in config.queues.items()
-        }
+        self._clock = clock
+        self._on_done = on_done
+        self.roster = Roster(config.queues, producer, self._make_producer, clock)
         self._watchdog = Watchdog(
             config.name, config.loop_blocked_after, clock=clock, job_of=self._executor.job_of
         )
@@ -100,8 +93,8 @@ class Supervisor:
 
     @property
     def queues(self) -> list[str]:
-        """The queues that run here."""
-        return list(self._producers)
+        """The queues that run here and are not paused."""
+        return self.roster.queues
 
     async def start(self) -> None:
         """Start: the heartbeat first, the claims last.
@@ -113,22 +106,15 @@ class Supervisor:
         for service in (self._acker, self._checkpoints, self.aftermath):
             await service.start()
         self._watchdog.start()
-        for producer in self._producers.values():
-            await producer.start()
+        await self.roster.start()
 
     def wake(self, queues: Iterable[str]) -> None:
         """Have queues look for jobs; those that don't run here are left out."""
-        for name in queues:
-            if name in self._producers:
-                self._producers[name].wake()
+        self.roster.wake(queues)
 
     def check_leases(self) -> None:
-        """Have the leases checked now rather than with the next heartbeat."""
+        """Beat now: look for changes of queues and leases that have ended."""
         self._watchman.hurry()
-
-    def running(self) -> dict[str, int]:
-        """Return how many jobs of each queue run here."""
-        return {name: producer.used for name, producer in self._producers.items()}
 
     def hurry(self) -> None:
         """End the grace period of a stop that is under way."""
@@ -136,7 +122,7 @@ class Supervisor:
 
     async def stop_claiming(self) -> None:
         """Claim no more; jobs that run go on."""
-        await asyncio.gather(*(producer.stop() for producer in self._producers.values()))
+        await self.roster.stop()
 
     async def stop(self, grace: float) -> None:
         """Stop in order.
@@ -191,13 +177,25 @@ class Supervisor:
 
         It stays where a claim may still commit: by it, other nodes know whose jobs these are.
         """
-        if any(producer.in_doubt for producer in self._producers.values()):
+        if self.roster.in_doubt:
             return
         try:
             async with asyncio.timeout(_FLUSH_SECONDS):
                 await self._engine.remove_producer(self._producer)
         except (DatabaseError, TimeoutError) as error:
             report("the producer's row could not be removed", error, level=logging.WARNING)
+
+    def _make_producer(self, name: str, queue: Queue) -> QueueProducer:
+        return QueueProducer(
+            name,
+            queue,
+            self._engine,
+            self._producer,
+            self._executor,
+            held=self._held,
+            on_done=self._on_done,
+            clock=self._clock,
+        )
 
     def _held(self) -> Sequence[int]:
         running = [lease.id for lease in self._executor.leases()]

@@ -5,8 +5,9 @@ does not look like a dead process. A producer is dead only when this node has se
 unchanged through `dead_after` seconds of its own successful reads: time in which it could not read,
 because of an outage or because it was stopped itself, does not count.
 
-Each beat also asks which of our leases have ended elsewhere, so that a cancelled job stops within a
-beat where notifications don't arrive.
+Each beat also brings what has changed about queues, and asks which of our leases have ended
+elsewhere, so that a pause is obeyed and a cancelled job stops within a beat where notifications
+don't arrive. The first beat's changes are handed over before `start` returns.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from uuid import UUID
 
 from staffa._internal.backoff import Backoff
 from staffa._internal.clock import Clock
-from staffa.engine import Heartbeat, Lease, Producer
+from staffa.engine import Control, Heartbeat, Lease, Producer, Pulse
 from staffa.service import severity
 from staffa.telemetry import emit, report
 from staffa.telemetry.catalogue import HeartbeatLate
@@ -96,6 +97,8 @@ class Watchman:
         leases: Returns the leases that are to be checked; called on the watchman's thread.
         on_dead: Called on the event loop with producers that are dead.
         on_lost: Called on the event loop with leases of ours that have ended elsewhere.
+        on_controls: Called on the event loop with what has changed about queues, and whether that
+            is what the first beat has read.
     """
 
     def __init__(
@@ -109,6 +112,7 @@ class Watchman:
         leases: Callable[[], Sequence[Lease]],
         on_dead: Callable[[Mapping[UUID, int]], None],
         on_lost: Callable[[Sequence[Lease]], None],
+        on_controls: Callable[[Sequence[Control], bool], None],
     ) -> None:
         self._heartbeat = heartbeat
         self._producer = producer
@@ -118,6 +122,8 @@ class Watchman:
         self._leases = leases
         self._on_dead = on_dead
         self._on_lost = on_lost
+        self._on_controls = on_controls
+        self._known: int | None = None
         self._thread: threading.Thread | None = None
         self._own_loop: asyncio.AbstractEventLoop | None = None
         self._hurried = asyncio.Event()
@@ -131,7 +137,7 @@ class Watchman:
         """
         loop = asyncio.get_running_loop()
         first: asyncio.Future[None] = loop.create_future()
-        self._stopping = False
+        self._stopping, self._known = False, None
         self._thread = threading.Thread(
             target=self._work, args=(loop, first), name="staffa-watchman", daemon=True
         )
@@ -173,7 +179,7 @@ class Watchman:
         while not self._stopping:
             self._hurried.clear()
             try:
-                dead, lost = await self._round(heartbeat)
+                dead, lost = await self._round(heartbeat, main)
             except Exception as error:  # noqa: BLE001  # the heartbeat goes on whatever it meets
                 self._observations.interrupt()
                 if not begun:
@@ -195,12 +201,20 @@ class Watchman:
             await self._pause(pause)
         await heartbeat.close()
 
-    async def _round(self, heartbeat: Heartbeat) -> tuple[dict[UUID, int], list[Lease]]:
-        beats = await heartbeat.beat(self._producer)
-        dead = self._observations.observe(beats, self._clock.monotonic())
+    async def _round(
+        self, heartbeat: Heartbeat, main: asyncio.AbstractEventLoop
+    ) -> tuple[dict[UUID, int], list[Lease]]:
+        pulse = await heartbeat.beat(self._producer, self._known)
+        self._hand_over(pulse, main)
+        dead = self._observations.observe(pulse.others, self._clock.monotonic())
         leases = self._leases()
         lost = await heartbeat.find_lost_leases(self._producer, leases) if leases else []
         return dead, lost
+
+    def _hand_over(self, pulse: Pulse, main: asyncio.AbstractEventLoop) -> None:
+        if pulse.controls:
+            _tell(main, self._on_controls, pulse.controls, self._known is None)
+        self._known = max(pulse.version, self._known or 0)
 
     def _note_gap(self, last: float | None) -> float:
         now = self._clock.monotonic()

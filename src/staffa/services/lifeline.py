@@ -77,6 +77,7 @@ class Lifeline(Loop):
             exhausted = await self._engine.discard_exhausted_jobs(limit=_LARGEST_BATCH)
             self._tell(exhausted, EndReason.EXHAUSTED)
             await self._engine.reap_producers(age=_FORGET_AFTER_SECONDS)
+            await self._engine.forget_controls(age=_FORGET_AFTER_SECONDS)
 
     async def _rescue_dead(self) -> None:
         while self._dead:

@@ -18,15 +18,18 @@ from staffa.engine import (
     Capabilities,
     Changed,
     Checkpoint,
+    Control,
     Heartbeat,
     JobFilter,
     Lease,
     Producer,
+    Pulse,
     Rescued,
     Staged,
 )
 from staffa.engines.postgres.statements.jobs import JobStatements
 from staffa.engines.postgres.statements.nodes import LeaderStatements, ProducerStatements
+from staffa.engines.postgres.statements.queues import QueueStatements
 from staffa.engines.postgres.statements.rescues import RescueStatements
 from staffa.jobs import Job
 from staffa.telemetry import observed
@@ -59,6 +62,7 @@ class PostgresEngine:
         self._rescues = RescueStatements(prefix)
         self._producers = ProducerStatements(prefix)
         self._leaders = LeaderStatements(prefix)
+        self._queues = QueueStatements(prefix)
 
     @property
     def capabilities(self) -> Capabilities:
@@ -164,6 +168,14 @@ class PostgresEngine:
         """Forget producers that died long ago."""
         return await self.pool.run(self._producers.reap(age=age))
 
+    async def control_queues(self, name: str, controls: Sequence[Control]) -> list[Control]:
+        """Set options of queues."""
+        return await self.pool.run(self._queues.control(name, controls))
+
+    async def forget_controls(self, *, age: float) -> int:
+        """Forget options that make no difference."""
+        return await self.pool.run(self._queues.forget(age=age))
+
     async def elect_leader(self, producer: Producer, *, lease: float) -> bool:
         """Become or stay the leader."""
         return await self.pool.run(self._leaders.elect(producer, lease=lease))
@@ -183,9 +195,9 @@ class PostgresHeartbeat:
         self._producers = producers
         self._jobs = jobs
 
-    async def beat(self, producer: Producer) -> dict[UUID, int]:
-        """Show that a producer lives, and return the heartbeats of all others."""
-        return await self._connection.run(self._producers.beat(producer))
+    async def beat(self, producer: Producer, known: int | None = None) -> Pulse:
+        """Show that a producer lives, and read what has changed."""
+        return await self._connection.run(self._producers.beat(producer, known))
 
     async def find_lost_leases(self, producer: Producer, leases: Sequence[Lease]) -> list[Lease]:
         """Return those of the leases that have ended."""

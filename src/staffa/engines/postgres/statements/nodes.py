@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from staffa.engine import Producer, Statement
-from staffa.engines.postgres.statements.area import Area, any_row, count
+from staffa.engine import Producer, Pulse, Statement
+from staffa.engines.postgres.statements.area import Area, Rows, any_row, count
+from staffa.engines.postgres.statements.queues import control_of
 
 
 class ProducerStatements(Area):
@@ -13,12 +14,10 @@ class ProducerStatements(Area):
 
     folder = "producers"
 
-    def beat(self, producer: Producer) -> Statement[dict[UUID, int]]:
+    def beat(self, producer: Producer, known: int | None) -> Statement[Pulse]:
         """Show that a producer lives."""
         return Statement(
-            self.text("beat"),
-            (producer.uuid, producer.name, producer.node),
-            lambda rows: {UUID(str(row["uuid"])): row["beats"] for row in rows},
+            self.text("beat"), (producer.uuid, producer.name, producer.node, known), _pulse
         )
 
     def remove(self, producer: Producer) -> Statement[bool]:
@@ -44,3 +43,12 @@ class LeaderStatements(Area):
     def resign(self, producer: Producer) -> Statement[bool]:
         """Give up leadership."""
         return Statement(self.text("resign"), (producer.name, producer.uuid), any_row)
+
+
+def _pulse(rows: Rows) -> Pulse:
+    """Return what three kinds of rows say: other producers, changes, and their last version."""
+    return Pulse(
+        {UUID(str(row["uuid"])): row["beats"] for row in rows if row["uuid"] is not None},
+        [control_of(row) for row in rows if row["queue"] is not None],
+        max((row["version"] for row in rows if row["version"] is not None), default=0),
+    )

@@ -1,0 +1,2 @@
+DROP TABLE :"prefix".staffa_queue_versions;
+DROP TABLE :"prefix".staffa_queues;

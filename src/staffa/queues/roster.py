@@ -1,0 +1,162 @@
+"""The producers of the queues that run here, as the configuration and operators want them.
+
+Pausing, resuming and scaling take effect at once. A queue that is stopped is closed: its producer
+claims no more, and is dropped when its jobs have ended. One that is started gets a producer, which
+the roster's own task starts. What is changed here is what rows said; it may be told twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from staffa._internal.clock import Clock
+from staffa.engine import Control, Producer
+from staffa.queue import ALL_QUEUES, Queue
+from staffa.queues.controls import Controls, Wanted
+from staffa.queues.producer import QueueProducer
+from staffa.service import Service
+from staffa.telemetry import emit, report
+
+MOST_QUEUES = 10_000
+"""How many queues one process runs at most, when some were started at run time."""
+
+MakeProducer = Callable[[str, Queue], QueueProducer]
+
+
+@dataclass(slots=True)
+class Entry:
+    """A queue that runs here, or whose last jobs do."""
+
+    producer: QueueProducer
+    started_at: datetime
+    updated_at: datetime
+
+
+class Roster(Service):
+    """Starts, stops and changes queues.
+
+    Args:
+        configured: The queues that the process is started with.
+        producer: Who this process is.
+        make: Makes the producer of a queue.
+        clock: Tells when something was changed.
+    """
+
+    def __init__(
+        self,
+        configured: Mapping[str, Queue],
+        producer: Producer,
+        make: MakeProducer,
+        clock: Clock,
+    ) -> None:
+        super().__init__()
+        self._producer = producer
+        self._make = make
+        self._clock = clock
+        self._controls = Controls(configured)
+        self._entries: dict[str, Entry] = {}
+        self._added = asyncio.Event()
+        for name, queue in configured.items():
+            self._add(name, queue)
+
+    @property
+    def queues(self) -> list[str]:
+        """The queues that run here and are not paused."""
+        return [name for name, entry in self.open() if not entry.producer.paused]
+
+    @property
+    def in_doubt(self) -> bool:
+        """Whether the server may still be at a claim of ours."""
+        return any(entry.producer.in_doubt for entry in self._entries.values())
+
+    def open(self) -> list[tuple[str, Entry]]:
+        """Return the queues that run here."""
+        return [(name, entry) for name, entry in self._entries.items() if not entry.producer.closed]
+
+    def runs(self, queue: str) -> bool:
+        """Tell whether a queue runs here."""
+        entry = self._entries.get(queue)
+        return entry is not None and not entry.producer.closed
+
+    def wake(self, queues: Iterable[str]) -> None:
+        """Have queues look for jobs; those that don't run here are left out."""
+        for name in queues:
+            if name in self._entries:
+                self._entries[name].producer.wake()
+
+    def obey(self, controls: Sequence[Control], *, at_start: bool = False) -> None:
+        """Do what was set; an error of one queue is reported and keeps no other from it.
+
+        Args:
+            controls: What was set.
+            at_start: Whether it was set before this process began.
+        """
+        changed = self._controls.learn(controls, at_start=at_start)
+        if ALL_QUEUES in changed:
+            changed = (changed - {ALL_QUEUES}) | self._entries.keys()
+        for name in sorted(changed):
+            try:
+                self._apply(name, self._controls.wanted(name))
+            except Exception as error:  # noqa: BLE001  # it was called by the heartbeat
+                report(f"queue {name!r} can't be changed", error)
+
+    async def run(self) -> None:
+        """Start the producers that were added, until cancelled."""
+        while True:
+            self._added.clear()
+            for entry in list(self._entries.values()):
+                await entry.producer.start()
+            await self._added.wait()
+
+    async def stop(self) -> None:
+        """Have all queues claim no more; jobs that run go on."""
+        await super().stop()
+        await asyncio.gather(*(entry.producer.stop() for entry in self._entries.values()))
+
+    def _apply(self, name: str, wanted: Wanted) -> None:
+        self._drop_if_ended(name)
+        entry = self._entries.get(name)
+        if entry is None:
+            if wanted.runs:
+                self._start(name, wanted)
+            return
+        producer = entry.producer
+        was = Wanted(runs=not producer.closed, paused=producer.paused, limit=producer.limit)
+        if was == wanted:
+            return
+        producer.set(closed=not wanted.runs, paused=wanted.paused, limit=wanted.limit)
+        entry.updated_at = self._clock.now()
+        self._tell(name, was, wanted)
+
+    def _start(self, name: str, wanted: Wanted) -> None:
+        if len(self._entries) >= MOST_QUEUES:
+            for other in list(self._entries):
+                self._drop_if_ended(other)
+        if len(self._entries) >= MOST_QUEUES:
+            raise RuntimeError(f"{MOST_QUEUES} queues run here, which is the most")
+        self._add(name, Queue(limit=wanted.limit, paused=wanted.paused))
+        self._tell(name, Wanted(runs=False, paused=wanted.paused, limit=wanted.limit), wanted)
+
+    def _add(self, name: str, queue: Queue) -> None:
+        now = self._clock.now()
+        self._entries[name] = Entry(self._make(name, queue), now, now)
+        self._added.set()
+
+    def _drop_if_ended(self, name: str) -> None:
+        if name in self._entries and self._entries[name].producer.ended:
+            del self._entries[name]
+
+    def _tell(self, name: str, was: Wanted, now: Wanted) -> None:
+        """Emit what has changed."""
+        happened = []
+        if was.runs != now.runs:
+            happened.append("started" if now.runs else "stopped")
+        if was.paused != now.paused:
+            happened.append("paused" if now.paused else "resumed")
+        if was.limit != now.limit:
+            happened.append("scaled")
+        for what in happened:
+            emit(f"staffa.queue.{what}", producer=self._producer, queue=name, limit=now.limit)
