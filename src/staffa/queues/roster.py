@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from staffa._internal.clock import Clock
@@ -19,11 +19,26 @@ from staffa.queues.controls import Controls, Wanted
 from staffa.queues.producer import QueueProducer
 from staffa.service import Service
 from staffa.telemetry import emit, report
+from staffa.telemetry.catalogue import (
+    QueuePaused,
+    QueueResumed,
+    QueueScaled,
+    QueueStarted,
+    QueueStopped,
+)
 
 MOST_QUEUES = 10_000
 """How many queues one process runs at most, when some were started at run time."""
 
 MakeProducer = Callable[[str, Queue], QueueProducer]
+
+_QueueEvent = (
+    type[QueueStarted]
+    | type[QueueStopped]
+    | type[QueuePaused]
+    | type[QueueResumed]
+    | type[QueueScaled]
+)
 
 
 @dataclass(slots=True)
@@ -103,6 +118,12 @@ class Roster(Service):
             except Exception as error:  # noqa: BLE001  # it was called by the heartbeat
                 report(f"queue {name!r} can't be changed", error)
 
+    async def on_start(self) -> None:
+        """Tell of the queues that the process begins with."""
+        for name, entry in self.open():
+            wanted = Wanted(True, entry.producer.paused, entry.producer.limit)
+            self._tell(name, replace(wanted, runs=False), wanted)
+
     async def run(self) -> None:
         """Start the producers that were added, until cancelled."""
         while True:
@@ -138,7 +159,7 @@ class Roster(Service):
         if len(self._entries) >= MOST_QUEUES:
             raise RuntimeError(f"{MOST_QUEUES} queues run here, which is the most")
         self._add(name, Queue(limit=wanted.limit, paused=wanted.paused))
-        self._tell(name, Wanted(runs=False, paused=wanted.paused, limit=wanted.limit), wanted)
+        self._tell(name, replace(wanted, runs=False), wanted)
 
     def _add(self, name: str, queue: Queue) -> None:
         now = self._clock.now()
@@ -151,12 +172,18 @@ class Roster(Service):
 
     def _tell(self, name: str, was: Wanted, now: Wanted) -> None:
         """Emit what has changed."""
-        happened = []
+        happened: list[_QueueEvent] = []
         if was.runs != now.runs:
-            happened.append("started" if now.runs else "stopped")
+            happened.append(QueueStarted if now.runs else QueueStopped)
         if was.paused != now.paused:
-            happened.append("paused" if now.paused else "resumed")
+            happened.append(QueuePaused if now.paused else QueueResumed)
         if was.limit != now.limit:
-            happened.append("scaled")
-        for what in happened:
-            emit(f"staffa.queue.{what}", producer=self._producer, queue=name, limit=now.limit)
+            happened.append(QueueScaled)
+        for event in happened:
+            emit(
+                event,
+                producer=self._producer,
+                queue=name,
+                limit=now.limit,
+                instance=self._producer.name,
+            )

@@ -87,7 +87,7 @@ class Signals(Service):
         if not settings or not self._may_set(queue, settings):
             return
         for option in sorted(_LATER & signal.keys()):
-            self._tell_later(option)
+            self._report_once(f"option {option!r}", "it is not yet available")
         for option, value in settings.items():
             self._add(Control(queue, self._own_scope, option, value))
             if option == "paused" and signal.get("ident", "any") == "any" and self._leading():
@@ -128,17 +128,14 @@ class Signals(Service):
         if not settings.get("running"):
             return False
         if len(self._started) >= MOST_STARTED:
-            self._report_once(f"queue {queue!r:.200}", f"{MOST_STARTED} were started by signals")
+            self._report_once("the start of a queue", f"{MOST_STARTED} were started by signals")
             return False
         self._started.add(queue)
         return True
 
-    def _tell_later(self, key: str) -> None:
-        self._report_once(f"option {key!r}", "it is not yet available")
-
     def _report_once(self, what: str, why: str) -> None:
-        if why not in self._told:
-            self._told.add(why)
+        if what not in self._told:
+            self._told.add(what)
             report(f"{what} of a signal is ignored", ValueError(why), level=logging.WARNING)
 
 

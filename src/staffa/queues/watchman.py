@@ -13,6 +13,7 @@ don't arrive. The first beat's changes are handed over before `start` returns.
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from uuid import UUID
@@ -139,7 +140,10 @@ class Watchman:
         first: asyncio.Future[None] = loop.create_future()
         self._stopping, self._known = False, None
         self._thread = threading.Thread(
-            target=self._work, args=(loop, first), name="staffa-watchman", daemon=True
+            target=contextvars.copy_context().run,  # its events belong to the client that starts it
+            args=(self._work, loop, first),
+            name="staffa-watchman",
+            daemon=True,
         )
         self._thread.start()
         try:

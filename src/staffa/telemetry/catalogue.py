@@ -147,6 +147,91 @@ class HeartbeatLate(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class QueueStarted(Event):
+    """A queue begins to run here: with the process, or by `start_queue`.
+
+    Args:
+        producer: The node.
+        queue: The queue.
+        limit: How many of its jobs run at once here.
+    """
+
+    kind: ClassVar[str] = "staffa.queue.started"
+
+    producer: ProducerView
+    queue: str
+    limit: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueStopped(Event):
+    """A queue runs here no more, by `stop_queue`; its running jobs go on.
+
+    Args:
+        producer: The node.
+        queue: The queue.
+        limit: How many of its jobs run at once here.
+    """
+
+    kind: ClassVar[str] = "staffa.queue.stopped"
+
+    producer: ProducerView
+    queue: str
+    limit: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueuePaused(Event):
+    """A queue claims nothing here until it is resumed.
+
+    Args:
+        producer: The node.
+        queue: The queue.
+        limit: How many of its jobs run at once here.
+    """
+
+    kind: ClassVar[str] = "staffa.queue.paused"
+
+    producer: ProducerView
+    queue: str
+    limit: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueResumed(Event):
+    """A queue that was paused claims jobs here again.
+
+    Args:
+        producer: The node.
+        queue: The queue.
+        limit: How many of its jobs run at once here.
+    """
+
+    kind: ClassVar[str] = "staffa.queue.resumed"
+
+    producer: ProducerView
+    queue: str
+    limit: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueScaled(Event):
+    """A queue has another limit here.
+
+    Args:
+        producer: The node.
+        queue: The queue.
+        limit: How many of its jobs run at once here.
+    """
+
+    kind: ClassVar[str] = "staffa.queue.scaled"
+
+    producer: ProducerView
+    queue: str
+    limit: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ThreadStuck(Event):
     """A function in a thread did not stop in time; its thread is left alone.
 

@@ -8,10 +8,11 @@ CREATE TABLE :"prefix".staffa_queues (
     value      jsonb NOT NULL,
     version    bigint NOT NULL,
     changed_at timestamp NOT NULL,
-    PRIMARY KEY (name, queue, scope, option)
+    PRIMARY KEY (queue, name, scope, option)
 );
 
--- beat.sql: what has changed since a process looked last.
+-- beat.sql: what has changed since a process looked last. The primary key begins with the queue, or a
+-- planner without statistics would prefer it and read all that was ever set.
 CREATE INDEX staffa_queues_changes ON :"prefix".staffa_queues (name, version);
 
 -- The last version of each instance's changes. Its row is locked by who makes one, so that versions are
