@@ -39,6 +39,7 @@ class Rows:
         self.jobs = f"{quote_identifier(prefix)}.oban_jobs"
         self.producers = f"{quote_identifier(prefix)}.staffa_producers"
         self.leaders = f"{quote_identifier(prefix)}.staffa_leaders"
+        self.queues = f"{quote_identifier(prefix)}.staffa_queues"
 
     async def get(self, number: int | None) -> dict[str, Any]:
         """Return a job's row, JSON decoded where Python can; an empty one if there is none."""

@@ -14,7 +14,7 @@ from staffa._internal.clock import SYSTEM_CLOCK
 from staffa.engine import Control, Heartbeat, Lease, Producer, Pulse
 from staffa.errors import ConfigError, DatabaseUnavailable
 from staffa.queues.watchman import Observations, Watchman
-from tests.support.events import Recorder
+from tests.support.events import Recorder, eventually
 from tests.unit.rows import claimed
 from tests.unit.scripted import PRODUCER
 
@@ -208,3 +208,26 @@ async def test_a_change_is_told_though_the_check_of_leases_fails_after_it(
         assert await subject.controls.get() == ([PAUSE], False)
     await subject.watchman.stop()
     assert subject.controls.empty()
+
+
+async def test_a_flood_of_hints_makes_one_beat_at_a_time(subject: Subject) -> None:
+    gate, waiting = threading.Event(), asyncio.Event()
+    loop = asyncio.get_running_loop()
+    beat = subject.heartbeat.beat
+
+    async def slow(producer: Producer, known: int | None = None) -> Pulse:
+        loop.call_soon_threadsafe(waiting.set)
+        gate.wait()  # on the watchman's thread
+        return await beat(producer, known)
+
+    subject.watchman._interval = 3600
+    await subject.start()
+    subject.heartbeat.beat = slow  # type: ignore[method-assign]  # as a slow server does
+    subject.watchman.hurry()
+    await waiting.wait()
+    for _ in range(1000):
+        subject.watchman.hurry()
+    gate.set()
+    await eventually(lambda: subject.heartbeat.beats == 3, "one beat for all of them")
+    await subject.watchman.stop()
+    assert subject.heartbeat.beats == 3
