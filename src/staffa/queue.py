@@ -9,7 +9,7 @@ from typing import Any
 from staffa._internal.identifiers import MAX_NAME_LENGTH, is_storable_name
 from staffa.errors import ConfigError, NotYetAvailable, UnknownOption
 
-MAX_LIMIT = 100_000
+MAX_LIMIT = 10_000
 """The highest limit that can be set at run time."""
 
 ALL_QUEUES = "*"

@@ -30,6 +30,13 @@ def test_a_limit_is_a_positive_whole_number(limit: Any) -> None:
         parse_queues({"mail": {"limit": limit}})
 
 
+def test_a_queue_may_start_paused() -> None:
+    assert parse_queues({"a": {"limit": 2, "paused": True}})["a"].paused is True
+    assert Queue(limit=2).paused is False
+    with pytest.raises(ConfigError, match="True or False"):
+        parse_queues({"a": {"paused": 1}})
+
+
 def test_an_unknown_option_names_the_nearest() -> None:
     with pytest.raises(UnknownOption, match=r"queue 'mail'.* did you mean 'limit'"):
         parse_queues({"mail": {"limmit": 5}})
