@@ -3,6 +3,7 @@
 from staffa.client import Staffa
 from staffa.config import Config
 from staffa.deadlines import Deadline
+from staffa.filters import JobFilter
 from staffa.instance import get as get_instance
 from staffa.jobs import Job, current_job
 from staffa.queue import Queue
@@ -22,6 +23,7 @@ __all__ = [
     "Discard",
     "EndReason",
     "Job",
+    "JobFilter",
     "Oban",
     "Queue",
     "Snooze",

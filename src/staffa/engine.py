@@ -7,12 +7,13 @@ in `tests/conformance` are the definition: what passes them is an engine.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, Protocol, TypeVar
 from uuid import UUID
 
+from staffa.filters import JobFilter
 from staffa.jobs import Job
 from staffa.types import State
 
@@ -190,25 +191,6 @@ class Staged:
     queues: frozenset[str]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JobFilter:
-    """Which jobs to list; empty means any.
-
-    Args:
-        states: Any of these states.
-        queues: Any of these queues.
-        workers: Any of these workers.
-        before_id: Only older ones: the id where the last page ended.
-        limit: How many at most.
-    """
-
-    states: Sequence[State] = ()
-    queues: Sequence[str] = ()
-    workers: Sequence[str] = ()
-    before_id: int | None = None
-    limit: int = 100
-
-
 class Heartbeat(Protocol):
     """The signs of life of one producer, on a connection of its own."""
 
@@ -264,26 +246,61 @@ class Engine(Protocol):
     async def stage_jobs(self, limit: int, queues: Sequence[str]) -> Staged:
         """Make due jobs available, and tell which of the queues have work."""
 
-    async def cancel_jobs(self, ids: Sequence[int]) -> list[Changed]:
-        """Cancel unfinished jobs."""
+    async def cancel_jobs(
+        self, wanted: JobFilter | Sequence[int], *, wait: bool = True
+    ) -> list[Changed]:
+        """Cancel unfinished jobs, in one transaction.
 
-    async def retry_jobs(self, ids: Sequence[int]) -> list[Changed]:
+        Args:
+            wanted: Their ids, or a filter that names ids.
+            wait: Whether jobs that others hold are waited for; else they are left out.
+        """
+
+    async def retry_jobs(
+        self, wanted: JobFilter | Sequence[int], *, wait: bool = True
+    ) -> list[Changed]:
         """Make jobs available at once, unless they are, run, or are suspended."""
 
-    async def delete_jobs(self, ids: Sequence[int]) -> list[Changed]:
+    async def delete_jobs(
+        self, wanted: JobFilter | Sequence[int], *, wait: bool = True
+    ) -> list[Changed]:
         """Delete jobs that do not run."""
 
     async def update_jobs(self, ids: Sequence[int], changes: Mapping[str, Any]) -> list[Job]:
-        """Change columns of jobs."""
+        """Change columns of jobs, and return the jobs."""
+
+    async def change_jobs(
+        self, wanted: JobFilter | Sequence[int], changes: Mapping[str, Any], *, wait: bool = True
+    ) -> list[Changed]:
+        """Change columns of jobs, and return which were changed and their queues from now on."""
+
+    async def update_job(
+        self, number: int, change: Callable[[Job], Awaitable[Mapping[str, Any]]], *, idle: float
+    ) -> Job | None:
+        """Change columns of a job, and return it; None if there is none.
+
+        Args:
+            number: Its id.
+            change: Called while the job's row is held; returns the changes. What it raises is
+                passed on, and nothing is changed.
+            idle: Seconds after which the row is let go whatever the function does.
+        """
 
     async def get_jobs(self, ids: Sequence[int]) -> list[Job]:
         """Read jobs, in the order of their ids."""
 
     async def list_jobs(self, wanted: JobFilter) -> list[Job]:
-        """Read jobs, the newest first."""
+        """Read the jobs of a filter, the newest first; a hundred if it has no limit."""
 
-    async def count_jobs(self) -> dict[tuple[str, State], int]:
-        """Count the jobs of each queue by state."""
+    def find_jobs(self, wanted: JobFilter) -> AsyncGenerator[list[int], None]:
+        """Yield the ids of the jobs of a filter, the oldest first, in portions.
+
+        Every job is looked at once that was there from the beginning to the end. Its limit is for
+        the caller to heed.
+        """
+
+    async def count_jobs(self, wanted: JobFilter | None = None) -> dict[tuple[str, State], int]:
+        """Count the jobs of a filter by queue and state."""
 
     async def release_jobs(
         self, producer: Producer, *, queue: str | None = None, running: Sequence[int] = ()

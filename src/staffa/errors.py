@@ -18,7 +18,8 @@ StaffaError
 │   ├── SchemaMissing      Staffa's tables are not there: migrate
 │   ├── DatabaseUnavailable    connection lost or refused: the outcome may be unknown, try again
 │   ├── StatementConflict      serialisation failure or deadlock: nothing was written, try again
-│   └── DataRefused            the database refused the data of the statement
+│   ├── DataRefused            the database refused the data of the statement
+│   └── OperationInterrupted   an operation on many jobs ended early, after some: repeat it
 ├── MigrationError         the schema can't be brought to the version asked for
 └── EmbeddedUnavailable    no embedded PostgreSQL can be run here
 ```
@@ -129,6 +130,24 @@ class StatementConflict(DatabaseError):
 
 class DataRefused(DatabaseError):
     """The database refused the data of the statement (SQLSTATE classes 22 and 23)."""
+
+
+class OperationInterrupted(DatabaseError):
+    """An operation on all jobs of a filter ended early: what was done is done, repeat it.
+
+    Its cause is the error that ended it.
+
+    Attributes:
+        done: How many jobs had been changed for certain. The last portion may have been, too, if
+            its reply was lost.
+    """
+
+    def __init__(self, done: int, cause: DatabaseError) -> None:
+        super().__init__(
+            f"interrupted after {done} jobs were changed: {cause}; repeat the call for the rest",
+            sqlstate=cause.sqlstate,
+        )
+        self.done = done
 
 
 class MigrationError(StaffaError):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from staffa.engine import Engine, JobFilter, Producer
+from staffa.engine import Engine, Producer
+from staffa.filters import JobFilter
 from staffa.types import State
 from tests.conformance.stores import Store
 from tests.conformance.work import claim_one, enqueue, ids

@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 
-from staffa import Job, Staffa, State, job
-from staffa.engine import JobFilter
+from staffa import Job, JobFilter, Staffa, State, job
 from staffa.errors import InvalidArgs, InvalidJob, UnknownOption
 from tests.conftest import MakeClient
 from tests.support.events import Recorder

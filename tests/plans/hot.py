@@ -6,9 +6,11 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from staffa.engine import Ack, Checkpoint, JobFilter, Lease, Producer, Statement
+from staffa.engine import Ack, Checkpoint, Lease, Producer, Statement
 from staffa.engines.postgres.statements.jobs import JobStatements
+from staffa.engines.postgres.statements.operations import OperationStatements
 from staffa.engines.postgres.statements.rescues import RescueStatements
+from staffa.filters import JobFilter
 from staffa.types import State
 from tests.plans.tables import PRODUCERS, QUEUE
 
@@ -38,6 +40,15 @@ def _dead(count: int) -> dict[Any, int]:
     return dict.fromkeys(PRODUCERS[:2], count)
 
 
+def _operations(jobs: JobStatements) -> OperationStatements:
+    return OperationStatements(jobs._prefix)
+
+
+def _portion(count: int) -> JobFilter:
+    """Return a filter as a portion of a larger operation has it."""
+    return JobFilter(ids=_ids(count), states=["available", "executing"], args={"id": 1})
+
+
 HOT: dict[str, tuple[Build, set[str]]] = {
     "claim": (lambda jobs, _, size: jobs.claim(QUEUE, size, PRODUCER), CLAIM | PRIMARY),
     "ack": (lambda jobs, _, size: jobs.ack(_acks(size), PRODUCER), PRIMARY),
@@ -52,7 +63,31 @@ HOT: dict[str, tuple[Build, set[str]]] = {
         lambda jobs, _, size: jobs.stage(size, [QUEUE, "no such queue"]),
         STAGE | PRIMARY | CLAIM,
     ),
-    "cancel": (lambda jobs, _, size: jobs.cancel(_ids(size)), PRIMARY),
+    "cancel": (lambda jobs, _, size: _operations(jobs).cancel(_ids(size)), PRIMARY),
+    "cancel a portion": (
+        lambda jobs, _, size: _operations(jobs).cancel(_portion(size), wait=False),
+        PRIMARY,
+    ),
+    "retry a portion": (
+        lambda jobs, _, size: _operations(jobs).retry(_portion(size), wait=False),
+        PRIMARY,
+    ),
+    "delete a portion": (
+        lambda jobs, _, size: _operations(jobs).delete(_portion(size), wait=False),
+        PRIMARY,
+    ),
+    "update a portion": (
+        lambda jobs, _, size: _operations(jobs).change(_portion(size), {"priority": 1}, wait=False),
+        PRIMARY,
+    ),
+    "pick": (lambda jobs, _, size: _operations(jobs).pick(_portion(size)), PRIMARY),
+    "find": (
+        lambda jobs, _, size: _operations(jobs).find(
+            JobFilter(states=["available"], args={"id": 1}), 0, 2**31, 10 * size
+        ),
+        PRIMARY,
+    ),
+    "span": (lambda jobs, _, size: _operations(jobs).span(2**31, 10 * size), PRIMARY),
     "find lost leases": (
         lambda jobs, _, size: jobs.find_lost_leases(PRODUCER, _leases(size)),
         PRIMARY,
@@ -77,7 +112,12 @@ HOT: dict[str, tuple[Build, set[str]]] = {
         lambda _, rescues, size: rescues.discard_exhausted(limit=size),
         CLAIM | PRIMARY,
     ),
-    "list": (lambda jobs, _, size: jobs.select(JobFilter(limit=min(size, 500))), PRIMARY),
+    "list a stretch": (
+        lambda jobs, _, size: _operations(jobs).select(
+            JobFilter(states=["retryable"], after_id=50_000, before_id=50_000 + size), 100
+        ),
+        PRIMARY,
+    ),
 }
 
 

@@ -18,11 +18,15 @@ from tests.plans.tables import add_backlog, add_history, analyze
 Fill = Callable[[asyncpg.Connection, str, int], Awaitable[None]]
 FILLS: dict[str, Fill] = {"backlog": add_backlog, "history": add_history}
 
-ORDERED = {"candidate": "staffa_jobs_claim", "due": "staffa_jobs_stage"}
+ORDERED = {
+    "candidate": "staffa_jobs_claim",
+    "due": "staffa_jobs_stage",
+    "stretch": "oban_jobs_pkey",
+}
 """Where a plan must follow an index and stop early: a bitmap would read and sort all of it."""
 
-ONLY_CUSTOM = {"list"}
-"""Statements whose optional conditions need a plan for the parameters at hand."""
+ONLY_CUSTOM = {"list a stretch"}
+"""Statements whose stretch of ids needs a plan for the parameters at hand."""
 
 
 async def find_flipped_plans(planner: asyncpg.Connection, prefix: str) -> list[str]:
@@ -42,7 +46,7 @@ async def find_flipped_plans(planner: asyncpg.Connection, prefix: str) -> list[s
 
 def _is_right(scans: list[Scan], indexes: set[str]) -> bool:
     ordered = all(
-        scan.kind == "Index Scan" and scan.index == ORDERED[scan.alias]
+        scan.kind in {"Index Scan", "Index Only Scan"} and scan.index == ORDERED[scan.alias]
         for scan in scans
         if scan.alias in ORDERED
     )

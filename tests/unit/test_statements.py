@@ -13,13 +13,12 @@ from uuid import UUID
 import pytest
 
 import staffa.engines.postgres
-from staffa import Job, State
+from staffa import Job, JobFilter, State
 from staffa.engine import (
     Ack,
     Changed,
     Checkpoint,
     Control,
-    JobFilter,
     Lease,
     Producer,
     Pulse,
@@ -29,6 +28,7 @@ from staffa.engine import (
 )
 from staffa.engines.postgres.statements.jobs import JobStatements
 from staffa.engines.postgres.statements.nodes import LeaderStatements, ProducerStatements
+from staffa.engines.postgres.statements.operations import OperationStatements, Stretch
 from staffa.engines.postgres.statements.queues import QueueStatements
 from staffa.engines.postgres.statements.rescues import RescueStatements
 from tests.unit.rows import CLAIMED_AT, claimed, row
@@ -38,6 +38,7 @@ PRODUCER = Producer(UUID(int=5), "Oban", "node-a")
 JOB = claimed(PRODUCER, id=7, attempt=2)
 ACK = Ack(lease=Lease.of(JOB), state=State.COMPLETED)
 JOBS, RESCUES = JobStatements(PREFIX), RescueStatements(PREFIX)
+OPERATIONS = OperationStatements(PREFIX)
 PRODUCERS, LEADERS = ProducerStatements(PREFIX), LeaderStatements(PREFIX)
 QUEUES = QueueStatements(PREFIX)
 CONTROL = Control("mail", "*", "limit", 5)
@@ -50,13 +51,18 @@ BUILDERS: dict[str, Callable[[], Statement[Any]]] = {
     "jobs/trace": lambda: JOBS.trace([ACK], PRODUCER),
     "jobs/checkpoint": lambda: JOBS.checkpoint([Checkpoint(ACK.lease, {"a": 1})], PRODUCER),
     "jobs/stage": lambda: JOBS.stage(100, ["mail"]),
-    "jobs/cancel": lambda: JOBS.cancel([1]),
-    "jobs/retry": lambda: JOBS.retry([1]),
-    "jobs/delete": lambda: JOBS.delete([1]),
-    "jobs/update": lambda: JOBS.update([1], {"priority": 1}),
-    "jobs/get": lambda: JOBS.get([1]),
-    "jobs/list": lambda: JOBS.select(JobFilter()),
-    "jobs/count": JOBS.count,
+    "jobs/cancel": lambda: OPERATIONS.cancel([1]),
+    "jobs/retry": lambda: OPERATIONS.retry([1]),
+    "jobs/delete": lambda: OPERATIONS.delete([1]),
+    "jobs/update": lambda: OPERATIONS.update([1], {"priority": 1}),
+    "jobs/get": lambda: OPERATIONS.get([1]),
+    "jobs/lock": lambda: OPERATIONS.lock(1, 15.0),
+    "jobs/list": lambda: OPERATIONS.select(JobFilter(queues=["q"], before_id=5), 100),
+    "jobs/span": lambda: OPERATIONS.span(5, 1000),
+    "jobs/find": lambda: OPERATIONS.find(JobFilter(args={"n": 1}), 0, 9, 1000),
+    "jobs/pick": lambda: OPERATIONS.pick(JobFilter(ids=[1])),
+    "jobs/bounds": lambda: OPERATIONS.bounds(JobFilter(states=["available"], queues=["q"])),
+    "jobs/count": lambda: OPERATIONS.count(JobFilter(queues=["q"])),
     "jobs/lost_leases": lambda: JOBS.find_lost_leases(PRODUCER, [ACK.lease]),
     "jobs/release": lambda: RESCUES.release(PRODUCER, queue=None, running=[1]),
     "jobs/rescue": lambda: RESCUES.rescue({UUID(int=9): 3}, max_rescues=3, limit=10),
@@ -208,22 +214,33 @@ def test_staging_counts_what_it_staged_and_names_the_queues() -> None:
     assert statement.decode(rows) == Staged(3, frozenset({"a", "b", "mail"}))
 
 
-def test_a_filter_leaves_out_what_it_does_not_name() -> None:
-    assert JOBS.select(JobFilter()).params == (None, None, None, None, 100)
-    wanted = JobFilter(states=[State.RETRYABLE], queues=["q"], workers=("w",), before_id=9, limit=5)
-    assert JOBS.select(wanted).params == (["retryable"], ["q"], ["w"], 9, 5)
-
-
 def test_changes_of_state_are_decoded() -> None:
     found = [{"id": 1, "queue": "q", "previous_state": "executing"}]
-    for build in (JOBS.cancel, JOBS.retry, JOBS.delete):
+    for build in (OPERATIONS.cancel, OPERATIONS.retry, OPERATIONS.delete):
         assert build([1]).decode(found) == [Changed(1, "q", State.EXECUTING)]
-    assert JOBS.update((1, 2), {"args": {"n": 2**70}}).params == (
-        [1, 2],
-        f'{{"args":{{"n":{2**70}}}}}',
-    )
+    changes = {"args": {"n": 2**70}}
+    assert OPERATIONS.change([1], changes).decode(found) == [Changed(1, "q", State.EXECUTING)]
+    text = f'{{"args":{{"n":{2**70}}}}}'
+    assert OPERATIONS.update((1, 2), changes).params == (text, True, [1, 2])
+    assert OPERATIONS.change((1, 2), changes).params == (text, False, [1, 2])
     rows = [{"queue": "q", "state": "available", "count": 5}]
-    assert JOBS.count().decode(rows) == {("q", State.AVAILABLE): 5}
+    assert OPERATIONS.count(JobFilter()).decode(rows) == {("q", State.AVAILABLE): 5}
+
+
+def test_what_was_found_in_a_stretch_is_decoded() -> None:
+    statement = OPERATIONS.find(JobFilter(), 0, 9, 1000)
+    assert statement.decode([{"ids": [1, 3], "last": 7}]) == Stretch([1, 3], 7)
+    assert statement.decode([{"ids": None, "last": None}]) == Stretch([], None)
+    bounds = OPERATIONS.bounds(JobFilter(states=["available"]))
+    assert bounds.decode([{"first": 3, "last": 9}]) == (3, 9)
+    assert bounds.decode([{"first": None, "last": None}]) is None
+
+
+def test_rows_that_others_hold_are_left_out_only_where_that_is_asked_for() -> None:
+    builds = [OPERATIONS.cancel, OPERATIONS.retry, OPERATIONS.delete]
+    for build in [*builds, lambda ids, wait: OPERATIONS.change(ids, {}, wait=wait)]:
+        assert "FOR UPDATE SKIP LOCKED" in build([1], wait=False).sql
+        assert "FOR UPDATE SKIP LOCKED" not in build([1], wait=True).sql
 
 
 def test_what_gives_up_leases_names_the_producers_and_the_limits() -> None:

@@ -7,10 +7,11 @@ from typing import Any
 
 import click
 
+from staffa._internal import json
 from staffa.cli.options import EXIT_REFUSED, command, open_client
 from staffa.cli.output import Output
 from staffa.config import Config
-from staffa.engine import JobFilter
+from staffa.filters import JobFilter
 from staffa.jobs import Job
 from staffa.types import State
 
@@ -37,6 +38,14 @@ def jobs() -> None:
 )
 @click.option("--queue", "queues", multiple=True, metavar="NAME", help="May be given repeatedly.")
 @click.option("--worker", "workers", multiple=True, metavar="NAME", help="May be given repeatedly.")
+@click.option("--tag", "tags", multiple=True, metavar="TAG", help="May be given repeatedly.")
+@click.option(
+    "--arg",
+    "args",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="An argument; its value is JSON, else text. All that are given must be there.",
+)
 @click.option("--before", type=click.IntRange(min=1), metavar="ID", help="Only older jobs.")
 @click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True)
 @command
@@ -46,6 +55,8 @@ async def list_(
     states: Sequence[str],
     queues: Sequence[str],
     workers: Sequence[str],
+    tags: Sequence[str],
+    args: Sequence[str],
     before: int | None,
     limit: int,
 ) -> None:
@@ -54,9 +65,11 @@ async def list_(
     Example: staffa jobs list --state retryable --queue mail
     """
     wanted = JobFilter(
-        states=[State(state) for state in states],
-        queues=queues,
-        workers=workers,
+        states=states or None,
+        queues=queues or None,
+        workers=workers or None,
+        tags=tags or None,
+        args=_parse_args(args),
         before_id=before,
         limit=limit,
     )
@@ -114,6 +127,20 @@ async def cancel(config: Config, output: Output, ids: Sequence[int]) -> None:
     async with open_client(config) as client:
         changed = await client.cancel_many_jobs(ids)
     _tell(output, "cancelled", ids, changed, "they have ended or are not there")
+
+
+def _parse_args(pairs: Sequence[str]) -> dict[str, Any]:
+    """Return arguments by name from ``key=value``, where the value is JSON if it can be."""
+    found: dict[str, Any] = {}
+    for pair in pairs:
+        key, equals, text = pair.partition("=")
+        if not key or not equals:
+            raise click.BadParameter(f"{pair!r} is no KEY=VALUE", param_hint="--arg")
+        try:
+            found[key] = json.loads(text)
+        except ValueError:
+            found[key] = text
+    return found
 
 
 def _tell(

@@ -12,7 +12,7 @@ from typing import Any
 from uuid import UUID, uuid5
 
 from staffa._internal.identifiers import MAX_NAME_LENGTH, is_storable_name
-from staffa.client.jobs import Jobs
+from staffa.client.operations import Operations
 from staffa.engine import EVERYBODY, Control, node_scope
 from staffa.errors import ConfigError, DatabaseError, InstanceError
 from staffa.queue import ALL_QUEUES, MAX_LIMIT, Queue, check_queue_name
@@ -45,7 +45,7 @@ class QueueCheck:
     uuid: UUID
 
 
-class Queues(Jobs):
+class Queues(Operations):
     """Queues."""
 
     def check_queue(self, queue: str) -> QueueCheck:

@@ -9,13 +9,15 @@ the start only choose better plans.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import Any, TypeVar, cast
+from functools import partial
+from typing import Any, Protocol, TypeVar, cast
 
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
+from asyncpg.transaction import Transaction
 
 from staffa.engine import Statement
 from staffa.errors import (
@@ -67,6 +69,17 @@ class ConnectionSettings:
             )
 
 
+class Run(Protocol):
+    """Runs statements in a transaction."""
+
+    async def __call__(self, statement: Statement[T]) -> T:
+        """Run a statement.
+
+        Raises:
+            DatabaseError: In the subclass that tells what to do about it.
+        """
+
+
 class Pool:
     """Connections for statements that stand alone, opened when they are needed.
 
@@ -106,6 +119,26 @@ class Pool:
         finally:
             with suppress(asyncpg.InterfaceError, TimeoutError, OSError):
                 await pool.release(connection, timeout=CONNECT_SECONDS)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Run]:
+        """Open a transaction, and lend what runs statements in it: committed at the end.
+
+        Errors of the caller's own are passed on as they are, and roll it back.
+        """
+        async with self.connection() as connection:
+            transaction = connection.transaction()
+            await _within_reply_time(transaction.start())
+            try:
+                yield partial(fetch, connection)
+            except BaseException as error:
+                await _roll_back(connection, transaction, error)
+                raise
+            try:
+                await _within_reply_time(transaction.commit())
+            except BaseException:
+                connection.terminate()
+                raise
 
     async def close(self) -> None:
         """Close all connections."""
@@ -220,6 +253,29 @@ async def fetch(
             connection.terminate()
         raise
     return statement.decode(_mappings(rows))
+
+
+async def _within_reply_time(action: Awaitable[None]) -> None:
+    with translated_errors():
+        async with asyncio.timeout(REPLY_SECONDS):
+            await action
+
+
+async def _roll_back(
+    connection: PoolConnectionProxy[asyncpg.Record], transaction: Transaction, error: BaseException
+) -> None:
+    """Roll back, or end a connection that can't be trusted to: the server then does it."""
+    with suppress(asyncpg.InterfaceError):  # the pool has taken a lost one back already
+        if not isinstance(error, Exception) or connection.is_closed():
+            connection.terminate()
+            return
+        try:
+            await _within_reply_time(transaction.rollback())
+        except DatabaseError:  # what the caller hears of is the error that led here
+            connection.terminate()
+        except BaseException:
+            connection.terminate()
+            raise
 
 
 async def close_connection(connection: asyncpg.Connection) -> None:

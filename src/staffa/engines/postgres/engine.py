@@ -1,4 +1,4 @@
-"""The engine for PostgreSQL: each method runs one statement of `statements`.
+"""The engine for PostgreSQL: each method runs one statement of `statements`, or a walk of them.
 
 Three ways to the server: a pool for what stands alone (claims among it), a connection of its own
 for the acknowledgements, so that they run beside the claims, and one for the heartbeat, which lives
@@ -7,7 +7,7 @@ on another thread.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -20,17 +20,20 @@ from staffa.engine import (
     Checkpoint,
     Control,
     Heartbeat,
-    JobFilter,
     Lease,
     Producer,
     Pulse,
     Rescued,
     Staged,
 )
+from staffa.engines.postgres.statements.conditions import Wanted
 from staffa.engines.postgres.statements.jobs import JobStatements
 from staffa.engines.postgres.statements.nodes import LeaderStatements, ProducerStatements
+from staffa.engines.postgres.statements.operations import OperationStatements
 from staffa.engines.postgres.statements.queues import QueueStatements
 from staffa.engines.postgres.statements.rescues import RescueStatements
+from staffa.engines.postgres.walks import Walks
+from staffa.filters import JobFilter
 from staffa.jobs import Job
 from staffa.telemetry import observed
 from staffa.types import State
@@ -59,6 +62,8 @@ class PostgresEngine:
         self.pool = Pool(settings, pool_size)
         self._acks = Dedicated(settings)
         self._jobs = JobStatements(prefix)
+        self._operations = OperationStatements(prefix)
+        self._walks = Walks(self.pool, self._operations)
         self._rescues = RescueStatements(prefix)
         self._producers = ProducerStatements(prefix)
         self._leaders = LeaderStatements(prefix)
@@ -112,33 +117,54 @@ class PostgresEngine:
         """Make due jobs available."""
         return await self.pool.run(self._jobs.stage(limit, queues))
 
-    async def cancel_jobs(self, ids: Sequence[int]) -> list[Changed]:
+    async def cancel_jobs(self, wanted: Wanted, *, wait: bool = True) -> list[Changed]:
         """Cancel unfinished jobs."""
-        return await self.pool.run(self._jobs.cancel(ids))
+        return await self.pool.run(self._operations.cancel(wanted, wait=wait))
 
-    async def retry_jobs(self, ids: Sequence[int]) -> list[Changed]:
+    async def retry_jobs(self, wanted: Wanted, *, wait: bool = True) -> list[Changed]:
         """Make jobs available at once."""
-        return await self.pool.run(self._jobs.retry(ids))
+        return await self.pool.run(self._operations.retry(wanted, wait=wait))
 
-    async def delete_jobs(self, ids: Sequence[int]) -> list[Changed]:
+    async def delete_jobs(self, wanted: Wanted, *, wait: bool = True) -> list[Changed]:
         """Delete jobs that do not run."""
-        return await self.pool.run(self._jobs.delete(ids))
+        return await self.pool.run(self._operations.delete(wanted, wait=wait))
 
     async def update_jobs(self, ids: Sequence[int], changes: Mapping[str, Any]) -> list[Job]:
+        """Change columns of jobs, and return the jobs."""
+        return await self.pool.run(self._operations.update(ids, changes))
+
+    async def change_jobs(
+        self, wanted: Wanted, changes: Mapping[str, Any], *, wait: bool = True
+    ) -> list[Changed]:
         """Change columns of jobs."""
-        return await self.pool.run(self._jobs.update(ids, changes))
+        return await self.pool.run(self._operations.change(wanted, changes, wait=wait))
+
+    async def update_job(
+        self, number: int, change: Callable[[Job], Awaitable[Mapping[str, Any]]], *, idle: float
+    ) -> Job | None:
+        """Change columns of a job as a function says that sees it under a row lock."""
+        async with self.pool.transaction() as run:
+            job = await run(self._operations.lock(number, idle))
+            if job is None or not (changes := await change(job)):
+                return job
+            (updated,) = await run(self._operations.update([number], changes))
+            return updated
 
     async def get_jobs(self, ids: Sequence[int]) -> list[Job]:
         """Read jobs by id."""
-        return await self.pool.run(self._jobs.get(ids))
+        return await self.pool.run(self._operations.get(ids))
 
     async def list_jobs(self, wanted: JobFilter) -> list[Job]:
-        """Read a page of jobs."""
-        return await self.pool.run(self._jobs.select(wanted))
+        """Read the newest jobs of a filter."""
+        return await self._walks.list_jobs(wanted)
 
-    async def count_jobs(self) -> dict[tuple[str, State], int]:
-        """Count jobs by queue and state."""
-        return await self.pool.run(self._jobs.count())
+    def find_jobs(self, wanted: JobFilter) -> AsyncGenerator[list[int], None]:
+        """Yield the ids of the jobs of a filter."""
+        return self._walks.find_jobs(wanted)
+
+    async def count_jobs(self, wanted: JobFilter | None = None) -> dict[tuple[str, State], int]:
+        """Count the jobs of a filter by queue and state."""
+        return await self.pool.run(self._operations.count(wanted or JobFilter()))
 
     async def release_jobs(
         self, producer: Producer, *, queue: str | None = None, running: Sequence[int] = ()

@@ -1,4 +1,4 @@
-"""The statements of jobs; each verb is the file of that name in ``sql/jobs/``."""
+"""The statements of a job's life; each verb is the file of that name in ``sql/jobs/``."""
 
 from __future__ import annotations
 
@@ -10,9 +10,7 @@ import orjson
 from staffa._internal import json
 from staffa.engine import (
     Ack,
-    Changed,
     Checkpoint,
-    JobFilter,
     Lease,
     Producer,
     Staged,
@@ -23,11 +21,9 @@ from staffa.engines.postgres.statements.area import Area, Rows
 from staffa.jobs import Job
 from staffa.types import State
 
-_CANCELLED = "cancelled while it ran, by cancel_job"
-
 
 class JobStatements(Area):
-    """What is asked of the jobs table."""
+    """What producers, the acker and the stager ask of the jobs table."""
 
     folder = "jobs"
 
@@ -119,45 +115,6 @@ class JobStatements(Area):
             ),
         )
 
-    def cancel(self, ids: Sequence[int]) -> Statement[list[Changed]]:
-        """Cancel unfinished jobs."""
-        return Statement(self.text("cancel"), (list(ids), _CANCELLED), _changed)
-
-    def retry(self, ids: Sequence[int]) -> Statement[list[Changed]]:
-        """Make jobs available at once."""
-        return Statement(self.text("retry"), (list(ids),), _changed)
-
-    def delete(self, ids: Sequence[int]) -> Statement[list[Changed]]:
-        """Delete jobs that do not run."""
-        return Statement(self.text("delete"), (list(ids),), _changed)
-
-    def update(self, ids: Sequence[int], changes: Mapping[str, Any]) -> Statement[list[Job]]:
-        """Change columns."""
-        return Statement(self.text("update"), (list(ids), json.dumps(dict(changes))), _jobs)
-
-    def get(self, ids: Sequence[int]) -> Statement[list[Job]]:
-        """Read jobs by id."""
-        return Statement(self.text("get"), (list(ids),), _jobs)
-
-    def select(self, wanted: JobFilter) -> Statement[list[Job]]:
-        """Read a page of jobs."""
-        params = (
-            [state.value for state in wanted.states] or None,
-            list(wanted.queues) or None,
-            list(wanted.workers) or None,
-            wanted.before_id,
-            wanted.limit,
-        )
-        return Statement(self.text("list"), params, _jobs)
-
-    def count(self) -> Statement[dict[tuple[str, State], int]]:
-        """Count jobs."""
-        return Statement(
-            self.text("count"),
-            (),
-            lambda rows: {(row["queue"], State(row["state"])): row["count"] for row in rows},
-        )
-
     def find_lost_leases(
         self, producer: Producer, leases: Sequence[Lease]
     ) -> Statement[list[Lease]]:
@@ -171,14 +128,6 @@ class JobStatements(Area):
             ),
             lambda rows: [leases[row["place"] - 1] for row in rows],
         )
-
-
-def _jobs(rows: Rows) -> list[Job]:
-    return [Job.from_row(row) for row in rows]
-
-
-def _changed(rows: Rows) -> list[Changed]:
-    return [Changed(row["id"], row["queue"], State(row["previous_state"])) for row in rows]
 
 
 def _shows(row: Mapping[str, Any], ack: Ack, producer: Producer) -> bool:

@@ -1,6 +1,8 @@
--- Count the jobs of each queue by state.
--- Locks: none. Index: none; it reads the whole table.
-SELECT queue, state::text AS state, count(*) AS count
-  FROM :"prefix".oban_jobs
- GROUP BY queue, state
- ORDER BY queue, state;
+-- Count the jobs of a filter by queue and state. The filter's parameters are the only ones.
+-- Locks: none. Index: staffa_jobs_claim, staffa_jobs_stage, staffa_jobs_lease where the states ask for
+-- them, the primary key where ids do; else none, and it reads the whole table.
+SELECT job.queue, job.state::text AS state, count(*) AS count
+  FROM :"prefix".oban_jobs AS job
+ WHERE false /* filter */
+ GROUP BY job.queue, job.state
+ ORDER BY job.queue, job.state;

@@ -1,14 +1,14 @@
 -- Delete jobs that are not running.
--- $1 bigint[]: ids.
--- Locks: the rows, in the order of their ids.
--- Index: the primary key; (SELECT $1) is there for the reason that ack.sql gives.
+-- The filter's parameters are the only ones.
+-- Locks: the rows, in the order of their ids; cancel.sql tells of SKIP LOCKED.
+-- Index: the primary key; the filter names the ids.
 WITH target AS MATERIALIZED (
-    SELECT id, state::text AS previous_state
-      FROM :"prefix".oban_jobs
-     WHERE id = ANY ((SELECT $1::bigint[])::bigint[])
-       AND state <> 'executing'
-     ORDER BY id
-       FOR UPDATE
+    SELECT job.id, job.state::text AS previous_state
+      FROM :"prefix".oban_jobs AS job
+     WHERE false /* filter */
+       AND job.state <> 'executing'
+     ORDER BY job.id
+       FOR UPDATE /* SKIP LOCKED */
 )
 DELETE FROM :"prefix".oban_jobs AS job
  USING target

@@ -1,16 +1,17 @@
 -- Change columns of jobs and return the jobs. A new time makes an unstarted job scheduled, or
--- available where that time has passed.
--- $1 bigint[]: ids, $2 text: a JSON object of the columns to change.
+-- available where that time has passed. A limit below the attempts that were used becomes their number.
+-- $1 text: a JSON object of the columns to change, $2 bool: whether the JSON of the jobs, which may be
+-- large, is returned; the filter's parameters follow.
 -- Times beyond what Python can tell (any client may write them) are cut, or null.
--- Locks: the rows, in the order of their ids.
--- Index: the primary key; (SELECT $1) is there for the reason that ack.sql gives.
+-- Locks: the rows, in the order of their ids; cancel.sql tells of SKIP LOCKED.
+-- Index: the primary key; the filter names the ids.
 WITH target AS MATERIALIZED (
-    SELECT job.id, $2::text::jsonb AS changes,
-           timezone('UTC', ($2::text::jsonb ->> 'scheduled_at')::timestamptz) AS due
+    SELECT job.id, job.state::text AS previous_state, $1::text::jsonb AS changes,
+           timezone('UTC', ($1::text::jsonb ->> 'scheduled_at')::timestamptz) AS due
       FROM :"prefix".oban_jobs AS job
-     WHERE job.id = ANY ((SELECT $1::bigint[])::bigint[])
+     WHERE false /* filter */
      ORDER BY job.id
-       FOR UPDATE
+       FOR UPDATE /* SKIP LOCKED */
 )
 UPDATE :"prefix".oban_jobs AS job
    SET queue = coalesce(target.changes ->> 'queue', job.queue),
@@ -21,7 +22,10 @@ UPDATE :"prefix".oban_jobs AS job
                    THEN ARRAY(SELECT jsonb_array_elements_text(target.changes -> 'tags'))
                    ELSE job.tags END,
        priority = coalesce((target.changes ->> 'priority')::int, job.priority),
-       max_attempts = coalesce((target.changes ->> 'max_attempts')::int, job.max_attempts),
+       max_attempts = coalesce(
+           greatest((target.changes ->> 'max_attempts')::int,
+                    CASE WHEN target.changes ? 'max_attempts' THEN job.attempt END),
+           job.max_attempts),
        scheduled_at = coalesce(target.due, job.scheduled_at),
        state = CASE WHEN target.due IS NULL OR job.state NOT IN ('available', 'scheduled', 'retryable')
                     THEN job.state
@@ -29,8 +33,11 @@ UPDATE :"prefix".oban_jobs AS job
                     ELSE 'available' END
   FROM target
  WHERE job.id = target.id
-RETURNING job.id, job.state::text AS state, job.queue, job.worker, job.args::text AS args, job.meta::text AS meta, job.tags,
-       to_jsonb(job.errors)::text AS errors, job.attempt, job.max_attempts, job.priority, job.attempted_by,
+RETURNING job.id, job.state::text AS state, target.previous_state, job.queue, job.worker, job.tags,
+       CASE WHEN $2::bool THEN job.args::text END AS args,
+       CASE WHEN $2::bool THEN job.meta::text END AS meta,
+       CASE WHEN $2::bool THEN to_jsonb(job.errors)::text END AS errors, job.attempt,
+       job.max_attempts, job.priority, job.attempted_by,
        least(greatest(job.inserted_at, timestamp '0001-01-02'), timestamp '9999-12-30')
               AT TIME ZONE 'UTC' AS inserted_at,
        least(greatest(job.scheduled_at, timestamp '0001-01-02'), timestamp '9999-12-30')
