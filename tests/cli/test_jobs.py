@@ -27,6 +27,33 @@ async def test_list_shows_the_newest_first_and_filters(
     assert [job["worker"] for job in finished.json] == ["shop.Bill", "shop.Mail"]
 
 
+async def test_list_filters_by_tags_and_arguments(
+    program: Program, make_client: MakeClient
+) -> None:
+    await make_client().enqueue_many(
+        Job(worker="w", args={"n": 1, "to": "ada"}, tags=["vip"]),
+        Job(worker="w", args={"n": 2, "to": "bob"}),
+        Job(worker="w", args={"n": 2, "to": "ada", "deep": {"a": [1, 2]}}),
+    )
+    for options, expected in [
+        (["--tag", "vip"], [1]),
+        (["--tag", "none"], []),
+        (["--arg", "to=ada"], [2, 1]),
+        (["--arg", "to=ada", "--arg", "n=2"], [2]),
+        (["--arg", 'deep={"a": [2]}'], [2]),
+        (["--arg", 'n="2"'], []),
+    ]:
+        finished = await program.run("jobs", "list", *options, "--json")
+        assert [job["args"]["n"] for job in finished.json] == expected, options
+
+
+async def test_an_argument_without_a_value_is_a_usage_error(program: Program) -> None:
+    for text in ("to", "=ada"):
+        finished = await program.run("jobs", "list", "--arg", text)
+        assert finished.code == 2
+        assert "KEY=VALUE" in finished.err
+
+
 async def test_a_wrong_state_names_the_known_ones(program: Program) -> None:
     finished = await program.run("jobs", "list", "--state", "finished")
     assert finished.code == 2

@@ -237,10 +237,12 @@ def test_what_was_found_in_a_stretch_is_decoded() -> None:
 
 
 def test_rows_that_others_hold_are_left_out_only_where_that_is_asked_for() -> None:
-    builds = [OPERATIONS.cancel, OPERATIONS.retry, OPERATIONS.delete]
-    for build in [*builds, lambda ids, wait: OPERATIONS.change(ids, {}, wait=wait)]:
+    for verb in ("cancel", "retry", "delete"):
+        build = getattr(OPERATIONS, verb)
         assert "FOR UPDATE SKIP LOCKED" in build([1], wait=False).sql
         assert "FOR UPDATE SKIP LOCKED" not in build([1], wait=True).sql
+    assert "FOR UPDATE SKIP LOCKED" in OPERATIONS.change([1], {}, wait=False).sql
+    assert "FOR UPDATE SKIP LOCKED" not in OPERATIONS.change([1], {}).sql
 
 
 def test_what_gives_up_leases_names_the_producers_and_the_limits() -> None:

@@ -1,4 +1,5 @@
--- Make jobs available at once, with room for at least one more attempt.
+-- Make jobs available at once, with room for at least one more attempt. All have the same time, so
+-- that they run in the order of their ids.
 -- The filter's parameters are the only ones.
 -- Locks: the rows, in the order of their ids; cancel.sql tells of SKIP LOCKED.
 -- Index: the primary key; the filter names the ids.
@@ -12,7 +13,7 @@ WITH target AS MATERIALIZED (
 )
 UPDATE :"prefix".oban_jobs AS job
    SET state = 'available',
-       scheduled_at = timezone('UTC', clock_timestamp()),
+       scheduled_at = (SELECT timezone('UTC', clock_timestamp())),
        max_attempts = greatest(job.max_attempts, job.attempt + 1),
        completed_at = NULL,
        cancelled_at = NULL,
