@@ -163,7 +163,8 @@ async def test_cancelling_a_filter_stops_its_jobs_on_every_node(
         await sender.enqueue_many(wait.options(meta={"group": 7}).new(n) for n in range(79))
         await sender.enqueue(wait.new(79))
         await events.wait("staffa.job.start", 80)
-        assert one.check_queue("default").running == two.check_queue("default").running == 40
+        assert len(one.check_queue("default").running) == 40
+        assert len(two.check_queue("default").running) == 40
         assert await sender.cancel_many_jobs(JobFilter(meta={"group": 7})) == 79
         await eventually(lambda: sorted(ended) == list(range(79)), "the end of the group")
         nodes = {"one", "two"}
