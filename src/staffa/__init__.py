@@ -7,7 +7,7 @@ from staffa.filters import JobFilter
 from staffa.instance import get as get_instance
 from staffa.jobs import Job, current_job
 from staffa.queue import Queue
-from staffa.results import Cancel, Discard, Snooze
+from staffa.results import Cancel, Discard, Record, Recorded, Snooze
 from staffa.types import EndReason, State
 from staffa.workers import Worker, job, worker
 
@@ -26,6 +26,8 @@ __all__ = [
     "JobFilter",
     "Oban",
     "Queue",
+    "Record",
+    "Recorded",
     "Snooze",
     "Staffa",
     "State",

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, TypedDict
 
 from staffa._internal.identifiers import is_storable_name
+from staffa.args.encryption import NO_KEYS, EncryptionKeys, KeyRing, parse_key_list
 from staffa.errors import ConfigError, NotYetAvailable, UnknownOption
 from staffa.instance import DEFAULT_NAME
 from staffa.queue import Queue, parse_queues
@@ -49,6 +50,7 @@ class ClientOptions(TypedDict, total=False):
     poll: Seconds
     leader_lease: Seconds
     loop_blocked_after: Seconds
+    encryption_keys: EncryptionKeys | KeyRing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +77,8 @@ class Config:
         poll: How often due jobs are looked for; three times as long while there is nothing to do.
         leader_lease: How long a leader leads without a renewal.
         loop_blocked_after: How long a job may block the event loop before it is named in the log.
+        encryption_keys: What encrypted args are written and read with: keys by id, the newest
+            first, each 32 bytes or their base64; or a function that returns them.
 
     Raises:
         ConfigError: If a value can't be used.
@@ -96,6 +100,7 @@ class Config:
     poll: float = 1.0
     leader_lease: float = 30.0
     loop_blocked_after: float = 1.0
+    encryption_keys: KeyRing = field(default=NO_KEYS, repr=False)
 
     def __post_init__(self) -> None:
         _check_dsn(self.dsn)
@@ -108,6 +113,7 @@ class Config:
                 )
         object.__setattr__(self, "queues", parse_queues(self.queues))
         object.__setattr__(self, "imports", _check_imports(self.imports))
+        object.__setattr__(self, "encryption_keys", KeyRing.of(self.encryption_keys))
         for setting, low in (("pool_size", 1), ("max_rescues", 0)):
             _check_whole(setting, getattr(self, setting), low)
         for setting in _LENGTHS:
@@ -229,7 +235,7 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
         try:
             found[key] = _PARSERS.get(key, str)(text)
         except ValueError as error:
-            shown = mask_password(text)
+            shown = "***" if key in _SECRETS else mask_password(text)
             raise ConfigError(f"environment variable {variable}={shown!r}: {error}") from None
     return found
 
@@ -285,9 +291,11 @@ def _split(text: str) -> tuple[str, ...]:
 
 
 _SETTINGS = frozenset(setting.name for setting in fields(Config))
+_SECRETS = frozenset({"encryption_keys"})
 _PARSERS: dict[str, Callable[[str], Any]] = {
     "queues": parse_queue_list,
     "imports": _split,
+    "encryption_keys": parse_key_list,
     "pool_size": int,
     "max_rescues": int,
     **dict.fromkeys(_LENGTHS, float),

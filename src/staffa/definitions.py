@@ -8,6 +8,9 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from staffa import hooks, registry
+from staffa.args.codec import Unknown
+from staffa.args.model import ModelCodec
+from staffa.args.returns import ReturnCodec
 from staffa.errors import ConfigError, NotYetAvailable
 from staffa.jobs import Job
 from staffa.options import JOB_OPTIONS, JobOptions, check_tags, check_worker_name
@@ -35,11 +38,21 @@ class WorkerOptions(JobOptions, total=False):
     """Objects with hooks, see `staffa.hooks`."""
     aliases: Iterable[str]
     """Names of older rows that this code runs as well."""
+    unknown: Unknown
+    """Whether keys of a row that the code does not know are ignored or an error."""
+
+
+class ClassOptions(WorkerOptions, total=False):
+    """The options of a worker class: those of a worker, and what its args are."""
+
+    args: type
+    """A dataclass, typed dict, named tuple, or a model of pydantic, msgspec or attrs."""
 
 
 WORKER_OPTIONS = JOB_OPTIONS | WorkerOptions.__annotations__.keys()
+CLASS_OPTIONS = JOB_OPTIONS | ClassOptions.__annotations__.keys()
 _EXECUTORS_LATER = frozenset({"process", "dask", "ray"})
-_HOW = WorkerOptions.__annotations__.keys() - JobOptions.__annotations__.keys()
+_HOW = ClassOptions.__annotations__.keys() - JobOptions.__annotations__.keys()
 
 
 def define(
@@ -68,6 +81,7 @@ def define(
         aliases=_check_aliases(how.get("aliases", ())),
         options=job_options,
         source=source,
+        encode_result=ReturnCodec(process).encode,
     )
     Job(worker=definition.name, **job_options)  # refuses bad values where they are written
     return definition
@@ -123,12 +137,26 @@ def _process_plainly(worker: Any, job: Job) -> Any:
     return made.process(job)
 
 
-def prepare_class(worker: Any) -> Callable[[Job], Callable[[], Any]]:
-    """Return what prepares the call for a job of a class.
+def prepare_class(
+    worker: Any, model: ModelCodec | None = None
+) -> Callable[[Job], Callable[[], Any]]:
+    """Return what prepares the call for a job of a class: first of all its args, if declared.
 
     Raises:
         ConfigError: If only one of `process` and `before_process` is a coroutine function.
     """
+    prepare = _prepare_call(worker)
+    if model is None:
+        return prepare
+
+    def prepare_with_model(job: Job) -> Callable[[], Any]:
+        job.read_args(functools.partial(model.decode, hide=job.encrypted))
+        return prepare(job)
+
+    return prepare_with_model
+
+
+def _prepare_call(worker: Any) -> Callable[[Job], Callable[[], Any]]:
     before = getattr(worker, "before_process", None)
     if not callable(before):
         return lambda job: lambda: worker().process(job)
@@ -139,6 +167,11 @@ def prepare_class(worker: Any) -> Callable[[Job], Callable[[], Any]]:
         )
     call = _process if waits[0] else _process_plainly
     return lambda job: functools.partial(call, worker, job)
+
+
+def is_encrypted(definition: WorkerDefinition, options: Mapping[str, Any]) -> bool:
+    """Tell whether the args of a job are to be encrypted, by the call's options or the worker's."""
+    return bool(options.get("encrypted", definition.options.get("encrypted", False)))
 
 
 def new_job(

@@ -6,8 +6,11 @@ StaffaError
 │   ├── UnknownOption      a key that does not exist; names the nearest one
 │   └── NotYetAvailable    an option that is specified but not built yet
 ├── InvalidJob             a job that can't be stored as given (also a ValueError)
-│   └── InvalidArgs        its args or meta are no plain JSON
+│   └── InvalidArgs        its args or meta are no plain JSON, or don't fit the annotations
 ├── UnknownWorker          a row names a worker that no code here defines
+├── UnknownKey             a row is encrypted with a key that is not known here
+├── InvalidTerm            no plain Erlang term, or nothing that can be one (also a ValueError)
+├── ResultUnavailable      a job has no recorded result, or not yet
 ├── InstanceError          no client, several, or one that is not in the right state
 ├── JobError               raised in or about a running job
 │   ├── JobCancelled       the running job was cancelled
@@ -73,11 +76,23 @@ class InvalidJob(StaffaError, ValueError):
 
 
 class InvalidArgs(InvalidJob):
-    """Args or meta that are no plain JSON object."""
+    """Args or meta that are no plain JSON object, or don't fit what the code declares."""
 
 
 class UnknownWorker(StaffaError):
     """A row names a worker that no code of this process defines."""
+
+
+class UnknownKey(StaffaError):
+    """A row is encrypted with a key that this process does not hold, or can't use."""
+
+
+class InvalidTerm(StaffaError, ValueError):
+    """Bytes that are no plain Erlang term, or a value that can't become one."""
+
+
+class ResultUnavailable(StaffaError):
+    """A job has no recorded result, or not yet; the message says why."""
 
 
 class InstanceError(StaffaError):

@@ -16,6 +16,7 @@ from staffa.options import (
     DEFAULT_MAX_ATTEMPTS,
     MAX_ATTEMPTS,
     MAX_PRIORITY,
+    check_flag,
     check_length,
     check_queue,
     check_tags,
@@ -23,16 +24,19 @@ from staffa.options import (
     check_whole_number,
     check_worker_name,
 )
+from staffa.payload import A, Payload
+from staffa.results import Recorded, recorded_meta
 from staffa.types import JobContext, Seconds, State
 
 TIMEOUT_KEY = "staffa_timeout"
 """Where `meta` holds the time-out that a single job was given."""
 
 
-class Job:
+class Job(Payload[A]):
     """A unit of work: which worker runs it, with which arguments, and what became of it.
 
-    A job that was made here has no id until it is enqueued. Every time is in UTC.
+    A job that was made here has no id until it is enqueued. Every time is in UTC. ``Job[Order]`` is
+    the type of the jobs of a class worker with ``args=Order``: their `args` are an order.
 
     Args:
         worker: The worker's name, as it is registered: ``module.qualname`` unless fixed by `name=`.
@@ -48,6 +52,8 @@ class Job:
             not given. Kept in `meta`.
         deadline: Until when it is worth running: seconds, a timedelta or a `Deadline`, counted from
             the moment at which it is due. Kept in `meta`.
+        encrypted: Whether the args are encrypted when the job is enqueued.
+        recorded: Whether what the function returns is kept; with a limit of its size if `Recorded`.
 
     Raises:
         InvalidJob: If a value can't be stored; the message names it and the remedy.
@@ -59,11 +65,9 @@ class Job:
     """
 
     __slots__ = (
-        "_args",
         "_context",
         "_enqueued",
         "_errors",
-        "_meta",
         "_scheduled_in",
         "attempt",
         "attempted_at",
@@ -112,20 +116,26 @@ class Job:
         scheduled_in: Seconds | None = None,
         timeout: Seconds | None = None,
         deadline: Seconds | Deadline | None = None,
+        encrypted: bool = False,
+        recorded: bool | Recorded = False,
     ) -> None:
         self.id = None
         self.worker = check_worker_name(worker)
-        self._args: str | dict[str, Any] = dump_object({} if args is None else args, "args")
+        self._encrypt = check_flag("encrypted", encrypted)
+        args = {} if args is None else args
+        self._args = dump_object(args, "args", hide=encrypted)
+        self._model = None
         self.queue = check_queue(queue)
         self.priority = check_whole_number("priority", priority, 0, MAX_PRIORITY)
         self.max_attempts = check_whole_number("max_attempts", max_attempts, 1, MAX_ATTEMPTS)
         self.tags = check_tags(tags)
         meta = {} if meta is None else meta
-        self._meta: str | dict[str, Any] = dump_object(meta, "meta")
+        self._meta = dump_object(meta, "meta")
+        noted = recorded_meta(recorded) | ({"encrypted": True} if encrypted else {})
         if timeout is not None:
-            self._meta = dump_object(
-                {**meta, TIMEOUT_KEY: check_length(timeout, "timeout")}, "meta"
-            )
+            noted[TIMEOUT_KEY] = check_length(timeout, "timeout")
+        if noted:
+            self._meta = dump_object({**meta, **noted}, "meta")
         self._errors: str | None = None
         if scheduled_at is not None and scheduled_in is not None:
             raise InvalidJob("scheduled_at and scheduled_in are both given: give one of them")
@@ -183,6 +193,8 @@ class Job:
         job._errors = row["errors"]
         job._scheduled_in = None
         job._context = None
+        job._encrypt = False
+        job._model = None
         job._enqueued = frozenset()
         job.tags = tuple(row["tags"] or ())
         job.attempt = row["attempt"]
@@ -201,44 +213,6 @@ class Job:
         job.inserted_at = row["inserted_at"]
         job.scheduled_at = row["scheduled_at"]
         return job
-
-    @property
-    def args_json(self) -> str:
-        """The arguments as JSON text."""
-        return self._args if isinstance(self._args, str) else dump_object(self._args, "args")
-
-    @property
-    def meta_json(self) -> str:
-        """The data about the job as JSON text."""
-        return self._meta if isinstance(self._meta, str) else dump_object(self._meta, "meta")
-
-    @property
-    def args(self) -> dict[str, Any]:
-        """The arguments.
-
-        Raises:
-            ValueError: If the row holds JSON that can't be decoded here.
-        """
-        if isinstance(self._args, str):
-            found = json.loads(self._args)
-            if not isinstance(found, dict):
-                raise ValueError(f"args are no JSON object: {self._args:.100}")  # noqa: TRY004
-            self._args = found
-        return self._args
-
-    @property
-    def meta(self) -> dict[str, Any]:
-        """Data about the job.
-
-        Raises:
-            ValueError: If the row holds JSON that can't be decoded here.
-        """
-        if isinstance(self._meta, str):
-            found = json.loads(self._meta)
-            self._meta = (
-                found if isinstance(found, dict) else {}
-            )  # it does not keep it from running
-        return self._meta
 
     @property
     def errors(self) -> list[dict[str, Any]]:

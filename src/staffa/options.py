@@ -11,6 +11,7 @@ from staffa._internal.json import clean
 from staffa.deadlines import Deadline
 from staffa.errors import ConfigError, InvalidJob, NotYetAvailable, UnknownOption
 from staffa.queue import check_queue_name
+from staffa.results import Recorded
 from staffa.types import Seconds, to_seconds
 
 MAX_PRIORITY = 9
@@ -41,13 +42,16 @@ class JobOptions(TypedDict, total=False):
     """How long one attempt may take."""
     deadline: Seconds | Deadline
     """Until when it is worth running, counted from the moment at which it is due."""
+    encrypted: bool
+    """Whether the args are stored encrypted."""
+    recorded: bool | Recorded
+    """Whether what the function returns is kept."""
 
 
 JOB_OPTIONS = frozenset(JobOptions.__annotations__)
 LATER_OPTIONS = frozenset(
     {
-        "args", "chain", "chunk", "cron", "encrypted", "instance", "recorded", "replace", "unique",
-        "unknown", "weight",
+        "chain", "chunk", "cron", "instance", "replace", "unique", "weight",
     }
 )  # fmt: skip
 
@@ -153,4 +157,15 @@ def check_whole_number(what: str, value: object, low: int, high: int) -> int:
     """
     if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
         raise InvalidJob(f"{what} {value!r:.200} can't be used: give a whole number {low}..{high}")
+    return value
+
+
+def check_flag(what: str, value: object) -> bool:
+    """Return a truth value, or refuse what is none.
+
+    Raises:
+        InvalidJob: If it is no bool.
+    """
+    if not isinstance(value, bool):
+        raise InvalidJob(f"{what} is {value!r:.100}: give True or False")
     return value

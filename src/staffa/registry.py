@@ -38,6 +38,7 @@ class WorkerDefinition:
         aliases: Names of rows that it runs as well.
         options: The job options that its jobs have unless a call overrides them.
         source: Where it was defined, as ``module.qualname``.
+        encode_result: Makes what it returns plain data, to be recorded.
     """
 
     name: str
@@ -50,6 +51,7 @@ class WorkerDefinition:
     policy: ErrorPolicy = field(default_factory=lambda: ErrorPolicy({}, {}))
     hooks: tuple[object, ...] = ()
     aliases: tuple[str, ...] = ()
+    encode_result: Callable[[Any], Any] | None = None
 
 
 _definitions: dict[str, WorkerDefinition] = {}

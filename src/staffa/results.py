@@ -1,10 +1,17 @@
-"""What a job may return to end otherwise than completed."""
+"""What a job may return: to end otherwise than completed, or to have a value kept."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
+from staffa.errors import InvalidJob
 from staffa.types import Seconds, to_seconds
+
+DEFAULT_RECORD_LIMIT = 64 * 1024 * 1024
+LARGEST_RECORD_LIMIT = 128 * 1024 * 1024
+"""A JSON text of PostgreSQL's ends at 256 MiB, and base64 takes a third more than the value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,3 +68,68 @@ class Snooze:
     def seconds(self) -> float:
         """The delay in seconds."""
         return to_seconds(self.delay, "Snooze delay")
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """End the job as completed, and keep a value: `fetch_result` returns it.
+
+    Args:
+        value: Plain data: None, bool, int, float, str, bytes, list, tuple, dict; or what the
+            function's annotation says.
+
+    Example:
+        >>> def process(job):
+        ...     return Record({"pages": 12})
+    """
+
+    value: object
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recorded:
+    """The option `recorded`, with a limit.
+
+    Args:
+        limit: How many bytes an encoded result may have, up to 128 MiB.
+
+    Raises:
+        InvalidJob: If the limit is no such number.
+
+    Example:
+        >>> Recorded(limit=1_000_000)
+        Recorded(limit=1000000)
+    """
+
+    limit: int = DEFAULT_RECORD_LIMIT
+
+    def __post_init__(self) -> None:
+        if type(self.limit) is not int or not 0 < self.limit <= LARGEST_RECORD_LIMIT:
+            raise InvalidJob(
+                f"the limit of recorded results is {self.limit!r:.100}: give bytes from 1 to "
+                f"{LARGEST_RECORD_LIMIT}"
+            )
+
+
+def recorded_meta(option: bool | Recorded) -> dict[str, Any]:
+    """Return what the option `recorded` writes into a job's meta.
+
+    Raises:
+        InvalidJob: If it is neither a truth value nor `Recorded`.
+    """
+    match option:
+        case False:
+            return {}
+        case True:
+            return {"recorded": True}
+        case Recorded():
+            return {"recorded": True, "staffa_record_limit": option.limit}
+    raise InvalidJob(f"recorded is {option!r:.100}: give True, or Recorded(limit=bytes)")
+
+
+def record_limit(meta: Mapping[str, Any]) -> int:
+    """Return how many bytes a result may have; any client may have written something else."""
+    limit = meta.get("staffa_record_limit")
+    if isinstance(limit, bool) or not isinstance(limit, int):
+        return DEFAULT_RECORD_LIMIT
+    return limit if 0 < limit <= LARGEST_RECORD_LIMIT else DEFAULT_RECORD_LIMIT

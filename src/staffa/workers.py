@@ -13,9 +13,19 @@ from typing import Any, Generic, ParamSpec, TypeVar, Unpack, overload
 
 from staffa import instance, registry
 from staffa.args.codec import ArgsCodec
-from staffa.definitions import WORKER_OPTIONS, WorkerOptions, define, new_job, prepare_class
+from staffa.args.model import ModelCodec, declared_model
+from staffa.definitions import (
+    CLASS_OPTIONS,
+    WORKER_OPTIONS,
+    ClassOptions,
+    WorkerOptions,
+    define,
+    is_encrypted,
+    new_job,
+    prepare_class,
+)
 from staffa.errors import ConfigError
-from staffa.jobs import Job
+from staffa.jobs import A, Job
 from staffa.options import JOB_OPTIONS, JobOptions, check_options, check_tags
 from staffa.registry import WorkerDefinition
 
@@ -25,6 +35,7 @@ T = TypeVar("T")
 W = TypeVar("W", bound=type)
 
 _DEFINITION = "_definition"
+_MODEL = "_args_model"
 
 
 class JobFunction(Generic[P, R_co]):
@@ -44,9 +55,11 @@ class JobFunction(Generic[P, R_co]):
 
     def __init__(self, function: Callable[P, R_co], options: Mapping[str, Any]) -> None:
         functools.update_wrapper(self, function)
+        if "args" in options:
+            raise ConfigError("args= is for worker classes: a function's parameters are its args")
         check_options(options, WORKER_OPTIONS, "job option")
         self._function = function
-        self._codec = ArgsCodec(function)
+        self._codec = ArgsCodec(function, options.get("unknown", "ignore"))
         self._definition = define(function, options, function, self._prepare)
         registry.register(self._definition)
 
@@ -63,7 +76,8 @@ class JobFunction(Generic[P, R_co]):
         """Return a job of this function, not enqueued yet.
 
         Raises:
-            InvalidArgs: If the function can't be called so, or an argument is no plain JSON.
+            InvalidArgs: If the function can't be called so, or an argument is not what its
+                annotation says, or no plain JSON.
         """
         return self.options().new(*args, **kwargs)
 
@@ -71,7 +85,7 @@ class JobFunction(Generic[P, R_co]):
         """Enqueue a job of this function through the client of this process.
 
         Raises:
-            InvalidArgs: If the function can't be called so, or an argument is no plain JSON.
+            InvalidArgs: See `new`.
             InstanceError: If there is no client.
         """
         return await self.options().enqueue(*args, **kwargs)
@@ -89,10 +103,10 @@ class JobFunction(Generic[P, R_co]):
         check_options(options, JOB_OPTIONS, "job option")
         if "tags" in options:  # maybe an iterator, and the call may be used again
             options["tags"] = check_tags(options["tags"])
-        return JobCall(self._definition, self._codec.encode, options, conn)
+        return JobCall(self._definition, self._codec, options, conn)
 
     def _prepare(self, job: Job) -> Callable[[], Any]:
-        positional, named = self._codec.decode(job.args)
+        positional, named = self._codec.decode(job.args, hide=job.encrypted)
         return functools.partial(self._function, *positional, **named)
 
     def __repr__(self) -> str:
@@ -105,26 +119,29 @@ class JobCall(Generic[P]):
     def __init__(
         self,
         definition: WorkerDefinition,
-        encode: Callable[..., dict[str, Any]],
+        codec: ArgsCodec,
         options: Mapping[str, Any],
         conn: Any,
     ) -> None:
         self._definition = definition
-        self._encode = encode
+        self._codec = codec
         self._options = options
         self._conn = conn
 
     def new(self, *args: P.args, **kwargs: P.kwargs) -> Job:
         """Return a job, not enqueued yet."""
-        return new_job(self._definition, self._encode(*args, **kwargs), self._options)
+        hide = is_encrypted(self._definition, self._options)
+        return new_job(self._definition, self._codec.bind(args, kwargs, hide=hide), self._options)
 
     async def enqueue(self, *args: P.args, **kwargs: P.kwargs) -> Job:
         """Enqueue a job, in the transaction of `conn` if one was given."""
         return await instance.get().enqueue(self.new(*args, **kwargs), conn=self._conn)
 
 
-class Worker:
+class Worker(Generic[A]):
     """Optional base of classes that `worker` decorates: tells type checkers what it adds.
+
+    ``Worker[Order]`` is the base of those with ``args=Order``.
 
     Example:
         >>> @worker(queue="badges", max_attempts=5)
@@ -137,20 +154,28 @@ class Worker:
     _definition: WorkerDefinition
 
     @classmethod
-    def new(cls, args: Mapping[str, Any] | None = None, **options: Unpack[JobOptions]) -> Job:
+    def new(cls, args: A | Mapping[str, Any] | None = None, **options: Unpack[JobOptions]) -> Job:
         """Return a job of this worker, not enqueued yet.
 
+        Args:
+            args: A mapping; or, where the worker declares a model, one of that.
+            **options: See `JobOptions`.
+
         Raises:
-            InvalidArgs: If the args are no plain JSON.
+            InvalidArgs: If the args are no plain JSON, or make no such model.
             UnknownOption: For an option that does not exist.
         """
         check_options(options, JOB_OPTIONS, "job option")
-        return new_job(cls._definition, {} if args is None else args, options)
+        given: Any = {} if args is None else args
+        model: ModelCodec | None = getattr(cls, _MODEL)
+        if model is not None:
+            given = model.encode(given, hide=is_encrypted(cls._definition, options))
+        return new_job(cls._definition, given, options)
 
     @classmethod
     async def enqueue(
         cls,
-        args: Mapping[str, Any] | None = None,
+        args: A | Mapping[str, Any] | None = None,
         *,
         conn: Any = None,
         **options: Unpack[JobOptions],
@@ -158,7 +183,7 @@ class Worker:
         """Enqueue a job of this worker through the client of this process.
 
         Args:
-            args: The job's args.
+            args: See `new`.
             conn: Your own connection: the job is written in its transaction.
             **options: See `JobOptions`.
         """
@@ -196,7 +221,7 @@ def job(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
     return lambda decorated: JobFunction(decorated, options)
 
 
-def worker(**options: Unpack[WorkerOptions]) -> Callable[[W], W]:
+def worker(**options: Unpack[ClassOptions]) -> Callable[[W], W]:
     """Make a class with a method `process(self, job)` a worker.
 
     A new object of the class is made for each job. Methods `backoff(self, job)` and
@@ -204,27 +229,29 @@ def worker(**options: Unpack[WorkerOptions]) -> Callable[[W], W]:
     methods as well, see `staffa.hooks`.
 
     Args:
-        **options: See `WorkerOptions`.
+        **options: See `ClassOptions`.
 
     Raises:
         UnknownOption: For an option that does not exist.
         NotYetAvailable: For one that is not built yet.
-        ConfigError: If the class has no `process`.
+        ConfigError: If the class has no `process`, or `args` is no class with fields.
 
     Example:
         >>> @worker(max_attempts=5, queue="badges")
         ... class GenerateBadge:
         ...     async def process(self, job: Job) -> None: ...
     """
-    check_options(options, WORKER_OPTIONS, "worker option")
+    check_options(options, CLASS_OPTIONS, "worker option")
 
     def decorate(decorated: W) -> W:
         process = getattr(decorated, "process", None)
         if not callable(process):
             raise ConfigError(f"{decorated.__qualname__} has no method process(self, job): add one")
-        definition = define(decorated, options, process, prepare_class(decorated))
+        model = declared_model(decorated, options)
+        definition = define(decorated, options, process, prepare_class(decorated, model))
         registry.register(definition)
         setattr(decorated, _DEFINITION, definition)
+        setattr(decorated, _MODEL, model)
         for name in ("new", "enqueue"):
             if not hasattr(decorated, name):
                 setattr(decorated, name, classmethod(getattr(Worker, name).__func__))

@@ -19,7 +19,7 @@ def greet() -> str:
     """The name of a worker that needs one argument."""
 
     @job(name="greet")
-    async def greet(name: str) -> None: ...
+    async def greet(name: object) -> None: ...
 
     return greet.worker_name
 

@@ -2,10 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, assert_type
 
-from staffa import Config, Job, Oban, Queue, Staffa, State, Worker, get_instance, job, worker
+from staffa import (
+    Config,
+    Job,
+    Oban,
+    Queue,
+    Record,
+    Recorded,
+    Staffa,
+    State,
+    Worker,
+    get_instance,
+    job,
+    worker,
+)
 from staffa.instance import Enqueues
 
 
@@ -31,6 +45,18 @@ class WithoutTheBase:
         return job.queue
 
 
+@dataclass
+class Order:
+    id: int
+
+
+@worker(args=Order, unknown="error", encrypted=True, recorded=Recorded(limit=1000))
+class PrintOrder(Worker[Order]):
+    async def process(self, job: Job[Order]) -> Record:
+        assert_type(job.args, Order)
+        return Record(job.args.id)
+
+
 @job
 async def send(to: str) -> None: ...
 
@@ -40,6 +66,8 @@ async def workers(connection: object) -> None:
     assert_type(GenerateBadge.new({"id": 1}), Job)
     assert_type(GenerateBadge.new(priority=1, tags=("a",)), Job)
     assert_type(await GenerateBadge.enqueue({"id": 1}, conn=connection, scheduled_in=5), Job)
+    assert_type(PrintOrder.new(Order(1), priority=1), Job)
+    assert_type(await PrintOrder.enqueue({"id": 1}), Job)
     assert_type(WithoutTheBase().process(Job(worker="w")), str)
 
 
@@ -50,6 +78,7 @@ async def client(connection: object) -> None:
         prefix="jobs",
         shutdown_grace=timedelta(seconds=30),
         imports=["myapp"],
+        encryption_keys={"2026": b"", "2025": ""},
     )
     assert_type(app.config, Config)
     async with app as entered:
@@ -60,6 +89,7 @@ async def client(connection: object) -> None:
         assert_type(await app.enqueue_many(*many), list[Job])
         assert_type(await app.enqueue_many(send.new(to) for to in ("ada", "bob")), list[Job])
         assert_type(await app.get_job(stored), Job | None)
+        assert_type(await app.fetch_result(stored), Any)
         assert_type(await app.retry_job(stored), bool)
         assert_type(await app.update_job(5, priority=1, tags=["a"]), Job | None)
     assert_type(get_instance(), Enqueues)

@@ -45,6 +45,14 @@ async def wrong_options() -> None:
 def misspelt() -> None: ...
 
 
+@job(recorded=5)  # type: ignore[call-overload]  # the wrong type
+def wrong_recorded() -> None: ...
+
+
+@job(args=dict)  # type: ignore[call-overload]  # of worker classes
+def args_of_a_function() -> None: ...
+
+
 @job(max_attempts="five")  # type: ignore[call-overload]  # the wrong type
 def wrong_value() -> None: ...
 

@@ -15,7 +15,7 @@ class Misspelt:
     def process(self, job: Job) -> None: ...
 
 
-@worker(recorded=True)  # type: ignore[call-arg]  # of a later version
+@worker(chunk=True)  # type: ignore[call-arg]  # of a later version
 class Later:
     def process(self, job: Job) -> None: ...
 
@@ -25,7 +25,23 @@ class WrongValue:
     def process(self, job: Job) -> None: ...
 
 
+class Order:
+    id: int
+
+
+@worker(args=Order)
+class PrintOrder(Worker[Order]):
+    async def process(self, job: Job[Order]) -> None:
+        job.args["id"]  # type: ignore[index]  # args are an order
+
+
+@worker(args=5)  # type: ignore[arg-type]  # no class
+class WrongModel:
+    def process(self, job: Job) -> None: ...
+
+
 async def workers() -> None:
+    PrintOrder.new(5)  # type: ignore[arg-type]  # an order or a mapping
     GenerateBadge.new(5)  # type: ignore[arg-type]  # args are a mapping
     GenerateBadge.new({"id": 1}, queu="x")  # type: ignore[call-arg]  # misspelt
     GenerateBadge.new({"id": 1}, backoff=5)  # type: ignore[call-arg]  # of the worker

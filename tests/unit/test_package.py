@@ -21,7 +21,8 @@ MODULES = [
 LOADED = """
 import sys
 import staffa
-kept_out = {"asyncpg", "psycopg", "click", "rich", "starlette", "staffa.cli", "staffa.embedded"}
+kept_out = {"asyncpg", "psycopg", "click", "rich", "starlette", "staffa.cli", "staffa.embedded",
+            "cryptography", "pydantic", "msgspec", "attrs"}
 print(*sorted(kept_out & set(sys.modules)))
 """
 

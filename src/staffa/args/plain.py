@@ -14,12 +14,13 @@ MAX_INTEGER_BITS = 14_000  # about 4200 digits; Python reads 4300
 MAX_CHARACTERS = 32 * 1024 * 1024
 
 
-def dump_object(value: Mapping[str, Any], what: str) -> str:
+def dump_object(value: Mapping[str, Any], what: str, *, hide: bool = False) -> str:
     """Return a JSON object's text, or say what of it is no plain JSON, and where.
 
     Args:
         value: The object. Tuples count as lists.
         what: How errors name it, for example "args".
+        hide: Keeps all that is data out of errors.
 
     Raises:
         InvalidArgs: For anything that would not come back from the database as it was given.
@@ -31,6 +32,8 @@ def dump_object(value: Mapping[str, Any], what: str) -> str:
         Traceback (most recent call last):
         staffa.errors.InvalidArgs: args.rate is nan: JSON has no such number, send null or a string
     """
+    if hide:
+        return _dump_hidden(value, what)
     if not isinstance(value, Mapping):
         raise InvalidArgs(
             f"{what} must be a mapping with string keys, not {type(value).__name__}: {value!r:.200}"
@@ -44,6 +47,16 @@ def dump_object(value: Mapping[str, Any], what: str) -> str:
             "elsewhere and send a reference"
         )
     return text
+
+
+def _dump_hidden(value: Mapping[str, Any], what: str) -> str:
+    try:
+        return dump_object(value, what)
+    except InvalidArgs:
+        raise InvalidArgs(
+            f"{what} are to be encrypted, but are no plain JSON object; what exactly is wrong is "
+            "not shown: the same call without encrypted=True tells"
+        ) from None
 
 
 def _check(value: Any, path: str, depth: int) -> None:  # noqa: C901  # one case for each type

@@ -66,6 +66,7 @@ class Enqueueing(Lifecycle):
         if not jobs:
             return []
         backend = await self._open()
+        jobs = [job.sealed(self.config.encryption_keys) for job in jobs]
         stored = await backend.engine.enqueue_jobs(jobs, conn=conn)
         queues = {job.queue for job in stored if job.state is State.AVAILABLE}
         if conn is None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from dataclasses import replace
+from typing import Any
 
 from staffa.client.changes import check_ids
 from staffa.client.enqueue import Enqueueing
-from staffa.errors import ConfigError
+from staffa.client.results import recorded_result
+from staffa.errors import ConfigError, ResultUnavailable
 from staffa.filters import JobFilter
 from staffa.jobs import Job
 from staffa.types import State
@@ -27,6 +29,26 @@ class Jobs(Enqueueing):
         backend = await self._open()
         found = await backend.engine.get_jobs(check_ids([job]))
         return found[0] if found else None
+
+    async def fetch_result(self, job: int | Job) -> Any:
+        """Return what a completed job recorded: plain data, not the model of an annotation.
+
+        Args:
+            job: Its id, or the job.
+
+        Raises:
+            ResultUnavailable: If there is no such job, it has not completed, does not record its
+                result, or had to drop it; the message says which.
+
+        Example:
+            ```python
+            total = await app.fetch_result(job)
+            ```
+        """
+        found = await self.get_job(job)
+        if found is None:
+            raise ResultUnavailable(f"there is no job {check_ids([job])[0]}: it may be deleted")
+        return recorded_result(found)
 
     async def list_jobs(self, wanted: JobFilter | None = None) -> list[Job]:
         """Return jobs, the newest first.

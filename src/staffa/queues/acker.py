@@ -25,6 +25,7 @@ from staffa.telemetry.catalogue import JobEnded, JobLeaseLost
 from staffa.types import State
 
 _LARGEST_BUNDLE = 5000
+_LARGEST_BUNDLE_CHARACTERS = 32 * 1024 * 1024
 _SET_ASIDE_SECONDS = 60.0
 
 
@@ -153,16 +154,28 @@ class Acker(Service):
 
 
 def _split(pending: list[Outcome]) -> tuple[list[Outcome], list[Outcome]]:
-    """Return a bundle and what waits for the next: two runs of one job don't go together."""
+    """Return a bundle and what waits for the next: two runs of one job don't go together.
+
+    Nor do many recorded results: PostgreSQL drops the connection over a statement of a gigabyte.
+    """
     bundle: dict[int, Outcome] = {}
     rest: list[Outcome] = []
+    size = 0
     for outcome in pending:
         number = outcome.ack.lease.id
-        if number in bundle or len(bundle) >= _LARGEST_BUNDLE:
+        size += _size(outcome.ack)
+        full = len(bundle) >= _LARGEST_BUNDLE or size > _LARGEST_BUNDLE_CHARACTERS
+        if number in bundle or (bundle and full):
             rest.append(outcome)
         else:
             bundle[number] = outcome
     return list(bundle.values()), rest
+
+
+def _size(ack: Ack) -> int:
+    """Return about how many characters of results an outcome has."""
+    result = ack.meta.get("return") if ack.meta else None
+    return len(result) if isinstance(result, str) else 0
 
 
 def _failed_instead(outcome: Outcome, error: Exception) -> Outcome:

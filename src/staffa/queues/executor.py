@@ -18,9 +18,10 @@ from typing import Any
 
 from staffa import hooks, registry
 from staffa._internal.clock import Clock
+from staffa.args.encryption import NO_KEYS, KeyRing
 from staffa.deadlines import read_deadline
 from staffa.engine import Lease
-from staffa.errors import DeadlinePassed, JobCancelled, JobTimeout, UnknownWorker
+from staffa.errors import DeadlinePassed, JobCancelled, JobTimeout, UnknownKey, UnknownWorker
 from staffa.jobs import Job, set_current_job
 from staffa.queues import outcomes
 from staffa.queues.acker import Acker
@@ -51,6 +52,7 @@ class Executor:
         unknown_after: Seconds for which jobs of unknown workers are put back.
         clock: Measures how long jobs run.
         on_lost: Called with each job whose lease had ended, and the seconds that it ran.
+        keys: What encrypted args are read with.
     """
 
     def __init__(
@@ -63,6 +65,7 @@ class Executor:
         unknown_after: float,
         clock: Clock,
         on_lost: Callable[[Job, float], None] = _ignore,
+        keys: KeyRing = NO_KEYS,
     ) -> None:
         self._acker = acker
         self._threads = threads
@@ -71,6 +74,7 @@ class Executor:
         self._unknown_after = unknown_after
         self._clock = clock
         self._on_lost = on_lost
+        self._keys = keys
         self._runs: set[Run] = set()
         self._loop = asyncio.get_running_loop()
 
@@ -158,8 +162,9 @@ class Executor:
         try:
             job.args, job.meta  # noqa: B018  # decoded here, for the first time
             definition = self._resolve(job)
+            job.unseal(self._keys)
             call = definition.prepare(job)
-        except UnknownWorker as error:
+        except (UnknownWorker, UnknownKey) as error:
             emit(WorkerUnknown, job=job, error=error)
             ack = outcomes.of_unknown_worker(job, error, self._unknown_after)
             return Outcome(job, ack, result=error, unknown_worker=True)
@@ -174,7 +179,8 @@ class Executor:
         if run.lease_ended:
             return None
         reason = EndReason.RESULT if isinstance(result, Cancel | Discard) else None
-        return Outcome(job, outcomes.of_result(job, result), result=result, reason=reason)
+        ack = outcomes.of_result(job, result, definition)
+        return Outcome(job, ack, result=result, reason=reason)
 
     def _resolve(self, job: Job) -> WorkerDefinition:
         try:

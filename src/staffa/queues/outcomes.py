@@ -12,6 +12,8 @@ from staffa._internal.json import clean
 from staffa.engine import Ack, Lease
 from staffa.errors import DeadlinePassed, JobCancelled, JobDiscarded
 from staffa.jobs import Job
+from staffa.queues.recording import record, wants_record
+from staffa.registry import WorkerDefinition
 from staffa.results import Cancel, Discard, Snooze
 from staffa.types import EndReason, State
 
@@ -59,8 +61,14 @@ _FORGET_UNKNOWN_SECONDS = 3600.0
 _LARGEST_COUNT = 10**9
 
 
-def of_result(job: Job, result: object) -> Ack:
-    """Return the outcome of a function that returned."""
+def of_result(job: Job, result: object, definition: WorkerDefinition | None = None) -> Ack:
+    """Return the outcome of a function that returned.
+
+    Args:
+        job: The job.
+        result: What it returned.
+        definition: Says whether and how the result is recorded, where the job does not.
+    """
     lease = Lease.of(job)
     match result:
         case Cancel():
@@ -75,6 +83,9 @@ def of_result(job: Job, result: object) -> Ack:
                 delay=result.seconds,
                 meta={"snoozed": _count(job.meta.get("snoozed")) + 1},
             )
+        case _ if wants_record(job, result, definition):
+            meta, error = record(job, result, definition)
+            return Ack(lease=lease, state=State.COMPLETED, meta=meta, error=error)
         case _:
             return Ack(lease=lease, state=State.COMPLETED)
 

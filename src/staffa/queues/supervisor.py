@@ -71,6 +71,7 @@ class Supervisor:
             unknown_after=config.unknown_after,
             clock=clock,
             on_lost=self.aftermath.lost,
+            keys=config.encryption_keys,
         )
         self._watchman = Watchman(
             engine.heartbeat,
