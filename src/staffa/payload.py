@@ -1,7 +1,7 @@
 """What a job carries: its args and meta, JSON text until somebody asks for them.
 
-The args are in one of three forms: plain, as they were given or read; sealed, which is how encrypted
-ones are stored; and, while the job of a class with a declared model runs, that model.
+The args are in one of three forms: plain, as they were given or read; sealed, which is how
+encrypted ones are stored; and, while the job of a class with a declared model runs, that model.
 """
 
 from __future__ import annotations

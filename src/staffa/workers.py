@@ -25,8 +25,9 @@ from staffa.definitions import (
     prepare_class,
 )
 from staffa.errors import ConfigError
-from staffa.jobs import A, Job
+from staffa.jobs import Job
 from staffa.options import JOB_OPTIONS, JobOptions, check_options, check_tags
+from staffa.payload import A
 from staffa.registry import WorkerDefinition
 
 P = ParamSpec("P")

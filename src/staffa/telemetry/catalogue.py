@@ -79,7 +79,7 @@ class JobRescued(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerUnknown(Event):
-    """A job was put back, as no code here has its worker.
+    """A job was put back, as no code here has its worker, or the key of its encrypted args.
 
     Args:
         job: As it was claimed.
