@@ -31,17 +31,17 @@ class Person:
 SEEN: list[Any] = []
 
 
-@job(name="pay", encrypted=True)
+@job(name="payroll.pay", encrypted=True)
 async def pay(person: Person, amount: int = 1) -> None:
     SEEN.append((person, amount, current_job().encrypted))
 
 
-@job(name="fail", encrypted=True, max_attempts=1)
+@job(name="payroll.fail", encrypted=True, max_attempts=1)
 async def fail(ssn: int) -> None:
     raise RuntimeError("as planned")
 
 
-@worker(name="Payroll", args=Person, encrypted=True)
+@worker(name="payroll.Payroll", args=Person, encrypted=True)
 class Payroll(Worker[Person]):
     async def process(self, job: Job[Person]) -> None:
         SEEN.append(job.args)
@@ -111,7 +111,7 @@ async def test_a_row_that_was_changed_or_moved_is_discarded_without_telling_its_
     changed = {"staffa_encrypted": {"key": "2026", "data": base64.b64encode(data).decode()}}
     meta = '{"encrypted": true}'
     numbers = [
-        await rows.insert(worker="pay", args=json.dumps(args), meta=meta)
+        await rows.insert(worker="payroll.pay", args=json.dumps(args), meta=meta)
         for args in (sealed, changed)
     ]
     async with make_client(queues={"default": 5}, encryption_keys=BOTH):
@@ -124,9 +124,9 @@ async def test_a_row_that_was_changed_or_moved_is_discarded_without_telling_its_
 async def test_neither_a_failure_nor_a_misfit_puts_args_into_the_errors(
     make_client: MakeClient, rows: Rows, caplog: pytest.LogCaptureFixture
 ) -> None:
-    sealed = KeyRing(BOTH).seal(json.dumps({"ssn": SECRET}), "fail")
+    sealed = KeyRing(BOTH).seal(json.dumps({"ssn": SECRET}), "payroll.fail")
     number = await rows.insert(
-        worker="fail", args=json.dumps(sealed), meta='{"encrypted": true}', max_attempts=1
+        worker="payroll.fail", args=json.dumps(sealed), meta='{"encrypted": true}', max_attempts=1
     )
     with caplog.at_level(logging.DEBUG):
         async with make_client(queues={"default": 5}, encryption_keys=BOTH) as app:

@@ -21,27 +21,27 @@ class Receipt:
     total: int
 
 
-@job(name="count", recorded=True)
+@job(name="recorded.count", recorded=True)
 async def count(words: list[str]) -> dict[str, Any]:
     return {"words": len(words), "pair": (1, None), "raw": b"\xff"}
 
 
-@job(name="count_thread")
+@job(name="recorded.count_thread")
 def count_in_a_thread(number: int) -> Record:
     return Record(number * 2)
 
 
-@job(name="receipt", recorded=True)
+@job(name="recorded.receipt", recorded=True)
 async def make_receipt() -> Receipt:
     return Receipt(date(2026, 1, 2), 5)
 
 
-@job(name="large", recorded=Recorded(limit=1000))
+@job(name="recorded.large", recorded=Recorded(limit=1000))
 async def make_large() -> str:
     return "x" * 2000
 
 
-@job(name="plain")
+@job(name="recorded.plain")
 async def plain() -> int:
     return 5
 

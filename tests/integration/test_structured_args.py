@@ -59,7 +59,7 @@ VALUES: dict[str, Any] = {
 }
 
 
-@job(name="structured")
+@job(name="structured.take")
 async def take(
     lines: list[Line],
     order: Order,
@@ -71,12 +71,12 @@ async def take(
     SEEN.append(locals())
 
 
-@job(name="careful", unknown="error")
+@job(name="structured.careful", unknown="error")
 async def careful(day: date) -> None:
     SEEN.append(day)
 
 
-@worker(name="Print", args=Line)
+@worker(name="structured.Print", args=Line)
 class Print(Worker[Line]):
     async def process(self, job: Job[Line]) -> None:
         SEEN.append(job.args.price)
@@ -107,8 +107,12 @@ async def test_a_row_that_does_not_fit_is_discarded_at_once_with_the_reason(
         (careful.worker_name, '{"day": "soon"}', "careful: args.day: is no text of a date: 'soon'"),
         (careful.worker_name, '{"day": 5}', "args.day: expected the text of a date, not int"),
         (careful.worker_name, '{"day": "2026-01-02", "later": 1}', "does not take: later"),
-        ("Print", '{"price": "1", "colours": ["blue"]}', "Print: args.colours[0]: is no value"),
-        ("Print", '{"price": []}', "Print: args: lacks 'colours'"),
+        (
+            "structured.Print",
+            '{"price": "1", "colours": ["blue"]}',
+            "Print: args.colours[0]: is no value",
+        ),
+        ("structured.Print", '{"price": []}', "Print: args: lacks 'colours'"),
     ]
     numbers = [await rows.insert(worker=name, args=args) for name, args, _ in wrong]
     async with make_client(queues={"default": 5}):
@@ -121,6 +125,8 @@ async def test_a_row_that_does_not_fit_is_discarded_at_once_with_the_reason(
 async def test_a_newer_client_may_send_more_than_an_older_worker_knows(
     make_client: MakeClient, rows: Rows
 ) -> None:
-    number = await rows.insert(worker="Print", args='{"price": "1", "colours": [], "later": {}}')
+    number = await rows.insert(
+        worker="structured.Print", args='{"price": "1", "colours": [], "later": {}}'
+    )
     async with make_client(queues={"default": 5}):
         await rows.until(number, "completed")
