@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator
 from dataclasses import replace
 from typing import Any
 
-from staffa.client.changes import check_ids
+from staffa.client.changes import check_id, check_ids
 from staffa.client.enqueue import Enqueueing
 from staffa.client.results import recorded_result
 from staffa.errors import ConfigError, ResultUnavailable
@@ -47,7 +47,7 @@ class Jobs(Enqueueing):
         """
         found = await self.get_job(job)
         if found is None:
-            raise ResultUnavailable(f"there is no job {check_ids([job])[0]}: it may be deleted")
+            raise ResultUnavailable(f"there is no job {check_id(job)}: it may have been deleted")
         return recorded_result(found)
 
     async def list_jobs(self, wanted: JobFilter | None = None) -> list[Job]:
