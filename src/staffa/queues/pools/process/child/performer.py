@@ -1,0 +1,84 @@
+"""Runs one job in a child, from the frame that asks for it to the frame that answers."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+from staffa import registry
+from staffa.errors import JobCancelled, UnknownWorker
+from staffa.jobs import Job, set_current_job
+from staffa.queues.pools.process.calls import ProcessCall
+from staffa.queues.pools.process.child.context import ChildContext
+from staffa.queues.pools.process.child.interruption import Interruption
+from staffa.queues.pools.process.child.memory import resident_bytes
+from staffa.queues.pools.process.failures import dump_error
+from staffa.queues.pools.process.frames import Frame, FrameError, encode_frame
+from staffa.queues.pools.process.results import dump_result
+from staffa.registry import WorkerDefinition
+
+
+class Performer:
+    """Runs jobs on the main thread.
+
+    Args:
+        interruption: How the parent stops them.
+    """
+
+    def __init__(self, interruption: Interruption) -> None:
+        self._interruption = interruption
+
+    def perform(self, frame: Frame, context: ChildContext) -> bytes:
+        """Run a job, whatever it does, and return the frame that tells of it."""
+        call = ProcessCall.load(frame)
+        job = call.job
+        job.bind(context)
+        found = contextvars.copy_context()
+        result, error = self._interruption.guard(lambda: found.run(_begin, call))
+        if error is None and inspect.iscoroutine(result):
+            result, error = self._interruption.run(result, found)
+        dumped, unreadable = None, None
+        if error is None:
+            dumped, unreadable = self._interruption.guard(lambda: dump_result(result))
+        return self._answer(job, dumped, error or unreadable)
+
+    def _answer(
+        self, job: Job, dumped: dict[str, Any] | None, error: BaseException | None
+    ) -> bytes:
+        after = {"memory": resident_bytes(), "enqueued": sorted(job.take_enqueued())}
+        if error is None:
+            try:
+                return encode_frame("result", result=dumped, **after)
+            except FrameError as too_long:
+                error = too_long
+        stopped = self._interruption.wanted and isinstance(
+            error, JobCancelled | asyncio.CancelledError
+        )
+        return encode_frame("error", error=dump_error(error), stopped=stopped, **after)
+
+
+def _begin(call: ProcessCall) -> Any:
+    """Call the job's function; a coroutine function only makes its coroutine here."""
+    definition = _resolve(call)
+    begin: Callable[[], Any] = definition.prepare(call.job)
+    set_current_job(call.job)
+    return begin()
+
+
+def _resolve(call: ProcessCall) -> WorkerDefinition:
+    """Return the definition of the worker, importing what defines it if it is not known yet."""
+    for source in (call.source, *(f"{module}." for module in call.modules)):
+        if call.worker in registry.names():
+            break
+        registry.import_source(source)
+    try:
+        return registry.resolve(call.worker)
+    except UnknownWorker:
+        tried = ", ".join((call.source, *call.modules))
+        raise UnknownWorker(
+            f"no worker {call.worker!r} is known in a process of its own after the import of "
+            f"{tried}: define it at the top level of a module that sys.path leads to"
+        ) from None
