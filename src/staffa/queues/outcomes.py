@@ -10,7 +10,7 @@ from types import TracebackType
 from staffa._internal.backoff import retry_delay
 from staffa._internal.json import clean
 from staffa.engine import Ack, Lease
-from staffa.errors import DeadlinePassed, JobCancelled, JobDiscarded
+from staffa.errors import DeadlinePassed, JobCancelled, JobDiscarded, ProcessJobError
 from staffa.jobs import Job
 from staffa.results import Cancel, Discard, Snooze
 from staffa.types import EndReason, State
@@ -161,13 +161,22 @@ def of_unknown_worker(job: Job, error: BaseException, unknown_after: float) -> A
 
 
 def describe_error(error: BaseException) -> str:
-    """Return an error with its traceback as text that can be stored, without our own frames."""
+    """Return an error with its traceback as text that can be stored, without our own frames.
+
+    Of an error of a process of its own, it is the text that was made there.
+    """
+    if isinstance(error, ProcessJobError) and error.traceback:
+        return _shorten(error.traceback)
     frames = _users_part(error.__traceback__)
     try:
         lines = traceback.format_exception(type(error), error, frames)
     except Exception:  # noqa: BLE001  # an error of users' making may refuse to be printed
         lines = [*traceback.format_tb(frames), f"{type(error).__qualname__}: it can't be printed"]
-    text = clean("".join(lines)).rstrip()
+    return _shorten("".join(lines))
+
+
+def _shorten(text: str) -> str:
+    text = clean(text).rstrip()
     return text if len(text) <= _LONGEST_ERROR else f"...\n{text[-_LONGEST_ERROR:]}"
 
 

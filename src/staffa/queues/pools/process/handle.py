@@ -176,7 +176,7 @@ class Child:
         except Exception as defect:  # noqa: BLE001  # those who wait must not wait for ever
             report("a process of the pool could not be watched", defect)
         finally:
-            self.kill()  # it has ended, unless the event loop is being closed
+            self.kill()  # it has ended already, unless the event loop is being closed
             self._gone = True
             if self._killer is not None:
                 self._killer.cancel()
@@ -194,6 +194,7 @@ class Child:
         if not self.usable:  # somebody has killed it before it existed
             self.kill()
         code = await self._process.wait()
+        self.kill()  # what its jobs have started, and may hold the socket open
         await self._connection.drain(PATIENCE_SECONDS)
         self._connection.close()
         await self._connection.drain(PATIENCE_SECONDS)

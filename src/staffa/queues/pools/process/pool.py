@@ -53,9 +53,10 @@ class ProcessPool:
             ProcessUnavailable: If there is no process for it.
             FrameError: If it is too long to be sent.
         """
+        failures = self._starts.failures
         async with self._slots:
             while True:
-                child, is_new = await self._take()
+                child, is_new = await self._take(failures)
                 try:
                     return await child.run(call, on_message)
                 except NotBegun as died:
@@ -80,7 +81,7 @@ class ProcessPool:
                 child.kill()
         await self._wait_for(children, None)
 
-    async def _take(self) -> tuple[Child, bool]:
+    async def _take(self, failures: int) -> tuple[Child, bool]:
         """Return a child that is ready, and whether it was just started."""
         while self._idle:
             child, timer = self._idle.popitem()  # the one that was busy last
@@ -88,7 +89,7 @@ class ProcessPool:
             if child.usable and not self._is_worn_out(child):
                 return child, False
             child.exit()
-        return await self._starts.start(), True
+        return await self._starts.start(failures), True
 
     def _give_back(self, child: Child) -> None:
         if child.usable and not self._stopped and not self._is_worn_out(child):

@@ -10,7 +10,6 @@ group, so that neither it nor a program that a job has started is left behind.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 import socket
@@ -60,12 +59,14 @@ class Channel:
         self._writer.join()
 
     def _write(self) -> None:
-        with contextlib.suppress(OSError):  # the reader's thread sees the end as well
-            while (entry := self._outgoing.get()) is not None:
-                frame, written = entry
+        while (entry := self._outgoing.get()) is not None:
+            frame, written = entry
+            try:
                 self._socket.sendall(frame)
-                if written is not None:
-                    written.set()
+            except OSError:  # the parent is gone, or a job has closed the socket
+                end_with_group()
+            if written is not None:
+                written.set()
 
     def _read(self) -> None:
         decoder = FrameDecoder()

@@ -16,7 +16,7 @@ from staffa.queues.pools.process.child.context import ChildContext
 from staffa.queues.pools.process.child.interruption import Interruption
 from staffa.queues.pools.process.child.memory import resident_bytes
 from staffa.queues.pools.process.failures import dump_error
-from staffa.queues.pools.process.frames import Frame, FrameError, encode_frame
+from staffa.queues.pools.process.frames import Frame, encode_frame
 from staffa.queues.pools.process.results import dump_result
 from staffa.registry import WorkerDefinition
 
@@ -40,20 +40,15 @@ class Performer:
         result, error = self._interruption.guard(lambda: found.run(_begin, call))
         if error is None and inspect.iscoroutine(result):
             result, error = self._interruption.run(result, found)
-        dumped, unreadable = None, None
-        if error is None:
-            dumped, unreadable = self._interruption.guard(lambda: dump_result(result))
-        return self._answer(job, dumped, error or unreadable)
+        return self._answer(job, result, error)
 
-    def _answer(
-        self, job: Job, dumped: dict[str, Any] | None, error: BaseException | None
-    ) -> bytes:
+    def _answer(self, job: Job, result: object, error: BaseException | None) -> bytes:
         after = {"memory": resident_bytes(), "enqueued": sorted(job.take_enqueued())}
         if error is None:
             try:
-                return encode_frame("result", result=dumped, **after)
-            except FrameError as too_long:
-                error = too_long
+                return encode_frame("result", result=dump_result(result), **after)
+            except BaseException as broken:  # noqa: BLE001  # the result's own code, or too long
+                error = broken
         stopped = self._interruption.wanted and isinstance(
             error, JobCancelled | asyncio.CancelledError
         )
