@@ -311,6 +311,20 @@ async def send_later(kind: str, payload: dict[str, Any]) -> Any:
 
 
 @job
+def note() -> dict[str, Any]:
+    current_job().progress(0.5)
+    current_job().update_meta(page=7)
+    return current_job().meta
+
+
+@job
+async def note_later() -> dict[str, Any]:
+    await current_job().progress(0.5)
+    await current_job().update_meta(page=7)
+    return current_job().meta
+
+
+@job
 def post(count: int, size: int = 1) -> None:
     for number in range(count):
         _context().post_message("progress", {"number": number, "text": "x" * size})

@@ -18,8 +18,9 @@ from staffa.queues.outcomes import describe_error
 from staffa.queues.pools.process import ProcessCall, ProcessPool, frames
 from staffa.queues.pools.process.failures import dump_error, load_error
 from staffa.queues.pools.process.frames import FrameError
+from staffa.queues.pools.process.handle import Child, NotBegun
 from tests.support import process_jobs as jobs
-from tests.unit.process_pool.calls import begin, gone, run, told
+from tests.unit.process_pool.calls import begin, call_of, gone, run, told
 from tests.unit.process_pool.conftest import MakePool
 from tests.unit.programs import write
 from tests.unit.rows import claimed
@@ -199,6 +200,18 @@ async def test_a_process_that_was_killed_between_two_jobs_costs_no_attempt(
     await gone(second)
     third = await run(pool, jobs.pid)
     assert len({first, second, third}) == 3
+
+
+async def test_a_process_that_died_as_soon_as_it_was_ready_begins_nothing() -> None:
+    child = Child(lambda child: None)
+    await child.start()
+    child.kill()
+    assert child.task is not None
+    await child.task
+    with pytest.raises(NotBegun, match="had ended before the job"):
+        await child.run(call_of(jobs.pid), None)
+    child.exit()
+    assert child._killer is None  # its number may be another process's by now
 
 
 @pytest.mark.parametrize(

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from staffa import Config
-from staffa.errors import ProcessJobError
+from staffa.errors import ProcessDied, ProcessJobError
 from staffa.queues.pools.process import ProcessPoolSettings
 from staffa.queues.pools.process.child.memory import resident_bytes
 from staffa.queues.pools.process.settings import usable_cores
 from tests.support import process_jobs as jobs
+from tests.support.events import Recorder
 from tests.unit.process_pool.calls import gone, run
 from tests.unit.process_pool.conftest import MakePool
 
@@ -22,6 +25,22 @@ async def test_a_process_runs_as_many_jobs_as_it_may(make_pool: MakePool) -> Non
     assert pids == [pids[0]] * 3 + [pids[3]] * 3 + [pids[6]]
     assert len(set(pids)) == 3
     await gone(pids[0])
+
+
+async def test_processes_that_come_and_go_are_told_of(
+    make_pool: MakePool, events: Recorder
+) -> None:
+    pool = make_pool(max_jobs=1)
+    pid = await run(pool, jobs.pid)
+    with pytest.raises(ProcessDied):
+        await run(pool, jobs.die, how="SIGKILL")
+    ended = await events.wait("staffa.process.ended", 2)
+    assert [event.data["exit_code"] for event in ended] == [0, -9]
+    assert [event.data["jobs"] for event in ended] == [1, 1]
+    started = events.of("staffa.process.started")
+    assert [event.data["pid"] for event in started] == [event.data["pid"] for event in ended]
+    assert started[0].data["pid"] == pid
+    assert started[0].data["seconds"] > 0
 
 
 async def test_jobs_that_fail_are_counted(make_pool: MakePool) -> None:
@@ -50,8 +69,6 @@ async def test_a_process_that_has_grown_too_large_is_replaced_after_its_job(
 
 
 def test_memory_is_told_also_where_there_is_no_proc(monkeypatch: pytest.MonkeyPatch) -> None:
-    from pathlib import Path  # noqa: PLC0415
-
     known = resident_bytes()
     monkeypatch.setattr(
         "staffa.queues.pools.process.child.memory._PAGES", Path("/there/is/no/such/file")

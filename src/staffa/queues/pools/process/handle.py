@@ -23,7 +23,8 @@ from staffa.queues.pools.process.frames import Frame, encode_frame
 from staffa.queues.pools.process.launch import launch
 from staffa.queues.pools.process.messages import Messages, OnMessage
 from staffa.queues.pools.process.results import load_result
-from staffa.telemetry import report
+from staffa.telemetry import emit, report
+from staffa.telemetry.catalogue import ProcessEnded, ProcessStarted
 
 PATIENCE_SECONDS = 1.0
 """How long a child has to end when it is asked to; then it is killed."""
@@ -110,6 +111,7 @@ class Child:
         error = self._ready.result()
         if error is not None:
             raise error
+        emit(ProcessStarted, pid=self.pid or 0, seconds=self.age)
 
     async def run(self, call: ProcessCall, on_message: OnMessage | None) -> object:
         """Run a job, and return its result.
@@ -122,6 +124,8 @@ class Child:
             asyncio.CancelledError: When the caller was cancelled, unless the job ended all the same
                 in time.
         """
+        if self._gone:  # it has told so already, when nobody was waiting
+            raise NotBegun(ProcessDied(f"process {self.pid} had ended before the job"))
         frame = encode_frame("run", number=self.jobs + 1, **call.dump())
         self.jobs += 1
         run = self._run = Run(self.jobs, call, Messages(on_message, self._connection.send))
@@ -198,6 +202,10 @@ class Child:
         await self._connection.drain(PATIENCE_SECONDS)
         self._connection.close()
         await self._connection.drain(PATIENCE_SECONDS)
+        emit(
+            ProcessEnded,
+            pid=self._process.pid, jobs=self.jobs, exit_code=code, reason=self._why,
+        )  # fmt: skip
         return code
 
     def _describe_end(self, code: int) -> JobError:

@@ -9,6 +9,7 @@ from typing import Any
 
 from staffa._internal import json
 from staffa._internal.json import clean
+from staffa.errors import StaffaError
 from staffa.queues.pools.process.frames import Frame, encode_frame
 from staffa.telemetry import report
 
@@ -35,10 +36,10 @@ class Messages:
         self._task: asyncio.Task[None] | None = None
 
     def receive(self, frame: Frame) -> None:
-        """Take a message; one that wants no answer is left out when too many wait already."""
-        if frame.get("id") is None and len(self._waiting) >= _MOST_WAITING:
-            return
+        """Take a message; when too many wait, the oldest one that wants no answer is left out."""
         self._waiting.append(frame)
+        if len(self._waiting) > _MOST_WAITING:
+            self._leave_out()
         if self._task is None or self._task.done():
             self._task = asyncio.get_running_loop().create_task(
                 self._serve(), name="staffa-messages"
@@ -58,6 +59,12 @@ class Messages:
         if self._task is not None:
             self._task.cancel()
 
+    def _leave_out(self) -> None:
+        for frame in self._waiting:
+            if frame.get("id") is None:
+                self._waiting.remove(frame)
+                return
+
     async def _serve(self) -> None:
         while self._waiting:
             frame = self._waiting.popleft()
@@ -69,8 +76,7 @@ class Messages:
                 if not waits:
                     report(what, error)
                     continue
-                text = clean(f"{what}: {type(error).__name__}: {error}")
-                answer = _frame(frame, None, text[:_LONGEST_TEXT])
+                answer = _frame(frame, error=error)
             if waits:
                 self._send(answer)
 
@@ -78,8 +84,18 @@ class Messages:
         if self._on_message is None:
             raise NotImplementedError("nobody serves messages of this job")
         answer = await self._on_message(frame["name"], json.loads(frame["payload"]))
-        return _frame(frame, json.dumps(answer or {}), None)
+        return _frame(frame, json.dumps(answer or {}))
 
 
-def _frame(frame: Frame, payload: str | None, error: str | None) -> bytes:
-    return encode_frame("answer", run=frame["run"], id=frame["id"], payload=payload, error=error)
+def _frame(
+    frame: Frame, payload: str | None = None, *, error: BaseException | None = None
+) -> bytes:
+    """Return the answer to a message."""
+    text, kind = None, None
+    if error is not None:
+        kind = clean(type(error).__name__)
+        known = isinstance(error, StaffaError)  # its text stands alone
+        text = clean(f"{error}" if known else f"{kind}: {error}")[:_LONGEST_TEXT]
+    return encode_frame(
+        "answer", run=frame["run"], id=frame["id"], payload=payload, error=text, type=kind
+    )

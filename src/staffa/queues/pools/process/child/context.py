@@ -10,16 +10,23 @@ from __future__ import annotations
 import asyncio
 import itertools
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import Future
 from typing import Any
 
 from staffa._internal import json
 from staffa.args.plain import dump_object
-from staffa.errors import JobError
+from staffa.errors import InvalidJob, JobCancelled, JobError, StaffaError
 from staffa.queues.pools.process.frames import Frame, encode_frame
+from staffa.queues.run import Done
+
+PROGRESS = "progress"
+"""The kind of the message with a patch of meta that may wait; no answer is wanted."""
+META = "meta"
+"""The kind of the message with a patch of meta that is to be stored before it is answered."""
 
 _Answer = dict[str, Any]
+_ERRORS: dict[str, type[StaffaError]] = {"JobCancelled": JobCancelled, "InvalidJob": InvalidJob}
 
 
 class ChildContext:
@@ -39,6 +46,23 @@ class ChildContext:
         self._ended = False
         self.cancelled = False
 
+    def note_progress(self, patch: Mapping[str, Any]) -> Awaitable[None]:
+        """Have progress written soon."""
+        self.post_message(PROGRESS, patch)
+        return Done()
+
+    def write_meta(self, patch: Mapping[str, Any]) -> Awaitable[None]:
+        """Merge into the row's meta: to be awaited in a coroutine, done at once in a function."""
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            self.send_message(META, patch)
+            return Done()
+        return self._write_meta(patch)
+
+    async def _write_meta(self, patch: Mapping[str, Any]) -> None:
+        await self.send_message_async(META, patch)
+
     def send_message(self, kind: str, payload: Mapping[str, Any]) -> _Answer:
         """Send a message and wait for the parent's answer; blocks this thread.
 
@@ -47,7 +71,8 @@ class ChildContext:
             payload: A JSON object.
 
         Raises:
-            JobError: If the parent can't do it, or the run has ended.
+            JobCancelled, InvalidJob: If the parent says so.
+            JobError: If it can't do it for another reason, or the run has ended.
             InvalidArgs: If the payload is no plain JSON.
         """
         return self._ask(kind, payload).result()
@@ -73,7 +98,7 @@ class ChildContext:
         if frame["error"] is None:
             waiting.set_result(json.loads(frame["payload"]))
         else:
-            waiting.set_exception(JobError(frame["error"]))
+            waiting.set_exception(_ERRORS.get(frame["type"], JobError)(frame["error"]))
 
     def end(self) -> None:
         """Let nobody wait any more: the job has ended, though threads of its own may go on."""

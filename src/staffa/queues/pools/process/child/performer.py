@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
 import inspect
 from collections.abc import Callable
@@ -65,15 +66,12 @@ def _begin(call: ProcessCall) -> Any:
 
 def _resolve(call: ProcessCall) -> WorkerDefinition:
     """Return the definition of the worker, importing what defines it if it is not known yet."""
-    for source in (call.source, *(f"{module}." for module in call.modules)):
-        if call.worker in registry.names():
-            break
+    for source in ("", call.source, *(f"{module}." for module in call.modules)):
         registry.import_source(source)
-    try:
-        return registry.resolve(call.worker)
-    except UnknownWorker:
-        tried = ", ".join((call.source, *call.modules))
-        raise UnknownWorker(
-            f"no worker {call.worker!r} is known in a process of its own after the import of "
-            f"{tried}: define it at the top level of a module that sys.path leads to"
-        ) from None
+        with contextlib.suppress(UnknownWorker):
+            return registry.resolve(call.worker)
+    tried = ", ".join((call.source, *call.modules))
+    raise UnknownWorker(
+        f"no worker {call.worker!r} is known in a process of its own after the import of {tried}: "
+        "define it at the top level of a module that sys.path leads to"
+    )
