@@ -51,6 +51,10 @@ class ClientOptions(TypedDict, total=False):
     leader_lease: Seconds
     loop_blocked_after: Seconds
     encryption_keys: EncryptionKeys | KeyRing
+    processes: int
+    process_max_jobs: int
+    process_max_age: Seconds
+    process_max_memory: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +83,10 @@ class Config:
         loop_blocked_after: How long a job may block the event loop before it is named in the log.
         encryption_keys: What encrypted args are written and read with: keys by id, the newest
             first, each 32 bytes or their base64; or a function that returns them.
+        processes: How many processes run jobs that compute; one for each core if not given.
+        process_max_jobs: After how many jobs such a process is replaced; never if not given.
+        process_max_age: How old it becomes before it is replaced.
+        process_max_memory: From how many bytes of resident memory it is replaced.
 
     Raises:
         ConfigError: If a value can't be used.
@@ -101,6 +109,10 @@ class Config:
     leader_lease: float = 30.0
     loop_blocked_after: float = 1.0
     encryption_keys: KeyRing = field(default=NO_KEYS, repr=False)
+    processes: int | None = None
+    process_max_jobs: int | None = None
+    process_max_age: float | None = None
+    process_max_memory: int | None = None
 
     def __post_init__(self) -> None:
         _check_dsn(self.dsn)
@@ -116,7 +128,12 @@ class Config:
         object.__setattr__(self, "encryption_keys", KeyRing.of(self.encryption_keys))
         for setting, low in (("pool_size", 1), ("max_rescues", 0)):
             _check_whole(setting, getattr(self, setting), low)
+        for setting in _PROCESS_NUMBERS:
+            if getattr(self, setting) is not None:
+                _check_whole(setting, getattr(self, setting), 1)
         for setting in _LENGTHS:
+            if setting == "process_max_age" and self.process_max_age is None:
+                continue
             seconds = to_seconds(getattr(self, setting), setting)
             if seconds == 0 and setting != "shutdown_grace":
                 raise ConfigError(f"{setting} is 0: give a length of time above 0")
@@ -157,8 +174,9 @@ class Config:
 
 _LENGTHS = (
     "shutdown_grace", "heartbeat", "dead_after", "foreign_dead_after", "unknown_after", "poll",
-    "leader_lease", "loop_blocked_after",
+    "leader_lease", "loop_blocked_after", "process_max_age",
 )  # fmt: skip
+_PROCESS_NUMBERS = ("processes", "process_max_jobs", "process_max_memory")
 
 
 def mask_password(dsn: str) -> str:
@@ -298,5 +316,6 @@ _PARSERS: dict[str, Callable[[str], Any]] = {
     "encryption_keys": parse_key_list,
     "pool_size": int,
     "max_rescues": int,
+    **dict.fromkeys(_PROCESS_NUMBERS, int),
     **dict.fromkeys(_LENGTHS, float),
 }

@@ -27,7 +27,7 @@ class WorkerOptions(JobOptions, total=False):
     backoff: Backoff | Seconds
     """How long to wait after a failed attempt; 15 + 2^attempt seconds if not given."""
     executor: ExecutorKind
-    """"async" for ``async def``, "thread" for ``def``; chosen by itself if not given."""
+    """"async" for ``async def``, "thread" for ``def`` if not given; "process" for either."""
     discard_on: ErrorTypes
     """Errors that discard the job at once: no retry would help."""
     cancel_on: ErrorTypes
@@ -51,7 +51,7 @@ class ClassOptions(WorkerOptions, total=False):
 
 WORKER_OPTIONS = JOB_OPTIONS | WorkerOptions.__annotations__.keys()
 CLASS_OPTIONS = JOB_OPTIONS | ClassOptions.__annotations__.keys()
-_EXECUTORS_LATER = frozenset({"process", "dask", "ray"})
+_EXECUTORS_LATER = frozenset({"dask", "ray"})
 _HOW = ClassOptions.__annotations__.keys() - JobOptions.__annotations__.keys()
 
 

@@ -16,7 +16,10 @@ StaffaError
 │   ├── JobCancelled       the running job was cancelled
 │   │   └── DeadlinePassed its deadline passed
 │   ├── JobDiscarded       a job gave itself up; for reporters of errors
-│   └── JobTimeout         the attempt took longer than its timeout
+│   ├── JobTimeout         the attempt took longer than its timeout
+│   ├── ProcessJobError    a job raised in a process of its own: carries what is known of the error
+│   ├── ProcessDied        the process of a job was killed or ended before the job
+│   └── ProcessUnavailable no process can be started for the job, or none any more
 ├── DatabaseError          the database refused or could not be reached
 │   ├── SchemaMissing      Staffa's tables are not there: migrate
 │   ├── DatabaseUnavailable    connection lost or refused: the outcome may be unknown, try again
@@ -117,6 +120,68 @@ class JobDiscarded(JobError):
 
 class JobTimeout(JobError):
     """The attempt took longer than its timeout."""
+
+
+class ProcessJobError(JobError):
+    """A job raised in a process of its own; the exception itself stays there.
+
+    Args:
+        message: What the exception says.
+        type_name: Its class, as ``module.qualname``, or a builtin's plain name.
+        original_type: Its class, if this process has imported it.
+        known_types: Its class and the bases of that, as far as this process has imported them.
+        traceback: Its traceback as text, from the first frame of the job's own code.
+
+    Example:
+        >>> error = ProcessJobError(
+        ...     "no such page", type_name="KeyError", original_type=KeyError,
+        ...     known_types=(KeyError, LookupError, Exception, BaseException), traceback="",
+        ... )
+        >>> str(error), error.matches(LookupError), error.matches(OSError, TypeError)
+        ('KeyError: no such page', True, False)
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        type_name: str,
+        original_type: type[BaseException] | None,
+        known_types: tuple[type[BaseException], ...],
+        traceback: str,
+    ) -> None:
+        super().__init__(f"{type_name}: {message}" if message else type_name)
+        self.message = message
+        self.type_name = type_name
+        self.original_type = original_type
+        self.known_types = known_types
+        self.traceback = traceback
+        if traceback:  # whoever prints this error prints its notes
+            self.add_note(traceback)
+
+    def matches(self, *types: type[BaseException]) -> bool:
+        """Tell whether the exception was of one of these classes, as ``except`` would."""
+        return any(issubclass(known, types) for known in self.known_types)
+
+
+class ProcessDied(JobError):
+    """The process of a job was killed, or ended before the job; other jobs are not concerned.
+
+    Attributes:
+        signal_name: The signal that killed it, such as ``SIGKILL``.
+        exit_code: The code with which it ended, where no signal killed it.
+    """
+
+    def __init__(
+        self, message: str, *, signal_name: str | None = None, exit_code: int | None = None
+    ) -> None:
+        super().__init__(message)
+        self.signal_name = signal_name
+        self.exit_code = exit_code
+
+
+class ProcessUnavailable(JobError):
+    """No process can be started for a job, or the pool of processes has stopped."""
 
 
 class DatabaseError(StaffaError):

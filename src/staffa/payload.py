@@ -41,6 +41,11 @@ class Payload(Generic[A]):
         return self._args if isinstance(self._args, str) else dump_object(self._args, "args")
 
     @property
+    def plain_args_json(self) -> str:
+        """The same, whatever runs with them, and without the checks of what is to be stored."""
+        return self._args if isinstance(self._args, str) else json.dumps(self._args)
+
+    @property
     def meta_json(self) -> str:
         """The data about the job as JSON text."""
         return self._meta if isinstance(self._meta, str) else dump_object(self._meta, "meta")

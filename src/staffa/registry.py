@@ -96,7 +96,7 @@ def resolve(name: str, imports: Sequence[str] = ()) -> WorkerDefinition:
     """
     definition = _definitions.get(name)
     if definition is None and _may_import(name, imports):
-        _import(name)
+        import_source(name)
         definition = _definitions.get(name)
     if definition is None:
         raise UnknownWorker(
@@ -142,8 +142,8 @@ def _may_import(name: str, imports: Sequence[str]) -> bool:
     return any(name.startswith(f"{package}.") for package in imports)
 
 
-def _import(name: str) -> None:
-    """Import the longest module path of a worker's name."""
+def import_source(name: str) -> None:
+    """Import the longest module path of ``module.qualname``, if there is any."""
     parts = name.split(".")
     for end in range(len(parts) - 1, 0, -1):
         module = ".".join(parts[:end])

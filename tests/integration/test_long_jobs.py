@@ -16,7 +16,7 @@ from tests.support.events import eventually
 from tests.support.processes import Spawn
 from tests.support.rows import Rows
 
-WORKERS = {"async": app.burn_async, "thread": app.burn_thread}
+WORKERS = {"async": app.burn_async, "thread": app.burn_thread, "process": app.burn_process}
 
 
 @pytest.mark.parametrize("executor", WORKERS)
@@ -58,5 +58,5 @@ async def _burn(
     assert (row["attempt"], row["errors"]) == (1, [])
     assert "rescued" not in row["meta"]
     begun = [step for step in app.steps(folder, "begun") if step.id == burning.id]
-    assert [step.pid for step in begun] == [worker.pid]
+    assert [step.pid == worker.pid for step in begun] == [executor != "process"]
     assert sum(step.id == burning.id for step in app.steps(folder)) == 2

@@ -126,6 +126,21 @@ def burn_thread(folder: str, seconds: float) -> None:
     _burn(folder, seconds)
 
 
+@job(executor="process")
+def burn_process(folder: str, seconds: float) -> None:
+    """Burn in a process of its own."""
+    _burn(folder, seconds)
+
+
+@job(executor="process")
+def hold_process(folder: str) -> None:
+    """Run in a process of its own until released."""
+    tell(folder, "begun")
+    while not (Path(folder) / "released").exists():
+        time.sleep(0.01)
+    tell(folder, "ended")
+
+
 @job
 async def die(folder: str) -> None:
     """Take the process along."""

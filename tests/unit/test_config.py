@@ -70,6 +70,7 @@ def test_each_variable_is_read_as_its_setting_wants_it(
     variables = {
         "DSN": "postgres://localhost/app", "QUEUES": "default:10,mail:5", "IMPORTS": " a.b , c,",
         "POOL_SIZE": "7", "MAX_RESCUES": "0", "POLL": "0.5", "SHUTDOWN_GRACE": "0",
+        "PROCESSES": "3", "PROCESS_MAX_AGE": "60", "PROCESS_MAX_MEMORY": "1000000",
     }  # fmt: skip
     for name, text in variables.items():
         monkeypatch.setenv(f"STAFFA_{name}", text)
@@ -78,6 +79,8 @@ def test_each_variable_is_read_as_its_setting_wants_it(
     assert config.queues == {"default": Queue(limit=10), "mail": Queue(limit=5)}
     assert config.imports == ("a.b", "c")
     assert (config.pool_size, config.max_rescues) == (7, 0)
+    assert (config.processes, config.process_max_age) == (3, 60.0)
+    assert (config.process_max_memory, config.process_max_jobs) == (1_000_000, None)
     assert (config.poll, config.shutdown_grace) == (0.5, 0.0)
 
 
@@ -142,6 +145,8 @@ def test_a_pyproject_without_our_table_holds_nothing(folder: Path) -> None:
         {"imports": [5]}, {"imports": ["my app"]}, {"imports": [""]}, {"imports": 5},
         {"queues": ["default"]}, {"queues": {"default": 0}}, {"pool_size": 0}, {"pool_size": True},
         {"pool_size": 1.0}, {"max_rescues": -1}, {"poll": 0}, {"poll": "1"}, {"heartbeat": -1},
+        {"processes": 0}, {"processes": True}, {"process_max_jobs": 0}, {"process_max_age": 0},
+        {"process_max_memory": "1G"},
         {"heartbeat": 0}, {"leader_lease": float("inf")}, {"unknown_after": timedelta(days=-1)},
         {"heartbeat": 15}, {"dead_after": 9.9},
     ],

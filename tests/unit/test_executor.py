@@ -17,6 +17,7 @@ from staffa.queues.acker import Acker
 from staffa.queues.checkpoints import Checkpoints
 from staffa.queues.executor import Executor
 from staffa.queues.outcomes import Outcome
+from staffa.queues.pools.process import ProcessPool, ProcessPoolSettings
 from staffa.queues.pools.thread import ThreadPool
 from tests.unit.rows import claimed
 from tests.unit.scripted import PRODUCER
@@ -35,10 +36,12 @@ class Outcomes:
 async def run(worker: str) -> State:
     """Run a job of a worker, and return the state that it ends in."""
     outcomes, threads = Outcomes(), ThreadPool()
+    processes = ProcessPool(ProcessPoolSettings(size=1))
     checkpoints = Checkpoints(cast("Engine", None), PRODUCER, SYSTEM_CLOCK)
     executor = Executor(
         cast("Acker", outcomes),
         threads,
+        processes,
         checkpoints,
         imports=(),
         unknown_after=60.0,

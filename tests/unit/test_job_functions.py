@@ -143,7 +143,7 @@ def test_a_bad_value_is_refused_where_it_is_written(options: dict[str, Any]) -> 
         def never() -> None: ...
 
 
-@pytest.mark.parametrize("executor", ["process", "dask", "ray"])
+@pytest.mark.parametrize("executor", ["dask", "ray"])
 def test_an_executor_of_a_later_version_says_so(executor: Any) -> None:
     with pytest.raises(NotYetAvailable, match=executor):
         job(executor=executor)(send)

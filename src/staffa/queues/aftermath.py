@@ -19,6 +19,7 @@ from staffa.errors import JobCancelled
 from staffa.jobs import Job
 from staffa.queues.outcomes import Outcome
 from staffa.queues.pools.thread import ThreadPool
+from staffa.queues.recording import Recording
 from staffa.service import Service
 from staffa.telemetry import emit, report
 from staffa.telemetry.catalogue import JobEnded
@@ -60,8 +61,12 @@ class Aftermath(Service):
         if state is State.DISCARDED and reason is None:
             reason = EndReason.EXHAUSTED
         own = _own_hooks(job.worker)
-        for hook in hooks.find("after_process", own):
-            self._add(functools.partial(self._call, hook, state, job, outcome.result))
+        found = hooks.find("after_process", own)
+        result = outcome.result
+        if found and isinstance(result, Recording):  # as it came from another process
+            result = result.value
+        for hook in found:
+            self._add(functools.partial(self._call, hook, state, job, result))
         if state in _ENDS:
             for hook in hooks.find(_ENDS[state], own):
                 self._add(functools.partial(self._call, hook, reason, job))

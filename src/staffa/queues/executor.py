@@ -21,13 +21,21 @@ from staffa._internal.clock import Clock
 from staffa.args.encryption import NO_KEYS, KeyRing
 from staffa.deadlines import read_deadline
 from staffa.engine import Lease
-from staffa.errors import DeadlinePassed, JobCancelled, JobTimeout, UnknownKey, UnknownWorker
+from staffa.errors import (
+    DeadlinePassed,
+    JobCancelled,
+    JobTimeout,
+    ProcessJobError,
+    UnknownKey,
+    UnknownWorker,
+)
 from staffa.jobs import Job, set_current_job
 from staffa.queues import outcomes
 from staffa.queues.acker import Acker
 from staffa.queues.aftermath import call_hook
 from staffa.queues.checkpoints import Checkpoints
 from staffa.queues.outcomes import Outcome
+from staffa.queues.pools.process import ProcessCall, ProcessPool
 from staffa.queues.pools.thread import ThreadPool
 from staffa.queues.run import Run, Stop
 from staffa.registry import WorkerDefinition
@@ -47,6 +55,7 @@ class Executor:
     Args:
         acker: Where outcomes go.
         threads: Where plain functions run.
+        processes: Where functions run that compute.
         checkpoints: Where progress goes.
         imports: Packages from which unknown workers may be imported.
         unknown_after: Seconds for which jobs of unknown workers are put back.
@@ -59,6 +68,7 @@ class Executor:
         self,
         acker: Acker,
         threads: ThreadPool,
+        processes: ProcessPool,
         checkpoints: Checkpoints,
         *,
         imports: Sequence[str],
@@ -69,6 +79,7 @@ class Executor:
     ) -> None:
         self._acker = acker
         self._threads = threads
+        self._processes = processes
         self._checkpoints = checkpoints
         self._imports = imports
         self._unknown_after = unknown_after
@@ -216,6 +227,9 @@ class Executor:
                 return ended
         if definition.executor == "async":
             return await call()
+        if definition.executor == "process":
+            wanted = ProcessCall.of(run.job, definition, self._imports)
+            return await self._processes.run(wanted, on_message=run.take_message)
         result = await self._threads.run(call, ask_to_stop=run.ask_to_stop)
         if inspect.iscoroutine(result):  # it would never run: better a failed attempt
             result.close()
@@ -229,7 +243,7 @@ class Executor:
         if isinstance(error, DeadlinePassed):
             ack = outcomes.of_deadline(job, error)
             return Outcome(job, ack, result=error, reason=EndReason.DEADLINE)
-        classes = type(error).__mro__
+        classes = error.known_types if isinstance(error, ProcessJobError) else type(error).__mro__
         state = definition.policy.end_of(classes)
         if state is not None:
             ack = outcomes.of_end(job, error, state)

@@ -10,9 +10,9 @@ from types import TracebackType
 from staffa._internal.backoff import retry_delay
 from staffa._internal.json import clean
 from staffa.engine import Ack, Lease
-from staffa.errors import DeadlinePassed, JobCancelled, JobDiscarded
+from staffa.errors import DeadlinePassed, JobCancelled, JobDiscarded, ProcessJobError
 from staffa.jobs import Job
-from staffa.queues.recording import record, wants_record
+from staffa.queues.recording import Recording, record, wants_record
 from staffa.registry import WorkerDefinition
 from staffa.results import Cancel, Discard, Snooze
 from staffa.types import EndReason, State
@@ -83,11 +83,16 @@ def of_result(job: Job, result: object, definition: WorkerDefinition | None = No
                 delay=result.seconds,
                 meta={"snoozed": _count(job.meta.get("snoozed")) + 1},
             )
+        case Recording():
+            return _completed(lease, result)
         case _ if wants_record(job, result, definition):
-            meta, error = record(job, result, definition)
-            return Ack(lease=lease, state=State.COMPLETED, meta=meta, error=error)
+            return _completed(lease, record(job, result, definition))
         case _:
             return Ack(lease=lease, state=State.COMPLETED)
+
+
+def _completed(lease: Lease, kept: Recording) -> Ack:
+    return Ack(lease=lease, state=State.COMPLETED, meta=kept.meta, error=kept.error)
 
 
 def of_error(job: Job, error: BaseException, delay: float | None) -> Ack:
@@ -172,13 +177,22 @@ def of_unknown_worker(job: Job, error: BaseException, unknown_after: float) -> A
 
 
 def describe_error(error: BaseException) -> str:
-    """Return an error with its traceback as text that can be stored, without our own frames."""
+    """Return an error with its traceback as text that can be stored, without our own frames.
+
+    Of an error of a process of its own, it is the text that was made there.
+    """
+    if isinstance(error, ProcessJobError) and error.traceback:
+        return _shorten(error.traceback)
     frames = _users_part(error.__traceback__)
     try:
         lines = traceback.format_exception(type(error), error, frames)
     except Exception:  # noqa: BLE001  # an error of users' making may refuse to be printed
         lines = [*traceback.format_tb(frames), f"{type(error).__qualname__}: it can't be printed"]
-    text = clean("".join(lines)).rstrip()
+    return _shorten("".join(lines))
+
+
+def _shorten(text: str) -> str:
+    text = clean(text).rstrip()
     return text if len(text) <= _LONGEST_ERROR else f"...\n{text[-_LONGEST_ERROR:]}"
 
 

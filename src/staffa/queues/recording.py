@@ -6,6 +6,8 @@ completes: the value is dropped, and the errors of the job say why.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from staffa import erlang
@@ -20,6 +22,25 @@ from staffa.telemetry import report
 _LONGEST_REASON = 2000
 
 
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """A result as it is to be written.
+
+    Args:
+        meta: What is merged into the job's meta.
+        error: Why the result was dropped, if it was.
+    """
+
+    meta: Mapping[str, Any]
+    error: str | None = None
+
+    @property
+    def value(self) -> Any:
+        """The result, as whoever fetches it will get it; None if it was dropped."""
+        text = self.meta.get("return")
+        return None if text is None else erlang.load(text)
+
+
 def wants_record(job: Job, result: object, definition: WorkerDefinition | None) -> bool:
     """Tell whether a result is to be kept: the job, its worker or the result itself says so."""
     if isinstance(result, Record) or job.meta.get("recorded") is True:
@@ -27,15 +48,13 @@ def wants_record(job: Job, result: object, definition: WorkerDefinition | None) 
     return definition is not None and bool(definition.options.get("recorded"))
 
 
-def record(
-    job: Job, result: object, definition: WorkerDefinition | None
-) -> tuple[dict[str, Any], str | None]:
-    """Return what is merged into the job's meta, and an error if the result is dropped."""
+def record(job: Job, result: object, definition: WorkerDefinition | None) -> Recording:
+    """Return what is written of a result, or why it is dropped."""
     value = result.value if isinstance(result, Record) else result
     meta = {} if definition is None else recorded_meta(definition.options.get("recorded", False))
     limit = record_limit({**meta, **job.meta})
     try:
-        return {"recorded": True, "return": _dump(value, definition, limit)}, None
+        return Recording({"recorded": True, "return": _dump(value, definition, limit)})
     except InvalidTerm as error:
         reason = str(error)
     except Exception as error:  # noqa: BLE001  # the value is users' own: it may do anything
@@ -43,7 +62,7 @@ def record(
         reason = type(error).__name__
     stale = {"return": None} if "return" in job.meta else {}
     text = f"the result was dropped, it could not be recorded: {reason}"
-    return {"recorded": True, **stale}, clean(text)[:_LONGEST_REASON]
+    return Recording({"recorded": True, **stale}, clean(text)[:_LONGEST_REASON])
 
 
 def _dump(value: object, definition: WorkerDefinition | None, limit: int) -> str:

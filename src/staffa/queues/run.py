@@ -10,9 +10,10 @@ from enum import Enum, auto
 from typing import Any
 
 from staffa.engine import Lease
-from staffa.errors import JobCancelled
+from staffa.errors import InvalidJob, JobCancelled
 from staffa.jobs import Job
 from staffa.queues.checkpoints import Checkpoints
+from staffa.queues.pools.process.messages import META, PROGRESS
 
 _LOOK_SECONDS = 0.5
 
@@ -97,6 +98,20 @@ class Run:
             return writing
         self._wait_for(writing)
         return Done()
+
+    async def take_message(self, kind: str, patch: dict[str, Any]) -> None:
+        """Serve what the job asks for in a process of its own.
+
+        Raises:
+            JobCancelled: If the lease has ended.
+            InvalidJob: If there is no such message.
+        """
+        if kind == PROGRESS:
+            await self.note_progress(patch)
+        elif kind == META:
+            await self.write_meta(patch)
+        else:
+            raise InvalidJob(f"message {kind!r:.100} is unknown here")
 
     def _call_soon(self, patch: Mapping[str, Any]) -> None:
         try:

@@ -22,6 +22,7 @@ from staffa.queues.acker import Acker
 from staffa.queues.aftermath import Aftermath
 from staffa.queues.checkpoints import Checkpoints
 from staffa.queues.executor import Executor
+from staffa.queues.pools.process import ProcessPool, ProcessPoolSettings
 from staffa.queues.pools.thread import PATIENCE_SECONDS, ThreadPool
 from staffa.queues.producer import QueueProducer
 from staffa.queues.roster import Roster
@@ -60,12 +61,14 @@ class Supervisor:
         self._engine = engine
         self._producer = producer
         self._threads = ThreadPool()
+        self._processes = ProcessPool(ProcessPoolSettings.of(config))
         self.aftermath = Aftermath(engine, self._threads)
         self._acker = Acker(engine, producer, self.aftermath.settled)
         self._checkpoints = Checkpoints(engine, producer, clock)
         self._executor = Executor(
             self._acker,
             self._threads,
+            self._processes,
             self._checkpoints,
             imports=config.imports,
             unknown_after=config.unknown_after,
@@ -136,6 +139,7 @@ class Supervisor:
         await self._wait_for_jobs(grace)
         self._executor.stop_all(Stop.SHUTDOWN)
         await self._executor.wait(2 * PATIENCE_SECONDS)
+        await self._processes.stop()
         await self._flush()
         await self._checkpoints.stop()
         await self._acker.stop()

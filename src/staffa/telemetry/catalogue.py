@@ -247,6 +247,40 @@ class ThreadStuck(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ProcessStarted(Event):
+    """A process for jobs that compute is ready.
+
+    Args:
+        pid: The process.
+        seconds: How long its start took.
+    """
+
+    kind: ClassVar[str] = "staffa.process.started"
+
+    pid: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProcessEnded(Event):
+    """Such a process has ended.
+
+    Args:
+        pid: The process.
+        jobs: How many jobs it was given.
+        exit_code: Its exit code; a negative one is the signal that killed it.
+        reason: Why it was ended; None if it was not asked to, or is not needed any more.
+    """
+
+    kind: ClassVar[str] = "staffa.process.ended"
+
+    pid: int
+    jobs: int
+    exit_code: int
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LoopBlocked(Event):
     """The event loop does not go on: a job calls something that blocks.
 
