@@ -18,6 +18,8 @@ from typing import Any, TypedDict
 
 from staffa._internal.identifiers import is_storable_name
 from staffa.args.encryption import NO_KEYS, EncryptionKeys, KeyRing, parse_key_list
+from staffa.cron.entries import Cron, parse_setting
+from staffa.cron.zones import load_zone
 from staffa.errors import ConfigError, NotYetAvailable, UnknownOption
 from staffa.instance import DEFAULT_NAME
 from staffa.queue import Queue, parse_queues
@@ -51,6 +53,8 @@ class ClientOptions(TypedDict, total=False):
     leader_lease: Seconds
     loop_blocked_after: Seconds
     encryption_keys: EncryptionKeys | KeyRing
+    cron: Sequence[Cron | Mapping[str, Any]] | Mapping[str, Any] | bool
+    timezone: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +83,9 @@ class Config:
         loop_blocked_after: How long a job may block the event loop before it is named in the log.
         encryption_keys: What encrypted args are written and read with: keys by id, the newest
             first, each 32 bytes or their base64; or a function that returns them.
+        cron: Entries of cron beside those of the decorators: `Cron` objects or tables, each with a
+            worker. False (or None) turns cron off in this process.
+        timezone: Where cron expressions are read that do not say it.
 
     Raises:
         ConfigError: If a value can't be used.
@@ -101,6 +108,8 @@ class Config:
     leader_lease: float = 30.0
     loop_blocked_after: float = 1.0
     encryption_keys: KeyRing = field(default=NO_KEYS, repr=False)
+    cron: tuple[Cron, ...] | None = ()
+    timezone: str = "UTC"
 
     def __post_init__(self) -> None:
         _check_dsn(self.dsn)
@@ -114,6 +123,8 @@ class Config:
         object.__setattr__(self, "queues", parse_queues(self.queues))
         object.__setattr__(self, "imports", _check_imports(self.imports))
         object.__setattr__(self, "encryption_keys", KeyRing.of(self.encryption_keys))
+        object.__setattr__(self, "cron", parse_setting(self.cron))
+        load_zone(self.timezone)
         for setting, low in (("pool_size", 1), ("max_rescues", 0)):
             _check_whole(setting, getattr(self, setting), low)
         for setting in _LENGTHS:
@@ -286,6 +297,12 @@ def _check_whole(setting: str, value: object, low: int) -> None:
         raise ConfigError(f"{setting} is {value!r}: give a whole number from {low}")
 
 
+def _parse_cron(text: str) -> bool:
+    if text.strip().lower() != "off":
+        raise ConfigError("only off can be given so: entries are written in code or staffa.toml")
+    return False
+
+
 def _split(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(",") if part.strip())
 
@@ -298,5 +315,6 @@ _PARSERS: dict[str, Callable[[str], Any]] = {
     "encryption_keys": parse_key_list,
     "pool_size": int,
     "max_rescues": int,
+    "cron": _parse_cron,
     **dict.fromkeys(_LENGTHS, float),
 }

@@ -9,12 +9,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from staffa import registry
 from staffa.cron.entries import Cron, parse_crons
-from staffa.errors import ConfigError, InvalidJob, StaffaError, UnknownWorker
+from staffa.cron.stored import Entry
+from staffa.errors import ConfigError, InvalidJob, UnknownWorker
 from staffa.jobs import Job
 from staffa.telemetry import report
 
@@ -22,25 +22,6 @@ MakeJob = Callable[[Cron], Job]
 
 _WORKER_CHARACTERS = 100  # of a derived name
 _DIGEST_CHARACTERS = 12
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """An entry as it is stored.
-
-    Args:
-        name: Unique among those of an instance.
-        expression: As it was written.
-        timezone: Where it is read.
-        dst: The policy for changes of the clocks.
-        job: What is enqueued at each tick.
-    """
-
-    name: str
-    expression: str
-    timezone: str
-    dst: str
-    job: Job
 
 
 _declared: dict[str, tuple[tuple[Cron, MakeJob], ...]] = {}
@@ -58,6 +39,8 @@ def declare(worker: str, given: Any, make: MakeJob) -> None:
         ConfigError: If an entry or its args can't be used, or if two have the same name.
     """
     crons = parse_crons(given)
+    if not crons and worker not in _declared:
+        return
     for cron in crons:
         if cron.worker is not None:
             raise ConfigError(f"{cron!r} names a worker: leave it out, {worker} is decorated")
@@ -68,8 +51,7 @@ def declare(worker: str, given: Any, make: MakeJob) -> None:
                 f"{cron!r} makes no job of {worker}: {error}; give args with "
                 f"cron=Cron({cron.expression.text!r}, args={{...}})"
             ) from None
-    others = {name: entries for name, entries in _declared.items() if name != worker}
-    merged = {**others, worker: tuple((cron, make) for cron in crons)}
+    merged = {**_declared, worker: tuple((cron, make) for cron in crons)}
     _refuse_doubles(
         (cron.name or _derive_name(cron, name, cron.timezone or ""), f"{cron!r} of {name}")
         for name, entries in merged.items()
@@ -83,35 +65,51 @@ def declared() -> tuple[Cron, ...]:
     return tuple(cron for entries in _declared.values() for cron, _ in entries)
 
 
-def collect(crons: Sequence[Cron], timezone: str, imports: Sequence[str]) -> list[Entry]:
-    """Return the entries of the decorators and of the settings, each with its job.
-
-    One whose job can't be made is reported and left out.
+class Collector:
+    """Makes what is stored of the entries of this process.
 
     Args:
-        crons: Those of the settings.
+        crons: The entries of the settings.
         timezone: Where expressions are read that do not say it.
         imports: Packages under which unknown workers may be imported.
-
-    Raises:
-        ConfigError: If two entries have the same name.
     """
-    found = [
-        (cron, worker, make) for worker, entries in _declared.items() for cron, make in entries
-    ]
-    found += [(cron, str(cron.worker), _make_configured(imports)) for cron in crons]
-    entries = []
-    for cron, worker, make in found:
-        zone = cron.timezone or timezone
-        try:
-            job = make(cron)
-        except Exception as error:  # noqa: BLE001  # one bad entry must not stop the others
-            report(f"{cron!r} of {worker} is left out", error)
-            continue
-        name = cron.name or _derive_name(cron, worker, zone)
-        entries.append(Entry(name, cron.expression.text, zone, cron.dst, job))
-    _refuse_doubles((entry.name, f"{entry.expression!r} of {entry.job.worker}") for entry in entries)
-    return entries
+
+    def __init__(self, crons: Sequence[Cron], timezone: str, imports: Sequence[str]) -> None:
+        self._configured = [(cron, str(cron.worker), _make_configured(imports)) for cron in crons]
+        self._timezone = timezone
+        self._seen: tuple[Cron, ...] | None = None
+        self._entries: list[Entry] = []
+
+    def collect(self) -> list[Entry]:
+        """Return the entries, the same ones while no decorator declares others.
+
+        One whose job can't be made is reported and left out.
+
+        Raises:
+            ConfigError: If two entries have the same name; the next call returns what was before.
+        """
+        seen = declared()
+        if seen != self._seen:
+            self._seen = seen
+            self._entries = self._make()
+        return self._entries
+
+    def _make(self) -> list[Entry]:
+        found = [(cron, name, make) for name, all_ in _declared.items() for cron, make in all_]
+        entries = []
+        for cron, worker, make in [*found, *self._configured]:
+            zone = cron.timezone or self._timezone
+            try:
+                job = make(cron)
+            except Exception as error:  # noqa: BLE001  # one bad entry must not stop the others
+                report(f"{cron!r} of {worker} is left out", error)
+                continue
+            name = cron.name or _derive_name(cron, worker, zone)
+            entries.append(Entry(name, cron.expression.text, zone, cron.dst, job))
+        _refuse_doubles(
+            (entry.name, f"{entry.expression!r} of {entry.job.worker}") for entry in entries
+        )
+        return entries
 
 
 def _make_configured(imports: Sequence[str]) -> MakeJob:

@@ -37,7 +37,7 @@ _LOOK_AHEAD = timedelta(days=50 * 366)  # a Sunday, February 29, may be 40 years
 _MINUTE = timedelta(minutes=1)
 _DAY = timedelta(days=1)
 _SECOND = timedelta(seconds=1)
-_NEVER = datetime.max
+_NEVER = datetime.max  # noqa: DTZ901  # walls have no zone
 
 
 @dataclass(frozen=True, slots=True)
