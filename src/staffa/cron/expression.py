@@ -123,8 +123,8 @@ def _check(text: str) -> None:
             )
     if not _matches(text):
         raise ConfigError(
-            f"cron expression {text!r} never comes: no {parts[3]!r} (day-of-month) is in "
-            f"{parts[3 + 1]!r} (month) and on {parts[4]!r} (day-of-week)"
+            f"cron expression {text!r} never comes: no {parts[2]!r} (day-of-month) is in "
+            f"{parts[3]!r} (month) and on {parts[4]!r} (day-of-week)"
         )
 
 
