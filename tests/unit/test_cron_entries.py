@@ -94,7 +94,7 @@ def test_two_entries_of_one_name_are_refused_by_name() -> None:
     @job(name="shop.first", cron=Cron("@daily", name="nightly"))
     def first() -> None: ...
 
-    with pytest.raises(ConfigError, match="'nightly': .*@daily.* of shop.first and .*shop.second"):
+    with pytest.raises(ConfigError, match=r"'nightly': .*@daily.* of shop.first and .*shop.second"):
 
         @job(name="shop.second", cron=Cron("@hourly", name="nightly"))
         def second() -> None: ...
@@ -104,7 +104,7 @@ def test_two_entries_of_one_name_are_refused_by_name() -> None:
         @job(name="shop.twice", cron=["@daily", "@daily"])
         def twice() -> None: ...
 
-    with pytest.raises(ConfigError, match="'nightly': '@daily' of shop.first and '0 4 .*' of a.b"):
+    with pytest.raises(ConfigError, match=r"'nightly': '@daily' of shop.first and '0 4 .*' of a.b"):
         collect(Cron("0 4 * * *", worker="a.b", name="nightly"))
 
 
