@@ -14,6 +14,7 @@ from typing import Any
 from staffa import registry
 from staffa.cron.entries import Cron, parse_crons
 from staffa.cron.stored import Entry
+from staffa.definitions import new_job
 from staffa.errors import ConfigError, InvalidJob, UnknownWorker
 from staffa.jobs import Job
 from staffa.telemetry import report
@@ -51,6 +52,8 @@ def declare(worker: str, given: Any, make: MakeJob) -> None:
                 f"{cron!r} makes no job of {worker}: {error}; give args with "
                 f"cron=Cron({cron.expression.text!r}, args={{...}})"
             ) from None
+        except Exception:  # noqa: BLE001, S110  # a hook may need what is not there yet
+            pass
     merged = {**_declared, worker: tuple((cron, make) for cron in crons)}
     _refuse_doubles(
         (cron.name or _derive_name(cron, name, cron.timezone or ""), f"{cron!r} of {name}")
@@ -122,8 +125,8 @@ def _make_configured(imports: Sequence[str]) -> MakeJob:
         except UnknownWorker as error:
             report(f"{cron!r} makes jobs all the same, for whoever knows the worker", error)
             return Job(worker=worker, args=cron.args, **cron.options)
-        job = Job(worker=worker, args=cron.args, **{**definition.options, **cron.options})
-        definition.prepare(job)
+        job = new_job(definition, cron.args, cron.options)
+        definition.prepare(job)  # raises where the args lack what the function needs
         return job
 
     return make

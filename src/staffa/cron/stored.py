@@ -129,7 +129,8 @@ class StoredCron:
         schedule = schedule_of(self.expression, self.timezone, self.dst)
         if schedule is None or until <= self.last_tick:
             return None
-        return next((tick for tick in schedule.ticks(self.last_tick, until) if tick <= until), None)
+        first = next(schedule.ticks(self.last_tick, until), None)
+        return first if first is not None and first <= until else None
 
     def new_job(self, tick: datetime | None = None) -> Job:
         """Return the job of a tick, or one out of turn.
