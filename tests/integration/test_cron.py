@@ -432,7 +432,7 @@ async def test_an_outdated_schema_stops_nothing_but_cron(
     async def early() -> None: ...
 
     migrator = make_migrator(dsn, prefix)
-    version = next(step.version for step in migrator.migrations if step.name == "staffa_crons")
+    version = next(step.version for step in migrator.migrations if step.name == "crons")
     await migrator.down(version - 1)
     async with make_client(queues={"default": 1}) as app:
         await events.until(

@@ -193,3 +193,22 @@ def test_any_text_is_an_expression_or_a_clear_error(text: str) -> None:
     assert tick is not None
     assert tick > START
     assert (tick.second, tick.microsecond) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("expression", "dst", "march", "october"),
+    [  # in UTC; summer time is two hours ahead, winter time one
+        ("30 2 * * *", "cron", ["01:00"], ["00:30"]),
+        ("30 2 * * *", "skip", [], ["00:30"]),
+        ("30 2 * * *", "all", [], ["00:30", "01:30"]),
+        ("*/30 2 * * *", "cron", [], ["00:00", "00:30", "01:00", "01:30"]),
+    ],
+)
+def test_the_examples_of_the_documentation_in_berlin_are_true(
+    expression: str, dst: str, march: list[str], october: list[str]
+) -> None:
+    schedule = Schedule(Expression.parse(expression), "Europe/Berlin", dst)
+    for day, ticks in (((2026, 3, 29), march), ((2026, 10, 25), october)):
+        noon = datetime(*day, 12, tzinfo=UTC)
+        found = schedule.between(noon - timedelta(hours=13), noon)
+        assert [f"{tick:%H:%M}" for tick in found] == ticks
