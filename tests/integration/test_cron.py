@@ -177,6 +177,33 @@ async def test_a_decorated_job_runs_when_its_time_comes(
     assert told[0].data["job"].worker == "shop.report"
 
 
+async def test_encrypted_args_lie_encrypted_in_the_entry_and_the_job_reads_them(
+    make_client: MakeClient, crons: Crons, rows: Rows, events: Recorder
+) -> None:
+    seen: list[str] = []
+
+    @job(
+        name="shop.pay",
+        encrypted=True,
+        cron=Cron("* * * * *", name="pay", args={"ssn": "078-05-1120"}),
+    )
+    async def pay(ssn: str) -> None:
+        seen.append(ssn)
+
+    app = make_client(queues={"default": 5}, encryption_keys={"2026": bytes(32)})
+    async with app:
+        await events.wait("staffa.leader.elected")
+        await eventually(crons.names, "the entry to be registered")
+        await crons.put_back(90)
+        _wake(app)
+        await eventually(lambda: seen, "the job to run")
+    assert set(seen) == {"078-05-1120"}
+    for table in (crons.table, rows.jobs):
+        text = await rows.connection.fetchval(f"SELECT json_agg(entry)::text FROM {table} AS entry")
+        assert "staffa_encrypted" in text
+        assert "078" not in text
+
+
 def _wake(app: Staffa) -> None:
     assert app._node is not None
     app._node._crontab.wake()

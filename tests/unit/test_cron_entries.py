@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from staffa import Config, Cron, Job, job, worker
+from staffa.args.encryption import KeyRing
 from staffa.cron.declared import Collector, declared
 from staffa.cron.entries import parse_crons, parse_setting
 from staffa.cron.stored import Entry
@@ -126,7 +129,7 @@ def test_a_worker_that_is_decorated_anew_declares_anew() -> None:
         ("61 * * * *", "minute '61'"),
         (Cron("@daily"), "missing a required argument: 'day'.*args="),
         (Cron("@daily", args={"month": 1}), "month|day"),
-        (Cron("@daily", args={"day": object()}), "args.day is of type object"),
+        (Cron("@daily", args={"day": object()}), "args.day: expected int, not object"),
         (Cron("@daily", args={"day": 1}, worker="other"), "names a worker: leave it out"),
         (Cron("@daily", args={"day": 1}, priority=99), "priority 99"),
         (5, "cron is 5"),
@@ -285,3 +288,59 @@ def test_entries_declared_later_are_found_and_a_late_double_leaves_what_was() ->
 def test_an_unknown_option_of_the_decorator_is_still_told() -> None:
     with pytest.raises(UnknownOption, match="did you mean 'cron'"):
         job(cronn="@daily")(len)  # type: ignore[call-overload]  # the misspelling is the point
+
+
+@dataclass
+class Badge:
+    """A model of args."""
+
+    id: int
+    due: date
+
+
+def test_args_may_be_what_the_annotations_say() -> None:
+    @job(name="shop.dated", cron=Cron("@daily", args={"day": date(2026, 1, 2)}))
+    def dated(day: date) -> None: ...
+
+    @worker(name="Shop.Dated", args=Badge, cron=Cron("@daily", args={"id": 7, "due": "2026-01-02"}))
+    class Dated:
+        async def process(self, job: Job) -> None: ...
+
+    table = {
+        "expression": "@hourly",
+        "worker": "Shop.Dated",
+        "args": {"id": 8, "due": "2026-01-03"},
+    }
+    entries = collect(*parse_crons([table]))
+    (function,) = of_worker(entries, "shop.dated")
+    assert function.as_row()["args"] == {"day": "2026-01-02"}
+    rows = [entry.as_row()["args"] for entry in of_worker(entries, "Shop.Dated")]
+    assert rows == [{"id": 7, "due": "2026-01-02"}, {"id": 8, "due": "2026-01-03"}]
+    with pytest.raises(ConfigError, match=r"makes no job of shop\.wrong: .*day"):
+
+        @job(name="shop.wrong", cron=Cron("@daily", args={"day": "never"}))
+        def wrong(day: date) -> None: ...
+
+
+def test_args_that_are_to_be_encrypted_are_stored_so_and_the_name_tells_nothing_of_them() -> None:
+    def names(secret: str) -> list[str]:
+        @job(name="shop.pay", encrypted=True, cron=Cron("@daily", args={"ssn": secret}))
+        def pay(ssn: str) -> None: ...
+
+        entries = Collector((), "UTC", (), KeyRing({"2026": bytes(32)})).collect()
+        (entry,) = (entry for entry in entries if entry.job.worker == "shop.pay")
+        assert secret not in str(entry.as_row())
+        assert entry.as_row()["options"]["meta"]["encrypted"] is True
+        return [entry.name]
+
+    assert names("078-05-1120") == names("219-09-9999")
+
+
+async def test_an_entry_whose_args_can_not_be_encrypted_is_left_out(events: Recorder) -> None:
+    @job(name="shop.keyless", encrypted=True, cron=Cron("@daily", args={"ssn": "078-05-1120"}))
+    def keyless(ssn: str) -> None: ...
+
+    assert of_worker(collect(), "shop.keyless") == []
+    (told,) = events.of("staffa.error")
+    assert "there is no key" in str(told.data["error"])
+    assert "078" not in str(told.data)

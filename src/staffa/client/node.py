@@ -85,7 +85,9 @@ class Node:
         self._crontab = Crontab(
             engine,
             self.producer,
-            Collector(config.cron or (), config.timezone, config.imports).collect,
+            Collector(
+                config.cron or (), config.timezone, config.imports, config.encryption_keys
+            ).collect,
             leading=lambda: self._leader.leading,
             grace=max(_LEAST_GRACE_SECONDS, 2 * config.leader_lease),
             dead_after=config.dead_after,

@@ -9,9 +9,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Sequence
+from copy import copy
 from typing import Any
 
 from staffa import registry
+from staffa.args.encryption import NO_KEYS, KeyRing
 from staffa.cron.entries import Cron, parse_crons
 from staffa.cron.stored import Entry
 from staffa.definitions import new_job
@@ -75,11 +77,19 @@ class Collector:
         crons: The entries of the settings.
         timezone: Where expressions are read that do not say it.
         imports: Packages under which unknown workers may be imported.
+        keys: What encrypted args are stored with.
     """
 
-    def __init__(self, crons: Sequence[Cron], timezone: str, imports: Sequence[str]) -> None:
+    def __init__(
+        self,
+        crons: Sequence[Cron],
+        timezone: str,
+        imports: Sequence[str],
+        keys: KeyRing = NO_KEYS,
+    ) -> None:
         self._configured = [(cron, str(cron.worker), _make_configured(imports)) for cron in crons]
         self._timezone = timezone
+        self._keys = keys
         self._seen: tuple[Cron, ...] | None = None
         self._entries: list[Entry] = []
 
@@ -104,11 +114,12 @@ class Collector:
             zone = cron.timezone or self._timezone
             try:
                 job = make(cron)
+                sealed = job.sealed(self._keys)
             except Exception as error:  # noqa: BLE001  # one bad entry must not stop the others
                 report(f"{cron!r} of {worker} is left out", error)
                 continue
-            name = cron.name or _derive_name(cron, worker, zone)
-            entries.append(Entry(name, cron.expression.text, zone, cron.dst, job))
+            name = cron.name or _derive_name(cron, worker, zone, hide=job.encrypted)
+            entries.append(Entry(name, cron.expression.text, zone, cron.dst, sealed))
         _refuse_doubles(
             (entry.name, f"{entry.expression!r} of {entry.job.worker}") for entry in entries
         )
@@ -126,15 +137,18 @@ def _make_configured(imports: Sequence[str]) -> MakeJob:
             report(f"{cron!r} makes jobs all the same, for whoever knows the worker", error)
             return Job(worker=worker, args=cron.args, **cron.options)
         job = new_job(definition, cron.args, cron.options)
-        definition.prepare(job)  # raises where the args lack what the function needs
+        definition.prepare(copy(job))  # raises where the args lack what the function needs
         return job
 
     return make
 
 
-def _derive_name(cron: Cron, worker: str, timezone: str) -> str:
-    """Return a name that is the same wherever the same entry is written."""
-    parts = [worker, cron.expression.text, dict(cron.args), timezone]
+def _derive_name(cron: Cron, worker: str, timezone: str, *, hide: bool = False) -> str:
+    """Return a name that is the same wherever the same entry is written.
+
+    It tells nothing of args that are to be encrypted, as they may be easy to guess.
+    """
+    parts = [worker, cron.expression.text, {} if hide else dict(cron.args), timezone]
     text = json.dumps(parts, sort_keys=True, default=repr)
     digest = hashlib.sha256(text.encode("utf-8", "backslashreplace")).hexdigest()
     return f"{worker[:_WORKER_CHARACTERS]}-{digest[:_DIGEST_CHARACTERS]}"

@@ -128,7 +128,7 @@ def parse_setting(given: Any) -> tuple[Cron, ...] | None:
         if cron.worker is None:
             raise ConfigError(f"{cron!r} names no worker: add worker='myapp.jobs.tidy_up'")
         try:
-            dump_object(cron.args, f"args of {cron!r}")
+            dump_object(cron.args, f"args of {cron!r}", hide=bool(cron.options.get("encrypted")))
         except InvalidJob as error:
             raise ConfigError(str(error)) from None
     return crons

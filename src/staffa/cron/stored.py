@@ -51,7 +51,7 @@ class Entry:
             "timezone": self.timezone,
             "dst": self.dst,
             "worker": job.worker,
-            "args": job.args,
+            "args": json.loads(job.args_json),
             "options": {key: value for key, value in options.items() if value is not None},
         }
 
