@@ -13,6 +13,7 @@ import pytest
 from staffa import Staffa, instance, registry, telemetry
 from staffa._internal.identifiers import quote_identifier
 from staffa.client.backend import make_migrator
+from staffa.cron import declared
 from tests.support.database import create_database, drop_database, running_server
 from tests.support.events import Recorder
 
@@ -90,4 +91,5 @@ async def make_client(dsn: str, prefix: str) -> AsyncIterator[MakeClient]:
 def forget_workers(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let each test register workers of its own, also under names that others use."""
     monkeypatch.setattr(registry, "_definitions", dict(registry._definitions))
+    monkeypatch.setattr(declared, "_declared", dict(declared._declared))
     monkeypatch.setattr(instance, "_clients", type(instance._clients)())

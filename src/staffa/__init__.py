@@ -2,6 +2,7 @@
 
 from staffa.client import Staffa
 from staffa.config import Config
+from staffa.cron import Cron
 from staffa.deadlines import Deadline
 from staffa.filters import JobFilter
 from staffa.instance import get as get_instance
@@ -19,6 +20,7 @@ __version__ = "0.1.0.dev0"
 __all__ = [
     "Cancel",
     "Config",
+    "Cron",
     "Deadline",
     "Discard",
     "EndReason",

@@ -18,6 +18,8 @@ from typing import Any, TypedDict
 
 from staffa._internal.identifiers import is_storable_name
 from staffa.args.encryption import NO_KEYS, EncryptionKeys, KeyRing, parse_key_list
+from staffa.cron.entries import Cron, parse_setting
+from staffa.cron.zones import load_zone
 from staffa.errors import ConfigError, NotYetAvailable, UnknownOption
 from staffa.instance import DEFAULT_NAME
 from staffa.queue import Queue, parse_queues
@@ -55,6 +57,8 @@ class ClientOptions(TypedDict, total=False):
     process_max_jobs: int
     process_max_age: Seconds
     process_max_memory: int
+    cron: Sequence[Cron | Mapping[str, Any]] | Mapping[str, Any] | bool
+    timezone: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +91,9 @@ class Config:
         process_max_jobs: After how many jobs such a process is replaced; never if not given.
         process_max_age: How old it becomes before it is replaced.
         process_max_memory: From how many bytes of resident memory it is replaced.
+        cron: Entries of cron beside those of the decorators: `Cron` objects or tables, each with a
+            worker. False (or None) turns cron off in this process.
+        timezone: Where cron expressions are read that do not say it.
 
     Raises:
         ConfigError: If a value can't be used.
@@ -113,6 +120,8 @@ class Config:
     process_max_jobs: int | None = None
     process_max_age: float | None = None
     process_max_memory: int | None = None
+    cron: tuple[Cron, ...] | None = ()
+    timezone: str = "UTC"
 
     def __post_init__(self) -> None:
         _check_dsn(self.dsn)
@@ -126,6 +135,8 @@ class Config:
         object.__setattr__(self, "queues", parse_queues(self.queues))
         object.__setattr__(self, "imports", _check_imports(self.imports))
         object.__setattr__(self, "encryption_keys", KeyRing.of(self.encryption_keys))
+        object.__setattr__(self, "cron", parse_setting(self.cron))
+        load_zone(self.timezone)
         for setting, low in (("pool_size", 1), ("max_rescues", 0)):
             _check_whole(setting, getattr(self, setting), low)
         for setting in _PROCESS_NUMBERS:
@@ -304,6 +315,12 @@ def _check_whole(setting: str, value: object, low: int) -> None:
         raise ConfigError(f"{setting} is {value!r}: give a whole number from {low}")
 
 
+def _parse_cron(text: str) -> bool:
+    if text.strip().lower() != "off":
+        raise ConfigError("only off can be given so: entries are written in code or staffa.toml")
+    return False
+
+
 def _split(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(",") if part.strip())
 
@@ -317,5 +334,6 @@ _PARSERS: dict[str, Callable[[str], Any]] = {
     "pool_size": int,
     "max_rescues": int,
     **dict.fromkeys(_PROCESS_NUMBERS, int),
+    "cron": _parse_cron,
     **dict.fromkeys(_LENGTHS, float),
 }

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from staffa import hooks, registry
 from staffa.args.codec import Unknown
 from staffa.args.model import ModelCodec
 from staffa.args.returns import ReturnCodec
+from staffa.cron import Cron
 from staffa.errors import ConfigError, NotYetAvailable
 from staffa.jobs import Job
 from staffa.options import JOB_OPTIONS, JobOptions, check_tags, check_worker_name
@@ -40,6 +41,8 @@ class WorkerOptions(JobOptions, total=False):
     """Names of older rows that this code runs as well."""
     unknown: Unknown
     """Whether keys of a row that the code does not know are ignored or an error."""
+    cron: str | Cron | Sequence[str | Cron]
+    """When its jobs are made by themselves: one or several expressions, or `Cron` objects."""
 
 
 class ClassOptions(WorkerOptions, total=False):

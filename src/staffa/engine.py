@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Any, Generic, Protocol, TypeVar
 from uuid import UUID
 
+from staffa.cron.stored import CronBoard, Entry
 from staffa.filters import JobFilter
 from staffa.jobs import Job
 from staffa.types import State
@@ -335,6 +336,24 @@ class Engine(Protocol):
 
     async def resign_leader(self, producer: Producer) -> bool:
         """Give up leadership; tell whether there was any."""
+
+    async def register_crons(
+        self, producer: Producer, entries: Sequence[Entry], *, dead_after: float
+    ) -> None:
+        """Write the entries that a producer declares; others count as dead without a heartbeat."""
+
+    async def read_crons(
+        self, instance: str, *, reader: UUID | None, dead_after: float
+    ) -> CronBoard:
+        """Read the entries of an instance, and the clock by which their ticks are judged."""
+
+    async def enqueue_tick(self, instance: str, name: str, tick: datetime, job: Job) -> Job | None:
+        """Take a tick of an entry and insert its job, both or neither; None if it was taken."""
+
+    async def tend_crons(
+        self, instance: str, *, dead_after: float, forget_after: float
+    ) -> list[str]:
+        """Forget the entries that nobody has declared for some seconds; return their names."""
 
 
 def sorted_by_urgency(jobs: Iterable[Job]) -> list[Job]:

@@ -51,7 +51,7 @@ class JobOptions(TypedDict, total=False):
 JOB_OPTIONS = frozenset(JobOptions.__annotations__)
 LATER_OPTIONS = frozenset(
     {
-        "chain", "chunk", "cron", "instance", "replace", "unique", "weight",
+        "chain", "chunk", "instance", "replace", "unique", "weight",
     }
 )  # fmt: skip
 

@@ -14,6 +14,8 @@ from typing import Any, Generic, ParamSpec, TypeVar, Unpack, overload
 from staffa import instance, registry
 from staffa.args.codec import ArgsCodec
 from staffa.args.model import ModelCodec, declared_model
+from staffa.cron import Cron
+from staffa.cron.declared import declare
 from staffa.definitions import (
     CLASS_OPTIONS,
     WORKER_OPTIONS,
@@ -63,6 +65,7 @@ class JobFunction(Generic[P, R_co]):
         self._codec = ArgsCodec(function, options.get("unknown", "ignore"))
         self._definition = define(function, options, function, self._prepare)
         registry.register(self._definition)
+        declare(self.worker_name, options.get("cron", ()), self._new_by_cron)
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co:
         """Call the function itself, here and now."""
@@ -105,6 +108,10 @@ class JobFunction(Generic[P, R_co]):
         if "tags" in options:  # maybe an iterator, and the call may be used again
             options["tags"] = check_tags(options["tags"])
         return JobCall(self._definition, self._codec, options, conn)
+
+    def _new_by_cron(self, cron: Cron) -> Job:
+        new: Callable[..., Job] = self.options(**cron.options).new
+        return new(**cron.args)
 
     def _prepare(self, job: Job) -> Callable[[], Any]:
         positional, named = self._codec.decode(job.args, hide=job.encrypted)
@@ -256,6 +263,12 @@ def worker(**options: Unpack[ClassOptions]) -> Callable[[W], W]:
         for name in ("new", "enqueue"):
             if not hasattr(decorated, name):
                 setattr(decorated, name, classmethod(getattr(Worker, name).__func__))
+        new: Callable[..., Job] = functools.partial(Worker.new.__func__, decorated)  # type: ignore[attr-defined]  # of a class method
+        declare(
+            definition.name,
+            options.get("cron", ()),
+            lambda cron: new(cron.args, **cron.options),
+        )
         return decorated
 
     return decorate

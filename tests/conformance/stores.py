@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
+from uuid import UUID
 
 import asyncpg
 
@@ -37,6 +38,12 @@ class Store(Protocol):
 
     async def delete(self, job_id: int | None) -> None:
         """Delete a job's row."""
+
+    async def write_cron(self, name: str, **columns: Any) -> None:
+        """Overwrite columns of an entry of cron; values are those of JSON."""
+
+    async def write_producer(self, uuid: UUID, **columns: Any) -> None:
+        """Overwrite columns of a producer; values are those of JSON."""
 
     async def producers(self) -> set[str]:
         """Return the uuids of the producers that are known."""
@@ -93,6 +100,23 @@ class PostgresStore:
             f"UPDATE {self._table} AS job SET ({names}) = (SELECT {names} FROM "
             f"jsonb_populate_record(job, $2::text::jsonb)) WHERE id = $1",
             job_id,
+            json.dumps({name: _plain(value) for name, value in columns.items()}),
+        )
+
+    async def write_cron(self, name: str, **columns: Any) -> None:
+        """Overwrite columns of an entry of cron."""
+        await self._overwrite("staffa_crons", "name = $1", name, columns)
+
+    async def write_producer(self, uuid: UUID, **columns: Any) -> None:
+        """Overwrite columns of a producer."""
+        await self._overwrite("staffa_producers", "uuid = $1::text::uuid", str(uuid), columns)
+
+    async def _overwrite(self, table: str, which: str, key: str, columns: dict[str, Any]) -> None:
+        names = ", ".join(columns)
+        await self.connection.execute(
+            f"UPDATE {quote_identifier(self._prefix)}.{table} AS row SET ({names}) = "
+            f"(SELECT {names} FROM jsonb_populate_record(row, $2::text::jsonb)) WHERE {which}",
+            key,
             json.dumps({name: _plain(value) for name, value in columns.items()}),
         )
 

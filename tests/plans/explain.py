@@ -16,7 +16,7 @@ _JOBS = "oban_jobs"
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """How a plan reads the jobs table.
+    """How a plan reads a table.
 
     Args:
         kind: The node, such as "Index Scan".
@@ -30,21 +30,26 @@ class Scan:
 
 
 async def explain(
-    connection: asyncpg.Connection, statement: Statement[Any], *, generic: bool
+    connection: asyncpg.Connection,
+    statement: Statement[Any],
+    *,
+    generic: bool,
+    table: str = _JOBS,
 ) -> list[Scan]:
-    """Return the scans of the jobs table in the plan of a statement.
+    """Return the scans of a table in the plan of a statement.
 
     Args:
         connection: A connection with the engine's own settings.
         statement: What would be run.
         generic: Whether the plan must do for any parameters, as a cached one would have to; else
             it is made for these.
+        table: The table; that of the jobs if not given.
     """
     if not generic:
         found = await connection.fetchval(
             f"EXPLAIN (FORMAT JSON) {statement.sql}", *statement.params
         )
-        return list(_scans(orjson.loads(found)[0]["Plan"]))
+        return list(_scans(orjson.loads(found)[0]["Plan"], table))
     nulls = ", ".join(["NULL"] * len(statement.params))
     call = f"EXECUTE looked_at({nulls})" if nulls else "EXECUTE looked_at"
     async with connection.transaction():
@@ -52,15 +57,15 @@ async def explain(
         await connection.execute(f"PREPARE looked_at AS {statement.sql}")
         found = await connection.fetchval(f"EXPLAIN (FORMAT JSON) {call}")
         await connection.execute("DEALLOCATE looked_at")
-    return list(_scans(orjson.loads(found)[0]["Plan"]))
+    return list(_scans(orjson.loads(found)[0]["Plan"], table))
 
 
-def _scans(node: dict[str, Any]) -> Iterator[Scan]:
+def _scans(node: dict[str, Any], table: str) -> Iterator[Scan]:
     children = node.get("Plans", [])
-    if node.get("Relation Name") == _JOBS and node["Node Type"] != "ModifyTable":
+    if node.get("Relation Name") == table and node["Node Type"] != "ModifyTable":
         bitmaps = [child["Index Name"] for child in children if "Index Name" in child]
         yield Scan(
             node["Node Type"], node.get("Index Name") or next(iter(bitmaps), None), node["Alias"]
         )
     for child in children:
-        yield from _scans(child)
+        yield from _scans(child, table)

@@ -14,6 +14,7 @@ import pytest
 
 import staffa.engines.postgres
 from staffa import Job, JobFilter, State
+from staffa.cron.stored import Entry
 from staffa.engine import (
     Ack,
     Changed,
@@ -26,6 +27,7 @@ from staffa.engine import (
     Staged,
     Statement,
 )
+from staffa.engines.postgres.statements.crons import CronStatements
 from staffa.engines.postgres.statements.jobs import JobStatements
 from staffa.engines.postgres.statements.nodes import LeaderStatements, ProducerStatements
 from staffa.engines.postgres.statements.operations import OperationStatements, Stretch
@@ -42,6 +44,8 @@ OPERATIONS = OperationStatements(PREFIX)
 PRODUCERS, LEADERS = ProducerStatements(PREFIX), LeaderStatements(PREFIX)
 QUEUES = QueueStatements(PREFIX)
 CONTROL = Control("mail", "*", "limit", 5)
+CRONS = CronStatements(PREFIX)
+ENTRY = Entry("nightly", "@daily", "UTC", "cron", Job(worker="w"))
 FILES = Path(staffa.engines.postgres.__file__).parent / "sql"
 
 BUILDERS: dict[str, Callable[[], Statement[Any]]] = {
@@ -75,6 +79,12 @@ BUILDERS: dict[str, Callable[[], Statement[Any]]] = {
     "queues/forget": lambda: QUEUES.forget(age=60.0),
     "leaders/elect": lambda: LEADERS.elect(PRODUCER, lease=30.0),
     "leaders/resign": lambda: LEADERS.resign(PRODUCER),
+    "crons/register": lambda: CRONS.register(PRODUCER, [ENTRY]),
+    "crons/declare": lambda: CRONS.declare(PRODUCER, [ENTRY], dead_after=20.0),
+    "crons/read": lambda: CRONS.read("Oban", reader=PRODUCER.uuid, dead_after=20.0),
+    "crons/take": lambda: CRONS.take("Oban", "nightly", CLAIMED_AT),
+    "crons/note": lambda: CRONS.note("Oban", "nightly", 5),
+    "crons/tend": lambda: CRONS.tend("Oban", dead_after=20.0, forget_after=60.0),
 }
 
 

@@ -1,9 +1,9 @@
 """The client: `Staffa`, put together of its parts."""
 
-from staffa.client.queues import Queues
+from staffa.client.crons import Crons
 
 
-class Staffa(Queues):
+class Staffa(Crons):
     """Enqueues jobs, and runs queues once it is started.
 
     Args:

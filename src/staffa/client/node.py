@@ -9,11 +9,13 @@ from typing import Any
 from staffa._internal.clock import Clock
 from staffa.client.wakeups import Wakeups
 from staffa.config import Config
+from staffa.cron.declared import Collector
 from staffa.engine import Engine, Producer, Rescued
 from staffa.jobs import Job
 from staffa.notifier import Notifier, is_for
 from staffa.queues.signals import Signals
 from staffa.queues.supervisor import Supervisor
+from staffa.services.cron import Crontab
 from staffa.services.leader import Leader
 from staffa.services.lifeline import Lifeline
 from staffa.services.stager import Stager
@@ -21,6 +23,7 @@ from staffa.telemetry import working_for
 from staffa.types import EndReason
 
 _CHANNELS = ("insert", "control", "signal", "leader")
+_LEAST_GRACE_SECONDS = 120.0
 
 
 class Node:
@@ -46,7 +49,7 @@ class Node:
             self.producer,
             config.leader_lease,
             clock=clock,
-            on_elected=lambda: self._lifeline.wake(),  # noqa: PLW0108  # made below
+            on_elected=self._after_election,
             on_resigned=self._tell_resigned,
         )
         self._lifeline = Lifeline(
@@ -79,6 +82,19 @@ class Node:
             on_available=self.supervisor.wake,
         )
 
+        self._crontab = Crontab(
+            engine,
+            self.producer,
+            Collector(
+                config.cron or (), config.timezone, config.imports, config.encryption_keys
+            ).collect,
+            leading=lambda: self._leader.leading,
+            grace=max(_LEAST_GRACE_SECONDS, 2 * config.leader_lease),
+            dead_after=config.dead_after,
+            clock=clock,
+            on_available=self._announce,
+        )
+
     async def start(self) -> None:
         """Start everything, or raise and leave nothing running.
 
@@ -93,6 +109,8 @@ class Node:
                 await self._signals.start()
                 for service in (self._leader, self._lifeline, self._stager):
                     await service.start()
+                if self._config.cron is not None:
+                    await self._crontab.start()
         except BaseException:
             await self.stop(grace=0)
             raise
@@ -102,6 +120,7 @@ class Node:
         await self._signals.stop()
         await self.supervisor.stop_claiming()
         await self._stager.stop()
+        await self._crontab.stop()
         await self._leader.stop()
         await self.supervisor.stop(grace)
         await self._lifeline.stop()
@@ -135,6 +154,10 @@ class Node:
             self._signals.expect(signal)
         if payload.get("name") == self._config.name:
             self.supervisor.check_leases()
+
+    def _after_election(self) -> None:
+        self._lifeline.wake()
+        self._crontab.wake()
 
     def _after_job(self, job: Job) -> None:
         queues = job.take_enqueued()

@@ -124,11 +124,17 @@ class Pool:
     async def transaction(self) -> AsyncIterator[Run]:
         """Open a transaction, and lend what runs statements in it: committed at the end.
 
-        Errors of the caller's own are passed on as they are, and roll it back.
+        READ COMMITTED whatever the server's default is: a statement must see what those have
+        committed that it has waited for. Errors of the caller's own are passed on as they are, and
+        roll it back.
         """
         async with self.connection() as connection:
-            transaction = connection.transaction()
-            await _within_reply_time(transaction.start())
+            transaction = connection.transaction(isolation="read_committed")
+            try:
+                await _within_reply_time(transaction.start())
+            except BaseException:  # it may have begun all the same
+                connection.terminate()
+                raise
             try:
                 yield partial(fetch, connection)
             except BaseException as error:

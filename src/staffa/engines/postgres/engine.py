@@ -8,9 +8,11 @@ on another thread.
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from staffa.cron.stored import CronBoard, Entry
 from staffa.drivers.asyncpg import ConnectionSettings, Dedicated, Pool
 from staffa.drivers.connections import run_on
 from staffa.engine import (
@@ -27,6 +29,7 @@ from staffa.engine import (
     Staged,
 )
 from staffa.engines.postgres.statements.conditions import Wanted
+from staffa.engines.postgres.statements.crons import CronStatements
 from staffa.engines.postgres.statements.jobs import JobStatements
 from staffa.engines.postgres.statements.nodes import LeaderStatements, ProducerStatements
 from staffa.engines.postgres.statements.operations import OperationStatements
@@ -68,6 +71,7 @@ class PostgresEngine:
         self._producers = ProducerStatements(prefix)
         self._leaders = LeaderStatements(prefix)
         self._queues = QueueStatements(prefix)
+        self._crons = CronStatements(prefix)
 
     @property
     def capabilities(self) -> Capabilities:
@@ -209,6 +213,37 @@ class PostgresEngine:
     async def resign_leader(self, producer: Producer) -> bool:
         """Give up leadership."""
         return await self.pool.run(self._leaders.resign(producer))
+
+    async def register_crons(
+        self, producer: Producer, entries: Sequence[Entry], *, dead_after: float
+    ) -> None:
+        """Write the entries that a producer declares."""
+        async with self.pool.transaction() as run:
+            await run(self._crons.register(producer, entries))
+            await run(self._crons.declare(producer, entries, dead_after=dead_after))
+
+    async def read_crons(
+        self, instance: str, *, reader: UUID | None, dead_after: float
+    ) -> CronBoard:
+        """Read the entries of an instance."""
+        return await self.pool.run(self._crons.read(instance, reader=reader, dead_after=dead_after))
+
+    async def enqueue_tick(self, instance: str, name: str, tick: datetime, job: Job) -> Job | None:
+        """Take a tick and insert its job."""
+        async with self.pool.transaction() as run:
+            if not await run(self._crons.take(instance, name, tick)):
+                return None
+            (stored,) = await run(self._jobs.enqueue([job]))
+            await run(self._crons.note(instance, name, stored.id))
+        return stored
+
+    async def tend_crons(
+        self, instance: str, *, dead_after: float, forget_after: float
+    ) -> list[str]:
+        """Forget the entries that nobody declares any more."""
+        return await self.pool.run(
+            self._crons.tend(instance, dead_after=dead_after, forget_after=forget_after)
+        )
 
 
 class PostgresHeartbeat:

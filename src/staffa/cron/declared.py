@@ -1,0 +1,166 @@
+"""Which entries a process declares: those of its decorators, and those of its settings.
+
+A decorator declares its entries when its module is imported. What a client stores of them is made
+when its node starts, and after modules were imported late.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Sequence
+from copy import copy
+from typing import Any
+
+from staffa import registry
+from staffa.args.encryption import NO_KEYS, KeyRing
+from staffa.cron.entries import Cron, parse_crons
+from staffa.cron.stored import Entry
+from staffa.definitions import new_job
+from staffa.errors import ConfigError, InvalidJob, UnknownWorker
+from staffa.jobs import Job
+from staffa.telemetry import report
+
+MakeJob = Callable[[Cron], Job]
+
+_WORKER_CHARACTERS = 100  # of a derived name
+_DIGEST_CHARACTERS = 12
+
+
+_declared: dict[str, tuple[tuple[Cron, MakeJob], ...]] = {}
+
+
+def declare(worker: str, given: Any, make: MakeJob) -> None:
+    """Declare the entries of a decorator; a worker that is decorated anew declares anew.
+
+    Args:
+        worker: The worker's name.
+        given: What the option `cron` holds.
+        make: Makes a job of an entry.
+
+    Raises:
+        ConfigError: If an entry or its args can't be used, or if two have the same name.
+    """
+    crons = parse_crons(given)
+    if not crons and worker not in _declared:
+        return
+    for cron in crons:
+        if cron.worker is not None:
+            raise ConfigError(f"{cron!r} names a worker: leave it out, {worker} is decorated")
+        try:
+            make(cron)
+        except InvalidJob as error:
+            raise ConfigError(
+                f"{cron!r} makes no job of {worker}: {error}; give args with "
+                f"cron=Cron({cron.expression.text!r}, args={{...}})"
+            ) from None
+        except Exception:  # noqa: BLE001, S110  # a hook may need what is not there yet
+            pass
+    merged = {**_declared, worker: tuple((cron, make) for cron in crons)}
+    _refuse_doubles(
+        (cron.name or _derive_name(cron, name, cron.timezone or ""), f"{cron!r} of {name}")
+        for name, entries in merged.items()
+        for cron, _ in entries
+    )
+    _declared[worker] = merged[worker]
+
+
+def declared() -> tuple[Cron, ...]:
+    """Return the entries of all decorators so far."""
+    return tuple(cron for entries in _declared.values() for cron, _ in entries)
+
+
+class Collector:
+    """Makes what is stored of the entries of this process.
+
+    Args:
+        crons: The entries of the settings.
+        timezone: Where expressions are read that do not say it.
+        imports: Packages under which unknown workers may be imported.
+        keys: What encrypted args are stored with.
+    """
+
+    def __init__(
+        self,
+        crons: Sequence[Cron],
+        timezone: str,
+        imports: Sequence[str],
+        keys: KeyRing = NO_KEYS,
+    ) -> None:
+        self._configured = [(cron, str(cron.worker), _make_configured(imports)) for cron in crons]
+        self._timezone = timezone
+        self._keys = keys
+        self._seen: tuple[Cron, ...] | None = None
+        self._entries: list[Entry] = []
+
+    def collect(self) -> list[Entry]:
+        """Return the entries, the same ones while no decorator declares others.
+
+        One whose job can't be made is reported and left out.
+
+        Raises:
+            ConfigError: If two entries have the same name; the next call returns what was before.
+        """
+        seen = declared()
+        if seen != self._seen:
+            self._seen = seen
+            self._entries = self._make()
+        return self._entries
+
+    def _make(self) -> list[Entry]:
+        found = [(cron, name, make) for name, all_ in _declared.items() for cron, make in all_]
+        entries = []
+        for cron, worker, make in [*found, *self._configured]:
+            zone = cron.timezone or self._timezone
+            try:
+                job = make(cron)
+                sealed = job.sealed(self._keys)
+            except Exception as error:  # noqa: BLE001  # one bad entry must not stop the others
+                report(f"{cron!r} of {worker} is left out", error)
+                continue
+            name = cron.name or _derive_name(cron, worker, zone, hide=job.encrypted)
+            entries.append(Entry(name, cron.expression.text, zone, cron.dst, sealed))
+        _refuse_doubles(
+            (entry.name, f"{entry.expression!r} of {entry.job.worker}") for entry in entries
+        )
+        return entries
+
+
+def _make_configured(imports: Sequence[str]) -> MakeJob:
+    """Return what makes the jobs of entries in the settings, whose workers may be unknown here."""
+
+    def make(cron: Cron) -> Job:
+        worker = str(cron.worker)
+        try:
+            definition = registry.resolve(worker, imports)
+        except UnknownWorker as error:
+            report(f"{cron!r} makes jobs all the same, for whoever knows the worker", error)
+            return Job(worker=worker, args=cron.args, **cron.options)
+        job = new_job(definition, cron.args, cron.options)
+        definition.prepare(copy(job))  # raises where the args lack what the function needs
+        return job
+
+    return make
+
+
+def _derive_name(cron: Cron, worker: str, timezone: str, *, hide: bool = False) -> str:
+    """Return a name that is the same wherever the same entry is written.
+
+    It tells nothing of args that are to be encrypted, as they may be easy to guess.
+    """
+    parts = [worker, cron.expression.text, {} if hide else dict(cron.args), timezone]
+    text = json.dumps(parts, sort_keys=True, default=repr)
+    digest = hashlib.sha256(text.encode("utf-8", "backslashreplace")).hexdigest()
+    return f"{worker[:_WORKER_CHARACTERS]}-{digest[:_DIGEST_CHARACTERS]}"
+
+
+def _refuse_doubles(entries: Iterable[tuple[str, str]]) -> None:
+    """Refuse two entries of one name."""
+    seen: dict[str, str] = {}
+    for name, what in entries:
+        if name in seen:
+            raise ConfigError(
+                f"two cron entries are named {name!r}: {seen[name]} and {what}; give one of them "
+                "another name="
+            )
+        seen[name] = what
