@@ -22,6 +22,7 @@ from staffa.errors import ConfigError, NotYetAvailable, UnknownOption
 from staffa.instance import DEFAULT_NAME
 from staffa.queue import Queue, parse_queues
 from staffa.types import Seconds, to_seconds
+from staffa.upkeep import Pruner, Reindexer, parse_service
 
 DEFAULT_PREFIX = "public"
 
@@ -51,6 +52,13 @@ class ClientOptions(TypedDict, total=False):
     leader_lease: Seconds
     loop_blocked_after: Seconds
     encryption_keys: EncryptionKeys | KeyRing
+    listen_dsn: str
+    maintenance_dsn: str
+    pooler: bool
+    notifier: str
+    sonar: bool
+    pruner: bool | Pruner | Mapping[str, Any]
+    reindexer: bool | Reindexer | Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +87,13 @@ class Config:
         loop_blocked_after: How long a job may block the event loop before it is named in the log.
         encryption_keys: What encrypted args are written and read with: keys by id, the newest
             first, each 32 bytes or their base64; or a function that returns them.
+        listen_dsn: A direct connection for notifications, where `dsn` goes through a pooler.
+        maintenance_dsn: A direct connection as the owner of the tables, to rebuild indexes.
+        pooler: Whether `dsn` goes through a pooler; None finds out.
+        notifier: "postgres" listens, "polling" does not.
+        sonar: Whether it is watched if notifications arrive.
+        pruner: What is kept of finished jobs; None or False keeps all.
+        reindexer: When indexes are rebuilt; None or False never.
 
     Raises:
         ConfigError: If a value can't be used.
@@ -101,9 +116,17 @@ class Config:
     leader_lease: float = 30.0
     loop_blocked_after: float = 1.0
     encryption_keys: KeyRing = field(default=NO_KEYS, repr=False)
+    listen_dsn: str | None = field(default=None, repr=False)
+    maintenance_dsn: str | None = field(default=None, repr=False)
+    pooler: bool | None = None
+    notifier: str = "postgres"
+    sonar: bool = True
+    pruner: Pruner | None = field(default_factory=Pruner)
+    reindexer: Reindexer | None = field(default_factory=Reindexer)
 
     def __post_init__(self) -> None:
-        _check_dsn(self.dsn)
+        for setting in _DSNS:
+            _check_dsn(setting, getattr(self, setting))
         _check_prefix(self.prefix)
         for setting in ("name", "node"):
             if not is_storable_name(getattr(self, setting)):
@@ -121,6 +144,12 @@ class Config:
             if seconds == 0 and setting != "shutdown_grace":
                 raise ConfigError(f"{setting} is 0: give a length of time above 0")
             object.__setattr__(self, setting, seconds)
+        for setting in ("pooler", "sonar"):
+            _check_switch(setting, getattr(self, setting))
+        if self.notifier not in _NOTIFIERS:
+            raise ConfigError(f"notifier is {self.notifier!r:.100}: give {' or '.join(_NOTIFIERS)}")
+        object.__setattr__(self, "pruner", parse_service(Pruner, self.pruner, "pruner"))
+        object.__setattr__(self, "reindexer", parse_service(Reindexer, self.reindexer, "reindexer"))
         if self.dead_after < _LEAST_HEARTBEATS * self.heartbeat:
             raise ConfigError(
                 f"dead_after is {self.dead_after} s and heartbeat {self.heartbeat} s: give at "
@@ -155,6 +184,8 @@ class Config:
         return replace(self, queues=queues)
 
 
+_DSNS = ("dsn", "listen_dsn", "maintenance_dsn")
+_NOTIFIERS = ("postgres", "polling")
 _LENGTHS = (
     "shutdown_grace", "heartbeat", "dead_after", "foreign_dead_after", "unknown_after", "poll",
     "leader_lease", "loop_blocked_after",
@@ -246,7 +277,7 @@ def _check_keys(found: Mapping[str, Any], kind: str) -> None:
             raise UnknownOption(kind, key, _SETTINGS)
 
 
-def _check_dsn(dsn: object) -> None:
+def _check_dsn(setting: str, dsn: object) -> None:
     if dsn is None:
         return
     scheme = dsn.partition("://")[0].partition("+")[0] if isinstance(dsn, str) else ""
@@ -254,7 +285,7 @@ def _check_dsn(dsn: object) -> None:
         raise NotYetAvailable(f"a database of scheme {scheme!r}")
     if scheme not in _SCHEMES or "://" not in str(dsn):
         raise ConfigError(
-            f"dsn {_hide_credentials(str(dsn))!r} can't be used: write postgresql://user:password@host:5432/database"
+            f"{setting} {_hide_credentials(str(dsn))!r} can't be used: write postgresql://user:password@host:5432/database"
         )
 
 
@@ -286,6 +317,19 @@ def _check_whole(setting: str, value: object, low: int) -> None:
         raise ConfigError(f"{setting} is {value!r}: give a whole number from {low}")
 
 
+def _check_switch(setting: str, value: object) -> None:
+    if value is not None and not isinstance(value, bool):
+        raise ConfigError(f"{setting} is {value!r:.100}: give true or false")
+
+
+def _switch(text: str) -> bool:
+    """Return what a variable turns on or off."""
+    known = {"true": True, "on": True, "1": True, "false": False, "off": False, "0": False}
+    if text.strip().lower() not in known:
+        raise ValueError("give on or off")
+    return known[text.strip().lower()]
+
+
 def _split(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(",") if part.strip())
 
@@ -299,4 +343,5 @@ _PARSERS: dict[str, Callable[[str], Any]] = {
     "pool_size": int,
     "max_rescues": int,
     **dict.fromkeys(_LENGTHS, float),
+    **dict.fromkeys(("pooler", "sonar", "pruner", "reindexer"), _switch),
 }

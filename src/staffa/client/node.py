@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from staffa._internal.clock import Clock
+from staffa.client.upkeep import Upkeep
 from staffa.client.wakeups import Wakeups
 from staffa.config import Config
 from staffa.engine import Engine, Producer, Rescued
@@ -18,9 +19,9 @@ from staffa.services.leader import Leader
 from staffa.services.lifeline import Lifeline
 from staffa.services.stager import Stager
 from staffa.telemetry import working_for
-from staffa.types import EndReason
+from staffa.types import Connectivity, EndReason
 
-_CHANNELS = ("insert", "control", "signal", "leader")
+_CHANNELS = ("insert", "control", "signal", "leader", "sonar")
 
 
 class Node:
@@ -77,6 +78,16 @@ class Node:
             lambda: self.supervisor.queues,
             config.poll,
             on_available=self.supervisor.wake,
+            may_slow=lambda: self.upkeep.connectivity is not Connectivity.ISOLATED,
+        )
+        self.upkeep = Upkeep(
+            config,
+            engine,
+            notifier,
+            self.producer,
+            leading=lambda: self._leader.leading,
+            clock=clock,
+            on_recovered=self.wake_all,
         )
 
     async def start(self) -> None:
@@ -93,6 +104,7 @@ class Node:
                 await self._signals.start()
                 for service in (self._leader, self._lifeline, self._stager):
                     await service.start()
+                await self.upkeep.start()
         except BaseException:
             await self.stop(grace=0)
             raise
@@ -102,6 +114,7 @@ class Node:
         await self._signals.stop()
         await self.supervisor.stop_claiming()
         await self._stager.stop()
+        await self.upkeep.stop()
         await self._leader.stop()
         await self.supervisor.stop(grace)
         await self._lifeline.stop()
@@ -127,6 +140,8 @@ class Node:
             self._signals.hear(payload)
         elif channel == "leader" and payload.get("down") == self._config.name:
             self._leader.wake()
+        elif channel == "sonar":
+            self.upkeep.hear(payload)
 
     def _on_control(self, payload: dict[str, Any]) -> None:
         """One of our own clients has changed rows, and sends peers a signal of it right away."""
