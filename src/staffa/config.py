@@ -175,7 +175,7 @@ class Config:
         _check_keys(given, "setting")
         return cls(**{**_from_file(folder or Path()), **_from_environment(os.environ), **given})
 
-    def with_dsn(self, dsn: str) -> Config:
+    def with_dsn(self, dsn: str | None) -> Config:
         """Return the same settings for another database."""
         return replace(self, dsn=dsn)
 

@@ -62,7 +62,10 @@ class ReindexerLoop(Loop):
         maintenance = self._engine.maintenance
         if maintenance is not None and now >= self._rebuild_at:
             self._rebuild_at = now + self._every
-            await tidy_indexes(maintenance, self._options, self._clock, go_on=self._leading)
+            await drop_leftovers(maintenance)
+            bloated = find_bloated(await maintenance.read_indexes(), self._options)
+            names = [index.name for index in bloated]
+            await rebuild_indexes(maintenance, names, self._clock, go_on=self._leading)
 
     async def _check_vacuum(self) -> None:
         health = await self._engine.check_vacuum()
@@ -99,42 +102,42 @@ def find_bloated(indexes: Sequence[IndexSize], options: Reindexer) -> list[Index
     ]
 
 
-async def tidy_indexes(
+async def rebuild_indexes(
     maintenance: Maintenance,
-    options: Reindexer,
+    names: Sequence[str],
     clock: Clock,
     *,
     go_on: Callable[[], bool] = lambda: True,
-) -> tuple[list[str], list[str]]:
-    """Drop leftovers and rebuild bloated indexes, one by one; return the names of both.
+) -> list[str]:
+    """Rebuild indexes one by one, and return the names of those that were.
 
     Args:
         maintenance: The owner of the tables.
-        options: Which indexes are bloated.
+        names: Which indexes.
         clock: Measures.
         go_on: Asked before each of them.
     """
-    dropped = await _drop_leftovers(maintenance, go_on)
     rebuilt = []
-    for index in find_bloated(await maintenance.read_indexes(), options):
+    for name in names:
         if not go_on():
             break
         begun_at = clock.monotonic()
         try:
-            await maintenance.rebuild_index(index.name)
+            await maintenance.rebuild_index(name)
         except DatabaseError as error:
-            report(f"index {index.name} was not rebuilt", error, level=logging.WARNING)
-            dropped += await _drop_leftovers(maintenance, go_on)
+            report(f"index {name} was not rebuilt", error, level=logging.WARNING)
+            await drop_leftovers(maintenance)
             continue
-        rebuilt.append(index.name)
-        emit(IndexRebuilt, index=index.name, seconds=clock.monotonic() - begun_at)
-    return dropped, rebuilt
+        rebuilt.append(name)
+        emit(IndexRebuilt, index=name, seconds=clock.monotonic() - begun_at)
+    return rebuilt
 
 
-async def _drop_leftovers(maintenance: Maintenance, go_on: Callable[[], bool]) -> list[str]:
+async def drop_leftovers(maintenance: Maintenance) -> list[str]:
+    """Drop what interrupted rebuilds have left, and return the names."""
     dropped = []
     for index in await maintenance.read_indexes():
-        if index.leftover and go_on():
+        if index.leftover:
             await maintenance.drop_index(index.name)
             dropped.append(index.name)
             emit(IndexDropped, index=index.name)
