@@ -74,8 +74,15 @@ class PgBouncer:
         return f"postgresql://{quote(self._user)}@127.0.0.1:{self._port}{self._database}"
 
     async def __aenter__(self) -> Self:
-        account = Account.current()
-        account.give(self._folder)
+        await self.open()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def open(self) -> None:
+        """Write its settings, and run it."""
+        Account.current().give(self._folder)
         settings = self._folder / "pgbouncer.ini"
         settings.write_text(
             _SETTINGS.format(
@@ -88,9 +95,9 @@ class PgBouncer:
         )
         settings.chmod(0o644)
         await self.start()
-        return self
 
-    async def __aexit__(self, *_: object) -> None:
+    async def close(self) -> None:
+        """End it, and remove what it left."""
         await self.stop()
         shutil.rmtree(self._folder)
 
