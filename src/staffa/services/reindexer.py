@@ -26,6 +26,7 @@ logger = logging.getLogger("staffa")
 
 _LOOK_SECONDS = 60.0
 _VACUUM_SECONDS = 3600.0
+_RETRY_SECONDS = 3600.0
 _DEAD_FACTOR = 2.0
 _LEAST_DEAD = 50_000
 
@@ -61,11 +62,12 @@ class ReindexerLoop(Loop):
             self._vacuum_at = now + _VACUUM_SECONDS
         maintenance = self._engine.maintenance
         if maintenance is not None and now >= self._rebuild_at:
-            self._rebuild_at = now + self._every
+            self._rebuild_at = now + min(self._every, _RETRY_SECONDS)
             await drop_leftovers(maintenance)
             bloated = find_bloated(await maintenance.read_indexes(), self._options)
             names = [index.name for index in bloated]
             await rebuild_indexes(maintenance, names, self._clock, go_on=self._leading)
+            self._rebuild_at = now + self._every
 
     async def _check_vacuum(self) -> None:
         health = await self._engine.check_vacuum()
@@ -137,8 +139,13 @@ async def drop_leftovers(maintenance: Maintenance) -> list[str]:
     """Drop what interrupted rebuilds have left, and return the names."""
     dropped = []
     for index in await maintenance.read_indexes():
-        if index.leftover:
+        if not index.leftover:
+            continue
+        try:
             await maintenance.drop_index(index.name)
+        except DatabaseError as error:
+            report(f"index {index.name} was not dropped", error, level=logging.WARNING)
+        else:
             dropped.append(index.name)
             emit(IndexDropped, index=index.name)
     return dropped
