@@ -300,9 +300,11 @@ def test_every_setting_is_in_the_table_with_its_variable_and_default() -> None:
         assert variable == f"`STAFFA_{name.upper()}`"
         if isinstance(value, float):
             assert default.strip() == f"{value:.0f} s"
+        elif isinstance(value, bool):
+            assert default.strip() == ("on" if value else "off")
         elif isinstance(value, int):
             assert default.strip() == str(value)
-        elif name in {"prefix", "name"}:
+        elif name in {"prefix", "name", "notifier"}:
             assert default.strip() == f"`{value}`"
 
 

@@ -92,6 +92,7 @@ class PrunerLoop(Loop):
         self, engine: Engine, options: Pruner, *, leading: Callable[[], bool], clock: Clock
     ) -> None:
         super().__init__(to_seconds(options.interval, "interval"))
+        self._span = "staffa.service.pruner"
         self._engine = engine
         self._options = options
         self._leading = leading
@@ -101,6 +102,10 @@ class PrunerLoop(Loop):
 
     async def tick(self) -> None:
         """Walk until everything is done, or the limit reached."""
+        if not self._leading():
+            for walk in self._walks:
+                walk.begin_anew(walk.due_at)  # what it has counted may be long past when we lead
+            return
         left = self._options.limit
         now = self._clock.monotonic()
         due = [walk for walk in self._walks if walk.due_at <= now]

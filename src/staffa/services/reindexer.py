@@ -46,6 +46,7 @@ class ReindexerLoop(Loop):
     ) -> None:
         self._every = to_seconds(options.interval, "interval")
         super().__init__(min(_LOOK_SECONDS, self._every))
+        self._span = "staffa.service.reindexer"
         self._engine = engine
         self._options = options
         self._leading = leading

@@ -7,7 +7,7 @@ solitary, one that hears others is clustered. The first ping is a self-test at t
 Pings of Staffa carry the producer's uuid besides what all implementations send, since two processes
 of one machine have the same node name.
 
-Options: none; pings follow each other within 5 s, and within 60 s while nothing changes.
+Options: none; a ping follows after 5 s, after up to 25 s while nothing changes.
 Events: `staffa.sonar.changed`.
 """
 
@@ -31,7 +31,7 @@ logger = logging.getLogger("staffa")
 
 PATIENCE_SECONDS = 2.0
 _SHORTEST_SECONDS = 5.0
-_LONGEST_SECONDS = 60.0
+_LONGEST_SECONDS = 25.0  # released Elixir nodes forget whom they have not heard for 30 s
 _SLOWING = 1.5
 _STALE_SECONDS = 150.0  # peers ping every 60 s at least
 _MOST_OTHERS = 10_000  # anybody can send: what it fills is bounded
