@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from staffa.engine import Engine, Finished
+from staffa.engine import Engine
+from staffa.maintenance import Finished
 from staffa.types import State
 from tests.conformance.stores import Store
 from tests.conformance.work import QUEUE, ids, new_job

@@ -42,7 +42,7 @@ from staffa.cli.program import main
 from staffa.config import parse_queue_list
 from staffa.definitions import WorkerOptions
 from staffa.embedded import EmbeddedPostgres
-from staffa.telemetry import Event, catalogue
+from staffa.telemetry import Event, catalogue, upkeep
 from tests.support.events import TIMEOUT_SECONDS, Recorder, eventually
 
 PROJECT = Path(__file__).parents[2]
@@ -320,7 +320,7 @@ def test_every_event_is_in_the_table_with_its_fields() -> None:
     page = (PROJECT / "docs/events.md").read_text()
     kinds = [
         found
-        for found in vars(catalogue).values()
+        for found in [*vars(catalogue).values(), *vars(upkeep).values()]
         if inspect.isclass(found) and issubclass(found, Event) and found is not Event
     ]
     for kind in kinds:

@@ -14,9 +14,9 @@ from staffa import Reindexer, job
 from staffa._internal.clock import SYSTEM_CLOCK
 from staffa._internal.identifiers import quote_identifier
 from staffa.drivers.asyncpg import ConnectionSettings
-from staffa.engine import IndexSize
 from staffa.engines.postgres import PostgresEngine
 from staffa.engines.postgres.maintenance import maintenance_settings
+from staffa.maintenance import IndexSize
 from staffa.services import reindexer as module
 from staffa.services.reindexer import ReindexerLoop
 from tests.conftest import MakeClient

@@ -19,7 +19,6 @@ from staffa.engine import (
     Changed,
     Checkpoint,
     Control,
-    Finished,
     Lease,
     Producer,
     Pulse,
@@ -33,6 +32,7 @@ from staffa.engines.postgres.statements.operations import OperationStatements, S
 from staffa.engines.postgres.statements.prunes import PruneStatements
 from staffa.engines.postgres.statements.queues import QueueStatements
 from staffa.engines.postgres.statements.rescues import RescueStatements
+from staffa.maintenance import Finished
 from tests.unit.rows import CLAIMED_AT, claimed, row
 
 PREFIX = 'my "jobs"'

@@ -11,7 +11,7 @@ from staffa.cli.options import EXIT_REFUSED, command, open_database
 from staffa.cli.output import Output
 from staffa.client.backend import make_maintenance
 from staffa.config import Config
-from staffa.engine import IndexSize
+from staffa.maintenance import IndexSize
 from staffa.services.reindexer import drop_leftovers, find_bloated, rebuild_indexes
 from staffa.upkeep import Reindexer
 

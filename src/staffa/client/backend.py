@@ -12,10 +12,11 @@ from importlib.resources import files
 
 from staffa.config import Config
 from staffa.drivers.asyncpg import ConnectionSettings
-from staffa.engine import Engine, Maintenance
+from staffa.engine import Engine
 from staffa.engines.postgres import PostgresEngine
 from staffa.engines.postgres.maintenance import PostgresMaintenance, maintenance_settings
 from staffa.errors import SchemaMissing
+from staffa.maintenance import Maintenance
 from staffa.migrate import Migrator
 from staffa.notifier import Notifier
 from staffa.notifiers.polling import PollingNotifier

@@ -29,11 +29,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from staffa._internal.clock import Clock
-from staffa.engine import Engine, Finished
+from staffa.engine import Engine
 from staffa.jobs import Job
+from staffa.maintenance import Finished
 from staffa.service import Loop
 from staffa.telemetry import emit, report
-from staffa.telemetry.catalogue import JobsPruned
+from staffa.telemetry.upkeep import JobsPruned
 from staffa.types import State, to_seconds
 from staffa.upkeep import FINISHED, BeforeDelete, Keep, Pruner
 

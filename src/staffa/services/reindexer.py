@@ -14,11 +14,12 @@ import logging
 from collections.abc import Callable, Sequence
 
 from staffa._internal.clock import Clock
-from staffa.engine import Engine, IndexSize, Maintenance
+from staffa.engine import Engine
 from staffa.errors import DatabaseError
+from staffa.maintenance import IndexSize, Maintenance
 from staffa.service import Loop
 from staffa.telemetry import emit, report
-from staffa.telemetry.catalogue import IndexDropped, IndexRebuilt, VacuumOverdue
+from staffa.telemetry.upkeep import IndexDropped, IndexRebuilt, VacuumOverdue
 from staffa.types import to_seconds
 from staffa.upkeep import Reindexer
 

@@ -24,7 +24,7 @@ from staffa.errors import DatabaseError
 from staffa.notifier import Notifier
 from staffa.service import Loop
 from staffa.telemetry import emit
-from staffa.telemetry.catalogue import ConnectivityChanged
+from staffa.telemetry.upkeep import ConnectivityChanged
 from staffa.types import Connectivity
 
 logger = logging.getLogger("staffa")

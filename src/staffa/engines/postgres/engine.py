@@ -19,15 +19,12 @@ from staffa.engine import (
     Changed,
     Checkpoint,
     Control,
-    Finished,
     Heartbeat,
     Lease,
-    Maintenance,
     Producer,
     Pulse,
     Rescued,
     Staged,
-    VacuumHealth,
 )
 from staffa.engines.postgres.maintenance import PostgresMaintenance, check_vacuum
 from staffa.engines.postgres.statements.conditions import Wanted
@@ -40,6 +37,7 @@ from staffa.engines.postgres.statements.rescues import RescueStatements
 from staffa.engines.postgres.walks import Walks
 from staffa.filters import JobFilter
 from staffa.jobs import Job
+from staffa.maintenance import Finished, Maintenance, VacuumHealth
 from staffa.telemetry import observed
 from staffa.types import State
 

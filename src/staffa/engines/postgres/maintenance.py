@@ -12,8 +12,9 @@ from contextlib import asynccontextmanager
 
 from staffa._internal.sql import load_sql
 from staffa.drivers.asyncpg import ConnectionSettings, Session, open_session
-from staffa.engine import IndexSize, Statement, VacuumHealth
+from staffa.engine import Statement
 from staffa.errors import ConfigError
+from staffa.maintenance import IndexSize, VacuumHealth
 
 LOCK_SECONDS = 300
 

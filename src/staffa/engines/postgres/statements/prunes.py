@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from staffa.engine import Finished, Statement
+from staffa.engine import Statement
 from staffa.engines.postgres.statements.area import Area, Rows
+from staffa.maintenance import Finished
 from staffa.types import State
 
 _FIRST = ("-infinity", -(2**63))
