@@ -40,7 +40,7 @@ format: $(READY) ## format the code and mend what the linter can mend
 	@$(RUN) ruff check --fix .
 
 services: ## install the servers that some tests talk to (Debian, as root)
-	apt-get install -y --no-install-recommends postgresql postgresql-client erlang-base
+	apt-get install -y --no-install-recommends postgresql postgresql-client pgbouncer erlang-base
 
 clean: ## remove environments, caches and the embedded databases
 	@if [ -e $(READY) ]; then $(RUN) python -c "$$REMOVE_EMBEDDED"; fi

@@ -9,7 +9,8 @@ from staffa.instance import get as get_instance
 from staffa.jobs import Job, current_job
 from staffa.queue import Queue
 from staffa.results import Cancel, Discard, Record, Recorded, Snooze
-from staffa.types import EndReason, State
+from staffa.types import Connectivity, EndReason, State
+from staffa.upkeep import Keep, Pruner, Reindexer
 from staffa.workers import Worker, job, worker
 
 Oban = Staffa
@@ -20,16 +21,20 @@ __version__ = "0.1.0.dev0"
 __all__ = [
     "Cancel",
     "Config",
+    "Connectivity",
     "Cron",
     "Deadline",
     "Discard",
     "EndReason",
     "Job",
     "JobFilter",
+    "Keep",
     "Oban",
+    "Pruner",
     "Queue",
     "Record",
     "Recorded",
+    "Reindexer",
     "Snooze",
     "Staffa",
     "State",

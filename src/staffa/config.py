@@ -8,7 +8,6 @@ directory. A variable is the setting's name in capitals with ``STAFFA_`` before 
 from __future__ import annotations
 
 import os
-import re
 import socket
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
@@ -20,16 +19,26 @@ from staffa._internal.identifiers import is_storable_name
 from staffa.args.encryption import NO_KEYS, EncryptionKeys, KeyRing, parse_key_list
 from staffa.cron.entries import Cron, parse_setting
 from staffa.cron.zones import load_zone
-from staffa.errors import ConfigError, NotYetAvailable, UnknownOption
+from staffa.errors import ConfigError, UnknownOption
 from staffa.instance import DEFAULT_NAME
 from staffa.queue import Queue, parse_queues
+from staffa.settings import (
+    check_dsn,
+    check_imports,
+    check_prefix,
+    check_switch,
+    check_whole,
+    mask_password,
+    parse_cron_switch,
+    parse_list,
+    parse_queue_list,
+    parse_switch,
+)
 from staffa.types import Seconds, to_seconds
+from staffa.upkeep import Pruner, Reindexer, parse_service
 
 DEFAULT_PREFIX = "public"
 
-_LATER_SCHEMES = ("sqlite", "mysql", "mariadb")
-_SCHEMES = ("postgresql", "postgres")
-_MAX_PREFIX_BYTES = 49  # with ".oban_" and a channel it makes a channel name, at most 63
 _LEAST_HEARTBEATS = 4  # a freeze of the watcher itself counts as two
 _VARIABLE = "STAFFA_"
 _NO_SETTINGS = frozenset({"STAFFA_TEST_DSN", "STAFFA_REQUIRE", "STAFFA_EMBEDDED_BINARIES"})
@@ -59,6 +68,13 @@ class ClientOptions(TypedDict, total=False):
     process_max_memory: int
     cron: Sequence[Cron | Mapping[str, Any]] | Mapping[str, Any] | bool
     timezone: str
+    listen_dsn: str
+    maintenance_dsn: str
+    pooler: bool
+    notifier: str
+    sonar: bool
+    pruner: bool | Pruner | Mapping[str, Any]
+    reindexer: bool | Reindexer | Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +110,13 @@ class Config:
         cron: Entries of cron beside those of the decorators: `Cron` objects or tables, each with a
             worker. False (or None) turns cron off in this process.
         timezone: Where cron expressions are read that do not say it.
+        listen_dsn: A direct connection for notifications, where `dsn` goes through a pooler.
+        maintenance_dsn: A direct connection as the owner of the tables, to rebuild indexes.
+        pooler: Whether `dsn` goes through a pooler; None finds out.
+        notifier: "postgres" listens, "polling" does not.
+        sonar: Whether it is watched if notifications arrive.
+        pruner: What is kept of finished jobs; None or False keeps all.
+        reindexer: When indexes are rebuilt; None or False never.
 
     Raises:
         ConfigError: If a value can't be used.
@@ -122,10 +145,18 @@ class Config:
     process_max_memory: int | None = None
     cron: tuple[Cron, ...] | None = ()
     timezone: str = "UTC"
+    listen_dsn: str | None = field(default=None, repr=False)
+    maintenance_dsn: str | None = field(default=None, repr=False)
+    pooler: bool | None = None
+    notifier: str = "postgres"
+    sonar: bool = True
+    pruner: Pruner | None = field(default_factory=Pruner)
+    reindexer: Reindexer | None = field(default_factory=Reindexer)
 
     def __post_init__(self) -> None:
-        _check_dsn(self.dsn)
-        _check_prefix(self.prefix)
+        for setting in _DSNS:
+            check_dsn(setting, getattr(self, setting))
+        check_prefix(self.prefix)
         for setting in ("name", "node"):
             if not is_storable_name(getattr(self, setting)):
                 raise ConfigError(
@@ -133,19 +164,29 @@ class Config:
                     "give 1 to 127 characters"
                 )
         object.__setattr__(self, "queues", parse_queues(self.queues))
-        object.__setattr__(self, "imports", _check_imports(self.imports))
+        object.__setattr__(self, "imports", check_imports(self.imports))
         object.__setattr__(self, "encryption_keys", KeyRing.of(self.encryption_keys))
         object.__setattr__(self, "cron", parse_setting(self.cron))
         load_zone(self.timezone)
         for setting, low in (("pool_size", 1), ("max_rescues", 0)):
-            _check_whole(setting, getattr(self, setting), low)
+            check_whole(setting, getattr(self, setting), low)
         for setting in _PROCESS_NUMBERS:
             if getattr(self, setting) is not None:
-                _check_whole(setting, getattr(self, setting), 1)
+                check_whole(setting, getattr(self, setting), 1)
+        for setting in ("pooler", "sonar"):
+            check_switch(setting, getattr(self, setting))
+        if self.notifier not in _NOTIFIERS:
+            raise ConfigError(f"notifier is {self.notifier!r:.100}: give {' or '.join(_NOTIFIERS)}")
+        object.__setattr__(self, "pruner", parse_service(Pruner, self.pruner, "pruner"))
+        object.__setattr__(self, "reindexer", parse_service(Reindexer, self.reindexer, "reindexer"))
+        self._check_lengths()
+
+    def _check_lengths(self) -> None:
         for setting in _LENGTHS:
-            if setting == "process_max_age" and self.process_max_age is None:
+            value = getattr(self, setting)
+            if setting == "process_max_age" and value is None:
                 continue
-            seconds = to_seconds(getattr(self, setting), setting)
+            seconds = to_seconds(value, setting)
             if seconds == 0 and setting != "shutdown_grace":
                 raise ConfigError(f"{setting} is 0: give a length of time above 0")
             object.__setattr__(self, setting, seconds)
@@ -174,7 +215,7 @@ class Config:
         _check_keys(given, "setting")
         return cls(**{**_from_file(folder or Path()), **_from_environment(os.environ), **given})
 
-    def with_dsn(self, dsn: str) -> Config:
+    def with_dsn(self, dsn: str | None) -> Config:
         """Return the same settings for another database."""
         return replace(self, dsn=dsn)
 
@@ -183,47 +224,13 @@ class Config:
         return replace(self, queues=queues)
 
 
+_DSNS = ("dsn", "listen_dsn", "maintenance_dsn")
+_NOTIFIERS = ("postgres", "polling")
 _LENGTHS = (
     "shutdown_grace", "heartbeat", "dead_after", "foreign_dead_after", "unknown_after", "poll",
     "leader_lease", "loop_blocked_after", "process_max_age",
 )  # fmt: skip
 _PROCESS_NUMBERS = ("processes", "process_max_jobs", "process_max_memory")
-
-
-def mask_password(dsn: str) -> str:
-    """Return a DSN that may be shown.
-
-    Example:
-        >>> mask_password("postgresql://ada:secret@db/app?password=secret")
-        'postgresql://ada:***@db/app?password=***'
-    """
-    dsn = re.sub(r"(://[^:/@]*:).*@", r"\1***@", dsn)
-    return re.sub(r"(password=)[^&\s]*", r"\1***", dsn, flags=re.IGNORECASE)
-
-
-def _hide_credentials(text: str) -> str:
-    """Return what is no DSN without all that may be a password in it."""
-    text = re.sub(r"(password\s*=).*", r"\1***", text, flags=re.IGNORECASE | re.DOTALL)
-    return re.sub(r".*@", "***@", text, flags=re.DOTALL)
-
-
-def parse_queue_list(text: str) -> dict[str, int]:
-    """Return queues from ``default:10,mail:5``.
-
-    Raises:
-        ConfigError: If it is not written so.
-
-    Example:
-        >>> parse_queue_list("default:10,mail:5")
-        {'default': 10, 'mail': 5}
-    """
-    queues = {}
-    for part in filter(None, (part.strip() for part in text.split(","))):
-        name, separator, limit = part.rpartition(":")
-        if not separator or not re.fullmatch(r"[0-9]{1,9}", limit.strip()):
-            raise ConfigError(f"queue {part!r} has no limit: write it as {part.strip(':')}:10")
-        queues[name.strip()] = int(limit)
-    return queues
 
 
 def _from_file(folder: Path) -> dict[str, Any]:
@@ -275,65 +282,16 @@ def _check_keys(found: Mapping[str, Any], kind: str) -> None:
             raise UnknownOption(kind, key, _SETTINGS)
 
 
-def _check_dsn(dsn: object) -> None:
-    if dsn is None:
-        return
-    scheme = dsn.partition("://")[0].partition("+")[0] if isinstance(dsn, str) else ""
-    if scheme in _LATER_SCHEMES:
-        raise NotYetAvailable(f"a database of scheme {scheme!r}")
-    if scheme not in _SCHEMES or "://" not in str(dsn):
-        raise ConfigError(
-            f"dsn {_hide_credentials(str(dsn))!r} can't be used: write postgresql://user:password@host:5432/database"
-        )
-
-
-def _check_prefix(prefix: object) -> None:
-    if not isinstance(prefix, str) or not is_storable_name(prefix):
-        raise ConfigError(f"prefix {prefix!r} is no name of a schema: give a name such as 'public'")
-    size = len(prefix.encode())
-    if size > _MAX_PREFIX_BYTES:
-        raise ConfigError(
-            f"prefix {prefix!r} has {size} bytes: at most {_MAX_PREFIX_BYTES} fit into names of "
-            "notification channels"
-        )
-
-
-def _check_imports(imports: object) -> tuple[str, ...]:
-    if isinstance(imports, str):
-        raise ConfigError(f"imports is the string {imports!r}: give a list such as [{imports!r}]")
-    packages = tuple(imports) if isinstance(imports, list | tuple) else (imports,)
-    for package in packages:
-        if not isinstance(package, str) or not all(
-            part.isidentifier() for part in package.split(".")
-        ):
-            raise ConfigError(f"imports has {package!r}, which is no package: write 'myapp.jobs'")
-    return packages
-
-
-def _check_whole(setting: str, value: object, low: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < low:
-        raise ConfigError(f"{setting} is {value!r}: give a whole number from {low}")
-
-
-def _parse_cron(text: str) -> bool:
-    if text.strip().lower() != "off":
-        raise ConfigError("only off can be given so: entries are written in code or staffa.toml")
-    return False
-
-
-def _split(text: str) -> tuple[str, ...]:
-    return tuple(part.strip() for part in text.split(",") if part.strip())
-
-
 _SETTINGS = frozenset(setting.name for setting in fields(Config))
 _SECRETS = frozenset({"encryption_keys"})
 _PARSERS: dict[str, Callable[[str], Any]] = {
     "queues": parse_queue_list,
-    "imports": _split,
+    "imports": parse_list,
     "encryption_keys": parse_key_list,
     "pool_size": int,
     "max_rescues": int,
     **dict.fromkeys(_PROCESS_NUMBERS, int),
-    "cron": _parse_cron,
+    "cron": parse_cron_switch,
     **dict.fromkeys(_LENGTHS, float),
+    **dict.fromkeys(("pooler", "sonar", "pruner", "reindexer"), parse_switch),
 }

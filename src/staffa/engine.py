@@ -16,6 +16,7 @@ from uuid import UUID
 from staffa.cron.stored import CronBoard, Entry
 from staffa.filters import JobFilter
 from staffa.jobs import Job
+from staffa.maintenance import Tidies
 from staffa.types import State
 
 T = TypeVar("T")
@@ -211,7 +212,7 @@ class Heartbeat(Protocol):
         """Close the connection."""
 
 
-class Engine(Protocol):
+class Engine(Tidies, Protocol):
     """Stores jobs. Every method may raise `DatabaseError`."""
 
     @property

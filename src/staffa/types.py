@@ -50,6 +50,19 @@ class EndReason(StrEnum):
     """Its process died too often."""
 
 
+class Connectivity(StrEnum):
+    """What is known of the notifications of a node."""
+
+    UNKNOWN = "unknown"
+    """Nothing yet, or the client runs no queues."""
+    ISOLATED = "isolated"
+    """They don't arrive, not even the node's own: jobs are found by polling."""
+    SOLITARY = "solitary"
+    """They arrive, and there is no other node."""
+    CLUSTERED = "clustered"
+    """They arrive, those of other nodes too."""
+
+
 class JobReference(Protocol):
     """What is known of a job wherever one is told of."""
 

@@ -13,12 +13,14 @@ from staffa.engine import Engine, Producer
 from tests.conformance.stores import PostgresStore, Store
 from tests.conformance.work import new_producer
 from tests.support.database import create_database, drop_database
+from tests.support.pgbouncer import PgBouncer
 
 VARIANTS = {
     "postgres": None,
     "postgres in Kathmandu": None,
     "postgres with Elixir's table": "elixir_v14.sql",
     "postgres with Python oban's table": "python_oban.sql",
+    "postgres behind PgBouncer": None,
 }
 
 
@@ -38,14 +40,31 @@ def kathmandu_dsn(server_dsn: str) -> Iterator[str]:
     asyncio.run(drop_database(server_dsn, dsn))
 
 
+@pytest.fixture(scope="session")
+def bouncer_dsn(dsn: str) -> Iterator[str]:
+    """The way to the tests' database that shares sessions among clients."""
+    bouncer = PgBouncer(dsn)
+    asyncio.run(bouncer.open())
+    yield bouncer.dsn
+    asyncio.run(bouncer.close())
+
+
 @pytest.fixture(params=VARIANTS)
+def variant(request: pytest.FixtureRequest) -> tuple[str, str | None]:
+    """The name of a variant, and where its engines connect if not directly."""
+    bounced = "PgBouncer" in request.param
+    return request.param, request.getfixturevalue("bouncer_dsn") if bounced else None
+
+
+@pytest.fixture
 async def store(
-    request: pytest.FixtureRequest, dsn: str, kathmandu_dsn: str
+    variant: tuple[str, str | None], dsn: str, kathmandu_dsn: str
 ) -> AsyncIterator[Store]:
     """A place for jobs, of every kind in turn."""
+    name, way = variant
     prefix = f'Jobs "{uuid.uuid4().hex[:8]}" of a test'
-    where = kathmandu_dsn if "Kathmandu" in request.param else dsn
-    made = PostgresStore(where, prefix, VARIANTS[request.param])
+    where = kathmandu_dsn if "Kathmandu" in name else dsn
+    made = PostgresStore(where, prefix, VARIANTS[name], way)
     await made.open()
     yield made
     await made.close()

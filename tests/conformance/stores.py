@@ -62,10 +62,14 @@ class PostgresStore:
         dsn: The database.
         prefix: The schema.
         variant: The file in `data` that alters the table after it was migrated.
+        way: Where engines connect, if not to the database directly.
     """
 
-    def __init__(self, dsn: str, prefix: str, variant: str | None = None) -> None:
+    def __init__(
+        self, dsn: str, prefix: str, variant: str | None = None, way: str | None = None
+    ) -> None:
         self._dsn = dsn
+        self._way = way or dsn
         self._prefix = prefix
         self._table = f"{quote_identifier(prefix)}.oban_jobs"
         self._variant = variant
@@ -82,7 +86,7 @@ class PostgresStore:
 
     def engine(self) -> Engine:
         """Return one more engine."""
-        self._engines.append(PostgresEngine(ConnectionSettings(self._dsn), self._prefix, 5))
+        self._engines.append(PostgresEngine(ConnectionSettings(self._way), self._prefix, 5))
         return self._engines[-1]
 
     async def row(self, job_id: int | None) -> dict[str, Any]:

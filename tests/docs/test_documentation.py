@@ -39,9 +39,9 @@ import pytest
 
 from staffa import Config, Queue, Staffa, State
 from staffa.cli.program import main
-from staffa.config import parse_queue_list
 from staffa.definitions import WorkerOptions
 from staffa.embedded import EmbeddedPostgres
+from staffa.settings import parse_queue_list
 from staffa.telemetry import Event, catalogue
 from tests.support.events import TIMEOUT_SECONDS, Recorder, eventually
 
@@ -300,9 +300,11 @@ def test_every_setting_is_in_the_table_with_its_variable_and_default() -> None:
         assert variable == f"`STAFFA_{name.upper()}`"
         if isinstance(value, float):
             assert default.strip() == f"{value:.0f} s"
+        elif isinstance(value, bool):
+            assert default.strip() == ("on" if value else "off")
         elif isinstance(value, int):
             assert default.strip() == str(value)
-        elif name in {"prefix", "name"}:
+        elif name in {"prefix", "name", "notifier"}:
             assert default.strip() == f"`{value}`"
 
 

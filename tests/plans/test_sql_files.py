@@ -14,7 +14,12 @@ from tests.support.services import require_program
 ROOT = Path(str(files("staffa")))
 FILES = {
     str(path.relative_to(ROOT)): path.read_text("utf-8")
-    for folder in ("engines/postgres/sql", "notifiers/sql")
+    for folder in (
+        "engines/postgres/sql",
+        "engines/postgres/catalogue",
+        "notifiers/sql",
+        "drivers/sql",
+    )
     for path in sorted((ROOT / folder).rglob("*.sql"))
 }
 PARAMETER = re.compile(r"\$\d+")

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from staffa import Config, Staffa
-from staffa.config import mask_password
 from staffa.drivers.asyncpg import ConnectionSettings
 from staffa.errors import ConfigError
+from staffa.settings import mask_password
 
 SECRET = "hunter2"
 

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from staffa import Queue
-from staffa.config import parse_queue_list
 from staffa.errors import ConfigError, NotYetAvailable, UnknownOption
 from staffa.queue import check_queue_name, parse_queues
+from staffa.settings import parse_queue_list
 
 
 def test_a_queue_is_given_as_a_limit_a_table_or_an_object() -> None:

@@ -31,8 +31,10 @@ from staffa.engines.postgres.statements.crons import CronStatements
 from staffa.engines.postgres.statements.jobs import JobStatements
 from staffa.engines.postgres.statements.nodes import LeaderStatements, ProducerStatements
 from staffa.engines.postgres.statements.operations import OperationStatements, Stretch
+from staffa.engines.postgres.statements.prunes import PruneStatements
 from staffa.engines.postgres.statements.queues import QueueStatements
 from staffa.engines.postgres.statements.rescues import RescueStatements
+from staffa.maintenance import Finished
 from tests.unit.rows import CLAIMED_AT, claimed, row
 
 PREFIX = 'my "jobs"'
@@ -41,11 +43,15 @@ JOB = claimed(PRODUCER, id=7, attempt=2)
 ACK = Ack(lease=Lease.of(JOB), state=State.COMPLETED)
 JOBS, RESCUES = JobStatements(PREFIX), RescueStatements(PREFIX)
 OPERATIONS = OperationStatements(PREFIX)
+PRUNES = PruneStatements(PREFIX)
 PRODUCERS, LEADERS = ProducerStatements(PREFIX), LeaderStatements(PREFIX)
 QUEUES = QueueStatements(PREFIX)
 CONTROL = Control("mail", "*", "limit", 5)
 CRONS = CronStatements(PREFIX)
 ENTRY = Entry("nightly", "@daily", "UTC", "cron", Job(worker="w"))
+FINISHED = Finished(
+    id=3, state=State.COMPLETED, queue="q", worker="w", age=9.0, ended_at="then", version="77"
+)
 FILES = Path(staffa.engines.postgres.__file__).parent / "sql"
 
 BUILDERS: dict[str, Callable[[], Statement[Any]]] = {
@@ -72,6 +78,13 @@ BUILDERS: dict[str, Callable[[], Statement[Any]]] = {
     "jobs/rescue": lambda: RESCUES.rescue({UUID(int=9): 3}, max_rescues=3, limit=10),
     "jobs/rescue_foreign": lambda: RESCUES.rescue_foreign(age=3600.0, limit=10),
     "jobs/discard_exhausted": lambda: RESCUES.discard_exhausted(limit=10),
+    "jobs/oldest_finished": lambda: PRUNES.find_oldest(
+        State.COMPLETED, age=60.0, after=None, limit=10
+    ),
+    "jobs/newest_finished": lambda: PRUNES.find_newest(
+        State.COMPLETED, age=0.0, before=None, limit=10
+    ),
+    "jobs/prune": lambda: PRUNES.prune([FINISHED]),
     "producers/beat": lambda: PRODUCERS.beat(PRODUCER, 7),
     "producers/remove": lambda: PRODUCERS.remove(PRODUCER),
     "producers/reap": lambda: PRODUCERS.reap(age=60.0),
@@ -296,3 +309,20 @@ def test_an_option_of_a_queue_is_sent_as_json() -> None:
 def test_a_value_that_can_not_be_decoded_stops_no_heartbeat() -> None:
     row = {"queue": "mail", "scope": "*", "option": "limit", "value": "[" * 9999, "version": 1}
     assert QUEUES.control("Oban", []).decode([row]) == [Control("mail", "*", "limit", None, 1)]
+
+
+def test_a_walk_goes_on_where_its_last_page_ended() -> None:
+    first = PRUNES.find_oldest(State.DISCARDED, age=60.0, after=None, limit=10)
+    assert first.params == ("discarded", 60.0, "-infinity", -(2**63), 10)
+    found = {"id": 3, "queue": "q", "worker": "w", "age": 9.0, "ended_at": "then", "version": "77"}
+    assert PRUNES.find_oldest(State.COMPLETED, age=0.0, after=None, limit=1).decode([found]) == [
+        FINISHED
+    ]
+    onward = PRUNES.find_oldest(State.COMPLETED, age=60.0, after=FINISHED, limit=10)
+    back = PRUNES.find_newest(State.COMPLETED, age=0.0, before=FINISHED, limit=10)
+    assert onward.params[2:4] == back.params[2:4] == ("then", 3)
+
+
+def test_what_is_pruned_is_named_with_its_version() -> None:
+    assert PRUNES.prune([FINISHED]).params == ([3], ["77"])
+    assert PRUNES.prune([FINISHED]).decode([{"id": 3}]) == frozenset({3})

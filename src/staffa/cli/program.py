@@ -8,6 +8,7 @@ import staffa
 from staffa.cli.demo.command import demo
 from staffa.cli.init import init
 from staffa.cli.jobs import jobs
+from staffa.cli.maintain import maintain
 from staffa.cli.migrate import migrate
 from staffa.cli.start import start
 
@@ -22,5 +23,5 @@ def main() -> None:
     """
 
 
-for entry in (init, migrate, start, jobs, demo):
+for entry in (init, migrate, start, jobs, maintain, demo):
     main.add_command(entry)

@@ -19,8 +19,9 @@ from staffa import registry, telemetry
 from staffa.cli.options import command
 from staffa.cli.output import Output, printable
 from staffa.client import Staffa
-from staffa.config import Config, parse_queue_list
+from staffa.config import Config
 from staffa.errors import ConfigError, InstanceError
+from staffa.settings import parse_queue_list
 from staffa.telemetry import Event
 from staffa.telemetry.logs import EXTRA
 

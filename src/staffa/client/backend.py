@@ -14,9 +14,12 @@ from staffa.config import Config
 from staffa.drivers.asyncpg import ConnectionSettings
 from staffa.engine import Engine
 from staffa.engines.postgres import PostgresEngine
+from staffa.engines.postgres.maintenance import PostgresMaintenance, maintenance_settings
 from staffa.errors import SchemaMissing
+from staffa.maintenance import Maintenance
 from staffa.migrate import Migrator
 from staffa.notifier import Notifier
+from staffa.notifiers.polling import PollingNotifier
 from staffa.notifiers.postgres import PostgresNotifier
 
 logger = logging.getLogger("staffa")
@@ -53,10 +56,14 @@ class Backend:
             )
 
 
-def make_migrator(dsn: str, prefix: str) -> Migrator:
+def make_migrator(dsn: str, prefix: str, pooler: bool | None = None) -> Migrator:
     """Return the migrations of a schema."""
-    names = [entry.name for entry in files(_PACKAGE).joinpath("migrations").iterdir()]
-    return Migrator(ConnectionSettings(dsn), _PACKAGE, names, prefix)
+    return _make_migrator(ConnectionSettings(dsn, pooler=pooler), prefix)
+
+
+def make_maintenance(dsn: str, prefix: str) -> Maintenance:
+    """Return what the owner of a schema's tables may do."""
+    return PostgresMaintenance(maintenance_settings(dsn), prefix)
 
 
 def make_backend(config: Config, dsn: str, on_reconnect: Callable[[], None]) -> Backend:
@@ -67,7 +74,16 @@ def make_backend(config: Config, dsn: str, on_reconnect: Callable[[], None]) -> 
         dsn: Where the database is.
         on_reconnect: Called when notifications may have been missed.
     """
-    settings = ConnectionSettings(dsn)
-    engine = PostgresEngine(settings, config.prefix, config.pool_size, config.name)
-    notifier = PostgresNotifier(settings, engine.pool, config.prefix, on_reconnect)
-    return Backend(engine, notifier, make_migrator(dsn, config.prefix))
+    settings = ConnectionSettings(dsn, pooler=config.pooler)
+    owner = None if config.maintenance_dsn is None else maintenance_settings(config.maintenance_dsn)
+    engine = PostgresEngine(settings, config.prefix, config.pool_size, config.name, owner)
+    listening = settings if config.listen_dsn is None else ConnectionSettings(config.listen_dsn)
+    notifier: Notifier = PostgresNotifier(listening, engine.pool, config.prefix, on_reconnect)
+    if config.notifier == "polling":
+        notifier = PollingNotifier(notifier)
+    return Backend(engine, notifier, _make_migrator(settings, config.prefix))
+
+
+def _make_migrator(settings: ConnectionSettings, prefix: str) -> Migrator:
+    names = [entry.name for entry in files(_PACKAGE).joinpath("migrations").iterdir()]
+    return Migrator(settings, _PACKAGE, names, prefix)

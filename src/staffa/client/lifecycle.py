@@ -16,7 +16,7 @@ from staffa.client.wakeups import Wakeups
 from staffa.config import ClientOptions, Config
 from staffa.errors import InstanceError
 from staffa.queue import Queue, parse_queues
-from staffa.types import Seconds, to_seconds
+from staffa.types import Connectivity, Seconds, to_seconds
 
 if TYPE_CHECKING:
     from staffa.client.backend import Backend
@@ -60,6 +60,11 @@ class Lifecycle:
     def started(self) -> bool:
         """Whether it runs queues."""
         return self._node is not None
+
+    @property
+    def connectivity(self) -> Connectivity:
+        """Whether notifications reach this process, as far as it knows; see `Connectivity`."""
+        return Connectivity.UNKNOWN if self._node is None else self._node.upkeep.connectivity
 
     async def start(self, *, queues: Mapping[str, Any] | None = None) -> None:
         """Connect, and run the queues. Without queues the client only sends.

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from staffa._internal.clock import Clock
+from staffa.client.upkeep import Upkeep
 from staffa.client.wakeups import Wakeups
 from staffa.config import Config
 from staffa.cron.declared import Collector
@@ -20,10 +21,10 @@ from staffa.services.leader import Leader
 from staffa.services.lifeline import Lifeline
 from staffa.services.stager import Stager
 from staffa.telemetry import working_for
-from staffa.types import EndReason
+from staffa.types import Connectivity, EndReason
 
-_CHANNELS = ("insert", "control", "signal", "leader")
 _LEAST_GRACE_SECONDS = 120.0
+_CHANNELS = ("insert", "control", "signal", "leader", "sonar")
 
 
 class Node:
@@ -80,6 +81,16 @@ class Node:
             lambda: self.supervisor.queues,
             config.poll,
             on_available=self.supervisor.wake,
+            may_slow=lambda: self.upkeep.connectivity is not Connectivity.ISOLATED,
+        )
+        self.upkeep = Upkeep(
+            config,
+            engine,
+            notifier,
+            self.producer,
+            leading=lambda: self._leader.leading,
+            clock=clock,
+            on_recovered=self.wake_all,
         )
 
         self._crontab = Crontab(
@@ -111,6 +122,7 @@ class Node:
                     await service.start()
                 if self._config.cron is not None:
                     await self._crontab.start()
+                await self.upkeep.start()
         except BaseException:
             await self.stop(grace=0)
             raise
@@ -121,6 +133,7 @@ class Node:
         await self.supervisor.stop_claiming()
         await self._stager.stop()
         await self._crontab.stop()
+        await self.upkeep.stop()
         await self._leader.stop()
         await self.supervisor.stop(grace)
         await self._lifeline.stop()
@@ -146,6 +159,8 @@ class Node:
             self._signals.hear(payload)
         elif channel == "leader" and payload.get("down") == self._config.name:
             self._leader.wake()
+        elif channel == "sonar":
+            self.upkeep.hear(payload)
 
     def _on_control(self, payload: dict[str, Any]) -> None:
         """One of our own clients has changed rows, and sends peers a signal of it right away."""

@@ -4,13 +4,20 @@ A statement whose reply does not come within `REPLY_SECONDS` ends its connection
 connection would otherwise hold its caller for hours. A connection to a server that has become
 read-only (a demoted primary) is thrown away. No session state is relied on: the settings sent at
 the start only choose better plans.
+
+Behind a pooler such as PgBouncer a session ends with each transaction. So no statement is prepared
+under a name there, as another session would not know it, and no setting is sent at the start, as
+the pooler refuses what it can't keep for us. Neither is missed: a statement without a name is
+parsed and planned for its own parameters each time. Whether there is a pooler is asked once, on a
+connection of its own: either it refuses our settings, or the process that greeted us, which is one
+of its inventions, is not the one that answers.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Protocol, TypeVar, cast
@@ -19,14 +26,12 @@ import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 from asyncpg.transaction import Transaction
 
+from staffa._internal.sql import load_sql
+from staffa.drivers.failures import is_refused_setting, translated_errors
 from staffa.engine import Statement
 from staffa.errors import (
-    ConfigError,
     DatabaseError,
     DatabaseUnavailable,
-    DataRefused,
-    SchemaMissing,
-    StatementConflict,
 )
 
 T = TypeVar("T")
@@ -38,11 +43,14 @@ REPLY_SECONDS = 30.0
 # keeps its sequential scan after a hundred thousand inserts. Planning costs about a tenth of a
 # millisecond for a whole batch.
 _SETTINGS = {"application_name": "staffa", "plan_cache_mode": "force_custom_plan"}
+_POOLED_SETTINGS = frozenset({"application_name"})
 
-_UNAVAILABLE_STATES = frozenset({"25006", "57P01", "57P02", "57P03", "57P05", "53300"})
-_MISSING_STATES = frozenset({"42P01", "3F000", "42883", "42704"})
-_CONFLICT_STATES = frozenset({"40001", "40P01", "55P03", "57014"})
-_REFUSED_CLASSES = frozenset({"22", "23"})
+
+@dataclass(slots=True)
+class _Finding:
+    """What was found out about the way to a server; None while nothing was."""
+
+    pooler: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +60,13 @@ class ConnectionSettings:
     Args:
         dsn: A libpq URI; its password is kept out of `repr`.
         settings: PostgreSQL settings that are sent at the start of a session.
+        pooler: Whether a pooler stands before the server; None finds out.
     """
 
     dsn: str = field(repr=False)
     settings: Mapping[str, str] = field(default_factory=lambda: dict(_SETTINGS))
+    pooler: bool | None = None
+    _finding: _Finding = field(default_factory=_Finding, repr=False, compare=False)
 
     async def connect(self) -> asyncpg.Connection:
         """Return a new connection.
@@ -64,9 +75,48 @@ class ConnectionSettings:
             DatabaseUnavailable: If the server can't be reached or refuses.
         """
         with translated_errors():
-            return await asyncpg.connect(
-                self.dsn, timeout=CONNECT_SECONDS, server_settings=dict(self.settings)
-            )
+            return await self.open()
+
+    async def open(self, *_: Any, **options: Any) -> asyncpg.Connection:
+        """Connect in the way that a pool of the driver asks for it, with the driver's errors."""
+        settings = dict(self.settings)
+        if await self.is_pooled():
+            settings = {key: settings[key] for key in _POOLED_SETTINGS & settings.keys()}
+            options["statement_cache_size"] = 0
+        return await self._connect(settings, **options)
+
+    async def is_pooled(self) -> bool:
+        """Tell whether a pooler stands before the server; the first call asks.
+
+        Raises:
+            DatabaseUnavailable: If the server can't be reached or refuses.
+        """
+        if self.pooler is not None:
+            return self.pooler
+        if self._finding.pooler is None:
+            with translated_errors():
+                self._finding.pooler = await self._find_pooler()
+        return self._finding.pooler
+
+    async def _find_pooler(self) -> bool:
+        try:
+            connection = await self._connect(dict(self.settings), statement_cache_size=0)
+        except asyncpg.PostgresError as error:
+            if is_refused_setting(error):
+                return True
+            raise
+        try:
+            async with asyncio.timeout(REPLY_SECONDS):
+                process = await connection.fetchval(_backend_text())
+        finally:
+            await close_connection(connection)
+        return bool(process != connection.get_server_pid())
+
+    async def _connect(self, settings: dict[str, str], **options: Any) -> asyncpg.Connection:
+        connection: asyncpg.Connection = await asyncpg.connect(
+            self.dsn, timeout=CONNECT_SECONDS, server_settings=settings, **options
+        )
+        return connection
 
 
 class Run(Protocol):
@@ -171,12 +221,10 @@ class Pool:
             if self._pool is None:
                 with translated_errors():
                     self._pool = await asyncpg.create_pool(
-                        self._settings.dsn,
                         min_size=0,
                         max_size=self._size,
-                        timeout=CONNECT_SECONDS,
                         reset=_keep,
-                        server_settings=dict(self._settings.settings),
+                        connect=self._settings.open,
                     )
             return self._pool
 
@@ -297,36 +345,8 @@ def _mappings(rows: Sequence[asyncpg.Record]) -> Sequence[Mapping[str, Any]]:
     return cast("Sequence[Mapping[str, Any]]", rows)
 
 
-@contextmanager
-def translated_errors() -> Iterator[None]:
-    """Raise the driver's errors as `DatabaseError`; none of them carries the DSN."""
-    try:
-        yield
-    except asyncpg.PostgresError as error:
-        raise _translate(error) from error
-    except asyncpg.ClientConfigurationError as error:
-        raise ConfigError(f"the DSN can't be used: {error}") from None
-    except (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
-        what = str(error) or type(error).__name__
-        raise DatabaseUnavailable(f"the database can't be reached: {what}") from error
-
-
-def _translate(error: asyncpg.PostgresError) -> DatabaseError:
-    state = error.sqlstate or ""
-    message = f"{error} (SQLSTATE {state})"
-    if state in _MISSING_STATES:
-        return SchemaMissing(
-            f"{message}: Staffa's tables are not there or are of another version: run "
-            "'staffa migrate up', with --prefix if they have a schema of their own",
-            sqlstate=state,
-        )
-    if state in _CONFLICT_STATES:
-        return StatementConflict(message, sqlstate=state)
-    if state in _UNAVAILABLE_STATES or state.startswith("08"):
-        return DatabaseUnavailable(message, sqlstate=state)
-    if state[:2] in _REFUSED_CLASSES:
-        return DataRefused(message, sqlstate=state)
-    return DatabaseError(message, sqlstate=state)
+def _backend_text() -> str:
+    return load_sql("staffa.drivers", "sql/backend.sql", "public")
 
 
 async def _keep(connection: asyncpg.Connection) -> None:

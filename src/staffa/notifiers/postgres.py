@@ -21,10 +21,10 @@ from staffa.drivers.asyncpg import (
     ConnectionSettings,
     Pool,
     close_connection,
-    translated_errors,
 )
+from staffa.drivers.failures import translated_errors
 from staffa.engine import Statement
-from staffa.errors import DatabaseError
+from staffa.errors import DatabaseError, DatabaseUnavailable
 from staffa.notifier import Handler, decode_payload, encode_payload
 from staffa.service import Service
 from staffa.telemetry import emit, observed, report
@@ -95,8 +95,14 @@ class PostgresNotifier(Service):
         await self._pool.run(statement)
 
     async def on_start(self) -> None:
-        """Make the first connection."""
-        await self._connect()
+        """Make the first connection; where listening is refused, it will be tried again."""
+        try:
+            await self._connect()
+        except DatabaseUnavailable:
+            raise
+        except DatabaseError as error:  # some poolers say so; the sonar then tells what to do
+            report("listening is refused", error, level=logging.WARNING)
+            self._lost.set()
 
     async def run(self) -> None:
         """Make the connection again whenever it is lost."""
@@ -109,7 +115,8 @@ class PostgresNotifier(Service):
                     await self._connect()
                 except DatabaseError as error:
                     report("listening will be tried again", error, level=logging.WARNING)
-                    await asyncio.sleep(backoff.next_seconds())
+                    refused = not isinstance(error, DatabaseUnavailable)
+                    await asyncio.sleep(PROBE_SECONDS if refused else backoff.next_seconds())
                 else:
                     break
             backoff.reset()

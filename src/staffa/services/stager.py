@@ -2,7 +2,8 @@
 
 One statement serves all queues of the node; every node runs it, skipping what another one is at.
 
-Options: `interval` between rounds, up to three times as long while there is nothing to do.
+Options: `interval` between rounds, up to three times as long while there is nothing to do and
+notifications arrive.
 Events: `staffa.stager.staged` with the number of jobs.
 """
 
@@ -28,6 +29,7 @@ class Stager(Loop):
         queues: Returns the queues that run here.
         interval: Seconds between two rounds.
         on_available: Called with the queues that have jobs.
+        may_slow: Tells whether somebody else would tell of jobs as well.
     """
 
     def __init__(
@@ -37,12 +39,14 @@ class Stager(Loop):
         interval: float,
         *,
         on_available: Callable[[Iterable[str]], None],
+        may_slow: Callable[[], bool] = lambda: True,
     ) -> None:
         super().__init__(interval)
         self._engine = engine
         self._queues = queues
         self._shortest = interval
         self._on_available = on_available
+        self._may_slow = may_slow
 
     async def tick(self) -> None:
         """Stage until nothing is due."""
@@ -54,5 +58,5 @@ class Stager(Loop):
             if found.staged < _LARGEST_BATCH:
                 break
         longest = self._shortest * _IDLE_FACTOR
-        idle = not found.queues
+        idle = not found.queues and self._may_slow()
         self.interval = min(self.interval * _SLOWING, longest) if idle else self._shortest

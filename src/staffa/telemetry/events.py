@@ -1,7 +1,8 @@
 """Events: frozen objects with typed fields; none is built while nobody listens.
 
 Handlers run where the event happens: they must be quick and must not block. One that raises harms
-nobody: its error is logged. `staffa.telemetry.catalogue` holds all events.
+nobody: its error is logged. `staffa.telemetry.catalogue` holds the events, and
+`staffa.telemetry.upkeep` those of what tidies up.
 
 Options: `attach(handler, events=..., instance=...)` chooses by the beginning of the name and by the
 client that an event belongs to.

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
-from staffa.drivers.asyncpg import translated_errors
+from staffa.drivers.failures import translated_errors
 from staffa.engine import Statement
 from staffa.errors import ConfigError
 

@@ -28,16 +28,19 @@ from staffa.engine import (
     Rescued,
     Staged,
 )
+from staffa.engines.postgres.maintenance import PostgresMaintenance, check_vacuum
 from staffa.engines.postgres.statements.conditions import Wanted
 from staffa.engines.postgres.statements.crons import CronStatements
 from staffa.engines.postgres.statements.jobs import JobStatements
 from staffa.engines.postgres.statements.nodes import LeaderStatements, ProducerStatements
 from staffa.engines.postgres.statements.operations import OperationStatements
+from staffa.engines.postgres.statements.prunes import PruneStatements
 from staffa.engines.postgres.statements.queues import QueueStatements
 from staffa.engines.postgres.statements.rescues import RescueStatements
 from staffa.engines.postgres.walks import Walks
 from staffa.filters import JobFilter
 from staffa.jobs import Job
+from staffa.maintenance import Finished, Maintenance, VacuumHealth
 from staffa.telemetry import observed
 from staffa.types import State
 
@@ -51,6 +54,7 @@ class PostgresEngine:
         prefix: The schema.
         pool_size: How many connections the pool has at most.
         instance: The client whose events its calls are.
+        owner: Where to connect as the owner of the tables, directly; None if that is not known.
     """
 
     def __init__(
@@ -59,8 +63,11 @@ class PostgresEngine:
         prefix: str,
         pool_size: int,
         instance: str | None = None,
+        owner: ConnectionSettings | None = None,
     ) -> None:
         self.instance = instance
+        self._prefix = prefix
+        self._maintenance = None if owner is None else PostgresMaintenance(owner, prefix)
         self._settings = settings
         self.pool = Pool(settings, pool_size)
         self._acks = Dedicated(settings)
@@ -68,6 +75,7 @@ class PostgresEngine:
         self._operations = OperationStatements(prefix)
         self._walks = Walks(self.pool, self._operations)
         self._rescues = RescueStatements(prefix)
+        self._prunes = PruneStatements(prefix)
         self._producers = ProducerStatements(prefix)
         self._leaders = LeaderStatements(prefix)
         self._queues = QueueStatements(prefix)
@@ -189,6 +197,35 @@ class PostgresEngine:
     async def discard_exhausted_jobs(self, *, limit: int) -> list[Rescued]:
         """Discard available jobs without attempts left."""
         return await self.pool.run(self._rescues.discard_exhausted(limit=limit))
+
+    async def find_oldest_finished(
+        self, state: State, *, age: float, after: Finished | None, limit: int
+    ) -> list[Finished]:
+        """Walk finished jobs from the one that ended first."""
+        return await self.pool.run(
+            self._prunes.find_oldest(state, age=age, after=after, limit=limit)
+        )
+
+    async def find_newest_finished(
+        self, state: State, *, age: float, before: Finished | None, limit: int
+    ) -> list[Finished]:
+        """Walk finished jobs from the one that ended last."""
+        return await self.pool.run(
+            self._prunes.find_newest(state, age=age, before=before, limit=limit)
+        )
+
+    async def prune_jobs(self, jobs: Sequence[Finished]) -> frozenset[int]:
+        """Delete finished jobs that have not changed since they were read."""
+        return await self.pool.run(self._prunes.prune(jobs))
+
+    async def check_vacuum(self) -> VacuumHealth:
+        """Read what vacuums have left."""
+        return await self.pool.run(check_vacuum(self._prefix))
+
+    @property
+    def maintenance(self) -> Maintenance | None:
+        """What the owner of the tables may do."""
+        return self._maintenance
 
     async def remove_producer(self, producer: Producer) -> None:
         """Forget a producer that has stopped."""

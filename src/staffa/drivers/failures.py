@@ -1,0 +1,66 @@
+"""The driver's errors in our own terms: what each SQLSTATE means to whoever ran a statement."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import asyncpg
+
+from staffa.errors import (
+    ConfigError,
+    DatabaseError,
+    DatabaseUnavailable,
+    DataRefused,
+    SchemaMissing,
+    StatementConflict,
+)
+
+_PROTOCOL_VIOLATION = "08P01"
+_UNAVAILABLE_STATES = frozenset({"25006", "57P01", "57P02", "57P03", "57P05", "53300"})
+_MISSING_STATES = frozenset({"42P01", "3F000", "42883", "42704"})
+_CONFLICT_STATES = frozenset({"40001", "40P01", "55P03", "57014"})
+_REFUSED_CLASSES = frozenset({"22", "23"})
+
+
+@contextmanager
+def translated_errors() -> Iterator[None]:
+    """Raise the driver's errors as `DatabaseError`; none of them carries the DSN."""
+    try:
+        yield
+    except asyncpg.PostgresError as error:
+        raise _translate(error) from error
+    except asyncpg.ClientConfigurationError as error:
+        raise ConfigError(f"the DSN can't be used: {error}") from None
+    except (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
+        what = str(error) or type(error).__name__
+        raise DatabaseUnavailable(f"the database can't be reached: {what}") from error
+
+
+def _translate(error: asyncpg.PostgresError) -> DatabaseError:
+    state = error.sqlstate or ""
+    message = f"{error} (SQLSTATE {state})"
+    if state in _MISSING_STATES:
+        return SchemaMissing(
+            f"{message}: Staffa's tables are not there or are of another version: run "
+            "'staffa migrate up', with --prefix if they have a schema of their own",
+            sqlstate=state,
+        )
+    if is_refused_setting(error):
+        return DatabaseUnavailable(
+            f"{message}: a pooler refuses a setting of the session: leave the setting 'pooler' "
+            "out, or set it to true",
+            sqlstate=state,
+        )
+    if state in _CONFLICT_STATES:
+        return StatementConflict(message, sqlstate=state)
+    if state in _UNAVAILABLE_STATES or state.startswith("08"):
+        return DatabaseUnavailable(message, sqlstate=state)
+    if state[:2] in _REFUSED_CLASSES:
+        return DataRefused(message, sqlstate=state)
+    return DatabaseError(message, sqlstate=state)
+
+
+def is_refused_setting(error: asyncpg.PostgresError) -> bool:
+    """Tell whether a pooler has refused a setting that was sent at the start of a session."""
+    return error.sqlstate == _PROTOCOL_VIOLATION and "startup parameter" in str(error)

@@ -1,0 +1,1 @@
+DROP INDEX :"prefix".staffa_jobs_finished;

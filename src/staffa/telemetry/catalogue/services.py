@@ -1,0 +1,117 @@
+"""What services do: cron, pruner, reindexer, the look at vacuums."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import ClassVar
+
+from staffa.telemetry.events import Event
+from staffa.types import JobView, State
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CronInserted(Event):
+    """A tick of an entry was taken: its job is enqueued.
+
+    Args:
+        cron: The entry's name.
+        tick: When it was due, in UTC.
+        job: The job.
+    """
+
+    kind: ClassVar[str] = "staffa.cron.inserted"
+
+    cron: str
+    tick: datetime
+    job: JobView
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CronSkipped(Event):
+    """Ticks of an entry are too late to be taken: nobody was there in time.
+
+    Args:
+        cron: The entry's name.
+        tick: The first of them, in UTC.
+    """
+
+    kind: ClassVar[str] = "staffa.cron.skipped"
+
+    cron: str
+    tick: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CronFailed(Event):
+    """The job of an entry could not be enqueued; it is tried again until it is too late.
+
+    Args:
+        cron: The entry's name.
+        error: Why.
+    """
+
+    kind: ClassVar[str] = "staffa.cron.failed"
+
+    cron: str
+    error: BaseException
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobsPruned(Event):
+    """Finished jobs were deleted, as their time was over.
+
+    Args:
+        state: Of which state.
+        count: How many.
+    """
+
+    kind: ClassVar[str] = "staffa.pruner.pruned"
+
+    state: State
+    count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexRebuilt(Event):
+    """An index had grown out of proportion, and was built anew.
+
+    Args:
+        index: Its name.
+        seconds: How long that took.
+    """
+
+    kind: ClassVar[str] = "staffa.reindexer.rebuilt"
+
+    index: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexDropped(Event):
+    """What an interrupted rebuild of an index had left was dropped.
+
+    Args:
+        index: Its name.
+    """
+
+    kind: ClassVar[str] = "staffa.reindexer.dropped"
+
+    index: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VacuumOverdue(Event):
+    """The jobs table has more dead rows than living ones; it is logged as well.
+
+    Args:
+        live: Rows that are there.
+        dead: Rows that take up space until a vacuum removes them.
+        oldest_snapshot: Seconds since the oldest transaction began that keeps them; None without.
+    """
+
+    kind: ClassVar[str] = "staffa.vacuum.overdue"
+
+    live: int
+    dead: int
+    oldest_snapshot: float | None
