@@ -241,7 +241,10 @@ class Engine(Protocol):
     async def checkpoint_jobs(
         self, checkpoints: Sequence[Checkpoint], producer: Producer
     ) -> frozenset[Lease]:
-        """Merge into the meta of running jobs, and return the leases that were still valid."""
+        """Merge into the meta of running jobs, and return the leases that were still valid.
+
+        Each lease is given once.
+        """
 
     async def stage_jobs(self, limit: int, queues: Sequence[str]) -> Staged:
         """Make due jobs available, and tell which of the queues have work."""
