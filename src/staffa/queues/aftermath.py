@@ -173,11 +173,18 @@ async def call_hook(
 ) -> Any:
     """Call a hook: on the loop if it waits, else in a thread, or here without one."""
     if threads is not None and not inspect.iscoroutinefunction(inspect.unwrap(hook)):
-        call = functools.partial(hook, *args)
+        call = functools.partial(_call_plainly, hook, *args)
         result = await threads.run(call, ask_to_stop=ask_to_stop or _nothing)
     else:
         result = hook(*args)
     return await result if inspect.isawaitable(result) else result
+
+
+def _call_plainly(hook: Callable[..., Any], *args: Any) -> Any:
+    try:
+        return hook(*args)
+    except GeneratorExit as error:  # it would end the coroutines that wait for the thread
+        raise RuntimeError(f"it raised {error!r}") from error
 
 
 def _nothing() -> None:
