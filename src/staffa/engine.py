@@ -160,17 +160,19 @@ class Changed:
     Args:
         id: The job.
         queue: Its queue.
+        worker: The name of its worker.
         previous_state: Its state before.
     """
 
     id: int
     queue: str
+    worker: str
     previous_state: State
 
 
 @dataclass(frozen=True, slots=True)
 class Rescued:
-    """A job that was taken away from a dead producer, or that nobody could have run."""
+    """A job that was put back or ended without a run that could tell of it."""
 
     id: int
     queue: str

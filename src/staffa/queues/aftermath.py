@@ -30,6 +30,7 @@ from staffa.types import EndReason, State
 
 LONGEST_SECONDS = 60.0
 _AT_ONCE = 100
+_READ_AT_ONCE = 50
 _STOP_SECONDS = 2.0
 _AFTER_A_RUN = frozenset(
     {State.COMPLETED, State.CANCELLED, State.DISCARDED, State.RETRYABLE, State.SCHEDULED}
@@ -76,14 +77,16 @@ class Aftermath(Service):
 
     def rescued(self, job: Rescued, reason: EndReason) -> None:
         """Call the hooks of a job that was discarded without a run."""
-        if hooks.find("on_discarded", _own_hooks(job.worker)):
+        if has_hook("on_discarded", job.worker):
             self._add(functools.partial(self._read_and_call, [job.id], State.DISCARDED, reason))
 
     def cancelled(self, numbers: Sequence[int]) -> None:
         """Call the hooks of jobs that were cancelled while they did not run."""
-        self._add(
-            functools.partial(self._read_and_call, numbers, State.CANCELLED, EndReason.MANUAL)
-        )
+        for start in range(0, len(numbers), _READ_AT_ONCE):
+            portion = numbers[start : start + _READ_AT_ONCE]
+            self._add(
+                functools.partial(self._read_and_call, portion, State.CANCELLED, EndReason.MANUAL)
+            )
 
     async def flush(self, seconds: float) -> None:
         """Wait until all hooks have been called, at most so many seconds."""
@@ -163,6 +166,11 @@ class Aftermath(Service):
                 return await self._engine.get_jobs(numbers)
             except DatabaseUnavailable:
                 await asyncio.sleep(backoff.next_seconds())
+
+
+def has_hook(name: str, worker: str) -> bool:
+    """Tell whether a hook is there for the jobs of a worker."""
+    return bool(hooks.find(name, _own_hooks(worker)))
 
 
 async def call_hook(
