@@ -112,7 +112,8 @@ def prepare_new(
             or not all(isinstance(part, Mapping) for part in changed)
         ):
             raise ConfigError(
-                f"hook {name_of(hook)} returned {changed!r:.200}: return None, or args and options"
+                f"hook {name_of(hook)} returned a {type(changed).__name__} in place of a pair of "
+                "mappings: return None, or args and options"
             )
         args, options = changed
     return args, options

@@ -123,6 +123,17 @@ async def test_what_comes_during_a_statement_goes_out_together_in_the_next(
     assert notes.stored == {1: {"page": 1}, **{number: {"page": 2} for number in range(2, 2002)}}
 
 
+async def test_large_checkpoints_do_not_all_go_into_one_statement(
+    checkpoints: Checkpoints, notes: Notes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_LARGEST_CHARACTERS", 1000)
+    texts = {number: "x" * (5000 if number == 3 else 300) for number in range(1, 8)}
+    await asyncio.gather(
+        *(checkpoints.write(lease(number), {"text": text}) for number, text in texts.items())
+    )
+    assert [list(bundle) for bundle in notes.bundles] == [[1, 2], [3], [4, 5, 6], [7]]
+
+
 async def test_of_the_progress_of_a_second_the_last_is_written(
     checkpoints: Checkpoints, notes: Notes, clock: SteppedClock
 ) -> None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,6 +25,7 @@ from staffa.telemetry import report
 
 PROGRESS_SECONDS = 1.0
 _LARGEST_BUNDLE = 1000
+_LARGEST_CHARACTERS = 32 * 1024 * 1024
 
 
 class Checkpoints(Service):
@@ -112,9 +113,8 @@ class Checkpoints(Service):
     async def _write_all(self) -> None:
         now = self._clock.monotonic()
         telling = bool(self._progress) and now >= self._due_at
-        entries = self._entries(telling)
-        for start in range(0, len(entries), _LARGEST_BUNDLE):
-            await self._write(entries[start : start + _LARGEST_BUNDLE])
+        for bundle in _bundles(self._entries(telling)):
+            await self._write(bundle)
         if telling:
             self._told_at = now
 
@@ -165,6 +165,21 @@ class Checkpoints(Service):
                 future.set_exception(error)
         if entry.progress is not None and self._progress.get(entry.lease) is entry.progress:
             del self._progress[entry.lease]
+
+
+def _bundles(entries: Iterable[_Entry]) -> Iterator[list[_Entry]]:
+    """Yield what goes into one statement: not too many, and not too much of it."""
+    bundle: list[_Entry] = []
+    size = 0
+    for entry in entries:
+        more = len(repr(entry.patch))
+        if len(bundle) == _LARGEST_BUNDLE or (bundle and size + more > _LARGEST_CHARACTERS):
+            yield bundle
+            bundle, size = [], 0
+        bundle.append(entry)
+        size += more
+    if bundle:
+        yield bundle
 
 
 @dataclass(slots=True)
