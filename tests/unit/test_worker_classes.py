@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from staffa import Job, Oban, Staffa, Worker, get_instance, instance, registry, worker
