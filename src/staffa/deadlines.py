@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from staffa.errors import ConfigError
 from staffa.types import Seconds, to_seconds
 
 DEADLINE_KEY = "staffa_deadline"
@@ -49,15 +50,22 @@ def note_deadline(
         deadline: Counted from the moment at which the job is due.
         scheduled_at: That moment, where it is given.
         scheduled_in: Seconds until then after the insert, where they are given.
+
+    Raises:
+        ConfigError: If it is no length of time, or ends after all time.
     """
     chosen = deadline if isinstance(deadline, Deadline) else Deadline(deadline)
     seconds = to_seconds(chosen.seconds, "deadline")
-    if scheduled_at is not None:
-        return {
-            "at": (scheduled_at + timedelta(seconds=seconds)).isoformat(),
-            "force": chosen.force,
-        }
-    return {"after": (scheduled_in or 0.0) + seconds, "force": chosen.force}
+    force = bool(chosen.force)
+    if scheduled_at is None:
+        after = to_seconds((scheduled_in or 0.0) + seconds, "deadline after scheduled_in")
+        return {"after": after, "force": force}
+    try:
+        return {"at": (scheduled_at + timedelta(seconds=seconds)).isoformat(), "force": force}
+    except OverflowError:
+        raise ConfigError(
+            f"deadline of {seconds:g} s after {scheduled_at} is out of range: give a shorter one"
+        ) from None
 
 
 def read_deadline(

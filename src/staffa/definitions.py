@@ -7,14 +7,21 @@ import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from staffa import hooks, registry
+from staffa import registry
 from staffa.args.codec import Unknown
 from staffa.args.model import ModelCodec
 from staffa.args.returns import ReturnCodec
 from staffa.cron import Cron
 from staffa.errors import ConfigError, NotYetAvailable
+from staffa.hooks import OwnHooks, check_ending, check_hooks, prepare_new
 from staffa.jobs import Job
-from staffa.options import JOB_OPTIONS, JobOptions, check_tags, check_worker_name
+from staffa.options import (
+    JOB_OPTIONS,
+    JobOptions,
+    check_options,
+    check_tags,
+    check_worker_name,
+)
 from staffa.policies import Backoff, ErrorPolicy, ErrorTypes, backoff_of, timeout_of
 from staffa.registry import ExecutorKind, WorkerDefinition
 from staffa.types import Seconds, to_seconds
@@ -114,8 +121,8 @@ def _choose_executor(
 
 def _hooks_of(code: Any, given: object) -> tuple[object, ...]:
     """Return the hooks of a worker: those given, then the methods of its class."""
-    own = (hooks.OwnHooks(code),) if isinstance(code, type) else ()
-    return (*hooks.check_hooks(given), *own)
+    own = (OwnHooks(code),) if isinstance(code, type) else ()
+    return (*check_hooks(given), *own)
 
 
 def _check_aliases(aliases: object) -> tuple[str, ...]:
@@ -127,17 +134,15 @@ def _check_aliases(aliases: object) -> tuple[str, ...]:
 async def _process(worker: Any, job: Job) -> Any:
     """Run a job on a new object of its class, after the hook of that object."""
     made = worker()
-    if (ended := await made.before_process(job)) is not None:
-        return ended
-    return await made.process(job)
+    ended = check_ending(made.before_process, await made.before_process(job))
+    return await made.process(job) if ended is None else ended
 
 
 def _process_plainly(worker: Any, job: Job) -> Any:
     """Do the same where nothing waits."""
     made = worker()
-    if (ended := made.before_process(job)) is not None:
-        return ended
-    return made.process(job)
+    ended = check_ending(made.before_process, made.before_process(job))
+    return made.process(job) if ended is None else ended
 
 
 def prepare_class(
@@ -180,11 +185,13 @@ def is_encrypted(definition: WorkerDefinition, options: Mapping[str, Any]) -> bo
 def new_job(
     definition: WorkerDefinition, args: Mapping[str, Any], options: Mapping[str, Any]
 ) -> Job:
-    """Return a job of a worker, after the hooks that may change what it is made of."""
-    for hook in hooks.find("before_new", definition.hooks):
-        changed = hook(args, options)
-        if changed is not None:
-            args, options = changed
+    """Return a job of a worker, after the hooks that may change what it is made of.
+
+    Raises:
+        UnknownOption: For an option that does not exist.
+    """
+    args, options = prepare_new(args, options, definition.hooks)
+    check_options(options, JOB_OPTIONS, "job option")  # hooks may have added some
     chosen = {**definition.options, **options}
     if "scheduled_at" in options:
         chosen.pop("scheduled_in", None)

@@ -162,17 +162,19 @@ class Changed:
     Args:
         id: The job.
         queue: Its queue.
+        worker: The name of its worker.
         previous_state: Its state before.
     """
 
     id: int
     queue: str
+    worker: str
     previous_state: State
 
 
 @dataclass(frozen=True, slots=True)
 class Rescued:
-    """A job that was taken away from a dead producer, or that nobody could have run."""
+    """A job that was put back or ended without a run that could tell of it."""
 
     id: int
     queue: str
@@ -243,7 +245,10 @@ class Engine(Tidies, Protocol):
     async def checkpoint_jobs(
         self, checkpoints: Sequence[Checkpoint], producer: Producer
     ) -> frozenset[Lease]:
-        """Merge into the meta of running jobs, and return the leases that were still valid."""
+        """Merge into the meta of running jobs, and return the leases that were still valid.
+
+        Each lease is given once.
+        """
 
     async def stage_jobs(self, limit: int, queues: Sequence[str]) -> Staged:
         """Make due jobs available, and tell which of the queues have work."""

@@ -209,7 +209,7 @@ class StatementConflict(DatabaseError):
 
 
 class DataRefused(DatabaseError):
-    """The database refused the data of the statement (SQLSTATE classes 22 and 23)."""
+    """The database refused the data of the statement (SQLSTATE classes 22, 23 and 54)."""
 
 
 class OperationInterrupted(DatabaseError):

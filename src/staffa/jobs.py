@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Iterable, Mapping
-from contextvars import ContextVar
+from contextvars import Context, ContextVar
 from copy import copy
 from datetime import datetime
 from typing import Any, Self
@@ -11,7 +11,7 @@ from typing import Any, Self
 from staffa._internal import json
 from staffa.args.plain import dump_object
 from staffa.deadlines import DEADLINE_KEY, Deadline, note_deadline
-from staffa.errors import InvalidJob, JobCancelled
+from staffa.errors import ConfigError, InvalidArgs, InvalidJob, JobCancelled
 from staffa.options import (
     DEFAULT_MAX_ATTEMPTS,
     MAX_ATTEMPTS,
@@ -30,6 +30,9 @@ from staffa.types import JobContext, Seconds, State
 
 TIMEOUT_KEY = "staffa_timeout"
 """Where `meta` holds the time-out that a single job was given."""
+
+PROGRESS_KEY = "progress"
+"""Where `meta` holds what `Job.progress` told."""
 
 
 class Job(Payload[A]):
@@ -144,7 +147,7 @@ class Job(Payload[A]):
             None if scheduled_in is None else check_length(scheduled_in, "scheduled_in")
         )
         if deadline is not None:
-            noted = note_deadline(deadline, self.scheduled_at, self._scheduled_in)
+            noted = _note_deadline(deadline, self.scheduled_at, self._scheduled_in)
             self._meta = dump_object({**json.loads(self._meta), DEADLINE_KEY: noted}, "meta")
         later = self.scheduled_at is not None or self._scheduled_in is not None
         self.state = State.SCHEDULED if later else State.AVAILABLE
@@ -264,9 +267,10 @@ class Job(Payload[A]):
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
             raise InvalidJob(f"progress {value!r:.100} can't be told: give a number from 0 to 1")
         told = {**meta, "value": value, **({} if note is None else {"note": note})}
-        dump_object(told, "progress")
-        self.meta["progress"] = told
-        return self._running_context().note_progress({"progress": told})
+        told = json.loads(dump_object(told, "progress"))  # what the caller can't change any more
+        context = self._running_context()
+        self.meta[PROGRESS_KEY] = told
+        return context.note_progress({PROGRESS_KEY: told})
 
     def update_meta(
         self, changes: Mapping[str, Any] | None = None, /, **more: Any
@@ -290,10 +294,13 @@ class Job(Payload[A]):
             await current_job().update_meta(last_page=17)
             ```
         """
-        patch = {**(changes or {}), **more}
-        dump_object(patch, "meta")
+        given = {} if changes is None else changes
+        if not isinstance(given, Mapping):
+            raise InvalidArgs(f"{given!r:.200} are no changes of meta: give a mapping, or keywords")
+        patch = json.loads(dump_object({**given, **more}, "meta"))
+        context = self._running_context()
         self.meta.update(patch)
-        return self._running_context().write_meta(patch)
+        return context.write_meta(patch)
 
     def _running_context(self) -> JobContext:
         if self._context is None:
@@ -318,6 +325,15 @@ class Job(Payload[A]):
         return f"<Job{number} worker={self.worker!r} queue={self.queue!r} state={self.state}>"
 
 
+def _note_deadline(
+    deadline: Seconds | Deadline, scheduled_at: datetime | None, scheduled_in: float | None
+) -> dict[str, Any]:
+    try:
+        return note_deadline(deadline, scheduled_at, scheduled_in)
+    except ConfigError as error:
+        raise InvalidJob(str(error)) from None
+
+
 _current: ContextVar[Job | None] = ContextVar("staffa_current_job", default=None)
 
 
@@ -336,6 +352,11 @@ def current_job() -> Job:
 def find_current_job() -> Job | None:
     """Return the job that is running, or None outside of jobs."""
     return _current.get()
+
+
+def find_job_in(context: Context) -> Job | None:
+    """Return the job that runs in a context; any thread may ask."""
+    return context.get(_current)
 
 
 def set_current_job(job: Job) -> None:

@@ -5,7 +5,6 @@ Each is looked for where it is nearest: the row, the method of the class, the op
 
 from __future__ import annotations
 
-import functools
 import inspect
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -66,7 +65,7 @@ class ErrorPolicy:
             )
         for kind in _error_types("retry_on", retry_on):
             _refuse_twice(kind, "retry_on", ends)
-            backoffs[kind] = _delay_of(retry_on[kind])
+            backoffs[kind] = _delay_of(retry_on[kind], f"retry_on for {kind.__name__}")
         return cls(ends, backoffs)
 
     def end_of(self, classes: Iterable[type]) -> State | None:
@@ -88,15 +87,22 @@ class ErrorPolicy:
 
 
 def timeout_of(code: Any, default: float | None) -> Callable[[Job], float | None]:
-    """Return what tells the time-out of a job: its row, the class's method, the option."""
-    method = getattr(code, "timeout", None) if isinstance(code, type) else None
+    """Return what tells the time-out of a job: its row, the class's method, the option.
+
+    A class may have seconds in place of the method.
+    """
+    own = getattr(code, "timeout", None) if isinstance(code, type) else None
+    if own is not None and not callable(own):
+        default = to_seconds(own, "timeout")
+        own = None
+    _refuse_waiting(own, "timeout")
 
     def timeout(job: Job) -> float | None:
         override = job.meta.get(TIMEOUT_KEY)
         if isinstance(override, int | float) and not isinstance(override, bool):
             return to_seconds(override, "timeout")
-        if method is not None:
-            chosen = method(code(), job)
+        if own is not None:
+            chosen = code().timeout(job)
             return None if chosen is None else to_seconds(chosen, "timeout")
         return default
 
@@ -104,20 +110,31 @@ def timeout_of(code: Any, default: float | None) -> Callable[[Job], float | None
 
 
 def backoff_of(code: Any, option: Backoff | Seconds | None) -> Delay:
-    """Return what tells the delay after a failed attempt: the class's method, the option."""
-    method = getattr(code, "backoff", None) if isinstance(code, type) else None
-    if method is not None:
-        return lambda job, error: _call(functools.partial(method, code()), job, error)
-    if option is None:
+    """Return what tells the delay after a failed attempt: the class's method, the option.
+
+    A class may have seconds in place of the method.
+    """
+    own = getattr(code, "backoff", None) if isinstance(code, type) else None
+    if callable(own):
+        _refuse_waiting(own, "backoff")
+        return lambda job, error: _call(code().backoff, job, error)
+    chosen = option if own is None else own
+    if chosen is None:
         return lambda job, error: None
-    return _delay_of(option)
+    return _delay_of(chosen, "backoff")
 
 
-def _delay_of(option: Any) -> Delay:
+def _delay_of(option: Any, what: str) -> Delay:
     if callable(option):
+        _refuse_waiting(option, what)
         return lambda job, error: _call(option, job, error)
-    seconds = to_seconds(option, "backoff")
+    seconds = to_seconds(option, what)
     return lambda job, error: seconds
+
+
+def _refuse_waiting(code: object, what: str) -> None:
+    if inspect.iscoroutinefunction(code):
+        raise ConfigError(f"{what} is an async def, but nothing waits for it: make it a plain def")
 
 
 def _call(backoff: Callable[..., Seconds], job: Job, error: BaseException | None) -> float:

@@ -71,6 +71,10 @@ def register(definition: WorkerDefinition) -> None:
                 f"worker name {name!r} is used by {known.source} and {definition.source}: "
                 "give one of them another name= or alias"
             )
+    before = _definitions.get(definition.name)
+    for alias in () if before is None else before.aliases:
+        if _definitions.get(alias) is before:  # a reload has dropped it
+            del _definitions[alias]
     _definitions.update(dict.fromkeys(taken, definition))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from staffa.engine import Engine, Producer
+from staffa.engine import Checkpoint, Engine, Producer
 from staffa.types import State
 from tests.conformance.stores import Store
 from tests.conformance.test_ack import OUTCOMES
@@ -74,6 +74,23 @@ async def test_several_outcomes_are_traced_at_once(engine: Engine, producer: Pro
     await engine.ack_jobs(acks[::2], producer)
     assert await engine.trace_acks(acks, producer) == {ack.lease.id for ack in acks[::2]}
     assert await engine.trace_acks([], producer) == frozenset()
+
+
+@pytest.mark.parametrize("value", [0.1, 1e-7, 1e23, 1e300, [0.5, (1, 2)]])
+@pytest.mark.parametrize("state", [State.COMPLETED, State.SCHEDULED])
+async def test_progress_that_was_written_along_shows_nothing_and_hides_nothing(
+    engine: Engine, producer: Producer, state: State, value: object
+) -> None:
+    job = await claim_one(engine, producer)
+    progress = {"progress": {"value": value}}
+    snoozed = {"snoozed": 1} if state is State.SCHEDULED else {}
+    ack = outcome(job, state, delay=0, meta={**progress, **snoozed})
+    await engine.checkpoint_jobs([Checkpoint(ack.lease, ack.meta or {})], producer)
+    assert await engine.trace_acks([ack], producer) == frozenset()
+    await engine.ack_jobs([ack], producer)
+    assert await engine.trace_acks([ack], producer) == {job.id}
+    await engine.stage_jobs(10, [])
+    assert await engine.trace_acks([ack], producer) == {job.id}
 
 
 @pytest.mark.parametrize(

@@ -238,11 +238,11 @@ def test_staging_counts_what_it_staged_and_names_the_queues() -> None:
 
 
 def test_changes_of_state_are_decoded() -> None:
-    found = [{"id": 1, "queue": "q", "previous_state": "executing"}]
+    found = [{"id": 1, "queue": "q", "worker": "w", "previous_state": "executing"}]
     for build in (OPERATIONS.cancel, OPERATIONS.retry, OPERATIONS.delete):
-        assert build([1]).decode(found) == [Changed(1, "q", State.EXECUTING)]
+        assert build([1]).decode(found) == [Changed(1, "q", "w", State.EXECUTING)]
     changes = {"args": {"n": 2**70}}
-    assert OPERATIONS.change([1], changes).decode(found) == [Changed(1, "q", State.EXECUTING)]
+    assert OPERATIONS.change([1], changes).decode(found) == [Changed(1, "q", "w", State.EXECUTING)]
     text = f'{{"args":{{"n":{2**70}}}}}'
     assert OPERATIONS.update((1, 2), changes).params == (text, True, [1, 2])
     assert OPERATIONS.change((1, 2), changes).params == (text, False, [1, 2])

@@ -129,16 +129,17 @@ class Node:
 
     async def stop(self, grace: float) -> None:
         """Stop everything in order; running jobs may go on for some seconds."""
-        await self._signals.stop()
-        await self.supervisor.stop_claiming()
-        await self._stager.stop()
-        await self._crontab.stop()
-        await self.upkeep.stop()
-        await self._leader.stop()
-        await self.supervisor.stop(grace)
-        await self._lifeline.stop()
-        await self._wakeups.stop()
-        await self._notifier.stop()
+        with working_for(self._config.name):
+            await self._signals.stop()
+            await self.supervisor.stop_claiming()
+            await self._stager.stop()
+            await self._crontab.stop()
+            await self.upkeep.stop()
+            await self._leader.stop()
+            await self.supervisor.stop(grace)
+            await self._lifeline.stop()
+            await self._wakeups.stop()
+            await self._notifier.stop()
 
     def wake_all(self) -> None:
         """Look for jobs in all queues: notifications may have been missed."""

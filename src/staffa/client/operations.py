@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any, Unpack, overload
 
 from staffa.client.batches import PORTION, Batches, Change, Progress, Then
+from staffa.client.cancels import follow_cancel
 from staffa.client.changes import (
     UPDATE_SECONDS,
     ChangeJob,
@@ -86,10 +87,10 @@ class Operations(Jobs):
         engine = (await self._open()).engine
         if isinstance(jobs, JobFilter):
             wanted = _checked(jobs, everything).within(_CANCELLABLE)
-            return await self._run(wanted, engine.cancel_jobs, self._stop, on_progress)
+            return await self._run(wanted, engine.cancel_jobs, self._after_cancel, on_progress)
         _refuse_options(everything, on_progress)
         changed = await engine.cancel_jobs(check_ids(jobs))
-        await self._stop(changed)
+        await self._after_cancel(changed)
         return [job.id for job in changed]
 
     async def retry_job(self, job: int | Job) -> bool:
@@ -307,6 +308,12 @@ class Operations(Jobs):
     ) -> int:
         backend = await self._open()
         return await Batches(backend.engine, change, then, on_progress).run(wanted)
+
+    async def _after_cancel(self, changed: Sequence[Changed]) -> None:
+        await self._stop(changed)
+        engine = (await self._open()).engine
+        node = None if self._node is None else self._node.supervisor.aftermath
+        await follow_cancel(changed, engine, node, self.config.name)
 
     async def _stop(self, changed: Sequence[Changed]) -> None:
         """Stop cancelled jobs that run: here at once, elsewhere by notifications or heartbeats."""

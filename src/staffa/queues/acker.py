@@ -18,6 +18,7 @@ from dataclasses import replace
 from staffa._internal.backoff import Backoff, retry_delay
 from staffa.engine import Ack, Engine, Lease, Producer
 from staffa.errors import DatabaseError, DatabaseUnavailable, DataRefused
+from staffa.jobs import Job
 from staffa.queues.outcomes import Outcome
 from staffa.service import Service
 from staffa.telemetry import emit, report
@@ -29,6 +30,10 @@ _LARGEST_BUNDLE_CHARACTERS = 32 * 1024 * 1024
 _SET_ASIDE_SECONDS = 60.0
 
 
+def _ignore(what: object, how: object) -> None:
+    """Nobody asks what became of an outcome."""
+
+
 class Acker(Service):
     """Writes outcomes back.
 
@@ -36,16 +41,19 @@ class Acker(Service):
         engine: Where to.
         producer: Whose leases they end.
         on_settled: Called with each outcome that is stored, and the state that its job has now.
+        on_lost: Called with each job whose lease had ended, and the seconds that it ran.
     """
 
     def __init__(
         self,
         engine: Engine,
         producer: Producer,
-        on_settled: Callable[[Outcome, State], None] | None = None,
+        on_settled: Callable[[Outcome, State], None] = _ignore,
+        on_lost: Callable[[Job, float], None] = _ignore,
     ) -> None:
         super().__init__()
         self._on_settled = on_settled
+        self._on_lost = on_lost
         self._engine = engine
         self._producer = producer
         self._pending: list[Outcome] = []
@@ -109,7 +117,10 @@ class Acker(Service):
                 await self._write_apart(bundle, error)
                 return
         for outcome in bundle:
-            self._tell(outcome, written, traced)
+            try:
+                self._tell(outcome, written, traced)
+            except Exception as error:  # noqa: BLE001  # hooks are objects of users' making
+                report(f"telling the outcome of job {outcome.job.id} failed", error)
 
     async def _write_apart(self, bundle: Sequence[Outcome], error: Exception) -> None:
         if len(bundle) > 1:
@@ -139,8 +150,9 @@ class Acker(Service):
         number = ack.lease.id
         if number not in written and number not in traced:
             emit(JobLeaseLost, job=outcome.job, seconds=outcome.seconds)
+            self._on_lost(outcome.job, outcome.seconds)
             return
-        state = written.get(number, ack.state)
+        state = written.get(number) or _state_of(outcome)
         emit(
             JobEnded,
             job=outcome.job,
@@ -149,8 +161,7 @@ class Acker(Service):
             error=ack.error,
             exception=outcome.exception,
         )
-        if self._on_settled is not None:
-            self._on_settled(outcome, state)
+        self._on_settled(outcome, state)
 
 
 def _split(pending: list[Outcome]) -> tuple[list[Outcome], list[Outcome]]:
@@ -178,6 +189,13 @@ def _size(ack: Ack) -> int:
     return len(result) if isinstance(result, str) else 0
 
 
+def _state_of(outcome: Outcome) -> State:
+    """Return the state that an outcome led to whose reply was lost."""
+    job, state = outcome.job, outcome.ack.state
+    exhausted = state is State.RETRYABLE and job.attempt >= job.max_attempts
+    return State.DISCARDED if exhausted else state
+
+
 def _failed_instead(outcome: Outcome, error: Exception) -> Outcome:
     """Return a failed attempt in place of an outcome that can't be stored.
 
@@ -193,4 +211,4 @@ def _failed_instead(outcome: Outcome, error: Exception) -> Outcome:
         error=f"the outcome could not be stored: {kind}",
         delay=retry_delay(job.attempt, job.max_attempts),
     )
-    return replace(outcome, ack=ack, substitute=True)
+    return replace(outcome, ack=ack, result=error, reason=None, substitute=True)

@@ -1,18 +1,19 @@
 """Writes what running jobs note in their rows: progress, now and then, and checkpoints, at once.
 
 Invariants: each write names its lease, so that a job whose lease has ended writes nothing; what
-comes while one statement runs goes out together in the next; of a job's progress at most one a
-second is written, the last one with its outcome; during an outage progress waits and checkpoints
-hold up the jobs that await them.
+comes while one statement runs goes out together in the next; the progress of all jobs goes out
+together, once a second at most, the last one of a job with its outcome; what the database refuses
+for its data is halved until it stands alone, and costs no other job anything; during an outage
+progress waits, and checkpoints hold up the jobs that await them.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import Any
 
 from staffa._internal.backoff import Backoff
@@ -24,6 +25,7 @@ from staffa.telemetry import report
 
 PROGRESS_SECONDS = 1.0
 _LARGEST_BUNDLE = 1000
+_LARGEST_CHARACTERS = 32 * 1024 * 1024
 
 
 class Checkpoints(Service):
@@ -40,19 +42,20 @@ class Checkpoints(Service):
         self._engine = engine
         self._producer = producer
         self._clock = clock
-        self._progress: dict[Lease, dict[str, Any]] = {}
-        self._written_at: dict[Lease, float] = {}
+        self._progress: dict[Lease, Mapping[str, Any]] = {}
+        self._told_at = -math.inf
         self._waiting: list[tuple[Checkpoint, asyncio.Future[None]]] = []
         self._arrived = asyncio.Event()
+        self._stopped = False
 
     def note(self, lease: Lease, patch: Mapping[str, Any]) -> None:
         """Have progress written, unless newer one comes first."""
-        self._progress[lease] = dict(patch)
-        self._arrived.set()
+        if not self._progress:  # else its second is awaited already
+            self._arrived.set()
+        self._progress[lease] = patch
 
-    def take(self, lease: Lease) -> dict[str, Any] | None:
+    def take(self, lease: Lease) -> Mapping[str, Any] | None:
         """Return progress that is not written, for the outcome of the job that has ended."""
-        self._written_at.pop(lease, None)
         return self._progress.pop(lease, None)
 
     async def write(self, lease: Lease, patch: Mapping[str, Any]) -> None:
@@ -62,6 +65,8 @@ class Checkpoints(Service):
             JobCancelled: If the lease has ended.
             InvalidJob: If the database refuses the data.
         """
+        if self._stopped:
+            raise JobCancelled(f"job {lease.id} was left behind by its process")
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append((Checkpoint(lease, patch), future))
         self._arrived.set()
@@ -72,25 +77,28 @@ class Checkpoints(Service):
         backoff = Backoff()
         while True:
             await self._wait()
-            bundle = self._next_bundle()
             try:
-                await self._write(bundle)
+                await self._write_all()
                 backoff.reset()
             except DatabaseError as error:
-                report(f"{len(bundle)} checkpoints wait", error, level=logging.WARNING)
+                report("what jobs note waits to be written", error, level=logging.WARNING)
                 self._arrived.set()
                 await asyncio.sleep(backoff.next_seconds())
 
+    async def on_start(self) -> None:
+        """Accept checkpoints."""
+        self._stopped = False
+
     async def on_stop(self) -> None:
         """End those who wait: their jobs have been left behind."""
+        self._stopped = True
         for _, future in self._waiting:
             future.cancel()
         self._waiting.clear()
 
     async def _wait(self) -> None:
-        """Return when there is something new, or progress whose second is over."""
-        due = min((self._due_at(lease) for lease in self._progress), default=None)
-        pause = None if due is None else max(due - self._clock.monotonic(), 0.0)
+        """Return when there is something new, or when it is time for progress."""
+        pause = max(self._due_at - self._clock.monotonic(), 0.0) if self._progress else None
         try:
             async with asyncio.timeout(pause):
                 await self._arrived.wait()
@@ -98,42 +106,54 @@ class Checkpoints(Service):
             pass
         self._arrived.clear()
 
-    def _due_at(self, lease: Lease) -> float:
-        written = self._written_at.get(lease)
-        return self._clock.monotonic() if written is None else written + PROGRESS_SECONDS
+    @property
+    def _due_at(self) -> float:
+        return self._told_at + PROGRESS_SECONDS
 
-    def _next_bundle(self) -> list[_Entry]:
-        """Return what is to be written: checkpoints in their order, and progress that is due."""
+    async def _write_all(self) -> None:
+        now = self._clock.monotonic()
+        telling = bool(self._progress) and now >= self._due_at
+        for bundle in _bundles(self._entries(telling)):
+            await self._write(bundle)
+        if telling:
+            self._told_at = now
+
+    def _entries(self, telling: bool) -> list[_Entry]:
+        """Return what is to be written for each job: checkpoints in their order, then progress."""
         self._waiting = [entry for entry in self._waiting if not entry[1].done()]
-        bundle: dict[Lease, _Entry] = {}
-        for checkpoint, future in self._waiting[:_LARGEST_BUNDLE]:
-            entry = bundle.setdefault(checkpoint.lease, _Entry(checkpoint.lease))
+        entries: dict[Lease, _Entry] = {}
+        for checkpoint, future in self._waiting:
+            entry = entries.setdefault(checkpoint.lease, _Entry(checkpoint.lease))
             entry.patch.update(checkpoint.meta)
             entry.futures.append(future)
-        now = self._clock.monotonic()
-        due = (lease for lease in self._progress if self._due_at(lease) <= now)
-        for lease in islice(due, _LARGEST_BUNDLE):
-            entry = bundle.setdefault(lease, _Entry(lease))
-            entry.progress = self._progress[lease]
-            entry.patch.update(entry.progress)
-        return list(bundle.values())
+        for lease, patch in self._progress.items() if telling else ():
+            entry = entries.setdefault(lease, _Entry(lease))
+            entry.patch.update(patch)
+            entry.progress = patch
+        return list(entries.values())
 
     async def _write(self, bundle: Sequence[_Entry]) -> None:
-        if not bundle:
-            return
         patches = [Checkpoint(entry.lease, entry.patch) for entry in bundle]
         try:
             written = await self._engine.checkpoint_jobs(patches, self._producer)
-        except DataRefused as error:
-            if len(bundle) == 1:
-                self._settle(bundle[0], InvalidJob(f"meta can't be stored: {error}"))
-                return
-            for entry in bundle:
-                await self._write([entry])
+        except Exception as error:
+            if isinstance(error, DatabaseError) and not isinstance(error, DataRefused):
+                raise
+            await self._write_apart(bundle, error)
             return
         for entry in bundle:
             lost = JobCancelled(f"job {entry.lease.id} is not ours any more: it should stop")
             self._settle(entry, None if entry.lease in written else lost)
+
+    async def _write_apart(self, bundle: Sequence[_Entry], error: Exception) -> None:
+        if len(bundle) > 1:
+            middle = len(bundle) // 2
+            await self._write(bundle[:middle])
+            await self._write(bundle[middle:])
+            return
+        (entry,) = bundle
+        report(f"what job {entry.lease.id} notes can't be stored", error)
+        self._settle(entry, InvalidJob(f"meta can't be stored: {error}"))
 
     def _settle(self, entry: _Entry, error: Exception | None) -> None:
         for future in entry.futures:
@@ -145,7 +165,21 @@ class Checkpoints(Service):
                 future.set_exception(error)
         if entry.progress is not None and self._progress.get(entry.lease) is entry.progress:
             del self._progress[entry.lease]
-            self._written_at[entry.lease] = self._clock.monotonic()
+
+
+def _bundles(entries: Iterable[_Entry]) -> Iterator[list[_Entry]]:
+    """Yield what goes into one statement: not too many, and not too much of it."""
+    bundle: list[_Entry] = []
+    size = 0
+    for entry in entries:
+        more = len(repr(entry.patch))
+        if len(bundle) == _LARGEST_BUNDLE or (bundle and size + more > _LARGEST_CHARACTERS):
+            yield bundle
+            bundle, size = [], 0
+        bundle.append(entry)
+        size += more
+    if bundle:
+        yield bundle
 
 
 @dataclass(slots=True)
@@ -155,4 +189,4 @@ class _Entry:
     lease: Lease
     patch: dict[str, Any] = field(default_factory=dict)
     futures: list[asyncio.Future[None]] = field(default_factory=list)
-    progress: dict[str, Any] | None = None
+    progress: Mapping[str, Any] | None = None

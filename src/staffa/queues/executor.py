@@ -29,7 +29,7 @@ from staffa.errors import (
     UnknownKey,
     UnknownWorker,
 )
-from staffa.jobs import Job, set_current_job
+from staffa.jobs import Job, find_job_in, set_current_job
 from staffa.queues import outcomes
 from staffa.queues.acker import Acker
 from staffa.queues.aftermath import call_hook
@@ -133,11 +133,14 @@ class Executor:
             run.task.cancel()
 
     def job_of(self, task: asyncio.Task[Any] | None) -> Job | None:
-        """Return the job that runs in a task; any thread may ask."""
+        """Return the job that runs in a task or has made it; any thread may ask."""
+        if task is None:
+            return None
         for run in self._runs.copy():
-            if task is not None and run.task is task:
+            if run.task is task:
                 return run.job
-        return None
+        context = getattr(task, "get_context", None)  # from Python 3.12
+        return None if context is None else find_job_in(context())
 
     async def _run(self, run: Run, on_done: Callable[[Job], None]) -> None:
         job = run.job
@@ -152,6 +155,7 @@ class Executor:
                 report(f"judging the outcome of job {job.id} failed", error)
                 outcome = Outcome(job, outcomes.of_defect(job), result=error)
             seconds = self._clock.monotonic() - started
+            run.ended = True
             progress = self._checkpoints.take(run.lease)
             if outcome is None:
                 emit(JobLeaseLost, job=job, seconds=seconds)
@@ -203,8 +207,8 @@ class Executor:
 
     async def _call(self, definition: WorkerDefinition, call: Callable[[], Any], run: Run) -> Any:
         """Call the function within its time-out and its deadline."""
-        timeout = definition.timeout(run.job)
         left = _seconds_left(run.job)
+        timeout = definition.timeout(run.job)
         if timeout is None and left is None:
             return await self._invoke(definition, call, run)
         late, slow = asyncio.timeout(left), asyncio.timeout(timeout)
@@ -223,7 +227,8 @@ class Executor:
     async def _invoke(self, definition: WorkerDefinition, call: Callable[[], Any], run: Run) -> Any:
         threads = None if definition.executor == "async" else self._threads
         for hook in hooks.find("before_process", definition.hooks):
-            if (ended := await call_hook(hook, run.job, threads=threads)) is not None:
+            found = await call_hook(hook, run.job, threads=threads, ask_to_stop=run.ask_to_stop)
+            if (ended := hooks.check_ending(hook, found)) is not None:
                 return ended
         if definition.executor == "async":
             return await call()

@@ -44,10 +44,10 @@ class Outcome:
     def exception(self) -> BaseException | None:
         """What reporters of errors are told; `Cancel` and `Discard` have exceptions as well."""
         match self.result:
-            case Cancel(reason=reason):
-                return JobCancelled(str(reason))
-            case Discard(reason=reason):
-                return JobDiscarded(str(reason))
+            case Cancel():
+                return JobCancelled(self.ack.error)
+            case Discard():
+                return JobDiscarded(self.ack.error)
             case BaseException():
                 return self.result
             case _:

@@ -47,6 +47,7 @@ class Run:
         "_loop",
         "_thread",
         "begun",
+        "ended",
         "job",
         "lease",
         "stopping",
@@ -60,6 +61,7 @@ class Run:
         self.task: asyncio.Task[None] | None = None
         self.why: Stop | None = None
         self.begun = False
+        self.ended = False
         self.stopping = False
         self._checkpoints = checkpoints
         self._loop = loop
@@ -82,10 +84,14 @@ class Run:
     def note_progress(self, patch: Mapping[str, Any]) -> Awaitable[None]:
         """Have progress written soon; only the last of a second is."""
         if threading.get_ident() == self._thread:
-            self._checkpoints.note(self.lease, patch)
+            self._note(patch)
         else:
             self._call_soon(patch)
         return Done()
+
+    def _note(self, patch: Mapping[str, Any]) -> None:
+        if not self.ended:  # what outlives its job (a thread, a task) may still tell something
+            self._checkpoints.note(self.lease, patch)
 
     def write_meta(self, patch: Mapping[str, Any]) -> Awaitable[None]:
         """Merge into the row's meta: to be awaited on the loop, done at once in a thread.
@@ -115,7 +121,7 @@ class Run:
 
     def _call_soon(self, patch: Mapping[str, Any]) -> None:
         try:
-            self._loop.call_soon_threadsafe(self._checkpoints.note, self.lease, patch)
+            self._loop.call_soon_threadsafe(self._note, patch)
         except RuntimeError:  # the loop has gone on without this thread
             raise JobCancelled(f"job {self.job.id} was left behind by its process") from None
 

@@ -63,7 +63,7 @@ class Supervisor:
         self._threads = ThreadPool()
         self._processes = ProcessPool(ProcessPoolSettings.of(config))
         self.aftermath = Aftermath(engine, self._threads)
-        self._acker = Acker(engine, producer, self.aftermath.settled)
+        self._acker = Acker(engine, producer, self.aftermath.settled, self.aftermath.lost)
         self._checkpoints = Checkpoints(engine, producer, clock)
         self._executor = Executor(
             self._acker,

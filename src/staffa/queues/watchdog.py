@@ -20,7 +20,7 @@ from typing import Any
 
 from staffa._internal.clock import Clock
 from staffa.jobs import Job
-from staffa.telemetry import emit, working_for
+from staffa.telemetry import emit, report, working_for
 from staffa.telemetry.catalogue import LoopBlocked, LoopFreed
 
 logger = logging.getLogger("staffa")
@@ -82,16 +82,20 @@ class Watchdog:
                     loop.call_soon_threadsafe(self._answered.set)
                 except RuntimeError:  # the loop was closed without stopping us
                     return
-                if not self._answered.wait(self._blocked_after):
+                if self._answered.wait(self._blocked_after):
+                    continue
+                try:
                     self._tell(loop, ident, asked_at)
+                except Exception as error:  # noqa: BLE001  # it watches on whatever it meets
+                    report("the watchdog could not tell what blocks the event loop", error)
 
     def _tell(self, loop: asyncio.AbstractEventLoop, ident: int, asked_at: float) -> None:
         job = self._job_of(asyncio.current_task(loop))
         frame = sys._current_frames().get(ident)  # noqa: SLF001  # the documented way to a stack
         stack = "".join(traceback.format_stack(frame)) if frame is not None else ""
         del frame
-        if self._answered.is_set() or self._stopping.is_set():
-            return  # it answered while we looked
+        if self._answered.is_set() or self._stopping.is_set() or not loop.is_running():
+            return  # it answered while we looked, or has nothing to answer with
         seconds = self._clock.monotonic() - asked_at
         culprit = "something outside of jobs" if job is None else f"job {job.id} {job.worker}"
         logger.warning(

@@ -18,7 +18,7 @@ from staffa.engine import (
     sorted_by_urgency,
 )
 from staffa.engines.postgres.statements.area import Area, Rows
-from staffa.jobs import Job
+from staffa.jobs import PROGRESS_KEY, Job
 from staffa.types import State
 
 
@@ -98,6 +98,7 @@ class JobStatements(Area):
             self.text("checkpoint"),
             (
                 [checkpoint.lease.id for checkpoint in checkpoints],
+                [checkpoint.lease.attempt for checkpoint in checkpoints],
                 [checkpoint.lease.attempted_at for checkpoint in checkpoints],
                 str(producer.uuid),
                 [json.dumps(dict(checkpoint.meta)) for checkpoint in checkpoints],
@@ -134,13 +135,16 @@ def _shows(row: Mapping[str, Any], ack: Ack, producer: Producer) -> bool:
     """Tell whether a row bears the mark of an outcome: the same lease, and what it wrote."""
     if row["attempted_at"] != ack.lease.attempted_at or row["producer"] != str(producer.uuid):
         return False
+    if row["state"] == State.EXECUTING:
+        return False
     if ack.error is not None:
         errors = json.loads(row["errors"])
         ours = {"attempt": ack.lease.attempt, "error": ack.error}
         return any(isinstance(error, dict) and ours.items() <= error.items() for error in errors)
-    if ack.meta:
+    marks = {key: value for key, value in (ack.meta or {}).items() if key != PROGRESS_KEY}
+    if marks:
         meta = json.loads(row["meta"] or "{}")
         return isinstance(meta, dict) and all(
-            meta.get(key) == value for key, value in ack.meta.items()
+            meta.get(key) == value for key, value in marks.items()
         )
     return bool(row["state"] == ack.state)

@@ -154,7 +154,10 @@ def _jobs(rows: Rows) -> list[Job]:
 
 
 def _changed(rows: Rows) -> list[Changed]:
-    return [Changed(row["id"], row["queue"], State(row["previous_state"])) for row in rows]
+    return [
+        Changed(row["id"], row["queue"], row["worker"], State(row["previous_state"]))
+        for row in rows
+    ]
 
 
 def _bounds(rows: Rows) -> tuple[int, int] | None:

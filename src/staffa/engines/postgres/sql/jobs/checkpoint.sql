@@ -1,17 +1,20 @@
 -- Merge what running jobs note into their meta, where their leases are still ours, and return the
 -- places of those in the arrays.
--- $1 bigint[]: id, $2 timestamptz[]: attempted_at, $3 text: producer uuid, $4 text[]: JSON to merge.
+-- $1 bigint[]: id, $2 int[]: attempt, $3 timestamptz[]: attempted_at, $4 text: producer uuid,
+-- $5 text[]: JSON to merge. A lease that is given twice gets one of the two.
 -- Locks: the rows, in the order of their ids.
 -- Index: the primary key, one probe for each lease; ack.sql says how that is ensured.
 WITH noted AS MATERIALIZED (
     SELECT job.id, given.patch, given.place
-      FROM unnest((SELECT $1::bigint[]), (SELECT $2::timestamptz[]), (SELECT $4::text[]))
-               WITH ORDINALITY AS given (id, attempted_at, patch, place)
+      FROM unnest((SELECT $1::bigint[]), (SELECT $2::int[]), (SELECT $3::timestamptz[]),
+                  (SELECT $5::text[]))
+               WITH ORDINALITY AS given (id, attempt, attempted_at, patch, place)
       JOIN :"prefix".oban_jobs AS job
         ON job.id = given.id
        AND job.state::text = 'executing'
+       AND job.attempt = given.attempt
        AND job.attempted_at = timezone('UTC', given.attempted_at)
-       AND job.attempted_by[2] = $3::text
+       AND job.attempted_by[2] = $4::text
      ORDER BY job.id
        FOR UPDATE OF job
 )

@@ -1,0 +1,55 @@
+"""What follows when jobs are cancelled that did not run: their events and hooks.
+
+Those that ran are told of by the node that ran them, once it has noticed. Hooks are called where
+the jobs were cancelled, as nobody else hears of it: beside the jobs of a node, or, by a client that
+runs no queues, before it goes on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from staffa.engine import Changed, Engine, Rescued
+from staffa.queues import aftermath
+from staffa.queues.aftermath import Aftermath
+from staffa.queues.pools.thread import ThreadPool
+from staffa.telemetry import emit, working_for
+from staffa.telemetry.catalogue import JobEnded
+from staffa.types import State
+
+
+async def follow_cancel(
+    changed: Sequence[Changed], engine: Engine, node: Aftermath | None, instance: str
+) -> None:
+    """Tell of cancelled jobs that did not run.
+
+    Args:
+        changed: The jobs that were cancelled.
+        engine: Where they are stored.
+        node: Calls the hooks of this process, if it runs queues.
+        instance: The client that cancelled them.
+    """
+    idle = [job for job in changed if job.previous_state is not State.EXECUTING]
+    with working_for(instance):
+        for job in idle:
+            ended = Rescued(job.id, job.queue, job.worker, State.CANCELLED)
+            emit(JobEnded, job=ended, state=State.CANCELLED)
+        wanted = [job.id for job in idle if aftermath.has_hook("on_cancelled", job.worker)]
+        if not wanted:
+            return
+        if node is not None:
+            node.cancelled(wanted)
+        else:
+            await _call_here(wanted, engine)
+
+
+async def _call_here(numbers: Sequence[int], engine: Engine) -> None:
+    threads = ThreadPool()
+    calling = Aftermath(engine, threads)
+    await calling.start()
+    try:
+        calling.cancelled(numbers)
+        await calling.flush(aftermath.LONGEST_SECONDS)
+    finally:
+        await calling.stop()
+        threads.stop()
