@@ -6,9 +6,10 @@ from staffa.deadlines import Deadline
 from staffa.filters import JobFilter
 from staffa.instance import get as get_instance
 from staffa.jobs import Job, current_job
-from staffa.queue import Queue
+from staffa.queue import MaxDepth, Queue
 from staffa.results import Cancel, Discard, Snooze
 from staffa.types import EndReason, State
+from staffa.unique import Unique
 from staffa.workers import Worker, job, worker
 
 Oban = Staffa
@@ -24,11 +25,13 @@ __all__ = [
     "EndReason",
     "Job",
     "JobFilter",
+    "MaxDepth",
     "Oban",
     "Queue",
     "Snooze",
     "Staffa",
     "State",
+    "Unique",
     "Worker",
     "current_job",
     "get_instance",

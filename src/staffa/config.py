@@ -19,7 +19,7 @@ from typing import Any, TypedDict
 from staffa._internal.identifiers import is_storable_name
 from staffa.errors import ConfigError, NotYetAvailable, UnknownOption
 from staffa.instance import DEFAULT_NAME
-from staffa.queue import Queue, parse_queues
+from staffa.queue import MaxDepth, Queue, parse_max_depth, parse_queues
 from staffa.types import Seconds, to_seconds
 
 DEFAULT_PREFIX = "public"
@@ -39,6 +39,7 @@ class ClientOptions(TypedDict, total=False):
     name: str
     node: str
     imports: Sequence[str]
+    max_depth: Mapping[str, int | MaxDepth | Mapping[str, Any]]
     pool_size: int
     shutdown_grace: Seconds
     heartbeat: Seconds
@@ -64,6 +65,8 @@ class Config:
         node: The name of this machine or container.
         queues: What this process runs, by queue: a limit, or a `Queue`.
         imports: Packages from which workers may be imported by the name that a row holds.
+        max_depth: By queue, from how many waiting jobs on this client adds no more: a number, or a
+            `MaxDepth`.
         pool_size: Database connections for statements that stand alone; three more have a task
             each.
         shutdown_grace: How long running jobs may go on when the process is asked to stop.
@@ -86,6 +89,7 @@ class Config:
     node: str = field(default_factory=socket.gethostname)
     queues: Mapping[str, Queue] = field(default_factory=dict)
     imports: tuple[str, ...] = ()
+    max_depth: Mapping[str, MaxDepth] = field(default_factory=dict)
     pool_size: int = 5
     shutdown_grace: float = 15.0
     heartbeat: float = 5.0
@@ -107,6 +111,7 @@ class Config:
                     "give 1 to 127 characters"
                 )
         object.__setattr__(self, "queues", parse_queues(self.queues))
+        object.__setattr__(self, "max_depth", parse_max_depth(self.max_depth))
         object.__setattr__(self, "imports", _check_imports(self.imports))
         for setting, low in (("pool_size", 1), ("max_rescues", 0)):
             _check_whole(setting, getattr(self, setting), low)
@@ -287,6 +292,7 @@ def _split(text: str) -> tuple[str, ...]:
 _SETTINGS = frozenset(setting.name for setting in fields(Config))
 _PARSERS: dict[str, Callable[[str], Any]] = {
     "queues": parse_queue_list,
+    "max_depth": parse_queue_list,
     "imports": _split,
     "pool_size": int,
     "max_rescues": int,

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Awaitable, Iterable, Mapping
 from contextvars import ContextVar
 from copy import copy
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Self
 
 from staffa._internal import json
 from staffa.args.plain import dump_object
-from staffa.deadlines import DEADLINE_KEY, Deadline, note_deadline
-from staffa.errors import InvalidJob, JobCancelled
+from staffa.deadlines import DEADLINE_KEY, Deadline, note_deadline, postpone
+from staffa.errors import ConfigError, InvalidJob, JobCancelled
 from staffa.options import (
     DEFAULT_MAX_ATTEMPTS,
     MAX_ATTEMPTS,
@@ -24,6 +24,15 @@ from staffa.options import (
     check_worker_name,
 )
 from staffa.types import JobContext, Seconds, State
+from staffa.unique import (
+    Digest,
+    Replace,
+    Unique,
+    UniqueOptions,
+    make_key,
+    parse_replace,
+    parse_unique,
+)
 
 TIMEOUT_KEY = "staffa_timeout"
 """Where `meta` holds the time-out that a single job was given."""
@@ -48,9 +57,12 @@ class Job:
             not given. Kept in `meta`.
         deadline: Until when it is worth running: seconds, a timedelta or a `Deadline`, counted from
             the moment at which it is due. Kept in `meta`.
+        unique: Whether the job is written only if there is none like it: True, or a `Unique`.
+        replace: What is overwritten of the job that there is, by its state.
 
     Raises:
         InvalidJob: If a value can't be stored; the message names it and the remedy.
+        ConfigError: If `unique` or `replace` can't be used.
         InvalidArgs: If args or meta are no plain JSON object.
 
     Example:
@@ -64,21 +76,26 @@ class Job:
         "_enqueued",
         "_errors",
         "_meta",
+        "_released",
         "_scheduled_in",
+        "_unique_key",
         "attempt",
         "attempted_at",
         "attempted_by",
         "cancelled_at",
         "completed_at",
+        "conflict",
         "discarded_at",
         "id",
         "inserted_at",
         "max_attempts",
         "priority",
         "queue",
+        "replace",
         "scheduled_at",
         "state",
         "tags",
+        "unique",
         "worker",
     )
 
@@ -97,6 +114,10 @@ class Job:
     completed_at: datetime | None
     cancelled_at: datetime | None
     discarded_at: datetime | None
+    unique: Unique | None
+    replace: Mapping[str, tuple[str, ...]] | None
+    conflict: bool
+    """Whether this is the job that there was when one like it was enqueued."""
 
     def __init__(
         self,
@@ -112,6 +133,8 @@ class Job:
         scheduled_in: Seconds | None = None,
         timeout: Seconds | None = None,
         deadline: Seconds | Deadline | None = None,
+        unique: Unique | UniqueOptions | bool | None = None,
+        replace: Replace | None = None,
     ) -> None:
         self.id = None
         self.worker = check_worker_name(worker)
@@ -138,6 +161,13 @@ class Job:
             self._meta = dump_object({**json.loads(self._meta), DEADLINE_KEY: noted}, "meta")
         later = self.scheduled_at is not None or self._scheduled_in is not None
         self.state = State.SCHEDULED if later else State.AVAILABLE
+        self.unique = parse_unique(unique)
+        self.replace = parse_replace(replace)
+        if replace is not None and unique is None:
+            raise ConfigError("replace is given without unique: add unique=True")
+        self.conflict = False
+        self._released = False
+        self._unique_key: bytes | None = None
         self.attempt = 0
         self.attempted_by = None
         self.inserted_at = None
@@ -184,6 +214,11 @@ class Job:
         job._scheduled_in = None
         job._context = None
         job._enqueued = frozenset()
+        job.unique = None
+        job.replace = None
+        job.conflict = False
+        job._released = False
+        job._unique_key = None
         job.tags = tuple(row["tags"] or ())
         job.attempt = row["attempt"]
         job.max_attempts = row["max_attempts"]
@@ -201,6 +236,66 @@ class Job:
         job.inserted_at = row["inserted_at"]
         job.scheduled_at = row["scheduled_at"]
         return job
+
+    @classmethod
+    def from_conflict(cls, row: Mapping[str, Any]) -> Self:
+        """Return the job that there was when one like it was enqueued."""
+        job = cls.from_row(row)
+        job.conflict = True
+        job._released = row["released"]
+        return job
+
+    def as_conflict(self) -> Self:
+        """Return this stored job for another one of the same call that is like it."""
+        job = copy(self)
+        job.conflict = True
+        job._released = False
+        return job
+
+    def delayed(self, seconds: float) -> Self:
+        """Return this job for a time that is so much later."""
+        job = copy(self)
+        if job.scheduled_at is not None:
+            try:
+                job.scheduled_at += timedelta(seconds=seconds)
+            except OverflowError:
+                raise InvalidJob(
+                    f"scheduled_at {job.scheduled_at} can't be {seconds} s later: give an earlier "
+                    "time"
+                ) from None
+        else:
+            job._scheduled_in = (job._scheduled_in or 0.0) + seconds
+        if DEADLINE_KEY in job.meta:
+            noted = postpone(job.meta[DEADLINE_KEY], seconds)
+            job._meta = dump_object({**job.meta, DEADLINE_KEY: noted}, "meta")
+        job.state = State.SCHEDULED
+        return job
+
+    @property
+    def wakes_its_queue(self) -> bool:
+        """Whether enqueueing it has made a job available."""
+        return self.state is State.AVAILABLE and (self._released or not self.conflict)
+
+    @property
+    def unique_key(self) -> bytes | None:
+        """The key under which it is unique, if it is; see `staffa.unique`."""
+        if self.unique is None or self._unique_key is not None:
+            return self._unique_key
+        return make_key(
+            self.unique, worker=self.worker, queue=self.queue, args=self.args, meta=self.meta
+        )
+
+    def fix_unique_key(self, digest: Digest | None = None) -> None:
+        """Keep the key of its args as they are now, before they are encrypted.
+
+        Args:
+            digest: Makes the digest, with a secret that an attacker who reads the table lacks.
+        """
+        if self.unique is not None:
+            self._unique_key = make_key(
+                self.unique, worker=self.worker, queue=self.queue, args=self.args, meta=self.meta,
+                digest=digest,
+            )  # fmt: skip
 
     @property
     def args_json(self) -> str:

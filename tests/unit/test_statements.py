@@ -31,6 +31,7 @@ from staffa.engines.postgres.statements.nodes import LeaderStatements, ProducerS
 from staffa.engines.postgres.statements.operations import OperationStatements, Stretch
 from staffa.engines.postgres.statements.queues import QueueStatements
 from staffa.engines.postgres.statements.rescues import RescueStatements
+from staffa.engines.postgres.statements.unique import Entry, UniqueStatements
 from tests.unit.rows import CLAIMED_AT, claimed, row
 
 PREFIX = 'my "jobs"'
@@ -39,6 +40,7 @@ JOB = claimed(PRODUCER, id=7, attempt=2)
 ACK = Ack(lease=Lease.of(JOB), state=State.COMPLETED)
 JOBS, RESCUES = JobStatements(PREFIX), RescueStatements(PREFIX)
 OPERATIONS = OperationStatements(PREFIX)
+UNIQUE = UniqueStatements(PREFIX)
 PRODUCERS, LEADERS = ProducerStatements(PREFIX), LeaderStatements(PREFIX)
 QUEUES = QueueStatements(PREFIX)
 CONTROL = Control("mail", "*", "limit", 5)
@@ -46,6 +48,7 @@ FILES = Path(staffa.engines.postgres.__file__).parent / "sql"
 
 BUILDERS: dict[str, Callable[[], Statement[Any]]] = {
     "jobs/enqueue": lambda: JOBS.enqueue([Job(worker="w")]),
+    "jobs/count_available": lambda: JOBS.count_available({"mail": 5}),
     "jobs/claim": lambda: JOBS.claim("mail", 5, PRODUCER),
     "jobs/ack": lambda: JOBS.ack([ACK], PRODUCER),
     "jobs/trace": lambda: JOBS.trace([ACK], PRODUCER),
@@ -68,6 +71,9 @@ BUILDERS: dict[str, Callable[[], Statement[Any]]] = {
     "jobs/rescue": lambda: RESCUES.rescue({UUID(int=9): 3}, max_rescues=3, limit=10),
     "jobs/rescue_foreign": lambda: RESCUES.rescue_foreign(age=3600.0, limit=10),
     "jobs/discard_exhausted": lambda: RESCUES.discard_exhausted(limit=10),
+    "unique/take": lambda: UNIQUE.take([b"k"]),
+    "unique/enqueue": lambda: UNIQUE.enqueue({0: Entry(Job(worker="w"), None)}),
+    "unique/prune": lambda: UNIQUE.prune("", 10),
     "producers/beat": lambda: PRODUCERS.beat(PRODUCER, 7),
     "producers/remove": lambda: PRODUCERS.remove(PRODUCER),
     "producers/reap": lambda: PRODUCERS.reap(age=60.0),

@@ -19,7 +19,8 @@ import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 from asyncpg.transaction import Transaction
 
-from staffa.engine import Statement
+from staffa._internal.backoff import Backoff
+from staffa.engine import Statement, Statements
 from staffa.errors import (
     ConfigError,
     DatabaseError,
@@ -42,6 +43,8 @@ _SETTINGS = {"application_name": "staffa", "plan_cache_mode": "force_custom_plan
 _UNAVAILABLE_STATES = frozenset({"25006", "57P01", "57P02", "57P03", "57P05", "53300"})
 _MISSING_STATES = frozenset({"42P01", "3F000", "42883", "42704"})
 _CONFLICT_STATES = frozenset({"40001", "40P01", "55P03", "57014"})
+_REPEATABLE_STATES = frozenset({"40001", "40P01"})
+_TRIES_OF_A_TRANSACTION = 6
 _REFUSED_CLASSES = frozenset({"22", "23"})
 
 
@@ -107,6 +110,30 @@ class Pool:
         async with self.connection() as connection:
             return await fetch(connection, statement)
 
+    async def run_together(self, statements: Statements[T]) -> T:
+        """Run statements in one transaction, again if it loses against another one's locks.
+
+        Raises:
+            DatabaseError: In the subclass that tells what to do about it.
+        """
+        backoff = Backoff(first_seconds=0.01, cap_seconds=0.5)
+        tries = 1
+        while True:
+            try:
+                return await self._run_together(statements)
+            except StatementConflict as error:
+                if error.sqlstate not in _REPEATABLE_STATES or tries == _TRIES_OF_A_TRANSACTION:
+                    raise
+            tries += 1
+            await asyncio.sleep(backoff.next_seconds())
+
+    async def _run_together(self, statements: Statements[T]) -> T:
+        if len(statements.parts) == 1:  # needs no transaction around it
+            return statements.combine([await self.run(statements.parts[0]())])
+        async with self.transaction() as run:
+            results = [await run(part()) for part in statements.parts]
+        return statements.combine(results)
+
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[PoolConnectionProxy[asyncpg.Record]]:
         """Lend a connection."""
@@ -124,10 +151,13 @@ class Pool:
     async def transaction(self) -> AsyncIterator[Run]:
         """Open a transaction, and lend what runs statements in it: committed at the end.
 
+        READ COMMITTED whatever the server's default is: a statement must see what those have
+        committed whose locks it has waited for.
+
         Errors of the caller's own are passed on as they are, and roll it back.
         """
         async with self.connection() as connection:
-            transaction = connection.transaction()
+            transaction = connection.transaction(isolation="read_committed")
             await _within_reply_time(transaction.start())
             try:
                 yield partial(fetch, connection)

@@ -78,6 +78,36 @@ class JobRescued(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class JobConflicted(Event):
+    """A unique job was not written, as there is one like it.
+
+    Args:
+        job: The one that there is.
+    """
+
+    kind: ClassVar[str] = "staffa.job.conflict"
+
+    job: JobView
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueFilled(Event):
+    """Jobs were refused, or have to wait, as too many wait in their queue.
+
+    Args:
+        queue: The queue.
+        depth: How many jobs wait in it, at least.
+        limit: How many may.
+    """
+
+    kind: ClassVar[str] = "staffa.queue.full"
+
+    queue: str
+    depth: int
+    limit: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerUnknown(Event):
     """A job was put back, as no code here has its worker.
 
