@@ -10,8 +10,9 @@ from typing import Any, Self
 
 from staffa._internal import json
 from staffa.args.plain import dump_object
+from staffa.conflicts import Conflicting
 from staffa.deadlines import DEADLINE_KEY, Deadline, note_deadline, postpone
-from staffa.errors import ConfigError, InvalidJob, JobCancelled
+from staffa.errors import InvalidJob, JobCancelled
 from staffa.options import (
     DEFAULT_MAX_ATTEMPTS,
     MAX_ATTEMPTS,
@@ -24,21 +25,13 @@ from staffa.options import (
     check_worker_name,
 )
 from staffa.types import JobContext, Seconds, State
-from staffa.unique import (
-    Digest,
-    Replace,
-    Unique,
-    UniqueOptions,
-    make_key,
-    parse_replace,
-    parse_unique,
-)
+from staffa.unique import Replace, Unique, UniqueOptions
 
 TIMEOUT_KEY = "staffa_timeout"
 """Where `meta` holds the time-out that a single job was given."""
 
 
-class Job:
+class Job(Conflicting):
     """A unit of work: which worker runs it, with which arguments, and what became of it.
 
     A job that was made here has no id until it is enqueued. Every time is in UTC.
@@ -76,26 +69,21 @@ class Job:
         "_enqueued",
         "_errors",
         "_meta",
-        "_released",
         "_scheduled_in",
-        "_unique_key",
         "attempt",
         "attempted_at",
         "attempted_by",
         "cancelled_at",
         "completed_at",
-        "conflict",
         "discarded_at",
         "id",
         "inserted_at",
         "max_attempts",
         "priority",
         "queue",
-        "replace",
         "scheduled_at",
         "state",
         "tags",
-        "unique",
         "worker",
     )
 
@@ -114,10 +102,6 @@ class Job:
     completed_at: datetime | None
     cancelled_at: datetime | None
     discarded_at: datetime | None
-    unique: Unique | None
-    replace: Mapping[str, tuple[str, ...]] | None
-    conflict: bool
-    """Whether this is the job that there was when one like it was enqueued."""
 
     def __init__(
         self,
@@ -161,13 +145,7 @@ class Job:
             self._meta = dump_object({**json.loads(self._meta), DEADLINE_KEY: noted}, "meta")
         later = self.scheduled_at is not None or self._scheduled_in is not None
         self.state = State.SCHEDULED if later else State.AVAILABLE
-        self.unique = parse_unique(unique)
-        self.replace = parse_replace(replace)
-        if replace is not None and unique is None:
-            raise ConfigError("replace is given without unique: add unique=True")
-        self.conflict = False
-        self._released = False
-        self._unique_key: bytes | None = None
+        self._set_unique(unique, replace)
         self.attempt = 0
         self.attempted_by = None
         self.inserted_at = None
@@ -214,11 +192,7 @@ class Job:
         job._scheduled_in = None
         job._context = None
         job._enqueued = frozenset()
-        job.unique = None
-        job.replace = None
-        job.conflict = False
-        job._released = False
-        job._unique_key = None
+        job._set_written()
         job.tags = tuple(row["tags"] or ())
         job.attempt = row["attempt"]
         job.max_attempts = row["max_attempts"]
@@ -235,21 +209,6 @@ class Job:
         job.state = State(row["state"])
         job.inserted_at = row["inserted_at"]
         job.scheduled_at = row["scheduled_at"]
-        return job
-
-    @classmethod
-    def from_conflict(cls, row: Mapping[str, Any]) -> Self:
-        """Return the job that there was when one like it was enqueued."""
-        job = cls.from_row(row)
-        job.conflict = True
-        job._released = row["released"]
-        return job
-
-    def as_conflict(self) -> Self:
-        """Return this stored job for another one of the same call that is like it."""
-        job = copy(self)
-        job.conflict = True
-        job._released = False
         return job
 
     def delayed(self, seconds: float) -> Self:
@@ -270,32 +229,6 @@ class Job:
             job._meta = dump_object({**job.meta, DEADLINE_KEY: noted}, "meta")
         job.state = State.SCHEDULED
         return job
-
-    @property
-    def wakes_its_queue(self) -> bool:
-        """Whether enqueueing it has made a job available."""
-        return self.state is State.AVAILABLE and (self._released or not self.conflict)
-
-    @property
-    def unique_key(self) -> bytes | None:
-        """The key under which it is unique, if it is; see `staffa.unique`."""
-        if self.unique is None or self._unique_key is not None:
-            return self._unique_key
-        return make_key(
-            self.unique, worker=self.worker, queue=self.queue, args=self.args, meta=self.meta
-        )
-
-    def fix_unique_key(self, digest: Digest | None = None) -> None:
-        """Keep the key of its args as they are now, before they are encrypted.
-
-        Args:
-            digest: Makes the digest, with a secret that an attacker who reads the table lacks.
-        """
-        if self.unique is not None:
-            self._unique_key = make_key(
-                self.unique, worker=self.worker, queue=self.queue, args=self.args, meta=self.meta,
-                digest=digest,
-            )  # fmt: skip
 
     @property
     def args_json(self) -> str:

@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any, assert_type
 
-from staffa import Config, Job, Oban, Queue, Staffa, State, Worker, get_instance, job, worker
+from staffa import (
+    Config,
+    Job,
+    MaxDepth,
+    Oban,
+    Queue,
+    Staffa,
+    State,
+    Worker,
+    get_instance,
+    job,
+    worker,
+)
 from staffa.instance import Enqueues
 
 
@@ -43,6 +56,10 @@ async def workers(connection: object) -> None:
     assert_type(WithoutTheBase().process(Job(worker="w")), str)
 
 
+async def produce() -> AsyncIterator[Job]:
+    yield send.new("ada")
+
+
 async def client(connection: object) -> None:
     app = Staffa(
         "postgresql://localhost/app",
@@ -50,6 +67,7 @@ async def client(connection: object) -> None:
         prefix="jobs",
         shutdown_grace=timedelta(seconds=30),
         imports=["myapp"],
+        max_depth={"default": 5, "mail": MaxDepth(5, on_full="delay"), "other": {"limit": 1}},
     )
     assert_type(app.config, Config)
     async with app as entered:
@@ -59,6 +77,15 @@ async def client(connection: object) -> None:
         many = [send.new("ada"), send.new("bob")]
         assert_type(await app.enqueue_many(*many), list[Job])
         assert_type(await app.enqueue_many(send.new(to) for to in ("ada", "bob")), list[Job])
+        spaced = app.enqueue_many(many, auto_space=5, on_conflict="skip", on_progress=print)
+        assert_type(await spaced, list[Job])
+        async for number in app.enqueue_many(many, stream=True, chunk_size=5, conn=connection):
+            assert_type(number, int)
+        async for number in app.enqueue_many(produce()):
+            assert_type(number, int)
+        async for number in get_instance().enqueue_many(produce(), chunk_size=5):
+            assert_type(number, int)
+        assert_type(await get_instance().enqueue_many(*many), list[Job])
         assert_type(await app.get_job(stored), Job | None)
         assert_type(await app.retry_job(stored), bool)
         assert_type(await app.update_job(5, priority=1, tags=["a"]), Job | None)

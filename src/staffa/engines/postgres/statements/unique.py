@@ -62,7 +62,7 @@ class UniqueStatements(Area):
 
         def decode(rows: Rows) -> dict[int, Job]:
             return {
-                place: Job.from_conflict(row) if row["conflict"] else entry.job.as_enqueued(row)
+                place: _existing(row) if row["conflict"] else entry.job.as_enqueued(row)
                 for (place, entry), row in zip(entries.items(), rows, strict=True)
             }
 
@@ -119,6 +119,10 @@ class Rounds:
         for place, before in self.sure.items():
             stored[place] = stored[before].as_conflict()
         return [stored[place] for place in sorted(stored)]
+
+
+def _existing(row: Mapping[str, Any]) -> Job:
+    return Job.from_row(row).as_conflict(released=row["released"])
 
 
 def _is_sure(before: Job, job: Job) -> bool:
