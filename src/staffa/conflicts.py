@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from copy import copy
-from typing import Any, Self
+from typing import Self
 
+from staffa._internal import json
 from staffa.errors import ConfigError
 from staffa.types import State
 from staffa.unique import (
@@ -36,13 +37,13 @@ class Conflicting:
     state: State
 
     @property
-    def args(self) -> dict[str, Any]:
-        """The arguments."""
+    def args_json(self) -> str:
+        """The arguments as JSON text."""
         raise NotImplementedError
 
     @property
-    def meta(self) -> dict[str, Any]:
-        """Data about the job."""
+    def meta_json(self) -> str:
+        """The data about the job as JSON text."""
         raise NotImplementedError
 
     def _set_unique(
@@ -95,11 +96,12 @@ class Conflicting:
         self._unique_key = None if self.unique is None else self._make_key(self.unique, digest)
 
     def _make_key(self, unique: Unique, digest: Digest | None) -> bytes:
+        # From the texts: what is decoded once is kept decoded, and dumped and checked again later.
         return make_key(
             unique,
             worker=self.worker,
             queue=self.queue,
-            args=self.args,
-            meta=self.meta,
+            args=json.loads(self.args_json),
+            meta=json.loads(self.meta_json),
             digest=digest,
         )

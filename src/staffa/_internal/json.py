@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 _LONG_INTEGER = re.compile(r"\d{19}")
-_MAYBE_FLOAT = re.compile(rb"\d[.eE]")
+_MAYBE_FLOAT = re.compile(rb"(?:^|[\[:,])-?\d+[.eE]")
 
 
 def dumps(value: Any) -> str:
