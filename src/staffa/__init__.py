@@ -7,9 +7,10 @@ from staffa.deadlines import Deadline
 from staffa.filters import JobFilter
 from staffa.instance import get as get_instance
 from staffa.jobs import Job, current_job
-from staffa.queue import Queue
+from staffa.queue import MaxDepth, Queue
 from staffa.results import Cancel, Discard, Record, Recorded, Snooze
 from staffa.types import Connectivity, EndReason, State
+from staffa.unique import Unique
 from staffa.upkeep import Keep, Pruner, Reindexer
 from staffa.workers import Worker, job, worker
 
@@ -29,6 +30,7 @@ __all__ = [
     "Job",
     "JobFilter",
     "Keep",
+    "MaxDepth",
     "Oban",
     "Pruner",
     "Queue",
@@ -38,6 +40,7 @@ __all__ = [
     "Snooze",
     "Staffa",
     "State",
+    "Unique",
     "Worker",
     "current_job",
     "get_instance",

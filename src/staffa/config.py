@@ -21,7 +21,7 @@ from staffa.cron.entries import Cron, parse_setting
 from staffa.cron.zones import load_zone
 from staffa.errors import ConfigError, UnknownOption
 from staffa.instance import DEFAULT_NAME
-from staffa.queue import Queue, parse_queues
+from staffa.queue import MaxDepth, Queue, parse_max_depth, parse_queues
 from staffa.settings import (
     check_dsn,
     check_imports,
@@ -51,6 +51,7 @@ class ClientOptions(TypedDict, total=False):
     name: str
     node: str
     imports: Sequence[str]
+    max_depth: Mapping[str, int | MaxDepth | Mapping[str, Any]]
     pool_size: int
     shutdown_grace: Seconds
     heartbeat: Seconds
@@ -90,6 +91,8 @@ class Config:
         node: The name of this machine or container.
         queues: What this process runs, by queue: a limit, or a `Queue`.
         imports: Packages from which workers may be imported by the name that a row holds.
+        max_depth: By queue, from how many waiting jobs on this client adds no more: a number, or a
+            `MaxDepth`.
         pool_size: Database connections for statements that stand alone; three more have a task
             each.
         shutdown_grace: How long running jobs may go on when the process is asked to stop.
@@ -128,6 +131,7 @@ class Config:
     node: str = field(default_factory=socket.gethostname)
     queues: Mapping[str, Queue] = field(default_factory=dict)
     imports: tuple[str, ...] = ()
+    max_depth: Mapping[str, MaxDepth] = field(default_factory=dict)
     pool_size: int = 5
     shutdown_grace: float = 15.0
     heartbeat: float = 5.0
@@ -164,6 +168,7 @@ class Config:
                     "give 1 to 127 characters"
                 )
         object.__setattr__(self, "queues", parse_queues(self.queues))
+        object.__setattr__(self, "max_depth", parse_max_depth(self.max_depth))
         object.__setattr__(self, "imports", check_imports(self.imports))
         object.__setattr__(self, "encryption_keys", KeyRing.of(self.encryption_keys))
         object.__setattr__(self, "cron", parse_setting(self.cron))
@@ -286,6 +291,7 @@ _SETTINGS = frozenset(setting.name for setting in fields(Config))
 _SECRETS = frozenset({"encryption_keys"})
 _PARSERS: dict[str, Callable[[str], Any]] = {
     "queues": parse_queue_list,
+    "max_depth": parse_queue_list,
     "imports": parse_list,
     "encryption_keys": parse_key_list,
     "pool_size": int,

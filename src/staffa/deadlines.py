@@ -68,6 +68,19 @@ def note_deadline(
         ) from None
 
 
+def postpone(noted: Mapping[str, Any], seconds: float) -> dict[str, Any]:
+    """Return what is noted of a deadline for a job that is due so much later.
+
+    Example:
+        >>> postpone({"after": 60.0, "force": False}, 5)
+        {'after': 65.0, 'force': False}
+    """
+    if "at" in noted:
+        at = datetime.fromisoformat(noted["at"]) + timedelta(seconds=seconds)
+        return {**noted, "at": at.isoformat()}
+    return {**noted, "after": noted["after"] + seconds}
+
+
 def read_deadline(
     meta: Mapping[str, Any], inserted_at: datetime | None
 ) -> tuple[datetime, bool] | None:

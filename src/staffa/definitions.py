@@ -25,6 +25,7 @@ from staffa.options import (
 from staffa.policies import Backoff, ErrorPolicy, ErrorTypes, backoff_of, timeout_of
 from staffa.registry import ExecutorKind, WorkerDefinition
 from staffa.types import Seconds, to_seconds
+from staffa.unique import parse_unique
 
 
 class WorkerOptions(JobOptions, total=False):
@@ -80,6 +81,8 @@ def define(
     }
     if "tags" in job_options:
         job_options["tags"] = check_tags(job_options["tags"])
+    if "unique" in job_options:
+        job_options["unique"] = parse_unique(job_options["unique"]) or False
     definition = WorkerDefinition(
         name=how.get("name") or registry.name_of(code),
         executor=_choose_executor(source, process, how.get("executor")),

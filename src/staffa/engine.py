@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar, cast
 from uuid import UUID
 
 from staffa.cron.stored import CronBoard, Entry
@@ -35,6 +35,25 @@ class Statement(Generic[T]):
     sql: str
     params: tuple[Any, ...]
     decode: Callable[[Sequence[Mapping[str, Any]]], T]
+
+
+@dataclass(frozen=True, slots=True)
+class Statements(Generic[T]):
+    """Statements that take effect together: run in their order in one transaction.
+
+    Args:
+        parts: Each makes its statement when its turn has come, so that only one of them is in
+            memory; and again, should all be run again. A single one needs no transaction.
+        combine: Makes the result of the results of all.
+    """
+
+    parts: Sequence[Callable[[], Statement[Any]]]
+    combine: Callable[[list[Any]], T]
+
+    @classmethod
+    def of(cls, statement: Statement[T]) -> Statements[T]:
+        """Return a single statement as such."""
+        return cls([lambda: statement], lambda results: cast("T", results[0]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,7 +250,19 @@ class Engine(Tidies, Protocol):
         """Return a heartbeat for the event loop that will call it, with its own connection."""
 
     async def enqueue_jobs(self, jobs: Sequence[Job], *, conn: Any = None) -> list[Job]:
-        """Insert jobs and return them in the order given, in the transaction of `conn` if given."""
+        """Insert jobs and return them in the order given, in the transaction of `conn` if given.
+
+        All or none. For a unique job that there is already, the existing one is returned.
+        """
+
+    async def prune_unique_keys(self, limit: int) -> int:
+        """Forget up to so many keys of unique jobs none of which is left; return how many.
+
+        Each call looks on from where the last one has stopped, for as long as enough is found.
+        """
+
+    async def count_available(self, limits: Mapping[str, int]) -> dict[str, int]:
+        """Count the available jobs of queues, each up to its limit."""
 
     async def claim_jobs(self, queue: str, limit: int, producer: Producer) -> list[Job]:
         """Lease available jobs of a queue to a producer, and return them, the most urgent first."""

@@ -7,6 +7,7 @@ StaffaError
 │   └── NotYetAvailable    an option that is specified but not built yet
 ├── InvalidJob             a job that can't be stored as given (also a ValueError)
 │   └── InvalidArgs        its args or meta are no plain JSON, or don't fit the annotations
+├── QueueFull              a queue has as many waiting jobs as it may have: nothing was written
 ├── UnknownWorker          a row names a worker that no code here defines
 ├── UnknownKey             a row is encrypted with a key that is not known here
 ├── InvalidTerm            no plain Erlang term, or nothing that can be one (also a ValueError)
@@ -80,6 +81,29 @@ class InvalidJob(StaffaError, ValueError):
 
 class InvalidArgs(InvalidJob):
     """Args or meta that are no plain JSON object, or don't fit what the code declares."""
+
+
+class QueueFull(StaffaError):
+    """A queue has as many waiting jobs as it may have; nothing was written.
+
+    Args:
+        queue: The queue.
+        depth: How many jobs wait in it, at least.
+        limit: How many may.
+
+    Example:
+        >>> raise QueueFull("mail", 1000, 1000)
+        Traceback (most recent call last):
+        staffa.errors.QueueFull: queue 'mail' is full: 1000 jobs wait, max_depth is 1000; try later
+    """
+
+    def __init__(self, queue: str, depth: int, limit: int) -> None:
+        super().__init__(
+            f"queue {queue!r} is full: {depth} jobs wait, max_depth is {limit}; try later"
+        )
+        self.queue = queue
+        self.depth = depth
+        self.limit = limit
 
 
 class UnknownWorker(StaffaError):

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
-from typing import Any, Protocol
+from collections.abc import AsyncGenerator, AsyncIterable, Coroutine, Iterable
+from typing import Any, Literal, Protocol, Unpack, overload
 from weakref import WeakValueDictionary
 
 from staffa.errors import InstanceError
 from staffa.jobs import Job
+from staffa.options import BulkOptions
 
 DEFAULT_NAME = "Oban"
+
+Source = Job | Iterable[Job]
+"""What jobs can be given as to enqueue many."""
 
 
 class Enqueues(Protocol):
@@ -19,8 +23,18 @@ class Enqueues(Protocol):
     async def enqueue(self, job: Job, *, conn: Any = None) -> Job:
         """Insert one job."""
 
-    async def enqueue_many(self, *jobs: Job | Iterable[Job], conn: Any = None) -> list[Job]:
-        """Insert jobs."""
+    @overload
+    def enqueue_many(
+        self, *jobs: Source, stream: Literal[False] = False, **options: Unpack[BulkOptions]
+    ) -> Coroutine[Any, Any, list[Job]]: ...
+    @overload
+    def enqueue_many(
+        self, *jobs: Source, stream: Literal[True], **options: Unpack[BulkOptions]
+    ) -> AsyncGenerator[int, None]: ...
+    @overload
+    def enqueue_many(
+        self, jobs: AsyncIterable[Job], /, *, stream: bool = ..., **options: Unpack[BulkOptions]
+    ) -> AsyncGenerator[int, None]: ...
 
 
 _lock = threading.Lock()

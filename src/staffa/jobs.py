@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Awaitable, Iterable, Mapping
 from contextvars import Context, ContextVar
 from copy import copy
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Self
 
 from staffa._internal import json
 from staffa.args.plain import dump_object
-from staffa.deadlines import DEADLINE_KEY, Deadline, note_deadline
+from staffa.conflicts import Conflicting
+from staffa.deadlines import DEADLINE_KEY, Deadline, note_deadline, postpone
 from staffa.errors import ConfigError, InvalidArgs, InvalidJob, JobCancelled
 from staffa.options import (
     DEFAULT_MAX_ATTEMPTS,
@@ -24,9 +25,10 @@ from staffa.options import (
     check_whole_number,
     check_worker_name,
 )
-from staffa.payload import A, Payload
+from staffa.payload import A
 from staffa.results import Recorded, recorded_meta
 from staffa.types import JobContext, Seconds, State
+from staffa.unique import Replace, Unique, UniqueOptions
 
 TIMEOUT_KEY = "staffa_timeout"
 """Where `meta` holds the time-out that a single job was given."""
@@ -35,7 +37,7 @@ PROGRESS_KEY = "progress"
 """Where `meta` holds what `Job.progress` told."""
 
 
-class Job(Payload[A]):
+class Job(Conflicting[A]):
     """A unit of work: which worker runs it, with which arguments, and what became of it.
 
     A job that was made here has no id until it is enqueued. Every time is in UTC. ``Job[Order]`` is
@@ -57,9 +59,12 @@ class Job(Payload[A]):
             the moment at which it is due. Kept in `meta`.
         encrypted: Whether the args are encrypted when the job is enqueued.
         recorded: Whether what the function returns is kept; with a limit of its size if `Recorded`.
+        unique: Whether the job is written only if there is none like it: True, or a `Unique`.
+        replace: What is overwritten of the job that there is, by its state.
 
     Raises:
         InvalidJob: If a value can't be stored; the message names it and the remedy.
+        ConfigError: If `unique` or `replace` can't be used.
         InvalidArgs: If args or meta are no plain JSON object.
 
     Example:
@@ -121,6 +126,8 @@ class Job(Payload[A]):
         deadline: Seconds | Deadline | None = None,
         encrypted: bool = False,
         recorded: bool | Recorded = False,
+        unique: Unique | UniqueOptions | bool | None = None,
+        replace: Replace | None = None,
     ) -> None:
         self.id = None
         self.worker = check_worker_name(worker)
@@ -151,6 +158,7 @@ class Job(Payload[A]):
             self._meta = dump_object({**json.loads(self._meta), DEADLINE_KEY: noted}, "meta")
         later = self.scheduled_at is not None or self._scheduled_in is not None
         self.state = State.SCHEDULED if later else State.AVAILABLE
+        self._set_unique(unique, replace)
         self.attempt = 0
         self.attempted_by = None
         self.inserted_at = None
@@ -199,6 +207,7 @@ class Job(Payload[A]):
         job._encrypt = False
         job._model = None
         job._enqueued = frozenset()
+        job._set_written()
         job.tags = tuple(row["tags"] or ())
         job.attempt = row["attempt"]
         job.max_attempts = row["max_attempts"]
@@ -215,6 +224,25 @@ class Job(Payload[A]):
         job.state = State(row["state"])
         job.inserted_at = row["inserted_at"]
         job.scheduled_at = row["scheduled_at"]
+        return job
+
+    def delayed(self, seconds: float) -> Self:
+        """Return this job for a time that is so much later."""
+        job = copy(self)
+        if job.scheduled_at is not None:
+            try:
+                job.scheduled_at += timedelta(seconds=seconds)
+            except OverflowError:
+                raise InvalidJob(
+                    f"scheduled_at {job.scheduled_at} can't be {seconds} s later: give an earlier "
+                    "time"
+                ) from None
+        else:
+            job._scheduled_in = (job._scheduled_in or 0.0) + seconds
+        if DEADLINE_KEY in job.meta:
+            noted = postpone(job.meta[DEADLINE_KEY], seconds)
+            job._meta = dump_object({**job.meta, DEADLINE_KEY: noted}, "meta")
+        job.state = State.SCHEDULED
         return job
 
     @property

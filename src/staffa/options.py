@@ -1,10 +1,11 @@
-"""The options of a single job, and what is refused of them."""
+"""The options of a single job and of many at once, and what is refused of them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, TypedDict
+from typing import Any, Literal, TypedDict
 
 from staffa._internal.identifiers import MAX_NAME_LENGTH, is_storable_name
 from staffa._internal.json import clean
@@ -13,6 +14,7 @@ from staffa.errors import ConfigError, InvalidJob, NotYetAvailable, UnknownOptio
 from staffa.queue import check_queue_name
 from staffa.results import Recorded
 from staffa.types import Seconds, to_seconds
+from staffa.unique import Replace, Unique, UniqueOptions
 
 MAX_PRIORITY = 9
 MAX_ATTEMPTS = 32_767
@@ -46,12 +48,44 @@ class JobOptions(TypedDict, total=False):
     """Whether the args are stored encrypted."""
     recorded: bool | Recorded
     """Whether what the function returns is kept."""
+    unique: Unique | UniqueOptions | bool
+    """Whether it is written only if there is no job like it."""
+    replace: Replace
+    """What is overwritten of the job that there is, by its state."""
+
+
+@dataclass(frozen=True, slots=True)
+class BulkProgress:
+    """How far a bulk insert has come.
+
+    Args:
+        written: How many jobs were written.
+        conflicts: How many unique jobs there were already.
+    """
+
+    written: int
+    conflicts: int
+
+
+class BulkOptions(TypedDict, total=False):
+    """The options of `enqueue_many` but for `stream`."""
+
+    conn: Any
+    """Your own connection: the jobs are written in its transaction."""
+    on_conflict: Literal["return", "skip"]
+    """Whether the result has the existing job for one that there is already, or leaves it out."""
+    auto_space: Seconds
+    """How much later than the chunk before it each chunk of jobs may run."""
+    chunk_size: int
+    """How many jobs a chunk has: what a stream commits at once, and what `auto_space` counts."""
+    on_progress: Callable[[BulkProgress], None]
+    """Called after each write: once, or after each chunk of a stream."""
 
 
 JOB_OPTIONS = frozenset(JobOptions.__annotations__)
 LATER_OPTIONS = frozenset(
     {
-        "chain", "chunk", "instance", "replace", "unique", "weight",
+        "chain", "chunk", "instance", "weight",
     }
 )  # fmt: skip
 

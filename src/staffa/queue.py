@@ -1,10 +1,10 @@
-"""The options of one queue on one node."""
+"""The options of queues: how a node runs one, and how many jobs may wait in it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, Literal
 
 from staffa._internal.identifiers import MAX_NAME_LENGTH, is_storable_name
 from staffa.errors import ConfigError, NotYetAvailable, UnknownOption
@@ -15,7 +15,9 @@ MAX_LIMIT = 10_000
 ALL_QUEUES = "*"
 """How rows and notifications name all queues."""
 
-_LATER = frozenset({"global_limit", "rate_limit", "dispatch_cooldown", "max_depth", "only"})
+_LATER = frozenset({"global_limit", "rate_limit", "dispatch_cooldown", "only"})
+_MOST = 2**31 - 1
+_POLICIES = ("raise", "delay")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +49,36 @@ class Queue:
             )
 
 
+@dataclass(frozen=True, slots=True)
+class MaxDepth:
+    """How many available jobs a queue may have before a client stops adding to it.
+
+    Args:
+        limit: From so many on, the queue is full.
+        on_full: What `enqueue` does then: "raise" `QueueFull`, or "delay" until there is room.
+
+    Raises:
+        ConfigError: If a value can't be used.
+
+    Example:
+        >>> MaxDepth(1000, on_full="delay")
+        MaxDepth(limit=1000, on_full='delay')
+    """
+
+    limit: int
+    on_full: Literal["raise", "delay"] = "raise"
+
+    def __post_init__(self) -> None:
+        whole = isinstance(self.limit, int) and not isinstance(self.limit, bool)
+        if not whole or not 1 <= self.limit <= _MOST:
+            raise ConfigError(
+                f"max_depth {self.limit!r:.100} is no whole number from 1 to {_MOST}: give how "
+                "many jobs may wait, such as 1000"
+            )
+        if self.on_full not in _POLICIES:
+            raise ConfigError(f"on_full is {self.on_full!r:.100}: give 'raise' or 'delay'")
+
+
 def check_queue_name(name: object) -> str:
     """Return the name of a queue, or refuse it.
 
@@ -76,6 +108,35 @@ def parse_queues(queues: Mapping[str, Any]) -> dict[str, Queue]:
     return {check_queue_name(name): _parse_queue(name, value) for name, value in queues.items()}
 
 
+def parse_max_depth(depths: Mapping[str, Any]) -> dict[str, MaxDepth]:
+    """Return depths by queue from what users write: numbers, option tables or `MaxDepth` objects.
+
+    Raises:
+        ConfigError: For a bad name, limit or option.
+
+    Example:
+        >>> parse_max_depth({"mail": 1000})
+        {'mail': MaxDepth(limit=1000, on_full='raise')}
+    """
+    if not isinstance(depths, Mapping):
+        raise ConfigError(f"max_depth is {depths!r:.200}: give a mapping such as {{'mail': 1000}}")
+    return {check_queue_name(name): _parse_depth(name, value) for name, value in depths.items()}
+
+
+def _parse_depth(name: str, value: Any) -> MaxDepth:
+    if isinstance(value, MaxDepth):
+        return value
+    if not isinstance(value, Mapping):
+        return MaxDepth(value)
+    known = {field.name for field in fields(MaxDepth)}
+    for key in value:
+        if key not in known:
+            raise UnknownOption(f"option of max_depth of queue {name!r}:", key, known)
+    if "limit" not in value:
+        raise ConfigError(f"max_depth of queue {name!r} has no limit: add limit = 1000")
+    return MaxDepth(**value)
+
+
 def _parse_queue(name: str, value: Any) -> Queue:
     if isinstance(value, Queue):
         return value
@@ -83,6 +144,11 @@ def _parse_queue(name: str, value: Any) -> Queue:
         return Queue(limit=value)
     known = {field.name for field in fields(Queue)}
     for key in value:
+        if key == "max_depth":
+            raise ConfigError(
+                f"max_depth is given to queue {name!r}: it is a setting of the clients that "
+                f"enqueue, whatever they run: write max_depth={{{name!r}: {value[key]!r:.50}}}"
+            )
         if key in _LATER:
             raise NotYetAvailable(f"option {key!r} of queue {name!r}")
         if key not in known:

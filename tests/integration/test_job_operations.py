@@ -42,7 +42,7 @@ async def test_of_several_jobs_all_are_written_or_none(app: Staffa, rows: Rows) 
     with pytest.raises(InvalidArgs):
         await app.enqueue_many(Job(worker="a", args={"n": n} if n else {"n": {1}}) for n in (1, 0))
     with pytest.raises(InvalidJob):
-        await app.enqueue_many(*some(1), 5)  # type: ignore[arg-type]
+        await app.enqueue_many(*some(1), 5)  # type: ignore[call-overload]
     assert await rows.count() == {}
 
 

@@ -10,8 +10,11 @@ from staffa.engine import Ack, Checkpoint, Lease, Producer, Statement
 from staffa.engines.postgres.statements.jobs import JobStatements
 from staffa.engines.postgres.statements.operations import OperationStatements
 from staffa.engines.postgres.statements.rescues import RescueStatements
+from staffa.engines.postgres.statements.unique import Entry, UniqueStatements
 from staffa.filters import JobFilter
+from staffa.jobs import Job
 from staffa.types import State
+from staffa.unique import Replace
 from tests.plans.tables import PRODUCERS, QUEUE
 
 LIMITS = (10, 500, 5000)
@@ -47,6 +50,16 @@ def _operations(jobs: JobStatements) -> OperationStatements:
 def _portion(count: int) -> JobFilter:
     """Return a filter as a portion of a larger operation has it."""
     return JobFilter(ids=_ids(count), states=["available", "executing"], args={"id": 1})
+
+
+def _unique(jobs: JobStatements) -> UniqueStatements:
+    return UniqueStatements(jobs._prefix)
+
+
+def _entries(count: int) -> dict[int, Entry]:
+    replace: Replace = {"scheduled": ["args", "scheduled_at"]}
+    jobs = [Job(worker="w", args={"n": n}, unique=True, replace=replace) for n in range(count)]
+    return {place: Entry(job, job.unique_key) for place, job in enumerate(jobs)}
 
 
 HOT: dict[str, tuple[Build, set[str]]] = {
@@ -112,6 +125,12 @@ HOT: dict[str, tuple[Build, set[str]]] = {
         lambda _, rescues, size: rescues.discard_exhausted(limit=size),
         CLAIM | PRIMARY,
     ),
+    "count available": (
+        lambda jobs, _, size: jobs.count_available({QUEUE: size, "no such queue": size}),
+        CLAIM,
+    ),
+    "enqueue unique": (lambda jobs, _, size: _unique(jobs).enqueue(_entries(size)), PRIMARY),
+    "prune unique keys": (lambda jobs, _, size: _unique(jobs).prune("", size), PRIMARY),
     "list a stretch": (
         lambda jobs, _, size: _operations(jobs).select(
             JobFilter(states=["retryable"], after_id=50_000, before_id=50_000 + size), 100

@@ -6,7 +6,7 @@ from collections.abc import Coroutine
 from datetime import UTC, datetime, timedelta
 from typing import Any, assert_type
 
-from staffa import Cancel, Discard, Job, Snooze, job
+from staffa import Cancel, Discard, Job, Snooze, State, Unique, job
 
 
 @job
@@ -41,6 +41,20 @@ async def results(kind: str) -> Cancel | Discard | Snooze | None:
         case "snooze":
             return Snooze(timedelta(minutes=5))
     return None
+
+
+@job(unique=True, replace={"scheduled": ["args", "priority"], State.RETRYABLE: ["meta"]})
+async def unique_job(number: int) -> None: ...
+
+
+@job(unique=Unique(period=timedelta(hours=1), keys=["number"], states=["scheduled"]))
+async def by_number(number: int) -> None: ...
+
+
+async def uniques() -> None:
+    assert_type(unique_job.options(unique=False).new(1), Job)
+    assert_type(await by_number.options(unique={"period": 5, "group": "all"}).enqueue(1), Job)
+    assert_type((await by_number.enqueue(number=1)).conflict, bool)
 
 
 async def calls() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, assert_type
@@ -9,6 +10,7 @@ from typing import Any, assert_type
 from staffa import (
     Config,
     Job,
+    MaxDepth,
     Oban,
     Queue,
     Record,
@@ -71,6 +73,10 @@ async def workers(connection: object) -> None:
     assert_type(WithoutTheBase().process(Job(worker="w")), str)
 
 
+async def produce() -> AsyncIterator[Job]:
+    yield send.new("ada")
+
+
 async def client(connection: object) -> None:
     app = Staffa(
         "postgresql://localhost/app",
@@ -79,6 +85,7 @@ async def client(connection: object) -> None:
         shutdown_grace=timedelta(seconds=30),
         imports=["myapp"],
         encryption_keys={"2026": b"", "2025": ""},
+        max_depth={"default": 5, "mail": MaxDepth(5, on_full="delay"), "other": {"limit": 1}},
     )
     assert_type(app.config, Config)
     async with app as entered:
@@ -88,6 +95,15 @@ async def client(connection: object) -> None:
         many = [send.new("ada"), send.new("bob")]
         assert_type(await app.enqueue_many(*many), list[Job])
         assert_type(await app.enqueue_many(send.new(to) for to in ("ada", "bob")), list[Job])
+        spaced = app.enqueue_many(many, auto_space=5, on_conflict="skip", on_progress=print)
+        assert_type(await spaced, list[Job])
+        async for number in app.enqueue_many(many, stream=True, chunk_size=5, conn=connection):
+            assert_type(number, int)
+        async for number in app.enqueue_many(produce()):
+            assert_type(number, int)
+        async for number in get_instance().enqueue_many(produce(), chunk_size=5):
+            assert_type(number, int)
+        assert_type(await get_instance().enqueue_many(*many), list[Job])
         assert_type(await app.get_job(stored), Job | None)
         assert_type(await app.fetch_result(stored), Any)
         assert_type(await app.retry_job(stored), bool)

@@ -36,7 +36,10 @@ async def wrong_options() -> None:
     send.options(queue=5)  # type: ignore[arg-type]  # the wrong type
     send.options(priority="high")  # type: ignore[arg-type]  # the wrong type
     send.options(backoff=5)  # type: ignore[call-arg]  # of the worker, not of one job
-    send.options(unique=True)  # type: ignore[call-arg]  # of a later version
+    send.options(weight=2)  # type: ignore[call-arg]  # of a later version
+    send.options(unique="yes")  # type: ignore[arg-type]  # the wrong type
+    send.options(unique={"perod": 60})  # type: ignore[arg-type]  # misspelt
+    send.options(unique=True, replace={"scheduled": ["state"]})  # type: ignore[list-item]  # never
     await send.options(queue="other").enqueue(5)  # type: ignore[arg-type]  # the wrong type
     send.options(queue="other").new("ada", "bob")  # type: ignore[call-arg, arg-type]  # one too many
 

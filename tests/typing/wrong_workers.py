@@ -55,6 +55,10 @@ async def client(app: Staffa) -> None:
     Staffa(5)  # type: ignore[arg-type]  # no DSN
     await app.enqueue(GenerateBadge)  # type: ignore[arg-type]  # no job
     await app.enqueue({"id": 1})  # type: ignore[arg-type]  # no job
+    await app.enqueue_many([1])  # type: ignore[list-item]  # no job
+    await app.enqueue_many([], strem=True)  # type: ignore[call-overload]  # misspelt
+    await app.enqueue_many([], stream=True)  # type: ignore[misc]  # a stream is not awaited
+    await app.enqueue_many([], on_conflict="drop")  # type: ignore[call-overload]  # no such policy
     await app.update_job(1, state="available")  # type: ignore[call-arg]  # can't be changed
 
 

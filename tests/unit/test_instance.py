@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -23,7 +22,7 @@ class Sender:
         self.sent.append((job, conn))
         return job
 
-    async def enqueue_many(self, *jobs: Job | Iterable[Job], conn: Any = None) -> list[Job]:
+    def enqueue_many(self, *jobs: Any, **options: Any) -> Any:
         raise NotImplementedError
 
 

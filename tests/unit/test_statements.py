@@ -14,7 +14,7 @@ import pytest
 
 import staffa.engines.postgres
 from staffa import Job, JobFilter, State
-from staffa.cron.stored import Entry
+from staffa.cron import stored
 from staffa.engine import (
     Ack,
     Changed,
@@ -34,6 +34,7 @@ from staffa.engines.postgres.statements.operations import OperationStatements, S
 from staffa.engines.postgres.statements.prunes import PruneStatements
 from staffa.engines.postgres.statements.queues import QueueStatements
 from staffa.engines.postgres.statements.rescues import RescueStatements
+from staffa.engines.postgres.statements.unique import Entry, UniqueStatements
 from staffa.maintenance import Finished
 from tests.unit.rows import CLAIMED_AT, claimed, row
 
@@ -44,11 +45,12 @@ ACK = Ack(lease=Lease.of(JOB), state=State.COMPLETED)
 JOBS, RESCUES = JobStatements(PREFIX), RescueStatements(PREFIX)
 OPERATIONS = OperationStatements(PREFIX)
 PRUNES = PruneStatements(PREFIX)
+UNIQUE = UniqueStatements(PREFIX)
 PRODUCERS, LEADERS = ProducerStatements(PREFIX), LeaderStatements(PREFIX)
 QUEUES = QueueStatements(PREFIX)
 CONTROL = Control("mail", "*", "limit", 5)
 CRONS = CronStatements(PREFIX)
-ENTRY = Entry("nightly", "@daily", "UTC", "cron", Job(worker="w"))
+ENTRY = stored.Entry("nightly", "@daily", "UTC", "cron", Job(worker="w"))
 FINISHED = Finished(
     id=3, state=State.COMPLETED, queue="q", worker="w", age=9.0, ended_at="then", version="77"
 )
@@ -56,6 +58,7 @@ FILES = Path(staffa.engines.postgres.__file__).parent / "sql"
 
 BUILDERS: dict[str, Callable[[], Statement[Any]]] = {
     "jobs/enqueue": lambda: JOBS.enqueue([Job(worker="w")]),
+    "jobs/count_available": lambda: JOBS.count_available({"mail": 5}),
     "jobs/claim": lambda: JOBS.claim("mail", 5, PRODUCER),
     "jobs/ack": lambda: JOBS.ack([ACK], PRODUCER),
     "jobs/trace": lambda: JOBS.trace([ACK], PRODUCER),
@@ -85,6 +88,9 @@ BUILDERS: dict[str, Callable[[], Statement[Any]]] = {
         State.COMPLETED, age=0.0, before=None, limit=10
     ),
     "jobs/prune": lambda: PRUNES.prune([FINISHED]),
+    "unique/take": lambda: UNIQUE.take([b"k"]),
+    "unique/enqueue": lambda: UNIQUE.enqueue({0: Entry(Job(worker="w"), None)}),
+    "unique/prune": lambda: UNIQUE.prune("", 10),
     "producers/beat": lambda: PRODUCERS.beat(PRODUCER, 7),
     "producers/remove": lambda: PRODUCERS.remove(PRODUCER),
     "producers/reap": lambda: PRODUCERS.reap(age=60.0),

@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 
 _LONG_INTEGER = re.compile(r"\d{19}")
+_MAYBE_FLOAT = re.compile(rb"(?:^|[\[:,])-?\d+[.eE]")
 
 
 def dumps(value: Any) -> str:
@@ -40,6 +41,38 @@ def loads(text: str) -> Any:
         except RecursionError as error:
             raise ValueError("JSON is nested too deep") from error
     return orjson.loads(text)
+
+
+def canonical(value: Any) -> bytes:
+    """Return one and the same text for all plain data that the database takes for equal.
+
+    Example:
+        >>> canonical({"b": 1.0, "a": [-0.0]})
+        b'{"a":[0],"b":1}'
+    """
+    try:
+        quick = orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+    except TypeError:  # an integer beyond 64 bits
+        pass
+    else:
+        if not _MAYBE_FLOAT.search(quick):
+            return quick
+    text = json.dumps(
+        _with_whole_numbers(value), sort_keys=True, ensure_ascii=False, separators=(",", ":")
+    )
+    return text.encode("utf-8")
+
+
+def _with_whole_numbers(value: Any) -> Any:
+    """Return data whose floats without a fraction are integers: to jsonb, 1.0 equals 1."""
+    match value:
+        case float():
+            return int(value) if value.is_integer() else value
+        case dict():
+            return {key: _with_whole_numbers(item) for key, item in value.items()}
+        case list() | tuple():
+            return [_with_whole_numbers(item) for item in value]
+    return value
 
 
 def clean(text: str) -> str:

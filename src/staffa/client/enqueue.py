@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import AsyncGenerator, AsyncIterable, Coroutine, Iterable, Sequence
+from typing import Any, Literal, Unpack, overload
 
+from staffa.client.bulk import Bulk, as_stream, check_new, flatten
 from staffa.client.lifecycle import Lifecycle
-from staffa.errors import InvalidJob
+from staffa.instance import Source
 from staffa.jobs import Job, find_current_job
-from staffa.types import State
+from staffa.options import BulkOptions
+from staffa.telemetry import emit
+from staffa.telemetry.catalogue import JobConflicted
 
 
 class Enqueueing(Lifecycle):
@@ -17,6 +20,9 @@ class Enqueueing(Lifecycle):
     async def enqueue(self, job: Job, *, conn: Any = None) -> Job:
         """Write a job, and return it with its id.
 
+        A unique job that there is already is not written: the existing one is returned, with
+        `conflict` true.
+
         Args:
             job: From ``f.new(...)``, ``Worker.new(...)`` or ``Job(...)``.
             conn: Your own asyncpg connection: the job is written in its transaction, and exists if
@@ -24,6 +30,7 @@ class Enqueueing(Lifecycle):
 
         Raises:
             InvalidJob: If it is no job, or was enqueued before.
+            QueueFull: If too many jobs wait in its queue; see the setting `max_depth`.
             SchemaMissing: If the tables are not there.
             DatabaseError: If the database refuses or can't be reached.
 
@@ -32,48 +39,94 @@ class Enqueueing(Lifecycle):
             job = await app.enqueue(send_mail.new("a@example.com"))
             ```
         """
-        (stored,) = await self._insert([job], conn)
+        (stored,) = await self._insert([check_new(job)], conn)
         return stored
 
-    async def enqueue_many(self, *jobs: Job | Iterable[Job], conn: Any = None) -> list[Job]:
-        """Write jobs in one statement, all or none, and return them in the order given.
+    @overload
+    def enqueue_many(
+        self, *jobs: Source, stream: Literal[False] = False, **options: Unpack[BulkOptions]
+    ) -> Coroutine[Any, Any, list[Job]]: ...
+    @overload
+    def enqueue_many(
+        self, *jobs: Source, stream: Literal[True], **options: Unpack[BulkOptions]
+    ) -> AsyncGenerator[int, None]: ...
+    @overload
+    def enqueue_many(
+        self, jobs: AsyncIterable[Job], /, *, stream: bool = ..., **options: Unpack[BulkOptions]
+    ) -> AsyncGenerator[int, None]: ...
+    def enqueue_many(
+        self,
+        *jobs: Source | AsyncIterable[Job],
+        stream: bool = False,
+        **options: Unpack[BulkOptions],
+    ) -> Coroutine[Any, Any, list[Job]] | AsyncGenerator[int, None]:
+        """Write many jobs: all or none of them, or as a stream.
 
         Args:
-            *jobs: Jobs, or iterables of jobs.
-            conn: As for `enqueue`.
+            *jobs: Jobs, iterables of jobs, or an async iterable, which makes it a stream.
+            stream: Whether to write chunk by chunk, each in a transaction of its own, with never
+                more than one of them in memory.
+            **options: See `BulkOptions`.
+
+        Returns:
+            To be awaited: the stored jobs in the order given. Or, of a stream, an async iterator of
+            their ids as they are written; it writes only as far as it is read.
 
         Raises:
+            ConfigError: If an option can't be used.
             InvalidJob: If one of them is no job, or was enqueued before.
+            QueueFull: If too many jobs wait in a queue; see the setting `max_depth`.
             SchemaMissing: If the tables are not there.
             DatabaseError: If the database refuses or can't be reached.
 
         Example:
             ```python
-            await app.enqueue_many(send_mail.new(to) for to in recipients)
+            jobs = await app.enqueue_many(send_mail.new(to) for to in recipients)
+
+            async for number in app.enqueue_many(read_jobs(), stream=True):
+                print("job", number, "is written")
             ```
         """
-        flat: list[Job] = []
-        for entry in jobs:
-            if isinstance(entry, Iterable):
-                flat.extend(entry)
-            else:
-                flat.append(entry)
-        return await self._insert(flat, conn)
+        bulk = Bulk(options)
+        if stream or any(isinstance(source, AsyncIterable) for source in jobs):
+            return self._stream(as_stream(jobs), bulk)
+        return self._write_all(flatten(jobs), bulk)  # type: ignore[arg-type]  # none is async
+
+    async def _write_all(self, jobs: Iterable[Job], bulk: Bulk) -> list[Job]:
+        prepared = [bulk.prepare(job) for job in jobs]
+        return bulk.finish(await self._insert(prepared, bulk.conn))
+
+    async def _stream(self, jobs: AsyncIterable[Job], bulk: Bulk) -> AsyncGenerator[int, None]:
+        async for chunk in bulk.chunks(jobs):
+            for stored in bulk.finish(await self._insert(chunk, bulk.conn)):
+                assert stored.id is not None  # noqa: S101  # it was stored
+                yield stored.id
 
     async def _insert(self, jobs: Sequence[Job], conn: Any) -> list[Job]:
-        for job in jobs:
-            _check_new(job)
+        """Write jobs that were checked, and wake their queues."""
         if not jobs:
             return []
         backend = await self._open()
-        jobs = [job.sealed(self.config.encryption_keys) for job in jobs]
+        await self._depths.make_room(jobs, backend.engine.count_available, may_wait=conn is None)
+        jobs = [self._sealed(job) for job in jobs]
         stored = await backend.engine.enqueue_jobs(jobs, conn=conn)
-        queues = {job.queue for job in stored if job.state is State.AVAILABLE}
+        self._depths.note_written(stored)
+        for job in stored:
+            if job.conflict:
+                emit(JobConflicted, instance=self.config.name, job=job)
+        queues = {job.queue for job in stored if job.wakes_its_queue}
         if conn is None:
             await self._wake(queues)
         elif (running := find_current_job()) is not None:
             running.note_enqueued(queues)
         return stored
+
+    def _sealed(self, job: Job) -> Job:
+        """Return a job as it is to be written; the key of a unique one is made of plain args."""
+        keys = self.config.encryption_keys
+        if job.encrypted and job.unique is not None:
+            job.fix_unique_key(keys.keyed_digest)
+        return job.sealed(keys)
 
     async def _wake(self, queues: Iterable[str]) -> None:
         """Tell this process and all others that queues have jobs."""
@@ -81,15 +134,3 @@ class Enqueueing(Lifecycle):
             self._node.supervisor.wake(queues)
         if self._wakeups is not None:
             await self._wakeups.send(queues)
-
-
-def _check_new(job: object) -> None:
-    if not isinstance(job, Job):
-        raise InvalidJob(
-            f"{job!r:.200} is no job: make one with f.new(...), Worker.new(...) or Job(worker=...)"
-        )
-    if job.id is not None:
-        raise InvalidJob(
-            f"job {job.id} was enqueued before: retry_job runs it again, a new Job makes "
-            "another one"
-        )

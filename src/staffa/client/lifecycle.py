@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self, Unpack, cast
 from staffa import instance
 from staffa._internal.clock import SYSTEM_CLOCK, Clock
 from staffa._internal.lazy import load
+from staffa.client.depths import Depths
 from staffa.client.node import Node
 from staffa.client.wakeups import Wakeups
 from staffa.config import ClientOptions, Config
@@ -36,6 +37,7 @@ class Lifecycle:
     ) -> None:
         self.config = Config.load(dsn=dsn, queues={} if queues is None else queues, **options)
         self._clock = clock
+        self._depths = Depths(self.config.max_depth, clock, self.config.name)
         self._backend: Backend | None = None
         self._wakeups: Wakeups | None = None
         self._embedded: EmbeddedPostgres | None = None

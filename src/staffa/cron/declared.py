@@ -114,7 +114,7 @@ class Collector:
             zone = cron.timezone or self._timezone
             try:
                 job = make(cron)
-                sealed = job.sealed(self._keys)
+                sealed = _seal(job, self._keys)
             except Exception as error:  # noqa: BLE001  # one bad entry must not stop the others
                 report(f"{cron!r} of {worker} is left out", error)
                 continue
@@ -124,6 +124,17 @@ class Collector:
             (entry.name, f"{entry.expression!r} of {entry.job.worker}") for entry in entries
         )
         return entries
+
+
+def _seal(job: Job, keys: KeyRing) -> Job:
+    """Return a job as it is stored.
+
+    Raises:
+        ConfigError: If it is unique by args that differ each time they are encrypted.
+    """
+    if job.encrypted and job.unique is not None:
+        raise ConfigError("an entry of cron can't be unique and have encrypted args: leave one out")
+    return job.sealed(keys)
 
 
 def _make_configured(imports: Sequence[str]) -> MakeJob:

@@ -44,6 +44,8 @@ class Entry:
             "tags": list(job.tags),
             "meta": job.meta,
             "scheduled_in": job.scheduled_in,
+            "unique": None if job.unique is None else job.unique.as_options(),
+            "replace": None if job.replace is None else dict(job.replace),
         }
         return {
             "name": self.name,

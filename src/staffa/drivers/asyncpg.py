@@ -26,12 +26,14 @@ import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 from asyncpg.transaction import Transaction
 
+from staffa._internal.backoff import Backoff
 from staffa._internal.sql import load_sql
 from staffa.drivers.failures import is_refused_setting, translated_errors
-from staffa.engine import Statement
+from staffa.engine import Statement, Statements
 from staffa.errors import (
     DatabaseError,
     DatabaseUnavailable,
+    StatementConflict,
 )
 
 T = TypeVar("T")
@@ -44,6 +46,10 @@ REPLY_SECONDS = 30.0
 # millisecond for a whole batch.
 _SETTINGS = {"application_name": "staffa", "plan_cache_mode": "force_custom_plan"}
 _POOLED_SETTINGS = frozenset({"application_name"})
+
+
+_REPEATABLE_STATES = frozenset({"40001", "40P01"})
+_TRIES_OF_A_TRANSACTION = 6
 
 
 @dataclass(slots=True)
@@ -156,6 +162,30 @@ class Pool:
         """
         async with self.connection() as connection:
             return await fetch(connection, statement)
+
+    async def run_together(self, statements: Statements[T]) -> T:
+        """Run statements in one transaction, again if it loses against another one's locks.
+
+        Raises:
+            DatabaseError: In the subclass that tells what to do about it.
+        """
+        backoff = Backoff(first_seconds=0.01, cap_seconds=0.5)
+        tries = 1
+        while True:
+            try:
+                return await self._run_together(statements)
+            except StatementConflict as error:
+                if error.sqlstate not in _REPEATABLE_STATES or tries == _TRIES_OF_A_TRANSACTION:
+                    raise
+            tries += 1
+            await asyncio.sleep(backoff.next_seconds())
+
+    async def _run_together(self, statements: Statements[T]) -> T:
+        if len(statements.parts) == 1:  # needs no transaction around it
+            return statements.combine([await self.run(statements.parts[0]())])
+        async with self.transaction() as run:
+            results = [await run(part()) for part in statements.parts]
+        return statements.combine(results)
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[PoolConnectionProxy[asyncpg.Record]]:

@@ -1,4 +1,4 @@
-"""Users' own connections: how a statement joins the transaction that they have begun.
+"""Users' own connections: how statements join the transaction that they have begun.
 
 One module for each library; which one serves a connection is told by the modules of its classes, so
 that no library is imported unless somebody uses it.
@@ -10,17 +10,19 @@ from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 from staffa._internal.lazy import load
-from staffa.engine import Statement
+from staffa.engine import Statements
 from staffa.errors import ConfigError
 
 T = TypeVar("T")
-Run = Callable[[Any, Statement[T]], Awaitable[T]]
+Run = Callable[[Any, Statements[T]], Awaitable[T]]
 
 _ADAPTERS = {"asyncpg": "staffa.drivers.connections.asyncpg:run"}
 
 
-async def run_on(connection: Any, statement: Statement[T]) -> T:
-    """Run a statement on a user's connection, in the transaction that is open there.
+async def run_on(connection: Any, statements: Statements[T]) -> T:
+    """Run statements on a user's connection, in the transaction that is open there.
+
+    If none is open, several statements get one of their own.
 
     Raises:
         ConfigError: If connections of that library can't be used.
@@ -34,4 +36,4 @@ async def run_on(connection: Any, statement: Statement[T]) -> T:
             f"a connection of {', '.join(sorted(_ADAPTERS))}"
         )
     run: Run[T] = load(adapter)
-    return await run(connection, statement)
+    return await run(connection, statements)

@@ -31,18 +31,23 @@ from staffa.engine import (
 from staffa.engines.postgres.maintenance import PostgresMaintenance, check_vacuum
 from staffa.engines.postgres.statements.conditions import Wanted
 from staffa.engines.postgres.statements.crons import CronStatements
+from staffa.engines.postgres.statements.enqueueing import EnqueueStatements
 from staffa.engines.postgres.statements.jobs import JobStatements
 from staffa.engines.postgres.statements.nodes import LeaderStatements, ProducerStatements
 from staffa.engines.postgres.statements.operations import OperationStatements
 from staffa.engines.postgres.statements.prunes import PruneStatements
 from staffa.engines.postgres.statements.queues import QueueStatements
 from staffa.engines.postgres.statements.rescues import RescueStatements
+from staffa.engines.postgres.statements.unique import UniqueStatements
 from staffa.engines.postgres.walks import Walks
 from staffa.filters import JobFilter
 from staffa.jobs import Job
 from staffa.maintenance import Finished, Maintenance, VacuumHealth
 from staffa.telemetry import observed
 from staffa.types import State
+
+_KEYS_AT_ONCE = 1_000
+_WORTH_GOING_ON = 0.1  # the share of a page that makes the next one worth a look
 
 
 @observed("staffa.engine")
@@ -74,6 +79,9 @@ class PostgresEngine:
         self._jobs = JobStatements(prefix)
         self._operations = OperationStatements(prefix)
         self._walks = Walks(self.pool, self._operations)
+        self._unique = UniqueStatements(prefix)
+        self._enqueueing = EnqueueStatements(self._jobs, self._unique)
+        self._pruned_until = ""
         self._rescues = RescueStatements(prefix)
         self._prunes = PruneStatements(prefix)
         self._producers = ProducerStatements(prefix)
@@ -102,10 +110,26 @@ class PostgresEngine:
 
     async def enqueue_jobs(self, jobs: Sequence[Job], *, conn: Any = None) -> list[Job]:
         """Insert jobs."""
-        statement = self._jobs.enqueue(jobs)
+        statements = self._enqueueing.enqueue(jobs)
         if conn is not None:
-            return await run_on(conn, statement)
-        return await self.pool.run(statement)
+            return await run_on(conn, statements)
+        return await self.pool.run_together(statements)
+
+    async def prune_unique_keys(self, limit: int) -> int:
+        """Forget keys of unique jobs none of which is left."""
+        forgotten = 0
+        while forgotten < limit:
+            page = min(limit - forgotten, _KEYS_AT_ONCE)
+            found = await self.pool.run(self._unique.prune(self._pruned_until, page))
+            self._pruned_until = found.stopped_at if found.seen == page else ""
+            forgotten += found.forgotten
+            if not self._pruned_until or found.forgotten < page * _WORTH_GOING_ON:
+                break
+        return forgotten
+
+    async def count_available(self, limits: Mapping[str, int]) -> dict[str, int]:
+        """Count the available jobs of queues."""
+        return await self.pool.run(self._jobs.count_available(limits))
 
     async def claim_jobs(self, queue: str, limit: int, producer: Producer) -> list[Job]:
         """Lease available jobs."""
@@ -270,7 +294,8 @@ class PostgresEngine:
         async with self.pool.transaction() as run:
             if not await run(self._crons.take(instance, name, tick)):
                 return None
-            (stored,) = await run(self._jobs.enqueue([job]))
+            statements = self._enqueueing.enqueue([job])
+            (stored,) = statements.combine([await run(part()) for part in statements.parts])
             await run(self._crons.note(instance, name, stored.id))
         return stored
 

@@ -1,6 +1,7 @@
 """All events but the spans, which have their own module: what each is called and what it tells."""
 
 from staffa.telemetry.catalogue.jobs import (
+    JobConflicted,
     JobEnded,
     JobLeaseLost,
     JobRescued,
@@ -24,6 +25,7 @@ from staffa.telemetry.catalogue.queues import (
     LoopFreed,
     ProcessEnded,
     ProcessStarted,
+    QueueFilled,
     QueuePaused,
     QueueResumed,
     QueueScaled,
@@ -50,6 +52,7 @@ __all__ = [
     "HeartbeatLate",
     "IndexDropped",
     "IndexRebuilt",
+    "JobConflicted",
     "JobEnded",
     "JobLeaseLost",
     "JobRescued",
@@ -64,6 +67,7 @@ __all__ = [
     "NotifierReconnected",
     "ProcessEnded",
     "ProcessStarted",
+    "QueueFilled",
     "QueuePaused",
     "QueueResumed",
     "QueueScaled",

@@ -102,3 +102,16 @@ class JobsStaged(Event):
     kind: ClassVar[str] = "staffa.stager.staged"
 
     count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobConflicted(Event):
+    """A unique job was not written, as there is one like it.
+
+    Args:
+        job: The one that there is.
+    """
+
+    kind: ClassVar[str] = "staffa.job.conflict"
+
+    job: JobView

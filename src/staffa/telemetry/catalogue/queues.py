@@ -174,3 +174,20 @@ class LoopFreed(Event):
 
     seconds: float
     job: JobView | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueFilled(Event):
+    """Jobs were refused, or have to wait, as too many wait in their queue.
+
+    Args:
+        queue: The queue.
+        depth: How many jobs wait in it, at least.
+        limit: How many may.
+    """
+
+    kind: ClassVar[str] = "staffa.queue.full"
+
+    queue: str
+    depth: int
+    limit: int

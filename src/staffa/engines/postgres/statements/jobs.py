@@ -29,25 +29,20 @@ class JobStatements(Area):
 
     def enqueue(self, jobs: Sequence[Job]) -> Statement[list[Job]]:
         """Insert jobs."""
-        rows = [
-            {
-                "queue": job.queue,
-                "worker": job.worker,
-                "args": orjson.Fragment(job.args_json),
-                "meta": orjson.Fragment(job.meta_json),
-                "tags": job.tags,
-                "priority": job.priority,
-                "max_attempts": job.max_attempts,
-                "scheduled_at": job.scheduled_at,
-                "scheduled_in": job.scheduled_in,
-            }
-            for job in jobs
-        ]
+        rows = [describe_job(job) for job in jobs]
 
         def decode(found: Rows) -> list[Job]:
             return [job.as_enqueued(row) for job, row in zip(jobs, found, strict=True)]
 
         return Statement(self.text("enqueue"), (orjson.dumps(rows).decode(),), decode)
+
+    def count_available(self, limits: Mapping[str, int]) -> Statement[dict[str, int]]:
+        """Count the available jobs of queues, each up to its limit."""
+        return Statement(
+            self.text("count_available"),
+            (list(limits), list(limits.values())),
+            lambda rows: {row["queue"]: row["count"] for row in rows},
+        )
 
     def claim(self, queue: str, limit: int, producer: Producer) -> Statement[list[Job]]:
         """Lease available jobs."""
@@ -129,6 +124,21 @@ class JobStatements(Area):
             ),
             lambda rows: [leases[row["place"] - 1] for row in rows],
         )
+
+
+def describe_job(job: Job) -> dict[str, Any]:
+    """Return the columns of a new job, as its statement reads them."""
+    return {
+        "queue": job.queue,
+        "worker": job.worker,
+        "args": orjson.Fragment(job.args_json),
+        "meta": orjson.Fragment(job.meta_json),
+        "tags": job.tags,
+        "priority": job.priority,
+        "max_attempts": job.max_attempts,
+        "scheduled_at": job.scheduled_at,
+        "scheduled_in": job.scheduled_in,
+    }
 
 
 def _shows(row: Mapping[str, Any], ack: Ack, producer: Producer) -> bool:

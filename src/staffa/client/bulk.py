@@ -1,0 +1,125 @@
+"""What a bulk insert does to many jobs: checks, spaces and cuts them, and tells its progress."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Sequence
+
+from staffa.errors import ConfigError, InvalidJob, UnknownOption
+from staffa.instance import Source
+from staffa.jobs import Job
+from staffa.options import BulkOptions, BulkProgress
+from staffa.telemetry import report
+from staffa.types import to_seconds
+
+DEFAULT_CHUNK_SIZE = 1_000
+_LARGEST_CHUNK = 10_000
+_MAX_CHARACTERS = 8 * 1024 * 1024
+_OPTIONS = frozenset(BulkOptions.__annotations__)
+_POLICIES = ("return", "skip")
+
+
+class Bulk:
+    """One bulk insert: its options, and how far it is.
+
+    Args:
+        options: What the caller gave.
+
+    Raises:
+        ConfigError: If an option can't be used.
+    """
+
+    def __init__(self, options: BulkOptions) -> None:
+        for key in options:
+            if key not in _OPTIONS:
+                raise UnknownOption("option of enqueue_many:", key, {*_OPTIONS, "stream"})
+        on_conflict = options.get("on_conflict", "return")
+        if on_conflict not in _POLICIES:
+            raise ConfigError(f"on_conflict is {on_conflict!r:.100}: give 'return' or 'skip'")
+        size = options.get("chunk_size", DEFAULT_CHUNK_SIZE)
+        if isinstance(size, bool) or not isinstance(size, int) or not 1 <= size <= _LARGEST_CHUNK:
+            raise ConfigError(
+                f"chunk_size is {size!r:.100}: give a whole number 1..{_LARGEST_CHUNK}"
+            )
+        self.conn = options.get("conn")
+        self._skips = on_conflict == "skip"
+        self._space = to_seconds(options.get("auto_space", 0.0), "auto_space")
+        self._size = size
+        self._on_progress = options.get("on_progress")
+        self._read = 0
+        self._written = 0
+        self._conflicts = 0
+
+    def prepare(self, job: object) -> Job:
+        """Return a job as it is to be written.
+
+        Raises:
+            InvalidJob: If it is no job, or was enqueued before.
+        """
+        checked = check_new(job)
+        chunk, self._read = self._read // self._size, self._read + 1
+        return checked.delayed(chunk * self._space) if chunk and self._space else checked
+
+    async def chunks(self, source: AsyncIterable[Job]) -> AsyncIterator[list[Job]]:
+        """Yield jobs in chunks of bounded number and size, ready to be written."""
+        chunk: list[Job] = []
+        characters = 0
+        async for given in source:
+            job = self.prepare(given)
+            size = len(job.args_json) + len(job.meta_json)
+            if chunk and (len(chunk) == self._size or characters + size > _MAX_CHARACTERS):
+                yield chunk
+                chunk, characters = [], 0
+            chunk.append(job)
+            characters += size
+        if chunk:
+            yield chunk
+
+    def finish(self, stored: Sequence[Job]) -> list[Job]:
+        """Return those of stored jobs that the caller asked for, and tell the progress."""
+        conflicts = sum(job.conflict for job in stored)
+        self._conflicts += conflicts
+        self._written += len(stored) - conflicts
+        if self._on_progress is not None:
+            try:
+                self._on_progress(BulkProgress(self._written, self._conflicts))
+            except Exception as error:  # noqa: BLE001  # what is written is written
+                report("on_progress raised", error)
+        return [job for job in stored if not (job.conflict and self._skips)]
+
+
+def check_new(job: object) -> Job:
+    """Return a job that was not enqueued before, or refuse it.
+
+    Raises:
+        InvalidJob: If it is none.
+    """
+    if not isinstance(job, Job):
+        raise InvalidJob(
+            f"{job!r:.200} is no job: make one with f.new(...), Worker.new(...) or Job(worker=...)"
+        )
+    if job.id is not None:
+        raise InvalidJob(
+            f"job {job.id} was enqueued before: retry_job runs it again, a new Job makes "
+            "another one"
+        )
+    return job
+
+
+def flatten(sources: Iterable[Source]) -> Iterator[Job]:
+    """Yield the jobs of jobs and iterables of jobs."""
+    for source in sources:
+        if isinstance(source, Iterable):
+            yield from source
+        else:
+            yield source
+
+
+async def as_stream(sources: Sequence[Source | AsyncIterable[Job]]) -> AsyncIterator[Job]:
+    """Yield the jobs of jobs, iterables and async iterables of jobs."""
+    for source in sources:
+        if isinstance(source, AsyncIterable):
+            async for job in source:
+                yield job
+        else:
+            for job in flatten([source]):
+                yield job
