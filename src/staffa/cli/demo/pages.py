@@ -7,6 +7,7 @@ and printable (PostgreSQL refuses NUL in text) and whose links are plausible nam
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from html.parser import HTMLParser
@@ -14,6 +15,7 @@ from html.parser import HTMLParser
 from staffa.cli.demo.keywords import is_dotted_name
 
 LONGEST_TEXT_CHARACTERS = 300
+_PIECE_CHARACTERS = 32 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,14 +35,23 @@ class Page:
     size_bytes: int
 
 
-def parse_page(html: str) -> Page:
+def _ignore(share: float) -> None:
+    """Nobody asks how far it is."""
+
+
+def parse_page(html: str, on_progress: Callable[[float], object] = _ignore) -> Page:
     """Parse a documentation page; never fails, however broken the HTML is.
+
+    Args:
+        html: The page.
+        on_progress: Called with the share that is read, now and then.
 
     Example:
         >>> parse_page('<title>Python: json</title><a href="codecs.html#open">codecs</a>')
         Page(title='json', summary='', links=('codecs',), size_bytes=64)
     """
-    reader = _PageReader(html)
+    reader = _PageReader()
+    reader.read(html, on_progress)
     title = _one_line(reader.title).removeprefix("Python: ")
     return Page(
         title=_shorten(title),
@@ -51,18 +62,23 @@ def parse_page(html: str) -> Page:
 
 
 class _PageReader(HTMLParser):
-    def __init__(self, html: str) -> None:
+    def __init__(self) -> None:
         super().__init__()
         self.title = ""
         self.docstring = ""
         self.links: set[str] = set()
         self._texts: list[str] | None = None
         self._wanted = "title"
+
+    def read(self, html: str, on_progress: Callable[[float], object]) -> None:
+        """Read a page, piece by piece."""
         # The parser gives up on some broken declarations; what was read until then is kept.
         # No `close`: it reads an unfinished tag again from every "<" in it, which took 36 s for
         # a hostile page of 200 kB.
         with suppress(AssertionError):
-            self.feed(html)
+            for start in range(0, len(html), _PIECE_CHARACTERS):
+                self.feed(html[start : start + _PIECE_CHARACTERS])
+                on_progress(min(start / len(html) + _PIECE_CHARACTERS / len(html), 1.0))
 
     def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
         found = dict(attributes)

@@ -18,7 +18,7 @@ from rich.progress import Progress as Bar
 
 from staffa.cli.demo.brittleness import Brittleness, BrittlenessSettings
 from staffa.cli.demo.catalogue import Catalogue, Progress
-from staffa.cli.demo.crawler import QUEUE, Crawl, begin, follow
+from staffa.cli.demo.crawler import CRAWL, PARSE, Crawl, begin, follow
 from staffa.cli.demo.keywords import read_keywords, shipped_keywords
 from staffa.cli.demo.library import Library
 from staffa.cli.demo.report import tell
@@ -28,9 +28,12 @@ from staffa.cli.output import Output
 from staffa.client import Staffa
 from staffa.client.backend import make_migrator
 from staffa.config import DEFAULT_PREFIX, Config
+from staffa.filters import JobFilter
+from staffa.queues.pools.process.settings import usable_cores
+from staffa.types import State
 
 _PREFIX = "staffa_demo"
-_LIMIT = 30
+_QUEUES = {CRAWL: 30, PARSE: usable_cores()}
 _LOOK_SECONDS = 0.2
 _TELL_SECONDS = 5.0
 
@@ -41,7 +44,7 @@ async def run(
     """Run the demo; the arguments are those of the command."""
     names = read_keywords(keywords) if keywords else shipped_keywords()
     prefix = _PREFIX if config.prefix == DEFAULT_PREFIX else config.prefix
-    catalogue = Catalogue(prefix, QUEUE)
+    catalogue = Catalogue(prefix, list(_QUEUES))
     brittleness = Brittleness(BrittlenessSettings(seed=seed))
     server = DocumentationServer(Library().page, brittleness)
     async with open_database(config) as dsn:
@@ -53,7 +56,7 @@ async def run(
             async with _stopped_by_signals() as stopping, _running(dsn, prefix) as client:
                 with server:
                     crawl = Crawl(client, pool, catalogue, server.base_url)
-                    begin(crawl)
+                    begin(crawl, dsn)
                     await _crawl(crawl, names, output, stopping, server, once=once)
 
 
@@ -68,8 +71,8 @@ async def _crawl(
 ) -> None:
     began = time.monotonic()
     async with crawl.pool.acquire() as connection, connection.transaction():
-        await follow(crawl, connection, names)
-    await crawl.client.start(queues={QUEUE: _LIMIT})
+        await follow(crawl.client, crawl.catalogue, connection, names)
+    await crawl.client.start(queues=_QUEUES)
     progress = await _watch(crawl, stopping)
     efforts = await crawl.catalogue.efforts(crawl.pool)
     tell(output, progress, efforts, server.counts, time.monotonic() - began)
@@ -88,7 +91,7 @@ async def _watch(crawl: Crawl, stopping: asyncio.Event) -> Progress:
     with _Display(console) as display:
         while True:
             progress = await crawl.catalogue.progress(crawl.pool)
-            display.show(progress)
+            display.show(progress, await _running_jobs(crawl.client))
             if progress.over or stopping.is_set():
                 return progress
             with suppress(TimeoutError):
@@ -96,21 +99,31 @@ async def _watch(crawl: Crawl, stopping: asyncio.Event) -> Progress:
                     await stopping.wait()
 
 
+async def _running_jobs(client: Staffa) -> str:
+    """Return how far the pages are that are being parsed, as far as their jobs have told."""
+    running = await client.list_jobs(JobFilter(queues=[PARSE], states=[State.EXECUTING]))
+    told = [(job.args["keyword"], job.meta.get("progress")) for job in running]
+    shares = [(keyword, noted["value"]) for keyword, noted in told if isinstance(noted, dict)]
+    return ", ".join(f"{keyword} {share:.0%}" for keyword, share in shares)
+
+
 class _Display:
-    """A bar on a terminal; elsewhere a line now and then."""
+    """Bars on a terminal; elsewhere a line now and then."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
         self._told_at = -_TELL_SECONDS
         self._bar = Bar(
-            TextColumn("pages"),
+            TextColumn("{task.description}"),
             BarColumn(),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
+            TextColumn("{task.fields[doing]}"),
             console=console,
             disable=not console.is_terminal,
         )
-        self._task = self._bar.add_task("pages")
+        self._fetched = self._bar.add_task("fetched", doing="")
+        self._parsed = self._bar.add_task("parsed", doing="")
 
     def __enter__(self) -> Self:
         self._bar.start()
@@ -119,12 +132,14 @@ class _Display:
     def __exit__(self, *error: object) -> None:
         self._bar.stop()
 
-    def show(self, progress: Progress) -> None:
-        self._bar.update(self._task, completed=progress.done, total=progress.seen)
+    def show(self, progress: Progress, doing: str) -> None:
+        self._bar.update(self._fetched, completed=progress.fetched, total=progress.seen)
+        self._bar.update(self._parsed, completed=progress.done, total=progress.seen, doing=doing)
         now = time.monotonic()
         if self._bar.disable and (progress.over or now - self._told_at >= _TELL_SECONDS):
             self._told_at = now
-            click.echo(f"{progress.done} of {progress.seen} keywords are done", err=True)
+            said = f"{progress.done} of {progress.seen} keywords are done"
+            click.echo(f"{said}, parsing {doing}" if doing else said, err=True)
 
 
 @asynccontextmanager

@@ -1,3 +1,4 @@
--- $1 text: the queue of the crawl.
-WITH pages AS (DELETE FROM :"prefix".staffa_demo_pages)
-DELETE FROM :"prefix".oban_jobs WHERE queue = $1::text;
+-- $1 text[]: the queues of the crawl.
+WITH pages AS (DELETE FROM :"prefix".staffa_demo_pages),
+     sources AS (DELETE FROM :"prefix".staffa_demo_sources)
+DELETE FROM :"prefix".oban_jobs WHERE queue = ANY ($1::text[]);
