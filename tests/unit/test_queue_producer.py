@@ -140,6 +140,25 @@ async def test_a_paused_queue_claims_nothing_and_claims_at_once_when_it_is_resum
     await subject.producer.stop()
 
 
+@pytest.mark.parametrize("option", ["paused", "closed"])
+async def test_what_was_claimed_while_a_queue_was_paused_is_put_back_and_not_started(
+    subject: Subject, option: str
+) -> None:
+    subject.store.available = 5
+    subject.store.during_claim = lambda: subject.set(**{option: True})
+    await subject.producer.start()
+    await eventually(lambda: subject.store.put_back, "what is put back")
+    assert subject.running == []
+    assert not subject.producer.in_doubt
+    if option == "closed":
+        await eventually(lambda: subject.producer.ended, "the end of the queue")
+        return
+    subject.store.during_claim = lambda: None
+    subject.set()
+    await eventually(lambda: len(subject.running) == 2, "two jobs once it goes on")
+    await subject.producer.stop()
+
+
 async def test_a_lower_limit_is_reached_by_waiting_and_a_higher_one_by_claiming(
     subject: Subject,
 ) -> None:

@@ -123,6 +123,9 @@ class QueueProducer(Service):
                     self._hungry = True
                     continue
                 jobs = await self._claim(demand)
+                if jobs and self._rests:
+                    await self._put_back_claimed()
+                    continue
             except DatabaseError as error:
                 report(
                     f"claiming from {self.name!r} will be tried again", error, level=severity(error)
@@ -139,9 +142,13 @@ class QueueProducer(Service):
                 self._wanted.set()
 
     def _demand(self) -> int:
-        if self.paused or self.closed:
+        if self._rests:
             return 0
         return min(self.limit - len(self._running), _LARGEST_CLAIM)
+
+    @property
+    def _rests(self) -> bool:
+        return self.paused or self.closed
 
     def _has_closed(self) -> bool:
         return self.closed and not self._running and not self.in_doubt
@@ -165,14 +172,24 @@ class QueueProducer(Service):
             )
             self._put_back_at = now
 
+    async def _put_back_claimed(self) -> None:
+        """Put back what was claimed while the queue was paused or closed: nothing starts now."""
+        feared = self._doubt_until
+        self._fear_strays()
+        await self._put_back_strays()  # if that fails, it is tried again as after a lost claim
+        self._doubt_until = feared
+
+    def _fear_strays(self) -> None:
+        self._doubt_until = self._clock.monotonic() + _DOUBT_SECONDS
+        self._put_back_at = -math.inf
+
     async def _claim(self, demand: int) -> list[Job]:
         if self._draining:
             return []
         try:
             return await self._engine.claim_jobs(self.name, demand, self._producer)
         except BaseException:
-            self._doubt_until = self._clock.monotonic() + _DOUBT_SECONDS
-            self._put_back_at = -math.inf
+            self._fear_strays()
             raise
 
     @property
