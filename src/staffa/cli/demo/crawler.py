@@ -10,17 +10,15 @@ from dataclasses import dataclass
 import asyncpg
 
 from staffa import Cancel, Job, Snooze, Staffa, current_job, job
-from staffa.cli.demo.catalogue import Catalogue
+from staffa.cli.demo.catalogue import Catalogue, Connection
 from staffa.cli.demo.fetch import PageNotFound, RateLimited, fetch_page
 from staffa.cli.demo.pages import parse_page
 
 CRAWL = "crawl"
 PARSE = "parse"
-_DSN, _PREFIX = "STAFFA_DEMO_DSN", "STAFFA_DEMO_PREFIX"
+_DSN, _PREFIX = "DEMO_DSN", "DEMO_PREFIX"
 _FETCH_SECONDS = 5.0
 _LONGEST_BACKOFF_SECONDS = 8.0
-
-_Connection = asyncpg.Connection | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +93,7 @@ async def read_page(keyword: str) -> None:
 
 
 async def follow(
-    client: Staffa, catalogue: Catalogue, connection: _Connection, keywords: Iterable[str]
+    client: Staffa, catalogue: Catalogue, connection: Connection, keywords: Iterable[str]
 ) -> int:
     """Enqueue jobs for keywords that were not seen yet, in the transaction that notes them."""
     unseen = await catalogue.note(connection, keywords)
