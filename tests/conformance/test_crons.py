@@ -13,12 +13,14 @@ from staffa.cron.stored import Entry, StoredCron
 from staffa.engine import Engine, Producer
 from staffa.errors import DatabaseError, DataRefused
 from staffa.jobs import Job
+from staffa.unique import Unique
 from tests.conformance.stores import Store
 from tests.conformance.work import new_producer
 
 INSTANCE = "Staffa"
 MINUTE = timedelta(minutes=1)
 GRACE = timedelta(minutes=2)
+DAY = 86_400.0
 DEAD_AFTER = 3600.0
 
 
@@ -133,6 +135,24 @@ async def test_a_tick_whose_job_is_refused_is_not_taken(engine: Engine, producer
         await engine.enqueue_tick(INSTANCE, "minutely", tick, job)
     assert (await read(engine)).last_tick == before.last_tick
     assert await take(engine, tick) is not None
+
+
+async def test_a_tick_of_a_unique_job_that_is_still_there_makes_no_other(
+    engine: Engine, producer: Producer
+) -> None:
+    given = Job(
+        worker="tests.Worker",
+        unique=Unique(fields=["worker"], states="all", period=DAY),
+        replace={"available": ["meta"]},
+    )
+    await register(engine, producer, new_entry(job=given))
+    ticks = [datetime(2040, 3, 1, 12, minute, tzinfo=UTC) for minute in range(2)]
+    first, second = [await take(engine, tick) for tick in ticks]
+    assert first is not None
+    assert second is not None
+    assert (first.conflict, second.conflict, second.id) == (False, True, first.id)
+    assert second.meta["cron_time"] == "2040-03-01T12:01:00Z"
+    assert sum((await engine.count_jobs()).values()) == 1
 
 
 async def test_a_tick_of_an_entry_that_is_not_there_makes_nothing(engine: Engine) -> None:

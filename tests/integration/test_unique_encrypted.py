@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 
-from staffa import Unique, job
+from staffa import Job, Unique, job
+from staffa.unique import Replace
 from tests.conftest import MakeClient
 from tests.support.rows import Rows
 
@@ -33,3 +34,19 @@ async def test_a_rotated_key_leaves_unique_jobs_unique(make_client: MakeClient) 
     after = make_client(encryption_keys={"new": new, "old": old, "digest": digest})
     first = await before.enqueue(pay.new("a"))
     assert (await after.enqueue(pay.new("a"))).id == first.id
+
+
+async def test_encrypted_jobs_and_open_ones_never_stand_for_each_other(
+    make_client: MakeClient, rows: Rows
+) -> None:
+    app = make_client(encryption_keys={"a": b"k" * 32})
+    replace: Replace = {"available": ["args", "meta"]}
+
+    def make(encrypted: bool) -> Job:
+        return Job(worker="w", args={"n": 1}, encrypted=encrypted, unique=True, replace=replace)
+
+    jobs = await app.enqueue_many(make(encrypted) for encrypted in (True, False, True, False))
+    assert [stored.conflict for stored in jobs] == [False, False, True, True]
+    for stored in jobs:
+        row = await rows.get(stored.id)
+        assert (row["args"] == {"n": 1}) == (row["meta"] == {}) == (not stored.encrypted)

@@ -27,8 +27,7 @@ from staffa.engine import Engine, Producer
 from staffa.errors import ConfigError, DatabaseUnavailable, SchemaMissing
 from staffa.service import Loop, severity
 from staffa.telemetry import emit, report
-from staffa.telemetry.catalogue import CronFailed, CronInserted, CronSkipped
-from staffa.types import State
+from staffa.telemetry.catalogue import CronFailed, CronInserted, CronSkipped, JobConflicted
 
 _MINUTE_SECONDS = 60.0
 _TEND_SECONDS = 3600.0
@@ -155,8 +154,11 @@ class Crontab(Loop):
         )
         if job is None:  # another leader has taken it, or this one before it lost the reply
             return
-        emit(CronInserted, cron=entry.name, tick=tick, job=job)
-        if job.state is State.AVAILABLE:
+        if job.conflict:  # a unique one that there is already
+            emit(JobConflicted, job=job)
+        else:
+            emit(CronInserted, cron=entry.name, tick=tick, job=job)
+        if job.wakes_its_queue:
             self._on_available([job.queue])
 
     def _tell_missed(self, entry: StoredCron) -> None:
