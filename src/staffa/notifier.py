@@ -32,8 +32,10 @@ class Notifier(Protocol):
     async def stop(self) -> None:
         """Stop listening."""
 
-    async def notify(self, messages: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
-        """Send payloads to channels.
+    async def notify(
+        self, messages: Iterable[tuple[str, Mapping[str, Any]]], *, conn: Any = None
+    ) -> None:
+        """Send payloads to channels, in the transaction of a user's connection if one is given.
 
         Raises:
             DatabaseError: If they could not be sent.

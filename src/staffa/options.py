@@ -67,11 +67,17 @@ class BulkProgress:
     conflicts: int
 
 
+Notify = Literal["after_commit", "in_transaction"]
+"""When other nodes are told of jobs that are written in a transaction of the user's."""
+
+
 class BulkOptions(TypedDict, total=False):
     """The options of `enqueue_many` but for `stream`."""
 
     conn: Any
     """Your own connection: the jobs are written in its transaction."""
+    notify: Notify
+    """With `conn`: whether your transaction carries the notification, as for `enqueue`."""
     on_conflict: Literal["return", "skip"]
     """Whether the result has the existing job for one that there is already, or leaves it out."""
     auto_space: Seconds

@@ -51,7 +51,9 @@ class Ether:
 
     async def stop(self) -> None: ...
 
-    async def notify(self, messages: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
+    async def notify(
+        self, messages: Iterable[tuple[str, Mapping[str, Any]]], *, conn: Any = None
+    ) -> None:
         if self.error is not None:
             raise self.error
         for channel, payload in messages:

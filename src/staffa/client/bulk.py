@@ -7,7 +7,7 @@ from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Se
 from staffa.errors import ConfigError, InvalidJob, UnknownOption
 from staffa.instance import Source
 from staffa.jobs import Job
-from staffa.options import BulkOptions, BulkProgress
+from staffa.options import BulkOptions, BulkProgress, Notify
 from staffa.telemetry import report
 from staffa.types import to_seconds
 
@@ -16,6 +16,21 @@ _LARGEST_CHUNK = 10_000
 _MAX_CHARACTERS = 8 * 1024 * 1024
 _OPTIONS = frozenset(BulkOptions.__annotations__)
 _POLICIES = ("return", "skip")
+
+
+def check_notify(notify: object, conn: object) -> Notify:
+    """Return when other nodes are told of jobs.
+
+    Raises:
+        ConfigError: If it is something else, or asked for a transaction that there is not.
+    """
+    if notify == "after_commit":
+        return "after_commit"
+    if notify != "in_transaction":
+        raise ConfigError(f"notify is {notify!r:.100}: give 'after_commit' or 'in_transaction'")
+    if conn is None:
+        raise ConfigError("notify='in_transaction' is given without conn=: give your connection")
+    return "in_transaction"
 
 
 class Bulk:
@@ -41,6 +56,7 @@ class Bulk:
                 f"chunk_size is {size!r:.100}: give a whole number 1..{_LARGEST_CHUNK}"
             )
         self.conn = options.get("conn")
+        self.notify = check_notify(options.get("notify", "after_commit"), self.conn)
         self._skips = on_conflict == "skip"
         self._space = to_seconds(options.get("auto_space", 0.0), "auto_space")
         self._size = size

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, AsyncIterable, Coroutine, Iterable, Sequence
 from typing import Any, Literal, Unpack, overload
 
-from staffa.client.bulk import Bulk, as_stream, check_new, flatten
+from staffa.client.bulk import Bulk, as_stream, check_new, check_notify, flatten
 from staffa.client.lifecycle import Lifecycle
 from staffa.instance import Source
 from staffa.jobs import Job, find_current_job
-from staffa.options import BulkOptions
+from staffa.options import BulkOptions, Notify
 from staffa.telemetry import emit
 from staffa.telemetry.catalogue import JobConflicted
 
@@ -17,7 +17,7 @@ from staffa.telemetry.catalogue import JobConflicted
 class Enqueueing(Lifecycle):
     """Writing jobs."""
 
-    async def enqueue(self, job: Job, *, conn: Any = None) -> Job:
+    async def enqueue(self, job: Job, *, conn: Any = None, notify: Notify = "after_commit") -> Job:
         """Write a job, and return it with its id.
 
         A unique job that there is already is not written: the existing one is returned, with
@@ -27,6 +27,9 @@ class Enqueueing(Lifecycle):
             job: From ``f.new(...)``, ``Worker.new(...)`` or ``Job(...)``.
             conn: Your own asyncpg connection: the job is written in its transaction, and exists if
                 that commits. Workers then find it when they look for jobs next, within seconds.
+            notify: With `conn`, "in_transaction" has your transaction carry the notification, so
+                that workers hear of the job at its commit. PostgreSQL makes all transactions that
+                notify commit one after the other, on the whole server.
 
         Raises:
             InvalidJob: If it is no job, or was enqueued before.
@@ -39,7 +42,7 @@ class Enqueueing(Lifecycle):
             job = await app.enqueue(send_mail.new("a@example.com"))
             ```
         """
-        (stored,) = await self._insert([check_new(job)], conn)
+        (stored,) = await self._insert([check_new(job)], conn, check_notify(notify, conn))
         return stored
 
     @overload
@@ -94,15 +97,15 @@ class Enqueueing(Lifecycle):
 
     async def _write_all(self, jobs: Iterable[Job], bulk: Bulk) -> list[Job]:
         prepared = [bulk.prepare(job) for job in jobs]
-        return bulk.finish(await self._insert(prepared, bulk.conn))
+        return bulk.finish(await self._insert(prepared, bulk.conn, bulk.notify))
 
     async def _stream(self, jobs: AsyncIterable[Job], bulk: Bulk) -> AsyncGenerator[int, None]:
         async for chunk in bulk.chunks(jobs):
-            for stored in bulk.finish(await self._insert(chunk, bulk.conn)):
+            for stored in bulk.finish(await self._insert(chunk, bulk.conn, bulk.notify)):
                 assert stored.id is not None  # noqa: S101  # it was stored
                 yield stored.id
 
-    async def _insert(self, jobs: Sequence[Job], conn: Any) -> list[Job]:
+    async def _insert(self, jobs: Sequence[Job], conn: Any, notify: Notify) -> list[Job]:
         """Write jobs that were checked, and wake their queues."""
         if not jobs:
             return []
@@ -117,7 +120,11 @@ class Enqueueing(Lifecycle):
         queues = {job.queue for job in stored if job.wakes_its_queue}
         if conn is None:
             await self._wake(queues)
-        elif (running := find_current_job()) is not None:
+            return stored
+        if notify == "in_transaction":
+            messages = [("insert", {"queue": queue}) for queue in sorted(queues)]
+            await backend.notifier.notify(messages, conn=conn)
+        if (running := find_current_job()) is not None:
             running.note_enqueued(queues)
         return stored
 

@@ -32,10 +32,12 @@ class PollingNotifier:
     async def stop(self) -> None:
         """Do nothing."""
 
-    async def notify(self, messages: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
-        """Send payloads to channels.
+    async def notify(
+        self, messages: Iterable[tuple[str, Mapping[str, Any]]], *, conn: Any = None
+    ) -> None:
+        """Send payloads to channels, in the transaction of a user's connection if one is given.
 
         Raises:
             DatabaseError: If they could not be sent.
         """
-        await self._sender.notify(messages)
+        await self._sender.notify(messages, conn=conn)

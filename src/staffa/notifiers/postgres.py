@@ -22,8 +22,9 @@ from staffa.drivers.asyncpg import (
     Pool,
     close_connection,
 )
+from staffa.drivers.connections import run_on
 from staffa.drivers.failures import translated_errors
-from staffa.engine import Statement
+from staffa.engine import Statement, Statements
 from staffa.errors import DatabaseError, DatabaseUnavailable
 from staffa.notifier import Handler, decode_payload, encode_payload
 from staffa.service import Service
@@ -77,8 +78,10 @@ class PostgresNotifier(Service):
         self._channels, self._handler = channels, handler
         await self.start()
 
-    async def notify(self, messages: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
-        """Send payloads to channels.
+    async def notify(
+        self, messages: Iterable[tuple[str, Mapping[str, Any]]], *, conn: Any = None
+    ) -> None:
+        """Send payloads to channels, in the transaction of a user's connection if one is given.
 
         Raises:
             DatabaseError: If they could not be sent.
@@ -92,7 +95,10 @@ class PostgresNotifier(Service):
             return
         channels, payloads = zip(*encoded, strict=True)
         statement = Statement(self._notify, (list(channels), list(payloads)), lambda rows: None)
-        await self._pool.run(statement)
+        if conn is None:
+            await self._pool.run(statement)
+        else:
+            await run_on(conn, Statements([lambda: statement], lambda results: None))
 
     async def on_start(self) -> None:
         """Make the first connection; where listening is refused, it will be tried again."""
