@@ -33,6 +33,7 @@ pool_mode = {mode}
 default_pool_size = {size}
 max_client_conn = 1000
 server_login_retry = 0
+server_idle_timeout = 1
 {more}
 """
 
