@@ -85,6 +85,21 @@ class Conflicting(Payload[A]):
         """
         self._unique_key = None if self.unique is None else self._make_key(self.unique, digest)
 
+    def refuse_strange_args(self) -> None:
+        """Refuse a `replace` that could put args encrypted for one worker into another one's row.
+
+        Raises:
+            ConfigError: Naming the remedy.
+        """
+        if self.unique is None or "worker" in self.unique.fields:
+            return
+        for state, chosen in (self.replace or {}).items():
+            if ("args" in chosen) != ("worker" in chosen):
+                raise ConfigError(
+                    f"replace while {state} has args or worker alone, and encrypted args belong to "
+                    "one worker: replace both, or have 'worker' among the fields of unique"
+                )
+
     def _make_key(self, unique: Unique, digest: Digest | None) -> bytes:
         # From the texts: what is decoded once is kept decoded, and dumped and checked again later.
         return make_key(

@@ -11,8 +11,9 @@ from copy import copy
 from typing import TYPE_CHECKING, Any, Generic, Self
 
 from staffa._internal import json
-from staffa.args.encryption import KeyRing, is_sealed
+from staffa.args.encryption import ENVELOPE, KeyRing, is_sealed
 from staffa.args.plain import dump_object
+from staffa.errors import InvalidArgs
 
 if TYPE_CHECKING:
     from typing_extensions import TypeVar  # part of the type checkers themselves
@@ -100,8 +101,12 @@ class Payload(Generic[A]):
             UnknownKey: If the key is not known here.
             InvalidArgs: If the args were changed.
         """
-        if self.meta.get("encrypted") is True and is_sealed(args := self._plain_args()):
+        args = self._plain_args()
+        if is_sealed(args):
             self._args = keys.open(args, self.worker)
+            self._encrypt = True  # whatever became of its mark in meta
+        elif ENVELOPE in args:
+            raise InvalidArgs("the args were changed after they had been encrypted")
 
     def read_args(self, decode: Callable[[Mapping[str, Any]], A]) -> None:
         """Let `args` be the model of a class worker; for the executor alone."""

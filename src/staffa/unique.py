@@ -37,7 +37,10 @@ _TIMESTAMPS = ("inserted_at", "scheduled_at")
 _REPLACEABLE = frozenset(
     {"args", "max_attempts", "meta", "priority", "queue", "scheduled_at", "tags", "worker"}
 )
-_INTERNAL = "staffa_"  # how the keys begin that Staffa itself adds to meta
+_INTERNAL = "staffa_"  # how most keys begin that Staffa itself adds to meta
+_INTERNAL_KEYS = frozenset(
+    {"cron", "cron_expr", "cron_name", "cron_time", "cron_tz", "encrypted", "recorded"}
+)  # and the others, which peers know, too
 
 LIVE_STATES = (
     State.SUSPENDED, State.SCHEDULED, State.AVAILABLE, State.EXECUTING, State.RETRYABLE,
@@ -164,7 +167,7 @@ def make_key(
         ... )
         True
     """
-    own = {key: value for key, value in meta.items() if not key.startswith(_INTERNAL)}
+    own = {key: meta[key] for key in meta if key in unique.keys or not _is_internal(key)}
     all_fields = {"worker": worker, "queue": queue, "args": args, "meta": own}
     compared: dict[str, Any] = {name: all_fields[name] for name in unique.fields}
     if unique.keys:
@@ -176,6 +179,10 @@ def make_key(
     if digest is not None:
         return digest(text)[:KEY_BYTES]
     return blake2b(text, digest_size=KEY_BYTES).digest()
+
+
+def _is_internal(key: str) -> bool:
+    return key.startswith(_INTERNAL) or key in _INTERNAL_KEYS
 
 
 def parse_unique(value: Unique | bool | Mapping[str, Any] | None) -> Unique | None:

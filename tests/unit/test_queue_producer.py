@@ -9,8 +9,8 @@ from typing import Any, cast
 
 import pytest
 
-from staffa import Queue
-from staffa.engine import Engine, Producer
+from staffa import Queue, State
+from staffa.engine import Ack, Engine, Producer
 from staffa.errors import DatabaseUnavailable
 from staffa.jobs import Job
 from staffa.queues import producer as module
@@ -52,6 +52,12 @@ class Store:
             raise DatabaseUnavailable("the reply was lost")
         count, self.available = min(limit, self.available), max(self.available - limit, 0)
         return [claimed(id=number + 1) for number in range(count)]
+
+    async def ack_jobs(self, acks: Sequence[Ack], producer: Producer) -> dict[int, State]:
+        assert {(ack.state, ack.refund) for ack in acks} == {(State.AVAILABLE, True)}
+        self.put_back += 1
+        self.available += len(acks)
+        return {ack.lease.id: ack.state for ack in acks}
 
     async def release_jobs(
         self, producer: Producer, *, queue: str | None = None, running: Sequence[int] = ()

@@ -30,7 +30,9 @@ logger = logging.getLogger("staffa")
 _LAST_SECONDS = 1.0
 _LINE_END = "\n"
 _EXPECTED = ("completed", "scheduled", "available", "rescued")
-_LOGGED = ("job", "leader", "loop", "queue", "shutdown", "sonar", "thread")
+_LOGGED = (
+    "cron", "job", "leader", "loop", "notifier", "process", "queue", "shutdown", "sonar", "thread",
+)  # fmt: skip
 _UNEXPECTED = ("retryable", "discarded", "cancelled", "lease_lost", "unknown_worker")
 
 

@@ -132,6 +132,7 @@ class Enqueueing(Lifecycle):
         """Return a job as it is to be written; the key of a unique one is made of plain args."""
         keys = self.config.encryption_keys
         if job.encrypted and job.unique is not None:
+            job.refuse_strange_args()
             job.fix_unique_key(keys.keyed_digest)
         return job.sealed(keys)
 

@@ -44,6 +44,7 @@ class Lifecycle:
         self._node: Node | None = None
         self._opening = asyncio.Lock()
         self._changing = asyncio.Lock()
+        self._stopping = False
         instance.register(self.config.name, cast("instance.Enqueues", self))
 
     @classmethod
@@ -107,14 +108,17 @@ class Lifecycle:
             grace: How long running jobs may go on; `shutdown_grace` if not given.
         """
         seconds = self.config.shutdown_grace if grace is None else to_seconds(grace, "grace")
-        if self._changing.locked() and self._node is not None:
+        if self._stopping and self._node is not None:
             self._node.supervisor.hurry()
         async with self._changing:
-            node = self._node
-            if node is not None:
-                await node.stop(seconds)
-                self._node = None
-            await self._close()
+            self._stopping = True
+            try:
+                if self._node is not None:
+                    await self._node.stop(seconds)
+                    self._node = None
+                await self._close()
+            finally:
+                self._stopping = False
             instance.unregister(self.config.name, cast("instance.Enqueues", self))
 
     async def __aenter__(self) -> Self:

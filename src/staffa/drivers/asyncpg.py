@@ -33,6 +33,7 @@ from staffa.engine import Statement, Statements
 from staffa.errors import (
     DatabaseError,
     DatabaseUnavailable,
+    InstanceError,
     StatementConflict,
 )
 
@@ -153,6 +154,7 @@ class Pool:
         self._pool: asyncpg.Pool[asyncpg.Record] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._opening = asyncio.Lock()
+        self._closed = False
 
     async def run(self, statement: Statement[T]) -> T:
         """Run a statement in a transaction of its own.
@@ -229,6 +231,7 @@ class Pool:
     async def close(self) -> None:
         """Close all connections."""
         pool, self._pool = self._pool, None
+        self._closed = True
         if pool is None:
             return
         if self._loop is not asyncio.get_running_loop():
@@ -240,6 +243,8 @@ class Pool:
             pool.terminate()
 
     async def _open(self) -> asyncpg.Pool[asyncpg.Record]:
+        if self._closed:  # or what is still under way would leave a connection behind
+            raise InstanceError("the client was stopped while this call was under way")
         loop = asyncio.get_running_loop()
         if self._pool is not None and self._loop is loop:
             return self._pool

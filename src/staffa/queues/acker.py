@@ -18,7 +18,7 @@ from dataclasses import replace
 from staffa._internal.backoff import Backoff, retry_delay
 from staffa.engine import Ack, Engine, Lease, Producer
 from staffa.errors import DatabaseError, DatabaseUnavailable, DataRefused
-from staffa.jobs import Job
+from staffa.jobs import PROGRESS_KEY, Job
 from staffa.queues.outcomes import Outcome
 from staffa.service import Service
 from staffa.telemetry import emit, report
@@ -132,6 +132,8 @@ class Acker(Service):
         report(f"the outcome of job {outcome.job.id} can't be written", error)
         if outcome.substitute:
             self._set_aside(outcome)
+        elif outcome.ack.meta and PROGRESS_KEY in outcome.ack.meta:  # maybe that alone is refused
+            await self._write([_without_progress(outcome)])
         else:
             await self._write([_failed_instead(outcome, error)])
 
@@ -194,6 +196,11 @@ def _state_of(outcome: Outcome) -> State:
     job, state = outcome.job, outcome.ack.state
     exhausted = state is State.RETRYABLE and job.attempt >= job.max_attempts
     return State.DISCARDED if exhausted else state
+
+
+def _without_progress(outcome: Outcome) -> Outcome:
+    meta = {key: value for key, value in (outcome.ack.meta or {}).items() if key != PROGRESS_KEY}
+    return replace(outcome, ack=replace(outcome.ack, meta=meta or None))
 
 
 def _failed_instead(outcome: Outcome, error: Exception) -> Outcome:

@@ -25,6 +25,7 @@ from staffa.engine import Engine, Producer
 from staffa.errors import DatabaseError
 from staffa.jobs import Job
 from staffa.queue import Queue
+from staffa.queues import outcomes
 from staffa.queues.executor import Executor
 from staffa.service import Service, severity
 from staffa.telemetry import report
@@ -124,7 +125,7 @@ class QueueProducer(Service):
                     continue
                 jobs = await self._claim(demand)
                 if jobs and self._rests:
-                    await self._put_back_claimed()
+                    await self._put_back(jobs)
                     continue
             except DatabaseError as error:
                 report(
@@ -172,12 +173,17 @@ class QueueProducer(Service):
             )
             self._put_back_at = now
 
-    async def _put_back_claimed(self) -> None:
-        """Put back what was claimed while the queue was paused or closed: nothing starts now."""
-        feared = self._doubt_until
-        self._fear_strays()
-        await self._put_back_strays()  # if that fails, it is tried again as after a lost claim
-        self._doubt_until = feared
+    async def _put_back(self, jobs: Sequence[Job]) -> None:
+        """Put back what was claimed while the queue was paused or closed: nothing starts now.
+
+        By the leases: an older run of one of these jobs may still be under way here.
+        """
+        try:
+            acks = [outcomes.of_interruption(job) for job in jobs]
+            await self._engine.ack_jobs(acks, self._producer)
+        except BaseException:  # it is tried again as after a lost claim
+            self._fear_strays()
+            raise
 
     def _fear_strays(self) -> None:
         self._doubt_until = self._clock.monotonic() + _DOUBT_SECONDS

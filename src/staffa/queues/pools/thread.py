@@ -42,6 +42,7 @@ class ThreadPool:
         self._lock = threading.Lock()
         self._threads: set[threading.Thread] = set()
         self._idle = 0
+        self._stopped = False
 
     async def run(self, call: Callable[[], Any], *, ask_to_stop: Callable[[], None]) -> Any:
         """Run a function in a thread, with the context variables of the caller.
@@ -73,13 +74,13 @@ class ThreadPool:
     def stop(self) -> None:
         """Let idle threads end; busy ones end with their call."""
         with self._lock:
-            self._idle = 0  # a call that comes all the same gets a thread of its own
+            self._stopped = True  # a call that comes all the same gets a thread of its own
             for _ in self._threads:
                 self._calls.put(None)
 
     def _submit(self, call: _Call) -> None:
         with self._lock:
-            if self._idle:
+            if self._idle and not self._stopped:
                 self._idle -= 1
             else:
                 thread = threading.Thread(target=self._work, name="staffa-thread", daemon=True)

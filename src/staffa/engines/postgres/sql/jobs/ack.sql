@@ -39,7 +39,7 @@ UPDATE :"prefix".oban_jobs AS job
        discarded_at = CASE outcome.state WHEN 'discarded' THEN outcome.now
                                          ELSE job.discarded_at END,
        meta = CASE WHEN outcome.patch IS NULL THEN job.meta
-                   ELSE coalesce(job.meta, '{}') || outcome.patch::jsonb END,
+                   ELSE CASE WHEN jsonb_typeof(job.meta) = 'object' THEN job.meta ELSE '{}' END || outcome.patch::jsonb END,
        errors = CASE WHEN outcome.error IS NULL THEN job.errors
                      ELSE job.errors || jsonb_build_object(
                          'attempt', job.attempt,

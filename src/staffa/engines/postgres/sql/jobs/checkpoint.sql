@@ -19,7 +19,7 @@ WITH noted AS MATERIALIZED (
        FOR UPDATE OF job
 )
 UPDATE :"prefix".oban_jobs AS job
-   SET meta = coalesce(job.meta, '{}') || noted.patch::jsonb
+   SET meta = CASE WHEN jsonb_typeof(job.meta) = 'object' THEN job.meta ELSE '{}' END || noted.patch::jsonb
   FROM noted
  WHERE job.id = noted.id
 RETURNING noted.place;

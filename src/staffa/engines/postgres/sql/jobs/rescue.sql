@@ -31,7 +31,7 @@ UPDATE :"prefix".oban_jobs AS job
        attempt = CASE WHEN orphan.rescued >= $3::int THEN job.attempt
                       ELSE greatest(job.attempt - 1, 0) END,
        discarded_at = CASE WHEN orphan.rescued >= $3::int THEN orphan.now ELSE job.discarded_at END,
-       meta = coalesce(job.meta, '{}')
+       meta = CASE WHEN jsonb_typeof(job.meta) = 'object' THEN job.meta ELSE '{}' END
            || jsonb_build_object('rescued', least(orphan.rescued, $3::int) + 1),
        errors = CASE WHEN orphan.rescued >= $3::int
                      THEN job.errors || jsonb_build_object(

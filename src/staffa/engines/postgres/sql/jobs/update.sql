@@ -17,7 +17,15 @@ UPDATE :"prefix".oban_jobs AS job
    SET queue = coalesce(target.changes ->> 'queue', job.queue),
        worker = coalesce(target.changes ->> 'worker', job.worker),
        args = coalesce(target.changes -> 'args', job.args),
-       meta = coalesce(target.changes -> 'meta', job.meta),
+       meta = CASE WHEN target.changes ? 'meta'
+                   THEN coalesce((
+                            SELECT jsonb_object_agg(own.key, own.value)
+                              FROM jsonb_each(CASE WHEN jsonb_typeof(job.meta) = 'object'
+                                                   THEN job.meta ELSE '{}' END) AS own
+                             WHERE own.key IN ('encrypted', 'recorded')
+                                OR starts_with(own.key, 'staffa_')
+                        ), '{}') || (target.changes -> 'meta')
+                   ELSE job.meta END,
        tags = CASE WHEN target.changes ? 'tags'
                    THEN ARRAY(SELECT jsonb_array_elements_text(target.changes -> 'tags'))
                    ELSE job.tags END,
