@@ -72,7 +72,7 @@ async def _run(client: Staffa, queues: Mapping[str, Any]) -> None:
         loop.add_signal_handler(number, signals.put_nowait, None)
     await client.start(queues=queues)
     running = ", ".join(f"{check.queue}:{check.limit}" for check in client.check_all_queues())
-    logger.info("running %s with %d workers known", running, len(registry.names()))
+    logger.info("running %s; workers known: %d", running, len(registry.names()))
     await signals.get()
     async with asyncio.TaskGroup() as group:
         stopping = group.create_task(client.stop())
