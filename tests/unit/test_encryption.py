@@ -203,18 +203,32 @@ def test_a_call_may_choose_whether_its_args_are_encrypted() -> None:
 
 
 @pytest.mark.parametrize(
-    ("args", "meta"),
+    "args",
     [
-        ({ENVELOPE: {"key": "2026", "data": "AAAA"}}, {}),
-        ({"ssn": SECRET}, {"encrypted": True}),
-        ({ENVELOPE: "x"}, {"encrypted": True}),
-        ({ENVELOPE: {"key": "2026", "data": "AAAA"}, "b": 1}, {"encrypted": True}),
+        {ENVELOPE: {"key": "2026", "data": "AAAA"}},
+        {ENVELOPE: "x"},
+        {ENVELOPE: {"key": "2026", "data": "AAAA"}, "b": 1},
     ],
 )
-def test_args_that_only_look_encrypted_are_read_as_they_are(args: Any, meta: Any) -> None:
+@pytest.mark.parametrize("meta", [{}, {"encrypted": True}])
+def test_what_is_left_of_encrypted_args_is_never_run(args: Any, meta: Any) -> None:
     run = claimed(args=args, meta=meta)
+    with pytest.raises(InvalidArgs, match="changed"):
+        run.unseal(RING)
+
+
+def test_plain_args_of_a_job_that_is_marked_as_encrypted_are_read_as_they_are() -> None:
+    run = claimed(args={"ssn": SECRET}, meta={"encrypted": True})
     run.unseal(RING)
-    assert run.args == args
+    assert run.args == {"ssn": SECRET}
+
+
+def test_encrypted_args_are_opened_whatever_became_of_the_mark() -> None:
+    sealed = RING.seal('{"ssn":"078"}', claimed().worker)
+    run = claimed(args=sealed, meta={})
+    run.unseal(RING)
+    assert run.args == {"ssn": "078"}
+    assert run.encrypted
 
 
 def test_an_error_about_args_that_are_to_be_encrypted_shows_none_of_them() -> None:
