@@ -13,10 +13,12 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from staffa import Cancel, Discard, Snooze, current_job, job
+from staffa import Cancel, Discard, Job, Record, Snooze, current_job, job, worker
 from staffa.errors import JobCancelled, JobError
 from staffa.queues.pools.process.frames import encode_frame
 
@@ -104,6 +106,30 @@ def returns(kind: str) -> Any:
         case "unreadable":
             return Cancel(Unprintable())
     return None
+
+
+@dataclass
+class Page:
+    """What a job takes and returns."""
+
+    number: int
+    read_at: datetime
+
+
+@job(recorded=True)
+def turn(page: Page) -> Page:
+    return Page(page.number + 1, page.read_at)
+
+
+@job
+async def record(kind: str) -> Record:
+    return Record({"value": (1, b"bytes"), "nothing": object()}[kind])
+
+
+@worker(args=Page, recorded=True)
+class ReadPage:
+    def process(self, job: Job[Page]) -> int:
+        return job.args.number
 
 
 @job

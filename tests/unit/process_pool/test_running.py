@@ -6,13 +6,16 @@ import asyncio
 import json
 import os
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from staffa import Cancel, Discard, Snooze
+from staffa import Cancel, Discard, Job, Record, Snooze, State
+from staffa.queues.outcomes import of_result
 from staffa.queues.pools.process import ProcessCall, ProcessPool
+from staffa.registry import WorkerDefinition
 from tests.support import process_jobs as jobs
 from tests.unit.process_pool.calls import begin, call_of, run, told
 from tests.unit.process_pool.conftest import MakePool
@@ -50,6 +53,40 @@ async def test_results_come_back_and_values_that_are_no_json_are_dropped(
     pool: ProcessPool, kind: str, result: object
 ) -> None:
     assert await run(pool, jobs.returns, kind=kind) == result
+
+
+async def test_a_result_that_is_recorded_is_made_ready_there(pool: ProcessPool) -> None:
+    page = jobs.Page(3, datetime(2026, 3, 1, tzinfo=UTC))
+    made = [
+        (jobs.turn, jobs.turn.new(page), jobs.turn(page)),
+        (jobs.record, jobs.record.new("value"), Record((1, b"bytes"))),
+        (jobs.record, jobs.record.new("nothing"), Record(jobs)),
+        (jobs.ReadPage, Job(worker=_definition(jobs.ReadPage).name, args=_args(page)), 3),
+    ]
+    for function, new, expected in made:
+        job = claimed(worker=new.worker, args=new.args_json)
+        definition = _definition(function)
+        definition.prepare(job)  # as the executor may have done before
+        result = await pool.run(ProcessCall.of(job, definition))
+        there, here = of_result(job, result), of_result(job, expected, definition)
+        assert (there.meta, there.error is None) == (here.meta, here.error is None)
+        assert there.state is State.COMPLETED
+
+
+def _definition(function: Any) -> WorkerDefinition:
+    found = function._definition
+    assert isinstance(found, WorkerDefinition)
+    return found
+
+
+def _args(page: jobs.Page) -> dict[str, Any]:
+    return {"number": page.number, "read_at": page.read_at.isoformat()}
+
+
+async def test_args_that_no_client_of_ours_would_have_written_are_taken(pool: ProcessPool) -> None:
+    args = '{"a":' + "[" * 150 + "]" * 150 + "}"
+    job = claimed(worker=jobs.pid.worker_name, args=args)
+    assert isinstance(await pool.run(call_of(jobs.pid, job)), int)
 
 
 async def test_the_job_knows_itself_there(pool: ProcessPool) -> None:
