@@ -277,7 +277,7 @@ class Job(Conflicting[A]):
         """Tell how far the running job is; kept as ``progress`` in its meta.
 
         At most one a second is written, and the last one with the outcome. On the event loop the
-        call is awaited; in a thread or process it needs no await.
+        call is awaited; in a ``def`` it needs no await.
 
         Args:
             value: From 0 to 1.
@@ -306,7 +306,7 @@ class Job(Conflicting[A]):
         """Merge something into the running job's meta, and return once it is stored.
 
         A checkpoint: the next attempt finds it in `meta`. On the event loop the call is awaited; in
-        a thread or process it needs no await.
+        a ``def`` it needs no await.
 
         Args:
             changes: Keys and values, plain JSON.

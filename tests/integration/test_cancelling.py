@@ -86,6 +86,31 @@ async def test_a_thread_sees_that_its_job_was_cancelled(
     assert len(await rows.errors(stored.id)) == 1
 
 
+async def test_a_thread_that_ignores_its_cancellation_is_stuck_and_its_slot_is_free(
+    make_client: MakeClient, rows: Rows, events: Recorder
+) -> None:
+    released = threading.Event()
+
+    @job(name="ignore")
+    def ignore() -> None:
+        released.wait()
+
+    @job(name="go_on")
+    def go_on() -> None: ...
+
+    sender = make_client()
+    async with make_client(queues={"default": 1}, **SLOW_BEAT) as app:
+        stored = await app.enqueue(ignore.new())
+        await events.wait("staffa.job.start")
+        waiting = await app.enqueue(go_on.new())
+        assert await sender.cancel_job(stored)
+        (stuck,) = await events.wait("staffa.thread.stuck")
+        assert stuck.data["job"].id == stored.id
+        await rows.until(waiting.id, "completed")
+        released.set()
+    assert (await rows.get(stored.id))["state"] == "cancelled"
+
+
 @pytest.mark.parametrize("late", ["result", "error"])
 async def test_a_cancelled_row_is_not_overwritten_by_the_late_outcome(
     late: str, make_client: MakeClient, rows: Rows, events: Recorder

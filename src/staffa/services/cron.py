@@ -10,7 +10,8 @@ many leaders there are, and is tried again where the insert failed. An entry tha
 for, does not keep the others from running.
 
 Options: `grace`, `dead_after`.
-Events: `staffa.cron.inserted`, `staffa.cron.skipped`, `staffa.cron.failed`.
+Events: `staffa.cron.inserted`, `staffa.cron.skipped`, `staffa.cron.failed`; `staffa.job.conflict`
+where the job of a unique entry is still there.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from typing import Any
 
 from staffa._internal import json
 from staffa._internal.json import clean
-from staffa.errors import StaffaError
+from staffa.errors import InvalidJob, StaffaError
 from staffa.queues.pools.process.frames import Frame, encode_frame
 from staffa.telemetry import report
 
@@ -87,7 +87,7 @@ class Messages:
 
     async def _answer(self, frame: Frame) -> bytes:
         if self._on_message is None:
-            raise NotImplementedError("nobody serves messages of this job")
+            raise InvalidJob("nobody serves messages of this job: it can note nothing")
         answer = await self._on_message(frame["name"], json.loads(frame["payload"]))
         return _frame(frame, json.dumps(answer or {}))
 
