@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterable, Coroutine, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, Collection, Coroutine, Iterable, Sequence
 from typing import Any, Literal, Unpack, overload
 
 from staffa.client.bulk import Bulk, as_stream, check_new, check_notify, flatten
@@ -136,9 +136,9 @@ class Enqueueing(Lifecycle):
             job.fix_unique_key(keys.keyed_digest)
         return job.sealed(keys)
 
-    async def _wake(self, queues: Iterable[str]) -> None:
+    async def _wake(self, queues: Collection[str]) -> None:
         """Tell this process and all others that queues have jobs."""
-        if self._node is not None:
-            self._node.supervisor.wake(queues)
-        if self._wakeups is not None:
-            await self._wakeups.send(queues)
+        self._tell_node(lambda node: node.supervisor.wake(queues))
+        home = self._homes.here()
+        if home is not None:  # else the client was stopped meanwhile
+            await home.wakeups.send(queues)
