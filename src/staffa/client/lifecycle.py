@@ -13,6 +13,7 @@ from weakref import WeakSet
 
 from staffa import instance
 from staffa._internal.clock import SYSTEM_CLOCK, Clock
+from staffa._internal.forks import unforked
 from staffa._internal.lazy import load
 from staffa._internal.loop_thread import is_loop_thread, loop_thread
 from staffa._internal.loops import LoopsLock, call_soon_on, run_on
@@ -162,7 +163,8 @@ class Lifecycle:
             loop_thread().before_end(self._end)
         dsn = self.config.dsn or self._embedded_dsn or await self._start_embedded()
         make_backend = load("staffa.client.backend:make_backend")
-        backend: Backend = make_backend(self.config, dsn, self._after_reconnect)
+        with unforked():  # it reads the package's files, which imports
+            backend: Backend = make_backend(self.config, dsn, self._after_reconnect)
         return backend
 
     async def _start_embedded(self) -> str:
