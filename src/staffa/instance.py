@@ -98,9 +98,10 @@ def get(name: str | None = None) -> Enqueues:
     if name in clients:
         return clients[name]
     if not clients:
+        named = "" if name == DEFAULT_NAME else f", name={name!r}"
         raise InstanceError(
-            "no client exists in this process: create one first, for example app = Staffa(dsn); "
-            "for jobs with executor='process', in a module that theirs imports"
+            f"no client exists in this process: create one first, for example app = Staffa(dsn"
+            f"{named}); for jobs with executor='process', in a module that theirs imports"
         )
     raise InstanceError(
         f"no client is named {name!r}: there are {', '.join(repr(known) for known in clients)}"

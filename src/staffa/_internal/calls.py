@@ -121,7 +121,7 @@ def iterate(source: AsyncGenerator[T, None]) -> Iterator[T]:
     try:
         while True:
             try:
-                item = call(source.__anext__)  # type: ignore[arg-type]  # of a generator it is one
+                item = call(source.__anext__)
             except StopAsyncIteration:
                 return
             yield item

@@ -42,14 +42,9 @@ class Home:
 
 
 class Homes:
-    """The homes of one client.
+    """The homes of one client."""
 
-    Args:
-        make: Makes the database's side for the running loop.
-    """
-
-    def __init__(self, make: Callable[[], Awaitable[Backend]]) -> None:
-        self._make = make
+    def __init__(self) -> None:
         self._homes: dict[asyncio.AbstractEventLoop, Home] = {}
         self._making = LoopsLock()
 
@@ -57,8 +52,12 @@ class Homes:
         """Return the home of the running loop, if it has one."""
         return self._homes.get(asyncio.get_running_loop())
 
-    async def open(self) -> Home:
-        """Return the home of the running loop, made if it has none."""
+    async def open(self, make: Callable[[], Awaitable[Backend]]) -> Home:
+        """Return the home of the running loop, made if it has none.
+
+        Args:
+            make: Makes the database's side for the running loop.
+        """
         loop = asyncio.get_running_loop()
         home = self._homes.get(loop)
         if home is not None:
@@ -67,7 +66,7 @@ class Homes:
             for ended in [known for known in self._homes if known.is_closed()]:
                 self._homes.pop(ended, None)
             if loop not in self._homes:
-                backend = await self._make()
+                backend = await make()
                 self._homes[loop] = Home(loop, backend, Wakeups(backend.notifier))
             return self._homes[loop]
 

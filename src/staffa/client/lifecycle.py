@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -18,6 +18,7 @@ from staffa._internal.loop_thread import is_loop_thread, loop_thread
 from staffa._internal.loops import LoopsLock, call_soon_on, run_on
 from staffa.client.depths import Depths
 from staffa.client.homes import Homes
+from staffa.client.insertion import Insertion
 from staffa.client.node import Node
 from staffa.config import ClientOptions, Config
 from staffa.errors import InstanceError
@@ -45,7 +46,7 @@ class Lifecycle:
         self.config = Config.load(dsn=dsn, queues={} if queues is None else queues, **options)
         self._clock = clock
         self._depths = Depths(self.config.max_depth, clock, self.config.name)
-        self._homes = Homes(self._make_backend)
+        self._homes = Homes()
         self._embedded: EmbeddedPostgres | None = None
         self._embedded_dsn: str | None = None
         self._node: Node | None = None
@@ -94,7 +95,7 @@ class Lifecycle:
             if queues is not None:
                 self.config = self.config.with_queues(parse_queues(queues))
             instance.register(self.config.name, cast("instance.Enqueues", self))
-            home = await self._homes.open()
+            home = await self._homes.open(self._make_backend)
             backend = home.backend
             await backend.check_schema()
             if not self.config.queues:
@@ -111,7 +112,7 @@ class Lifecycle:
         """Stop in order: no more claims, running jobs may end, what is left is put back.
 
         A second call while the first one waits ends the grace period at once. It may be called on
-        another event loop than the one it was started on.
+        another thread than `start`.
 
         Args:
             grace: How long running jobs may go on; `shutdown_grace` if not given.
@@ -147,9 +148,14 @@ class Lifecycle:
     ) -> None:
         await self.stop()
 
+    @property
+    def _insertion(self) -> Insertion:
+        # Made each time: the client must hold nothing that holds it, to be forgotten when dropped.
+        return Insertion(self.config, self._depths, self._open, self._wake)
+
     async def _open(self) -> Backend:
         """Return the database's side for the running loop, made when it is first needed."""
-        return (await self._homes.open()).backend
+        return (await self._homes.open(self._make_backend)).backend
 
     async def _make_backend(self) -> Backend:
         if is_loop_thread(asyncio.get_running_loop()):
@@ -169,6 +175,13 @@ class Lifecycle:
         embedded, self._embedded, self._embedded_dsn = self._embedded, None, None
         if embedded is not None:
             await asyncio.to_thread(embedded.stop)
+
+    async def _wake(self, queues: Collection[str]) -> None:
+        """Tell this process and all others that queues have jobs."""
+        self._tell_node(lambda node: node.supervisor.wake(queues))
+        home = self._homes.here()
+        if home is not None:  # else the client was stopped meanwhile
+            await home.wakeups.send(queues)
 
     def _tell_node(self, what: Callable[[Node], object]) -> None:
         """Call something with the node of this process, if there is one, soon and on its loop."""

@@ -124,8 +124,8 @@ def _has(found: Any, wanted: Any, *, top: bool = True) -> bool:
         )
     if top and isinstance(found, list):  # PostgreSQL's one exception
         return any(_has(item, wanted, top=False) for item in found)
-    return (
-        (type(found) is type(wanted) and bool(found == wanted)) or _are_equal_numbers(found, wanted)
+    return (type(found) is type(wanted) and bool(found == wanted)) or _are_equal_numbers(
+        found, wanted
     )
 
 
