@@ -7,6 +7,7 @@ from typing import Any, Literal, Unpack, overload
 
 from staffa.client.bulk import Bulk, as_stream, check_new, check_notify, flatten
 from staffa.client.lifecycle import Lifecycle
+from staffa.errors import ConfigError
 from staffa.instance import Source
 from staffa.jobs import Job, find_current_job
 from staffa.options import BulkOptions, Notify
@@ -110,6 +111,11 @@ class Enqueueing(Lifecycle):
         if not jobs:
             return []
         backend = await self._open()
+        if notify == "in_transaction" and not backend.engine.capabilities.listens:
+            raise ConfigError(
+                "notify='in_transaction' can't be used with SQLite, which carries no "
+                "notifications: leave it out"
+            )
         await self._depths.make_room(jobs, backend.engine.count_available, may_wait=conn is None)
         jobs = [self._sealed(job) for job in jobs]
         stored = await backend.engine.enqueue_jobs(jobs, conn=conn)
