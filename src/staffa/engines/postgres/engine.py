@@ -78,7 +78,7 @@ class PostgresEngine:
         self._acks = Dedicated(settings)
         self._jobs = JobStatements(prefix)
         self._operations = OperationStatements(prefix)
-        self._walks = Walks(self.pool, self._operations)
+        self._walks = Walks(self.pool.run, self._operations)
         self._unique = UniqueStatements(prefix)
         self._enqueueing = EnqueueStatements(self._jobs, self._unique)
         self._pruned_until = ""
