@@ -49,9 +49,9 @@ def classes(session: object) -> None:
 async def awaited(app: Staffa) -> None:
     await send.enqueue_sync("ada")  # wrong: a job is not awaited
     await app.sync.get_job(1)  # wrong: nothing to await
-    async for number in app.sync.enqueue_many([], stream=True):  # wrong: a plain iterator
+    async for _ in app.sync.enqueue_many([], stream=True):  # wrong: a plain iterator
         pass
-    for number in app.enqueue_many([], stream=True):  # wrong: an asynchronous one
+    for _ in app.enqueue_many([], stream=True):  # wrong: an asynchronous one
         pass
     async with app.sync:  # wrong: a plain context
         pass

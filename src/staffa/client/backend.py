@@ -11,7 +11,12 @@ from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
 
-from staffa.client.file_backend import is_file, make_file_migrator, make_file_parts
+from staffa.client.file_backend import (
+    TemporaryFile,
+    is_file,
+    make_file_migrator,
+    make_file_parts,
+)
 from staffa.config import Config
 from staffa.drivers.asyncpg import ConnectionSettings
 from staffa.drivers.connections import after_commit
@@ -85,16 +90,22 @@ def make_maintenance(dsn: str, prefix: str) -> Maintenance:
     return PostgresMaintenance(maintenance_settings(dsn), prefix)
 
 
-def make_backend(config: Config, dsn: str, on_reconnect: Callable[[], None]) -> Backend:
+def make_backend(
+    config: Config,
+    dsn: str,
+    on_reconnect: Callable[[], None],
+    temporary: TemporaryFile | None = None,
+) -> Backend:
     """Return what a client talks to; connections are opened when they are needed.
 
     Args:
         config: The client's settings.
         dsn: Where the database is.
         on_reconnect: Called when notifications may have been missed.
+        temporary: The client's temporary file, where it has one.
     """
     if is_file(dsn):
-        return Backend(*make_file_parts(config, dsn))
+        return Backend(*make_file_parts(config, dsn, temporary))
     if config.notifier == "local":
         raise ConfigError(
             "the setting notifier can't be 'local' with PostgreSQL, whose notifications reach all "

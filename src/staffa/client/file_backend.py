@@ -121,8 +121,29 @@ def make_file_migrator(dsn: str, prefix: str) -> Migrator:
     return _migrator(FileSettings(path, install))
 
 
-def make_file_parts(config: Config, dsn: str) -> tuple[SqliteEngine, Notifier, Migrator]:
+class TemporaryFile:
+    """A database that is deleted when it is closed, or no longer held by anybody."""
+
+    def __init__(self) -> None:
+        folder = Path(tempfile.mkdtemp(prefix="staffa-"))
+        self.path = folder / "jobs.db"
+        self.close = weakref.finalize(self, _remove, folder, os.getpid())
+
+
+def make_temporary(dsn: str) -> TemporaryFile | None:
+    """Return the file that the backends of one client share, if a DSN asks for a temporary one."""
+    return TemporaryFile() if is_file(dsn) and path_of(dsn) is None else None
+
+
+def make_file_parts(
+    config: Config, dsn: str, temporary: TemporaryFile | None = None
+) -> tuple[SqliteEngine, Notifier, Migrator]:
     """Return what a client talks to; the file is opened when it is needed.
+
+    Args:
+        config: The client's settings.
+        dsn: Names the file.
+        temporary: The client's temporary file, where it has one.
 
     Raises:
         ConfigError: If a setting makes no sense with a file.
@@ -130,11 +151,12 @@ def make_file_parts(config: Config, dsn: str) -> tuple[SqliteEngine, Notifier, M
     check_config(config)
     path = path_of(dsn)
     if path is None:
-        folder = Path(tempfile.mkdtemp(prefix="staffa-"))
-        settings = FileSettings(folder / "jobs.db", install, durable=False)
+        owned = TemporaryFile() if temporary is None else temporary
+        settings = FileSettings(owned.path, install, durable=False)
         settings = replace(settings, script=_migrator(settings).script())
         engine = SqliteEngine(settings, config.name)
-        engine.on_close = weakref.finalize(engine, _remove, folder, os.getpid())
+        if temporary is None:
+            engine.on_close = owned.close
     else:
         settings = FileSettings(path, install)
         engine = SqliteEngine(settings, config.name)

@@ -28,6 +28,7 @@ from staffa.types import Connectivity, Seconds, to_seconds
 
 if TYPE_CHECKING:
     from staffa.client.backend import Backend
+    from staffa.client.file_backend import TemporaryFile
     from staffa.embedded import EmbeddedPostgres
 
 _NODE_SECONDS = 1.0
@@ -50,6 +51,7 @@ class Lifecycle:
         self._homes = Homes()
         self._embedded: EmbeddedPostgres | None = None
         self._embedded_dsn: str | None = None
+        self._temporary: TemporaryFile | None = None
         self._node: Node | None = None
         self._node_loop: asyncio.AbstractEventLoop | None = None
         self._changing = LoopsLock()
@@ -128,7 +130,7 @@ class Lifecycle:
                     await run_on(self._node_loop, partial(self._node.stop, seconds))
                     self._node = None
                 await self._homes.close()
-                await self._stop_embedded()
+                await self._drop_databases()
             finally:
                 self._stopping = False
             instance.unregister(self.config.name, cast("instance.Enqueues", self))
@@ -164,7 +166,11 @@ class Lifecycle:
         dsn = self.config.dsn or self._embedded_dsn or await self._start_embedded()
         make_backend = load("staffa.client.backend:make_backend")
         with unforked():  # it reads the package's files, which imports
-            backend: Backend = make_backend(self.config, dsn, self._after_reconnect)
+            if self._temporary is None:
+                self._temporary = load("staffa.client.file_backend:make_temporary")(dsn)
+            backend: Backend = make_backend(
+                self.config, dsn, self._after_reconnect, self._temporary
+            )
         return backend
 
     async def _start_embedded(self) -> str:
@@ -173,7 +179,11 @@ class Lifecycle:
         self._embedded, self._embedded_dsn = server, dsn
         return dsn
 
-    async def _stop_embedded(self) -> None:
+    async def _drop_databases(self) -> None:
+        """Give up what was there for this client alone."""
+        temporary, self._temporary = self._temporary, None
+        if temporary is not None:
+            temporary.close()
         embedded, self._embedded, self._embedded_dsn = self._embedded, None, None
         if embedded is not None:
             await asyncio.to_thread(embedded.stop)
