@@ -17,6 +17,7 @@ from staffa.cron.stored import CronBoard, Entry
 from staffa.filters import JobFilter
 from staffa.jobs import Job
 from staffa.maintenance import Tidies
+from staffa.survey import Survey
 from staffa.types import State
 
 T = TypeVar("T")
@@ -239,6 +240,10 @@ class Engine(Tidies, Protocol):
     @property
     def capabilities(self) -> Capabilities:
         """What it can do."""
+
+    @property
+    def survey(self) -> Survey:
+        """Looks at what goes on."""
 
     async def open(self) -> None:
         """Connect; other methods do so by themselves as well."""

@@ -39,10 +39,12 @@ from staffa.engines.postgres.statements.prunes import PruneStatements
 from staffa.engines.postgres.statements.queues import QueueStatements
 from staffa.engines.postgres.statements.rescues import RescueStatements
 from staffa.engines.postgres.statements.unique import UniqueStatements
+from staffa.engines.postgres.survey import PostgresSurvey
 from staffa.engines.postgres.walks import Walks
 from staffa.filters import JobFilter
 from staffa.jobs import Job
 from staffa.maintenance import Finished, Maintenance, VacuumHealth
+from staffa.survey import Survey
 from staffa.telemetry import observed
 from staffa.types import State
 
@@ -76,6 +78,7 @@ class PostgresEngine:
         self._settings = settings
         self.pool = Pool(settings, pool_size)
         self._acks = Dedicated(settings)
+        self._survey = PostgresSurvey(settings, self.pool, prefix, instance)
         self._jobs = JobStatements(prefix)
         self._operations = OperationStatements(prefix)
         self._walks = Walks(self.pool, self._operations)
@@ -250,6 +253,11 @@ class PostgresEngine:
     def maintenance(self) -> Maintenance | None:
         """What the owner of the tables may do."""
         return self._maintenance
+
+    @property
+    def survey(self) -> Survey:
+        """Looks at what goes on."""
+        return self._survey
 
     async def remove_producer(self, producer: Producer) -> None:
         """Forget a producer that has stopped."""
