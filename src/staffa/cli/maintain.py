@@ -21,11 +21,11 @@ from staffa.upkeep import Reindexer
 @click.option("--all", "everything", is_flag=True, help="Rebuild all indexes, bloated or not.")
 @command
 async def maintain(config: Config, output: Output, dry_run: bool, everything: bool) -> None:
-    """Rebuild bloated indexes, and drop what interrupted rebuilds have left.
+    """Rebuild bloated indexes; jobs run on meanwhile.
 
-    Connects as the owner of the tables, directly and not through a pooler: with --dsn, else with
-    the setting maintenance_dsn, else with dsn. Jobs run on meanwhile. Exits with 1 if an index
-    could not be rebuilt.
+    What interrupted rebuilds have left is dropped. Connects as the owner of the tables, directly
+    and not through a pooler: with --dsn, else with the setting maintenance_dsn, else with dsn.
+    Exits with 1 if an index could not be rebuilt.
 
     Example: staffa maintain --dry-run
     """
