@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from tests.support.program import Program
+from tests.support.terminal import Terminal
 
 
 @pytest.fixture
@@ -19,3 +21,11 @@ def program(dsn: str, prefix: str, tmp_path: Path) -> Program:
 def bare_program(dsn: str, empty_prefix: str, tmp_path: Path) -> Program:
     """The program on a schema that does not exist yet."""
     return Program(tmp_path, STAFFA_DSN=dsn, STAFFA_PREFIX=empty_prefix)
+
+
+@pytest.fixture
+async def terminal() -> AsyncIterator[Terminal]:
+    """A terminal."""
+    made = Terminal()
+    yield made
+    made.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
@@ -95,7 +96,11 @@ def judge_waiting(
         late = True
         what = f"the oldest job of queue {one.queue} has waited for {tell_seconds(age)}"
         if one.queue in paused:
-            yield warning(check, f"{what}; it is paused", f"run 'staffa queues resume {one.queue}'")
+            yield warning(
+                check,
+                f"{what}; it is paused",
+                f"run: staffa queues resume {shlex.quote(one.queue)}",
+            )
         else:
             yield warning(
                 check, what, "see that a process runs this queue, or raise its limit, or run more"

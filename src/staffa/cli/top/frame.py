@@ -10,11 +10,23 @@ from rich.table import Table
 from rich.text import Text
 
 from staffa.cli.output import cell, one_line, tell_seconds
-from staffa.cli.top.snapshot import MOST_COUNTED, JobLine, QueueLine, Snapshot
+from staffa.cli.top.snapshot import (
+    MOST_COUNTED,
+    ErrorLine,
+    JobLine,
+    NodeLine,
+    QueueLine,
+    Snapshot,
+)
 
 _BAR_CHARACTERS = 12
-_FIXED_LINES = 9  # the title, four headings, the lines between, the line of keys
+_FIXED_LINES = 13  # the title, trouble, and four times a blank line, a heading, "and 3 more"
 _TIME = slice(11, 19)  # of ISO 8601
+
+_NODE = ("node", "running", "up", "heartbeat", "")
+_QUEUE = ("queue", "available", "executing", "scheduled", "retryable", "completed/s", "failed/s")
+_RUNNING = ("running", "worker", "queue", "node", "attempt", "for", "progress")
+_FAILED = ("failed", "worker", "state", "attempt", "at", "error")
 
 
 def draw(snapshot: Snapshot, *, name: str, height: int, trouble: str | None = None) -> Group:
@@ -28,75 +40,35 @@ def draw(snapshot: Snapshot, *, name: str, height: int, trouble: str | None = No
     """
     room = max(height - _FIXED_LINES, 4)
     share = max(room // 4, 1)
-    nodes, queues = snapshot.nodes[:share], snapshot.queues[:share]
-    errors = snapshot.errors[:share]
-    running = snapshot.running[: max(room - len(nodes) - len(queues) - len(errors), 1)]
-    total = sum(line.completed_per_second for line in snapshot.queues)
-    title = f"staffa top  {_text(name)}  {snapshot.at:%H:%M:%S} UTC  {total:.1f} completed/s"
-    parts: list[RenderableType] = [Text(title, style="bold")]
+    nodes = [_node(line, snapshot) for line in snapshot.nodes[:share]]
+    queues = [_queue(line) for line in snapshot.queues[:share]]
+    errors = [_error(line) for line in snapshot.errors[:share]]
+    left = max(room - len(nodes) - len(queues) - len(errors), 1)
+    running = [_job(line) for line in snapshot.running[:left]]
+    parts: list[RenderableType] = [_title(snapshot, name)]
     if trouble is not None:
         parts.append(Text(_text(trouble), style="bold red", no_wrap=True, overflow="ellipsis"))
-    parts += [
-        _table(
-            ("node", "running", "up", "heartbeat", ""),
-            [
-                (
-                    line.node,
-                    line.running,
-                    tell_seconds((snapshot.at - line.started_at).total_seconds()),
-                    f"{line.silent:.0f} s ago",
-                    "leads" if line.leads else "",
-                )
-                for line in nodes
-            ],
-            _more(snapshot.nodes, nodes),
-        ),
-        _table(
-            (
-                "queue",
-                "available",
-                "executing",
-                "scheduled",
-                "retryable",
-                "completed/s",
-                "failed/s",
-                "",
-            ),
-            [_queue(line) for line in queues],
-            _more(snapshot.queues, queues),
-        ),
-        _table(
-            ("running", "worker", "queue", "node", "attempt", "for", "progress"),
-            [
-                (
-                    line.id,
-                    line.worker,
-                    line.queue,
-                    line.node,
-                    f"{line.attempt}/{line.max_attempts}",
-                    tell_seconds(line.seconds),
-                    _progress(line),
-                )
-                for line in running
-            ],
-            _more(snapshot.running, running),
-        ),
-        _table(
-            ("failed", "worker", "state", "attempt", "at", "error"),
-            [
-                (
-                    line.id,
-                    line.worker,
-                    line.state,
-                    f"{line.attempt}/{line.max_attempts}",
-                    (line.at or "")[_TIME],
-                    line.error,
-                )
-                for line in errors
-            ],
-        ),
-    ]
+    for columns, rows, most in (
+        (_NODE, nodes, len(snapshot.nodes)),
+        ((*_QUEUE, ""), queues, len(snapshot.queues)),
+        (_RUNNING, running, len(snapshot.running)),
+        (_FAILED, errors, 0),
+    ):
+        parts += [Text(), _table(columns, rows, most - len(rows))]
     return Group(*parts)
+
+
+def _title(snapshot: Snapshot, name: str) -> Text:
+    rate = sum(line.completed_per_second for line in snapshot.queues)
+    title = Text(f"staffa top  {_text(name)}", style="bold")
+    title.append(f"  {snapshot.at:%H:%M:%S} UTC  {rate:.1f} completed/s", style="not bold")
+    return title
+
+
+def _node(line: NodeLine, snapshot: Snapshot) -> tuple[Any, ...]:
+    up = (snapshot.at - line.started_at).total_seconds()
+    leads = "leads" if line.leads else ""
+    return (line.node, line.running, tell_seconds(up), f"{line.silent:.0f} s ago", leads)
 
 
 def _queue(line: QueueLine) -> tuple[Any, ...]:
@@ -110,6 +82,12 @@ def _queue(line: QueueLine) -> tuple[Any, ...]:
     )
 
 
+def _job(line: JobLine) -> tuple[Any, ...]:
+    attempts = f"{line.attempt}/{line.max_attempts}"
+    seconds = tell_seconds(line.seconds)
+    return (line.id, line.worker, line.queue, line.node, attempts, seconds, _progress(line))
+
+
 def _progress(line: JobLine) -> str:
     if line.progress is None:
         return line.note or ""
@@ -118,17 +96,18 @@ def _progress(line: JobLine) -> str:
     return f"{bar} {line.progress:.0%} {line.note or ''}".rstrip()
 
 
-def _more(every: Sequence[Any], shown: Sequence[Any]) -> int:
-    return len(every) - len(shown)
+def _error(line: ErrorLine) -> tuple[Any, ...]:
+    attempts = f"{line.attempt}/{line.max_attempts}"
+    return (line.id, line.worker, line.state, attempts, (line.at or "")[_TIME], line.error)
 
 
-def _table(columns: Sequence[str], rows: Sequence[Sequence[Any]], more: int = 0) -> Table:
+def _table(columns: Sequence[str], rows: Sequence[Sequence[Any]], more: int) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold cyan")
     for column in columns:
         table.add_column(column, no_wrap=True, overflow="ellipsis")
     for row in rows:
         table.add_row(*(Text(_text(value)) for value in row))
-    if more:
+    if more > 0:
         table.add_row(Text(f"and {more} more", style="dim"))
     elif not rows:
         table.add_row(Text("none", style="dim"))
