@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import asyncpg
 import pytest
 
 from tests.support.program import Program
+from tests.support.rows import Rows
 from tests.support.terminal import Terminal
 
 
@@ -29,3 +31,9 @@ async def terminal() -> AsyncIterator[Terminal]:
     made = Terminal()
     yield made
     made.close()
+
+
+@pytest.fixture
+def rows(connection: asyncpg.Connection, prefix: str) -> Rows:
+    """The rows of the schema."""
+    return Rows(connection, prefix)

@@ -109,7 +109,7 @@ async def _watch(view: _View, config: Config, interval: float) -> None:
                 try:
                     snapshot, trouble = await view.look(), None
                 except DatabaseError as error:
-                    trouble = f"{error}: trying again"
+                    trouble = f"trying again: {error}"
                 due_at = loop.time() + interval
             if snapshot is None:
                 live.update(Text(str(trouble)), refresh=True)
