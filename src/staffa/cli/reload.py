@@ -40,7 +40,7 @@ class Sources:
     def changed(self) -> list[Path]:
         """Return which files have changed, come or gone since the last call."""
         before, self._seen = self._seen, self._look()
-        return sorted(path for path, _ in set(before.items()) ^ set(self._seen.items()))
+        return sorted({path for path, _ in set(before.items()) ^ set(self._seen.items())})
 
     def _look(self) -> dict[Path, int]:
         found = {}
