@@ -18,7 +18,7 @@ export UV_PYTHON_DOWNLOADS := never
 RUN := $(UV) run --locked --no-sync
 READY := $(UV_PROJECT_ENVIRONMENT)/.ready
 
-.PHONY: help demo test check format services clean
+.PHONY: help demo test check format images services clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,6 +38,9 @@ check: $(READY) ## lint, check types, check the layers
 format: $(READY) ## format the code and mend what the linter can mend
 	@$(RUN) ruff format .
 	@$(RUN) ruff check --fix .
+
+images: $(READY) ## record the pictures of the documentation anew, from the demo
+	@$(RUN) python docs/images/record.py
 
 services: ## install the servers that some tests talk to (Debian, as root)
 	apt-get install -y --no-install-recommends postgresql postgresql-client pgbouncer erlang-base

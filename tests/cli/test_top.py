@@ -85,7 +85,8 @@ async def test_json_goes_on_until_it_is_stopped(program: Program) -> None:
     for _ in range(3):
         assert json.loads(await process.stdout.readline())["queues"] == []
     process.send_signal(signal.SIGINT)
-    await process.communicate()
+    _, err = await process.communicate()
+    assert (process.returncode, err) == (0, b"")
 
 
 @pytest.mark.parametrize("end", ["q", "\x03", "SIGTERM"])

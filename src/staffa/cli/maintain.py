@@ -9,6 +9,7 @@ import click
 from staffa._internal.clock import SYSTEM_CLOCK
 from staffa.cli.options import EXIT_REFUSED, command, open_database
 from staffa.cli.output import Output
+from staffa.cli.progress import progress_bar
 from staffa.client.backend import make_maintenance
 from staffa.config import Config
 from staffa.maintenance import IndexSize
@@ -41,7 +42,11 @@ async def maintain(config: Config, output: Output, dry_run: bool, everything: bo
             _show(output, indexes, wanted)
             return
         dropped = await drop_leftovers(maintenance)
-        rebuilt = await rebuild_indexes(maintenance, wanted, SYSTEM_CLOCK)
+        rebuilt: list[str] = []
+        with progress_bar("rebuilding", len(wanted)) as tell:
+            for place, name in enumerate(wanted, start=1):
+                rebuilt += await rebuild_indexes(maintenance, [name], SYSTEM_CLOCK)
+                tell(place)
         after = sum(index.bytes for index in await maintenance.read_indexes())
     before = sum(index.bytes for index in indexes)
     output.say(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 
 import click
@@ -77,12 +78,18 @@ class _View:
 
 
 async def _print_json(view: _View, output: Output, interval: float, *, once: bool) -> None:
+    ending = asyncio.Event()
+    _end_on_signals(ending.set)
     while True:
         output.data((await view.look()).describe())
+        sys.stdout.flush()
         if once:
             return
-        sys.stdout.flush()
-        await asyncio.sleep(interval)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(interval):
+                await ending.wait()
+        if ending.is_set():
+            return
 
 
 async def _watch(view: _View, config: Config, interval: float) -> None:
@@ -95,8 +102,7 @@ async def _watch(view: _View, config: Config, interval: float) -> None:
         changed.set()
 
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, end)
+    _end_on_signals(end)
     loop.add_signal_handler(signal.SIGWINCH, changed.set)
     snapshot: Snapshot | None = None
     due_at, trouble = 0.0, None
@@ -120,3 +126,9 @@ async def _watch(view: _View, config: Config, interval: float) -> None:
             with suppress(TimeoutError):
                 async with asyncio.timeout(max(due_at - loop.time(), 0.0)):
                     await changed.wait()
+
+
+def _end_on_signals(end: Callable[[], None]) -> None:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, end)

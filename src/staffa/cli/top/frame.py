@@ -102,9 +102,12 @@ def _error(line: ErrorLine) -> tuple[Any, ...]:
 
 
 def _table(columns: Sequence[str], rows: Sequence[Sequence[Any]], more: int) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold cyan")
-    for column in columns:
-        table.add_column(column, no_wrap=True, overflow="ellipsis")
+    table = Table(
+        box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold cyan", expand=True
+    )
+    for place, column in enumerate(columns, start=1):
+        last = place == len(columns)  # the longest text: it takes what the others leave
+        table.add_column(column, no_wrap=True, overflow="ellipsis", ratio=1 if last else None)
     for row in rows:
         table.add_row(*(Text(_text(value)) for value in row))
     if more > 0:
