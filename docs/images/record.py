@@ -32,6 +32,7 @@ from staffa.errors import DatabaseError
 _FOLDER = Path(__file__).parent
 _SCHEMA = "staffa_demo"
 _LINES, _COLUMNS = 24, 104
+_SHOWN = 8  # running jobs, about
 _PATIENCE_SECONDS = 300
 _FONT = re.compile(r"@font-face \{.*?\}\s*", re.DOTALL)  # of another host: the reader's own will do
 _AGAIN = "\x1b[1A"  # before each frame of a bar
@@ -86,7 +87,7 @@ async def _busiest(backend: Backend, config: Config, demo: asyncio.subprocess.Pr
         except DatabaseError:  # the demo has not made its tables yet
             await asyncio.sleep(0.5)
             continue
-        told = sum(line.progress is not None for line in seen.running)
+        told = sum(line.progress is not None for line in seen.running[:_SHOWN])
         worth = min(told, 3) * 10 + len(seen.errors) + bool(seen.running) + len(seen.queues)
         if best is None or worth > best[0]:
             best = (worth, seen)

@@ -17,7 +17,7 @@ from staffa.cron.stored import CronBoard, Entry
 from staffa.filters import JobFilter
 from staffa.jobs import Job
 from staffa.maintenance import Tidies
-from staffa.survey import Survey
+from staffa.survey import Surveyed
 from staffa.types import State
 
 T = TypeVar("T")
@@ -234,16 +234,12 @@ class Heartbeat(Protocol):
         """Close the connection."""
 
 
-class Engine(Tidies, Protocol):
+class Engine(Tidies, Surveyed, Protocol):
     """Stores jobs. Every method may raise `DatabaseError`."""
 
     @property
     def capabilities(self) -> Capabilities:
         """What it can do."""
-
-    @property
-    def survey(self) -> Survey:
-        """Looks at what goes on."""
 
     async def open(self) -> None:
         """Connect; other methods do so by themselves as well."""

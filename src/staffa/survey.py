@@ -154,6 +154,14 @@ class Survey(Protocol):
         """Read the state of the server."""
 
 
+class Surveyed(Protocol):
+    """What can be looked at: a part of every engine's."""
+
+    @property
+    def survey(self) -> Survey:
+        """Looks at what goes on."""
+
+
 def order_as(ids: Sequence[int], jobs: Sequence[Job]) -> list[Job]:
     """Return jobs in the order of their ids; those that are gone are left out.
 
