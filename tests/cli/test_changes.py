@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from staffa import Job, State
+from staffa.cli.options import fail
+from staffa.errors import DatabaseError, DatabaseUnavailable, OperationInterrupted
 from tests.conftest import MakeClient
 from tests.support.program import Program
+from tests.support.rows import Rows
 from tests.support.terminal import Terminal
 
 VERBS = {"retry": "scheduled", "cancel": "scheduled", "delete": "scheduled"}
@@ -202,3 +206,48 @@ async def test_at_a_terminal_somebody_is_asked_and_may_say_no(
     terminal.press("y\n")
     await terminal.until("cancelled: 3 jobs")
     assert await asking.wait() == 0
+
+
+async def test_many_jobs_show_a_bar_on_a_terminal(
+    program: Program, make_client: MakeClient, terminal: Terminal
+) -> None:
+    await make_client().enqueue_many(Job(worker="w", queue="mail") for _ in range(3000))
+    process = await program.start_on(terminal, "jobs", "cancel", "--queue", "mail", "--yes")
+    await terminal.until("cancelled: 3000 jobs")
+    assert "cancelling" in terminal.shown
+    assert await process.wait() == 0
+
+
+async def test_an_end_in_the_middle_tells_how_many_were_done(
+    program: Program, make_client: MakeClient, rows: Rows
+) -> None:
+    await make_client().enqueue_many(Job(worker="w", queue="mail") for _ in range(3000))
+    await rows.connection.execute(
+        f"CREATE FUNCTION {_schema(rows)}.refuse() RETURNS trigger LANGUAGE plpgsql AS"
+        " $$ BEGIN RAISE EXCEPTION 'no more'; END $$"
+    )
+    await rows.connection.execute(
+        f"CREATE TRIGGER refuse BEFORE UPDATE ON {rows.jobs} FOR EACH ROW WHEN (OLD.id > 1500)"
+        f" EXECUTE FUNCTION {_schema(rows)}.refuse()"
+    )
+    finished = await program.run("jobs", "cancel", "--queue", "mail", "--yes", "--json")
+    assert finished.code == 1
+    error = json.loads(finished.err)["error"]
+    assert error["type"] == "OperationInterrupted"
+    assert "interrupted after 1000 jobs" in error["message"]
+
+
+def test_an_end_by_an_outage_has_the_code_of_an_outage() -> None:
+    with pytest.raises(SystemExit) as caught:
+        fail(interrupted(DatabaseUnavailable("gone")))
+    assert caught.value.code == 3
+
+
+def interrupted(cause: DatabaseError) -> OperationInterrupted:
+    error = OperationInterrupted(7, cause)
+    error.__cause__ = cause
+    return error
+
+
+def _schema(rows: Rows) -> str:
+    return rows.jobs.removesuffix(".oban_jobs")

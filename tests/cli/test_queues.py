@@ -77,6 +77,8 @@ async def test_a_pause_of_a_node_is_listed_with_the_node_until_it_ends(
         {"node": "web.1", "running": 0, "paused": True, "limit": None, "stopped": False}
     ]
     assert "on web.1" in (await program.run("queues", "list")).out
+    assert list(await _listed(program, "--node", "web.1")) == ["mail"]
+    assert await _listed(program, "--node", "web.2") == {}
     await app.stop()
     assert (await _listed(program))["mail"]["nodes"] == []
 

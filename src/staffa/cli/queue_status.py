@@ -74,34 +74,28 @@ def judge_queues(
         running: The running jobs.
         controls: What is set.
     """
-    queues = {queue for queue, _ in counts} | {one.queue for one in running}
-    queues |= {one.control.queue for one in controls if one.control.queue != ALL_QUEUES}
+    found: dict[str, QueueStatus] = {}
     whole = _whole_pauses(controls)
-    nodes = [(one, *_heard(one, controls)) for one in producers]
-    found = []
-    for queue in sorted(queues):
-        status = QueueStatus(queue, paused=whole.wanted(queue).paused)
-        status.counts = {state: n for (name, state), n in counts.items() if name == queue}
-        for producer, heard, options in nodes:
-            count = sum(
-                one.count
-                for one in running
-                if one.queue == queue and one.producer == str(producer.uuid)
-            )
-            own = {option for name, option in options if name == queue}
+    for queue in sorted(_names(counts, running, controls)):
+        found[queue] = QueueStatus(queue, paused=whole.wanted(queue).paused)
+    for (queue, state), count in counts.items():
+        found[queue].counts[state] = count
+    for producer in producers:
+        heard, options = _heard(producer, controls)
+        there = {one.queue: one.count for one in running if one.producer == str(producer.uuid)}
+        set_here = {queue for queue, _ in options if queue != ALL_QUEUES}
+        for queue in sorted(set_here | there.keys()):
             wanted = heard.wanted(queue)
-            if count or own:
-                status.nodes.append(
-                    NodeQueue(
-                        node=producer.node,
-                        running=count,
-                        paused=wanted.paused,
-                        limit=wanted.limit if "limit" in own else None,
-                        stopped="running" in own and not wanted.runs,
-                    )
+            found[queue].nodes.append(
+                NodeQueue(
+                    node=producer.node,
+                    running=there.get(queue, 0),
+                    paused=wanted.paused,
+                    limit=wanted.limit if (queue, "limit") in options else None,
+                    stopped=(queue, "running") in options and not wanted.runs,
                 )
-        found.append(status)
-    return found
+            )
+    return list(found.values())
 
 
 def describe_queue(status: QueueStatus) -> dict[str, Any]:
@@ -150,6 +144,15 @@ def tell_nodes(status: QueueStatus) -> str:
         limit = "" if one.limit is None else f" of {one.limit}"
         told.append(f"{one.node} ({'stopped' if one.stopped else f'{one.running}{limit}'})")
     return ", ".join(told)
+
+
+def _names(
+    counts: Mapping[tuple[str, State], int],
+    running: Sequence[Running],
+    controls: Sequence[ControlStatus],
+) -> set[str]:
+    named = {queue for queue, _ in counts} | {one.queue for one in running}
+    return named | {one.control.queue for one in controls} - {ALL_QUEUES}
 
 
 def _whole_pauses(controls: Sequence[ControlStatus]) -> Controls:

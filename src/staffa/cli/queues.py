@@ -47,8 +47,9 @@ def queues() -> None:
 
 @queues.command("list")
 @click.option("--quick", is_flag=True, help="Leave out ended and suspended jobs; for large tables.")
+@click.option("--node", metavar="NAME", help="Only queues that this node is known to run.")
 @command
-async def list_(config: Config, output: Output, quick: bool) -> None:
+async def list_(config: Config, output: Output, quick: bool, node: str | None) -> None:
     """List queues: their jobs by state, their pauses, and the nodes that run jobs of them.
 
     A limit is shown where it was set since the node began; else it is as configured there.
@@ -68,9 +69,12 @@ async def list_(config: Config, output: Output, quick: bool) -> None:
             counts = await engine.count_jobs()
         producers = await engine.survey.list_producers()
         controls = await engine.survey.list_controls(config.name)
-    found = judge_queues(
-        counts, living(producers, config.name, config.dead_after), running, controls
-    )
+    alive = living(producers, config.name, config.dead_after)
+    if node is not None:
+        alive = [producer for producer in alive if producer.node == node]
+    found = judge_queues(counts, alive, running, controls)
+    if node is not None:
+        found = [status for status in found if status.nodes]
     if output.as_json:
         output.data([describe_queue(status) for status in found])
         return

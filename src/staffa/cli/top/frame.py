@@ -41,7 +41,7 @@ def draw(snapshot: Snapshot, *, name: str, height: int, trouble: str | None = No
     room = max(height - _FIXED_LINES, 4)
     share = max(room // 4, 1)
     nodes = [_node(line, snapshot) for line in snapshot.nodes[:share]]
-    queues = [_queue(line) for line in snapshot.queues[:share]]
+    queues = [_queue(line) for line in _busiest(snapshot.queues, share)]
     errors = [_error(line) for line in snapshot.errors[:share]]
     left = max(room - len(nodes) - len(queues) - len(errors), 1)
     running = [_job(line) for line in snapshot.running[:left]]
@@ -69,6 +69,15 @@ def _node(line: NodeLine, snapshot: Snapshot) -> tuple[Any, ...]:
     up = (snapshot.at - line.started_at).total_seconds()
     leads = "leads" if line.leads else ""
     return (line.node, line.running, tell_seconds(up), f"{line.silent:.0f} s ago", leads)
+
+
+def _busiest(queues: Sequence[QueueLine], count: int) -> list[QueueLine]:
+    """Return so many queues, those with the most to do, by name."""
+
+    def load(line: QueueLine) -> tuple[float, int]:
+        return (line.executing + line.completed_per_second, line.available)
+
+    return sorted(sorted(queues, key=load, reverse=True)[:count], key=lambda line: line.queue)
 
 
 def _queue(line: QueueLine) -> tuple[Any, ...]:
