@@ -54,7 +54,10 @@ def test_each_group_tells_what_its_commands_do_in_a_line() -> None:
         if isinstance(group, Group):
             result = CliRunner().invoke(main, [*path, "--help"], terminal_width=80)
             for name in group.commands:
-                assert f"  {name} " in result.output
+                (line,) = [
+                    row for row in result.output.splitlines() if row.startswith(f"  {name} ")
+                ]
+                assert not line.endswith("...")
 
 
 @pytest.mark.parametrize(

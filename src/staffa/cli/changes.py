@@ -92,10 +92,10 @@ def _change_options(function: Any) -> Any:
 @click.command()
 @_change_options
 async def retry(config: Config, output: Output, **options: Any) -> None:
-    """Make jobs available at once, by their ids or by what they have in common.
+    """Make jobs available at once.
 
-    Jobs of a filter are counted, and you are asked; without a terminal --yes is needed. Exits with
-    1 if none was changed.
+    Give ids, or options that choose jobs. The latter are counted, and you are asked; without a
+    terminal --yes is needed. Exits with 1 if none was changed.
 
     Example: staffa jobs retry --state discarded --queue mail --finished-after 2h
     """
@@ -105,10 +105,11 @@ async def retry(config: Config, output: Output, **options: Any) -> None:
 @click.command()
 @_change_options
 async def cancel(config: Config, output: Output, **options: Any) -> None:
-    """Cancel jobs, also running ones, by their ids or by what they have in common.
+    """Cancel jobs, also running ones.
 
-    Jobs of a filter are counted, and you are asked; without a terminal --yes is needed. Hooks
-    on_cancelled are called where --import loads them. Exits with 1 if none was changed.
+    Give ids, or options that choose jobs. The latter are counted, and you are asked; without a
+    terminal --yes is needed. Hooks on_cancelled are called where --import loads them. Exits with 1
+    if none was changed.
 
     Example: staffa jobs cancel --queue mail --arg campaign=7 --dry-run
     """
@@ -118,10 +119,10 @@ async def cancel(config: Config, output: Output, **options: Any) -> None:
 @click.command()
 @_change_options
 async def delete(config: Config, output: Output, **options: Any) -> None:
-    """Delete jobs that don't run, by their ids or by what they have in common.
+    """Delete jobs that don't run.
 
-    They are counted, and you are asked; without a terminal --yes is needed. Exits with 1 if none
-    was deleted.
+    Give ids, or options that choose jobs. They are counted, and you are asked; without a terminal
+    --yes is needed. Exits with 1 if none was deleted.
 
     Example: staffa jobs delete --state discarded --finished-before 30d --yes
     """

@@ -18,7 +18,7 @@ def completion(context: click.Context, shell: str) -> None:
     Put it where your shell looks for completions, or run it from the shell's own start-up file:
     eval "$(staffa completion bash)"
 
-    Example: staffa completion bash > ~/.local/share/bash-completion/completions/staffa
+    Example: staffa completion fish > ~/.config/fish/completions/staffa.fish
     """
     kind = get_completion_class(shell)
     assert kind is not None  # noqa: S101  # the choices are those that click knows

@@ -32,9 +32,9 @@ def cron() -> None:
 @cron.command("list")
 @command
 async def list_(config: Config, output: Output) -> None:
-    """List the entries that worker processes have registered, with their last and next runs.
+    """List entries, with their last and next runs.
 
-    Times in the table are those of each entry's time zone; in JSON they are in UTC.
+    They are those that worker processes have registered. Times in the table are those of each entry's time zone; in JSON they are in UTC.
 
     Example: staffa cron list --json
     """

@@ -53,7 +53,9 @@ async def list_(config: Config, output: Output, wanted: JobFilter, limit: int) -
 @_IDS
 @command
 async def show(config: Config, output: Output, ids: Sequence[int]) -> None:
-    """Show all that is stored of jobs; exits with 1 if one is missing.
+    """Show all that is stored of jobs.
+
+    Exits with 1 if one is missing.
 
     Example: staffa jobs show 42
     """

@@ -50,9 +50,10 @@ def queues() -> None:
 @click.option("--node", metavar="NAME", help="Only queues that this node is known to run.")
 @command
 async def list_(config: Config, output: Output, quick: bool, node: str | None) -> None:
-    """List queues: their jobs by state, their pauses, and the nodes that run jobs of them.
+    """List queues: jobs by state, pauses, nodes.
 
-    A limit is shown where it was set since the node began; else it is as configured there.
+    Shown are the nodes that run jobs of a queue, or where something was set about it. A limit is
+    shown where it was set since the node began; else it is as configured there.
 
     Example: staffa queues list --quick
     """
@@ -139,7 +140,9 @@ async def scale(
     node: str | None,
     modules: Sequence[str],
 ) -> None:
-    """Set how many jobs of a queue run at once in each process that is alive now.
+    """Set how many jobs run at once in each process.
+
+    It holds for the worker processes that are alive now.
 
     Example: staffa queues scale mail 20
     """
@@ -185,7 +188,9 @@ async def start(
 async def stop(
     config: Config, output: Output, name: str, node: str | None, modules: Sequence[str]
 ) -> None:
-    """Run a queue no more in the worker processes that are alive now; running jobs go on.
+    """Run a queue no more; running jobs go on.
+
+    It holds for the worker processes that are alive now.
 
     Example: staffa queues stop reports
     """
