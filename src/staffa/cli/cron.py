@@ -34,7 +34,8 @@ def cron() -> None:
 async def list_(config: Config, output: Output) -> None:
     """List entries, with their last and next runs.
 
-    They are those that worker processes have registered. Times in the table are those of each entry's time zone; in JSON they are in UTC.
+    They are those that worker processes have registered. Times in the table are those of each
+    entry's time zone; in JSON they are in UTC.
 
     Example: staffa cron list --json
     """

@@ -12,7 +12,7 @@ from typing import Any
 
 from staffa.engine import EVERYBODY, Control, node_scope
 from staffa.queue import ALL_QUEUES
-from staffa.queues.controls import Controls
+from staffa.queues.controls import Controls, is_limit
 from staffa.survey import ControlStatus, ProducerStatus, Running
 from staffa.types import State
 
@@ -176,9 +176,11 @@ def _heard(
     ]
     heard.learn(filter(_outlives, before), at_start=True)
     heard.learn(since)
-    own = {(one.queue, one.option) for one in since if one.scope != EVERYBODY}
-    return heard, own | {
-        (one.queue, one.option) for one in since if one.option in {"limit", "running"}
+    return heard, {
+        (one.queue, one.option)
+        for one in since
+        if (is_limit(one.value) if one.option == "limit" else isinstance(one.value, bool))
+        and (one.scope != EVERYBODY or one.option != "paused")
     }
 
 
