@@ -9,7 +9,7 @@ import pytest
 from staffa import Cron
 from tests.conftest import MakeClient
 from tests.support.events import eventually
-from tests.support.program import Program
+from tests.support.program import Program, read_until
 from tests.support.rows import Rows
 from tests.support.terminal import Terminal
 
@@ -79,3 +79,16 @@ async def test_no_control_character_reaches_a_terminal(
         assert await process.wait() == 0
         assert _CONTROL.search(_COLOURS.sub("", terminal.shown)) is None, (line, terminal.shown)
         assert "\x1b]" not in terminal.shown
+
+
+async def test_no_control_character_and_no_faked_line_is_in_the_log_of_a_worker(
+    program: Program, rows: Rows
+) -> None:
+    await rows.insert(queue="q", worker=f"w{EVIL}")
+    worker = await program.start("start", "--queues", "q:1")
+    told = await read_until(worker.stderr, "unknown_worker")
+    worker.terminate()
+    _, rest = await worker.communicate()
+    told += rest.decode()
+    assert _CONTROL.search(told) is None, told
+    assert not [line for line in told.splitlines() if line.startswith("fake row unknown")]

@@ -16,7 +16,7 @@ import click
 from staffa import registry, telemetry
 from staffa.cli.loading import import_modules, import_option
 from staffa.cli.options import command
-from staffa.cli.output import Output, printable
+from staffa.cli.output import Output, one_line, printable
 from staffa.cli.reload import Sources, run_reloading, source_folders
 from staffa.client import Staffa
 from staffa.config import Config
@@ -143,7 +143,7 @@ def _log_to_terminal(*, as_json: bool) -> None:
 
 def _log_outcome(event: Event) -> None:
     job, outcome = event.data["job"], event.name.rpartition(".")[2]
-    sentence = f"job {job.id} {job.worker} {outcome}"
+    sentence = f"job {job.id} {one_line(job.worker)} {outcome}"
     if event.data.get("seconds") is not None:
         sentence += f" in {event.data['seconds'] * 1000:.1f} ms"
     if event.data.get("error") is not None:

@@ -23,6 +23,7 @@ from staffa.cli.output import Output
 from staffa.cli.queue_status import judge_queues, living
 from staffa.client.backend import Backend, make_backend
 from staffa.config import Config
+from staffa.survey import ServerHealth
 
 _MOST = 1
 _STYLES = {Level.OK: "green", Level.WARNING: "yellow", Level.PROBLEM: "red"}
@@ -62,10 +63,15 @@ async def _examine(config: Config, dsn: str, *, compare: bool) -> list[Finding]:
         schema = judge_schema(await backend.migrator.status())
         if schema.level is Level.PROBLEM:
             return [schema]
-        findings = [schema, *await _examine_work(config, backend, compare=compare)]
+        await backend.engine.survey.list_producers()  # connects, which must not count as skew
+        asked_at = datetime.now(UTC)
+        health = await backend.engine.survey.check_server()
+        findings = [schema, *judge_server(config, health, asked_at, datetime.now(UTC))]
+        findings += await _examine_work(config, backend, health, compare=compare)
         findings += judge_vacuum(await backend.engine.check_vacuum())
-        findings.append(await judge_indexes(config, dsn))
-        findings.append(judge_reindexer(config))
+        if health.max_connections is not None:  # a server, whose tables have an owner
+            findings.append(await judge_indexes(config, dsn))
+            findings.append(judge_reindexer(config))
         findings.append(await try_notifications(config, backend.notifier))
         return findings
     finally:
@@ -73,12 +79,11 @@ async def _examine(config: Config, dsn: str, *, compare: bool) -> list[Finding]:
         await backend.engine.close()
 
 
-async def _examine_work(config: Config, backend: Backend, *, compare: bool) -> list[Finding]:
+async def _examine_work(
+    config: Config, backend: Backend, health: ServerHealth, *, compare: bool
+) -> list[Finding]:
     survey = backend.engine.survey
-    producers = await survey.list_producers()  # first, so that the clock is read when connected
-    asked_at = datetime.now(UTC)
-    health = await survey.check_server()
-    answered_at = datetime.now(UTC)
+    producers = await survey.list_producers()
     alive = living(producers, config.name, config.dead_after)
     running = await survey.count_running()
     waiting = await survey.count_waiting(most=_MOST)
@@ -87,7 +92,6 @@ async def _examine_work(config: Config, backend: Backend, *, compare: bool) -> l
     longest = await survey.list_running(1)
     unknown = await _find_unknown(config, backend) if compare else None
     return [
-        *judge_server(config, health, asked_at, answered_at),
         *judge_connections(config, health, alive),
         *judge_producers(producers, running, config.name, config.dead_after),
         judge_age(longest[0] if longest else None, health.leading_peers, health.now),
