@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from staffa._internal.sql import load_sql
@@ -77,11 +77,11 @@ class PostgresSurvey:
 
     async def list_running(self, limit: int) -> list[Job]:
         """Read running jobs."""
-        return await self._read(self._jobs.list_running(limit))
+        return await self._read(self._jobs.list_running(limit), {State.EXECUTING})
 
     async def list_failed(self, limit: int) -> list[Job]:
         """Read failed jobs."""
-        return await self._read(self._jobs.list_failed(limit))
+        return await self._read(self._jobs.list_failed(limit), {State.RETRYABLE, State.DISCARDED})
 
     async def count_workers(self) -> dict[str, int]:
         """Count waiting jobs by worker."""
@@ -106,10 +106,11 @@ class PostgresSurvey:
             leading_peers=tuple(leading),
         )
 
-    async def _read(self, statement: Statement[list[int]]) -> list[Job]:
+    async def _read(self, statement: Statement[list[int]], states: Collection[State]) -> list[Job]:
+        """Read jobs, but those that have left their state since their ids were read."""
         ids = await self._pool.run(statement)
         jobs = await self._pool.run(self._operations.get(ids))
-        return order_as(ids, jobs)
+        return order_as(ids, [job for job in jobs if job.state in states])
 
 
 def _first(rows: Any) -> Mapping[str, Any]:
