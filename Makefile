@@ -18,7 +18,7 @@ export UV_PYTHON_DOWNLOADS := never
 RUN := $(UV) run --locked --no-sync
 READY := $(UV_PROJECT_ENVIRONMENT)/.ready
 
-.PHONY: help demo test check format sync services clean
+.PHONY: help demo test check format sync images services clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,6 +42,9 @@ format: $(READY) ## format the code and mend what the linter can mend
 
 sync: $(READY) ## write src/staffa/sync.py anew, from the client's methods
 	@$(RUN) python tools/write_sync.py
+
+images: $(READY) ## record the pictures of the documentation anew, from the demo
+	@$(RUN) python docs/images/record.py
 
 services: ## install the servers that some tests talk to (Debian, as root)
 	apt-get install -y --no-install-recommends postgresql postgresql-client pgbouncer erlang-base

@@ -18,6 +18,7 @@ from staffa.cron.stored import CronBoard, Entry
 from staffa.filters import JobFilter
 from staffa.jobs import Job
 from staffa.maintenance import Tidies
+from staffa.survey import Surveyed
 from staffa.types import State
 
 T = TypeVar("T")
@@ -266,7 +267,7 @@ class Heartbeat(Protocol):
         """Close the connection."""
 
 
-class Engine(Tidies, Protocol):
+class Engine(Tidies, Surveyed, Protocol):
     """Stores jobs. Every method may raise `DatabaseError`."""
 
     @property

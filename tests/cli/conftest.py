@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from pathlib import Path
 
+import asyncpg
 import pytest
 
 from tests.support.program import Program
+from tests.support.rows import Rows
+from tests.support.terminal import Terminal
 
 
 @pytest.fixture
@@ -19,3 +23,17 @@ def program(dsn: str, prefix: str, tmp_path: Path) -> Program:
 def bare_program(dsn: str, empty_prefix: str, tmp_path: Path) -> Program:
     """The program on a schema that does not exist yet."""
     return Program(tmp_path, STAFFA_DSN=dsn, STAFFA_PREFIX=empty_prefix)
+
+
+@pytest.fixture
+async def terminal() -> AsyncIterator[Terminal]:
+    """A terminal."""
+    made = Terminal()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def rows(connection: asyncpg.Connection, prefix: str) -> Rows:
+    """The rows of the schema."""
+    return Rows(connection, prefix)

@@ -13,6 +13,15 @@ import staffa
 from staffa.cli import main
 from tests.support.program import Program
 
+REACHING = (
+    "migrate up", "migrate status", "migrate down --to 0", "demo --once", "start --queues q:1",
+    "top --once", "jobs list", "jobs show 1", "jobs retry 1", "jobs cancel 1", "jobs delete 1",
+    "jobs cancel --queue q --dry-run", "queues list", "queues pause q", "queues resume q",
+    "queues scale q 1", "queues start q", "queues stop q", "cron list", "cron run n", "check",
+    "doctor", "maintain",
+)  # fmt: skip
+"""A line for each command that talks to a database."""
+
 
 def _commands(group: Group, path: tuple[str, ...] = ()) -> list[tuple[tuple[str, ...], Command]]:
     found: list[tuple[tuple[str, ...], Command]] = []
@@ -30,11 +39,25 @@ async def test_the_version_is_that_of_the_package(tmp_path: Path) -> None:
 
 
 def test_the_help_fits_a_screen_and_names_every_command() -> None:
-    result = CliRunner().invoke(main, ["--help"])
+    result = CliRunner().invoke(main, ["--help"], terminal_width=80)
     assert result.exit_code == 0
-    assert len(result.output.splitlines()) <= 24
+    lines = result.output.splitlines()
+    assert len(lines) <= 24
+    assert max(map(len, lines)) <= 80
+    assert "..." not in result.output.partition("COMMAND ...")[2]
     for name in main.commands:
-        assert f"  {name} " in result.output
+        assert sum(f"  {name} " in line for line in lines) == 1
+
+
+def test_each_group_tells_what_its_commands_do_in_a_line() -> None:
+    for path, group in _commands(main):
+        if isinstance(group, Group):
+            result = CliRunner().invoke(main, [*path, "--help"], terminal_width=80)
+            for name in group.commands:
+                (line,) = [
+                    row for row in result.output.splitlines() if row.startswith(f"  {name} ")
+                ]
+                assert not line.endswith("...")
 
 
 @pytest.mark.parametrize(
@@ -58,6 +81,36 @@ async def test_a_missing_schema_says_which_command_makes_it(bare_program: Progra
     finished = await bare_program.run("jobs", "list")
     assert finished.code == 1
     assert "staffa migrate up" in finished.err
+
+
+@pytest.mark.parametrize("line", REACHING)
+async def test_every_command_says_that_the_database_is_away(tmp_path: Path, line: str) -> None:
+    program = Program(tmp_path, STAFFA_DSN="postgresql://ada:secret@127.0.0.1:1/app")
+    finished = await program.run(*line.split(), "--json")
+    assert finished.code == 3, finished
+    assert finished.out == ""
+    error = json.loads(finished.err.splitlines()[-1])["error"]
+    assert error["type"] == "DatabaseUnavailable"
+    assert "secret" not in finished.err
+
+
+def test_the_list_of_commands_that_need_a_database_is_complete() -> None:
+    needing = {
+        " ".join(path)
+        for path, command in _commands(main)
+        if not isinstance(command, Group) and any(param.name == "dsn" for param in command.params)
+    }
+    listed = {name for name in needing for line in REACHING if f"{line} ".startswith(f"{name} ")}
+    assert needing - listed == {"migrate sql"}
+
+
+@pytest.mark.parametrize("line", ["jobs cancel", "jobs nothing", "nothing", "top --interval x"])
+async def test_wrong_usage_is_json_too_where_json_is_asked_for(tmp_path: Path, line: str) -> None:
+    finished = await Program(tmp_path).run(*line.split(), "--json")
+    assert finished.code == 2
+    error = json.loads(finished.err)["error"]
+    assert set(error) == {"type", "message"}
+    assert error["message"]
 
 
 async def test_an_unreachable_database_has_an_exit_code_of_its_own(tmp_path: Path) -> None:

@@ -20,7 +20,9 @@ async def send(to: str) -> None:
 
 
 async def test_the_files_of_init_run_as_they_are(program: Program) -> None:
-    assert (await program.run("init")).code == 0
+    written = await program.run("init", "--json")
+    assert written.code == 0
+    assert written.json == {"written": ["staffa.toml", "staffa_jobs.py"]}
     worker = await program.start("start")
     await read_until(worker.stderr, "running default:10")
     finished = await program.run("init")

@@ -171,7 +171,7 @@ async def test_without_the_owner_no_index_is_touched_and_vacuums_are_looked_at(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    monkeypatch.setattr(module, "_LEAST_DEAD", 100)
+    monkeypatch.setattr(module, "LEAST_DEAD", 100)
     engine = PostgresEngine(ConnectionSettings(dsn), prefix, 2)
     assert engine.maintenance is None
     await rows.connection.execute(f"ALTER TABLE {rows.jobs} SET (autovacuum_enabled = false)")

@@ -10,6 +10,7 @@ from staffa.engine import Ack, Checkpoint, Lease, Producer, Statement
 from staffa.engines.statements.jobs import JobStatements
 from staffa.engines.statements.operations import OperationStatements
 from staffa.engines.statements.rescues import RescueStatements
+from staffa.engines.statements.surveys import SurveyStatements
 from staffa.engines.statements.unique import Entry, UniqueStatements
 from staffa.filters import JobFilter
 from staffa.jobs import Job
@@ -23,6 +24,7 @@ PRIMARY = {"oban_jobs_pkey"}
 CLAIM = {"staffa_jobs_claim"}
 STAGE = {"staffa_jobs_stage"}
 LEASE = {"staffa_jobs_lease"}
+FINISHED = {"staffa_jobs_finished"}
 
 Build = Callable[[JobStatements, RescueStatements, int], Statement[Any]]
 
@@ -45,6 +47,10 @@ def _dead(count: int) -> dict[Any, int]:
 
 def _operations(jobs: JobStatements) -> OperationStatements:
     return OperationStatements(jobs._prefix)
+
+
+def _surveys(jobs: JobStatements) -> SurveyStatements:
+    return SurveyStatements(jobs._prefix)
 
 
 def _portion(count: int) -> JobFilter:
@@ -129,6 +135,11 @@ HOT: dict[str, tuple[Build, set[str]]] = {
         lambda jobs, _, size: jobs.count_available({QUEUE: size, "no such queue": size}),
         CLAIM,
     ),
+    "count running": (lambda jobs, _, size: _surveys(jobs).count_running(), LEASE),
+    "count waiting": (lambda jobs, _, size: _surveys(jobs).count_waiting(size), CLAIM | STAGE),
+    "count ended": (lambda jobs, _, size: _surveys(jobs).count_ended(10), FINISHED | STAGE),
+    "list running": (lambda jobs, _, size: _surveys(jobs).list_running(size), LEASE),
+    "list failed": (lambda jobs, _, size: _surveys(jobs).list_failed(size), FINISHED | STAGE),
     "enqueue unique": (lambda jobs, _, size: _unique(jobs).enqueue(_entries(size)), PRIMARY),
     "prune unique keys": (lambda jobs, _, size: _unique(jobs).prune("", size), PRIMARY),
     "list a stretch": (

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.support.terminal import Terminal
+
 _TIMEOUT_SECONDS = 120.0
 
 
@@ -53,6 +55,21 @@ class Program:
             env=self._environment,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
+        )
+
+    async def start_on(self, terminal: Terminal, *arguments: str) -> asyncio.subprocess.Process:
+        """Start it on a terminal, in a session of its own, and return the process."""
+        return await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "staffa",
+            *arguments,
+            cwd=self.folder,
+            env={**self._environment, "TERM": "xterm"},
+            stdin=terminal.theirs,
+            stdout=terminal.theirs,
+            stderr=terminal.theirs,
+            start_new_session=True,
         )
 
     async def run(self, *arguments: str) -> Finished:

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from staffa.cli.options import fail
+from staffa.cli.output import Output
 from staffa.errors import ConfigError
 
 _FILES = {"staffa.toml": "staffa.toml", "staffa_jobs.py": "staffa_jobs.py.txt"}
@@ -17,7 +18,8 @@ _FILES = {"staffa.toml": "staffa.toml", "staffa_jobs.py": "staffa_jobs.py.txt"}
 @click.argument(
     "folder", default=".", type=click.Path(file_okay=False, path_type=Path), metavar="[FOLDER]"
 )
-def init(folder: Path) -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def init(folder: Path, as_json: bool) -> None:
     """Write a configuration and a sample worker.
 
     Nothing that exists is overwritten.
@@ -26,10 +28,19 @@ def init(folder: Path) -> None:
     """
     existing = [name for name in _FILES if (folder / name).exists()]
     if existing:
-        fail(ConfigError(f"{folder / existing[0]} exists: remove it, or choose another folder"))
+        error = ConfigError(f"{folder / existing[0]} exists: remove it, or choose another folder")
+        fail(error, as_json=as_json)
     folder.mkdir(parents=True, exist_ok=True)
     templates = files("staffa.cli").joinpath("templates")
     for name, template in _FILES.items():
         (folder / name).write_text(templates.joinpath(template).read_text("utf-8"), "utf-8")
-        click.echo(f"wrote {folder / name}")
-    click.echo("next: staffa migrate up, then staffa start, then python staffa_jobs.py")
+    written = [str(folder / name) for name in _FILES]
+    Output(as_json=as_json).say(
+        "\n".join(
+            [
+                *(f"wrote {path}" for path in written),
+                "next: staffa migrate up, then staffa start, then python staffa_jobs.py",
+            ]
+        ),
+        written=written,
+    )

@@ -1,19 +1,19 @@
-"""`staffa jobs`: look at jobs and change them."""
+"""`staffa jobs`: look at jobs; what changes them is in `staffa.cli.changes`."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import click
 
-from staffa._internal import json
+from staffa.cli.filters import filter_options
 from staffa.cli.options import EXIT_REFUSED, command, open_client
 from staffa.cli.output import Output
 from staffa.config import Config
 from staffa.filters import JobFilter
 from staffa.jobs import Job
-from staffa.types import State
 
 _COLUMNS = ("id", "state", "queue", "worker", "attempt", "scheduled_at", "args")
 _FIELDS = (
@@ -26,55 +26,23 @@ _IDS = click.argument("ids", type=click.IntRange(min=1), nargs=-1, required=True
 
 @click.group()
 def jobs() -> None:
-    """List, show, retry and cancel jobs.
+    """List, show, retry, cancel and delete jobs.
 
     Example: staffa jobs list --state retryable
     """
 
 
 @jobs.command("list")
-@click.option(
-    "--state", "states", multiple=True, type=click.Choice([state.value for state in State])
-)
-@click.option("--queue", "queues", multiple=True, metavar="NAME", help="May be given repeatedly.")
-@click.option("--worker", "workers", multiple=True, metavar="NAME", help="May be given repeatedly.")
-@click.option("--tag", "tags", multiple=True, metavar="TAG", help="May be given repeatedly.")
-@click.option(
-    "--arg",
-    "args",
-    multiple=True,
-    metavar="KEY=VALUE",
-    help="An argument; its value is JSON, else text. All that are given must be there.",
-)
-@click.option("--before", type=click.IntRange(min=1), metavar="ID", help="Only older jobs.")
+@filter_options
 @click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True)
 @command
-async def list_(
-    config: Config,
-    output: Output,
-    states: Sequence[str],
-    queues: Sequence[str],
-    workers: Sequence[str],
-    tags: Sequence[str],
-    args: Sequence[str],
-    before: int | None,
-    limit: int,
-) -> None:
+async def list_(config: Config, output: Output, wanted: JobFilter, limit: int) -> None:
     """List jobs, the newest first.
 
-    Example: staffa jobs list --state retryable --queue mail
+    Example: staffa jobs list --state retryable --queue mail --attempted-after 2h
     """
-    wanted = JobFilter(
-        states=states or None,
-        queues=queues or None,
-        workers=workers or None,
-        tags=tags or None,
-        args=_parse_args(args),
-        before_id=before,
-        limit=limit,
-    )
     async with open_client(config) as client:
-        found = await client.list_jobs(wanted)
+        found = await client.list_jobs(replace(wanted, limit=limit))
     if output.as_json:
         output.data([_describe(job) for job in found])
         return
@@ -85,7 +53,9 @@ async def list_(
 @_IDS
 @command
 async def show(config: Config, output: Output, ids: Sequence[int]) -> None:
-    """Show all that is stored of jobs; exits with 1 if one is missing.
+    """Show all that is stored of jobs.
+
+    Exits with 1 if one is missing.
 
     Example: staffa jobs show 42
     """
@@ -100,58 +70,6 @@ async def show(config: Config, output: Output, ids: Sequence[int]) -> None:
             else:
                 click.echo(f"there is no job {number}", err=True)
     if None in found:
-        raise SystemExit(EXIT_REFUSED)
-
-
-@jobs.command()
-@_IDS
-@command
-async def retry(config: Config, output: Output, ids: Sequence[int]) -> None:
-    """Make jobs available at once; exits with 1 if none could be.
-
-    Example: staffa jobs retry 42 43
-    """
-    async with open_client(config) as client:
-        changed = await client.retry_many_jobs(ids)
-    _tell(output, "available", ids, changed, "they are available, running, suspended or not there")
-
-
-@jobs.command()
-@_IDS
-@command
-async def cancel(config: Config, output: Output, ids: Sequence[int]) -> None:
-    """Cancel jobs, also running ones; exits with 1 if none could be.
-
-    Example: staffa jobs cancel 42
-    """
-    async with open_client(config) as client:
-        changed = await client.cancel_many_jobs(ids)
-    _tell(output, "cancelled", ids, changed, "they have ended or are not there")
-
-
-def _parse_args(pairs: Sequence[str]) -> dict[str, Any]:
-    """Return arguments by name from ``key=value``, where the value is JSON if it can be."""
-    found: dict[str, Any] = {}
-    for pair in pairs:
-        key, equals, text = pair.partition("=")
-        if not key or not equals:
-            raise click.BadParameter(f"{pair!r} is no KEY=VALUE", param_hint="--arg")
-        try:
-            found[key] = json.loads(text)
-        except ValueError:
-            found[key] = text
-    return found
-
-
-def _tell(
-    output: Output, became: str, ids: Sequence[int], changed: Sequence[int], reason: str
-) -> None:
-    left = [number for number in ids if number not in set(changed)]
-    sentence = f"{became}: {', '.join(map(str, changed)) or 'none'}"
-    if left:
-        sentence += f"; left alone: {', '.join(map(str, left))} ({reason})"
-    output.say(sentence, **{became: list(changed), "left_alone": left})
-    if not changed:
         raise SystemExit(EXIT_REFUSED)
 
 

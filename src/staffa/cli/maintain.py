@@ -9,6 +9,7 @@ import click
 from staffa._internal.clock import SYSTEM_CLOCK
 from staffa.cli.options import EXIT_REFUSED, command, open_database
 from staffa.cli.output import Output
+from staffa.cli.progress import progress_bar
 from staffa.client.backend import make_maintenance
 from staffa.config import Config
 from staffa.maintenance import IndexSize
@@ -21,11 +22,11 @@ from staffa.upkeep import Reindexer
 @click.option("--all", "everything", is_flag=True, help="Rebuild all indexes, bloated or not.")
 @command
 async def maintain(config: Config, output: Output, dry_run: bool, everything: bool) -> None:
-    """Rebuild bloated indexes, and drop what interrupted rebuilds have left.
+    """Rebuild bloated indexes; jobs run on meanwhile.
 
-    Connects as the owner of the tables, directly and not through a pooler: with --dsn, else with
-    the setting maintenance_dsn, else with dsn. Jobs run on meanwhile. Exits with 1 if an index
-    could not be rebuilt.
+    What interrupted rebuilds have left is dropped. Connects as the owner of the tables, directly
+    and not through a pooler: with --dsn, else with the setting maintenance_dsn, else with dsn.
+    Exits with 1 if an index could not be rebuilt.
 
     Example: staffa maintain --dry-run
     """
@@ -41,7 +42,11 @@ async def maintain(config: Config, output: Output, dry_run: bool, everything: bo
             _show(output, indexes, wanted)
             return
         dropped = await drop_leftovers(maintenance)
-        rebuilt = await rebuild_indexes(maintenance, wanted, SYSTEM_CLOCK)
+        rebuilt: list[str] = []
+        with progress_bar("rebuilding", len(wanted)) as tell:
+            for place, name in enumerate(wanted, start=1):
+                rebuilt += await rebuild_indexes(maintenance, [name], SYSTEM_CLOCK)
+                tell(place)
         after = sum(index.bytes for index in await maintenance.read_indexes())
     before = sum(index.bytes for index in indexes)
     output.say(

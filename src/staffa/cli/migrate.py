@@ -92,7 +92,7 @@ async def status(config: Config, output: Output) -> None:
 @migrate.command()
 @command
 async def sql(config: Config, output: Output) -> None:
-    """Print all migrations as one script, to be run by somebody else with psql.
+    """Print all migrations as one script for psql.
 
     Example: staffa migrate sql --prefix jobs > staffa.sql
     """

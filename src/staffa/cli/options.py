@@ -19,6 +19,7 @@ import click
 
 from staffa.cli.output import Output, printable
 from staffa.client import Staffa
+from staffa.client.backend import Backend, make_backend
 from staffa.config import Config
 from staffa.embedded import EmbeddedPostgres
 from staffa.errors import ConfigError, DatabaseUnavailable, StaffaError
@@ -78,6 +79,23 @@ async def open_client(config: Config) -> AsyncIterator[Staffa]:
 
 
 @asynccontextmanager
+async def open_backend(config: Config) -> AsyncIterator[Backend]:
+    """Yield what a client talks to, for looks that clients have no method for.
+
+    Raises:
+        SchemaMissing: If the tables are not there.
+    """
+    async with open_database(config) as dsn:
+        backend = make_backend(config, dsn, lambda: None)
+        try:
+            await backend.check_schema()
+            yield backend
+        finally:
+            await backend.notifier.stop()
+            await backend.engine.close()
+
+
+@asynccontextmanager
 async def open_database(config: Config) -> AsyncIterator[str]:
     """Yield the DSN of the database: the one given, or an embedded server's."""
     if config.dsn is not None:
@@ -94,6 +112,6 @@ async def open_database(config: Config) -> AsyncIterator[str]:
 def _code(error: StaffaError) -> int:
     if isinstance(error, ConfigError):
         return EXIT_USAGE
-    if isinstance(error, DatabaseUnavailable):
+    if isinstance(error, DatabaseUnavailable) or isinstance(error.__cause__, DatabaseUnavailable):
         return EXIT_UNREACHABLE
     return EXIT_REFUSED

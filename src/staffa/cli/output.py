@@ -19,8 +19,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-_PIPE_WIDTH = 250
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+PIPE_WIDTH = 250
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
 
 def printable(text: str) -> str:
@@ -33,6 +33,32 @@ def printable(text: str) -> str:
     return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
+def one_line(text: str) -> str:
+    r"""Return a text without line ends and tabs, which could look like another row of a table.
+
+    Example:
+        >>> one_line("mail\\nfake")
+        'mail\\\\nfake'
+    """
+    return text.replace("\n", r"\n").replace("\t", r"\t")
+
+
+def tell_seconds(seconds: float) -> str:
+    """Return a length of time as people say it.
+
+    Example:
+        >>> tell_seconds(0.25), tell_seconds(95), tell_seconds(7300), tell_seconds(200_000)
+        ('0.2 s', '95 s', '122 min', '56 h')
+    """
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    if seconds < 180:
+        return f"{seconds:.0f} s"
+    if seconds < 3 * 3600:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.0f} h"
+
+
 class Output:
     """Prints what a command has to say.
 
@@ -42,8 +68,13 @@ class Output:
 
     def __init__(self, *, as_json: bool) -> None:
         self.as_json = as_json
-        wide = None if sys.stdout.isatty() else _PIPE_WIDTH
+        wide = None if sys.stdout.isatty() else PIPE_WIDTH
         self._console = Console(highlight=False, width=wide)
+
+    @property
+    def interactive(self) -> bool:
+        """Whether somebody sits at a terminal who can be asked."""
+        return not self.as_json and sys.stdin.isatty() and sys.stdout.isatty()
 
     def say(self, sentence: str, **data: Any) -> None:
         """Print a sentence; as JSON, the data instead."""
@@ -56,26 +87,33 @@ class Output:
         """Print JSON."""
         click.echo(json.dumps(value, default=_encode, ensure_ascii=True))
 
-    def table(self, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-        """Print rows below each other for people."""
+    def table(
+        self,
+        columns: Sequence[str],
+        rows: Sequence[Sequence[Any]],
+        styles: Sequence[str] | None = None,
+    ) -> None:
+        """Print rows below each other for people, each in its style where they have some."""
         table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
         for column in columns:
             table.add_column(column, overflow="fold")
-        for row in rows:
-            table.add_row(*(Text(_cell(value)) for value in row))
+        for place, row in enumerate(rows):
+            cells = (Text(one_line(cell(value))) for value in row)
+            table.add_row(*cells, style=styles[place] if styles else None)
         self._console.print(table)
 
     def record(self, fields: Mapping[str, Any]) -> None:
         """Print names and values for people."""
         width = max(map(len, fields))
         for name, value in fields.items():
-            lines = _cell(value).splitlines() or [""]
+            lines = cell(value).splitlines() or [""]
             click.echo(f"{name:<{width}}  {lines[0]}")
             for line in lines[1:]:
                 click.echo(f"{'':<{width}}  {line}")
 
 
-def _cell(value: Any) -> str:
+def cell(value: Any) -> str:
+    """Return a value as people read it, without control characters."""
     if value is None:
         return ""
     if isinstance(value, datetime):

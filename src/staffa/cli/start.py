@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import importlib
 import json
 import logging
 import os
-import pkgutil
 import signal
 import sys
 from collections.abc import Mapping, Sequence
@@ -16,8 +14,10 @@ from typing import Any
 import click
 
 from staffa import registry, telemetry
+from staffa.cli.loading import import_modules, import_option
 from staffa.cli.options import command
-from staffa.cli.output import Output, printable
+from staffa.cli.output import Output, one_line, printable
+from staffa.cli.reload import Sources, run_reloading, source_folders
 from staffa.client import Staffa
 from staffa.config import Config
 from staffa.errors import ConfigError, InstanceError
@@ -38,20 +38,24 @@ _UNEXPECTED = ("retryable", "discarded", "cancelled", "lease_lost", "unknown_wor
 
 @click.command()
 @click.option("--queues", metavar="NAME:LIMIT,...", help="What to run, e.g. default:10,mail:5.")
-@click.option(
-    "--import", "modules", multiple=True, metavar="MODULE", help="Workers are found there."
-)
+@import_option
+@click.option("--reload", is_flag=True, help="Start anew whenever a Python file changes.")
 @command
-async def start(config: Config, output: Output, queues: str | None, modules: Sequence[str]) -> None:
+async def start(
+    config: Config, output: Output, queues: str | None, modules: Sequence[str], reload: bool
+) -> None:
     """Run queues until SIGTERM or SIGINT.
 
     The first signal lets running jobs end within the grace period, a second one ends that at once.
-    Where an imported module makes a client of its own, that one is started.
+    Where an imported module makes a client of its own, that one is started. --reload is for
+    development.
 
     Example: staffa start --import myapp.jobs --queues default:10,mail:5
     """
     _log_to_terminal(as_json=output.as_json)
-    _import_workers([*config.imports, *modules])
+    if reload:
+        raise SystemExit(await _reload([*config.imports, *modules]))
+    import_modules([*config.imports, *modules])
     client = _find_client(config)
     wanted = parse_queue_list(queues) if queues else client.config.queues or config.queues
     if not wanted:
@@ -63,6 +67,12 @@ async def start(config: Config, output: Output, queues: str | None, modules: Seq
     finally:
         await client.stop()
     await _leave_behind_what_does_not_end()
+
+
+async def _reload(modules: Sequence[str]) -> int:
+    arguments = [argument for argument in sys.argv[1:] if argument != "--reload"]
+    sources = Sources(source_folders(modules))
+    return await run_reloading([sys.executable, "-m", "staffa", *arguments], sources)
 
 
 async def _run(client: Staffa, queues: Mapping[str, Any]) -> None:
@@ -118,21 +128,6 @@ def _find_client(config: Config) -> Staffa:
     return made
 
 
-def _import_workers(modules: Sequence[str]) -> None:
-    """Import modules, and all modules of packages, so that their workers register."""
-    if os.getcwd() not in sys.path:
-        sys.path.insert(0, os.getcwd())
-    for name in modules:
-        try:
-            module = importlib.import_module(name)
-            for found in pkgutil.walk_packages(getattr(module, "__path__", []), f"{name}."):
-                importlib.import_module(found.name)
-        except ModuleNotFoundError as error:
-            raise ConfigError(
-                f"module {name!r} can't be imported: {error}; run this in the folder that holds it"
-            ) from None
-
-
 def _log_to_terminal(*, as_json: bool) -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(_JsonFormatter() if as_json else _LineFormatter())
@@ -148,7 +143,7 @@ def _log_to_terminal(*, as_json: bool) -> None:
 
 def _log_outcome(event: Event) -> None:
     job, outcome = event.data["job"], event.name.rpartition(".")[2]
-    sentence = f"job {job.id} {job.worker} {outcome}"
+    sentence = f"job {job.id} {one_line(job.worker)} {outcome}"
     if event.data.get("seconds") is not None:
         sentence += f" in {event.data['seconds'] * 1000:.1f} ms"
     if event.data.get("error") is not None:

@@ -27,9 +27,9 @@ from staffa.telemetry import report
 from staffa.types import State
 
 _ENDED = (State.COMPLETED, State.DISCARDED, State.CANCELLED)
-_CANCELLABLE = tuple(state for state in State if state not in _ENDED)
-_RETRYABLE = (State.SCHEDULED, State.RETRYABLE, *_ENDED)
-_DELETABLE = tuple(state for state in State if state is not State.EXECUTING)
+CANCELLABLE = tuple(state for state in State if state not in _ENDED)
+RETRYABLE = (State.SCHEDULED, State.RETRYABLE, *_ENDED)
+DELETABLE = tuple(state for state in State if state is not State.EXECUTING)
 _IDLE_SECONDS = 1.5 * UPDATE_SECONDS  # the server's own guard, should this process stand still
 
 
@@ -86,7 +86,7 @@ class Operations(Jobs):
         """
         engine = (await self._open()).engine
         if isinstance(jobs, JobFilter):
-            wanted = _checked(jobs, everything).within(_CANCELLABLE)
+            wanted = _checked(jobs, everything).within(CANCELLABLE)
             return await self._run(wanted, engine.cancel_jobs, self._after_cancel, on_progress)
         _refuse_options(everything, on_progress)
         changed = await engine.cancel_jobs(check_ids(jobs))
@@ -138,7 +138,7 @@ class Operations(Jobs):
         """
         engine = (await self._open()).engine
         if isinstance(jobs, JobFilter):
-            wanted = _checked(jobs, everything).within(_RETRYABLE)
+            wanted = _checked(jobs, everything).within(RETRYABLE)
             return await self._run(wanted, engine.retry_jobs, self._wake_queues, on_progress)
         _refuse_options(everything, on_progress)
         changed = await engine.retry_jobs(check_ids(jobs))
@@ -190,7 +190,7 @@ class Operations(Jobs):
         """
         engine = (await self._open()).engine
         if isinstance(jobs, JobFilter):
-            wanted = _checked(jobs, everything).within(_DELETABLE)
+            wanted = _checked(jobs, everything).within(DELETABLE)
             return await self._run(wanted, engine.delete_jobs, _do_nothing, on_progress)
         _refuse_options(everything, on_progress)
         return [job.id for job in await engine.delete_jobs(check_ids(jobs))]

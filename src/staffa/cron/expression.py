@@ -89,6 +89,18 @@ class Expression:
         """Whether the minute or the hour begins with ``*``: such jobs follow real time."""
         return any(field.startswith("*") for field in self.fields.split()[:2])
 
+    @property
+    def words(self) -> str:
+        """The expression in English.
+
+        Example:
+            >>> Expression.parse("30 6 * * MON-FRI").words
+            'At 06:30 on Monday through Friday'
+        """
+        if self.reboot:
+            return "When the first process starts"
+        return CronSim(self.fields, _SOME_TIME).explain()
+
     def walls(self, after: datetime) -> Iterator[datetime]:
         """Yield the times that match, each later than one, all of them without a time zone."""
         return CronSim(self.fields, after)

@@ -31,6 +31,7 @@ from staffa._internal.sql import load_sql
 from staffa.drivers.failures import is_refused_setting, translated_errors
 from staffa.engine import Statement, Statements
 from staffa.errors import (
+    ConfigError,
     DatabaseError,
     DatabaseUnavailable,
     InstanceError,
@@ -124,9 +125,15 @@ class ConnectionSettings:
         return bool(process != connection.get_server_pid())
 
     async def _connect(self, settings: dict[str, str], **options: Any) -> asyncpg.Connection:
-        connection: asyncpg.Connection = await asyncpg.connect(
-            self.dsn, timeout=CONNECT_SECONDS, server_settings=settings, **options
-        )
+        try:
+            connection: asyncpg.Connection = await asyncpg.connect(
+                self.dsn, timeout=CONNECT_SECONDS, server_settings=settings, **options
+            )
+        except ValueError:  # of the parts of the DSN; what it says may be part of a password
+            raise ConfigError(
+                "the DSN can't be used: its host or port can't be read; write special characters "
+                "of a password such as / # @ : as %2F %23 %40 %3A"
+            ) from None
         return connection
 
 

@@ -28,8 +28,8 @@ logger = logging.getLogger("staffa")
 _LOOK_SECONDS = 60.0
 _VACUUM_SECONDS = 3600.0
 _RETRY_SECONDS = 3600.0
-_DEAD_FACTOR = 2.0
-_LEAST_DEAD = 50_000
+DEAD_FACTOR = 2.0
+LEAST_DEAD = 50_000
 
 
 class ReindexerLoop(Loop):
@@ -73,7 +73,7 @@ class ReindexerLoop(Loop):
 
     async def _check_vacuum(self) -> None:
         health = await self._engine.check_vacuum()
-        if health.dead < _LEAST_DEAD or health.dead < _DEAD_FACTOR * health.live:
+        if health.dead < LEAST_DEAD or health.dead < DEAD_FACTOR * health.live:
             return
         oldest = health.oldest_snapshot
         reason = "" if oldest is None else f"; a transaction has been reading for {oldest:.0f} s"

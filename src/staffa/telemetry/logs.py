@@ -21,8 +21,8 @@ from staffa.types import ProducerView, State
 logger = logging.getLogger("staffa")
 
 GROUPS = (
-    "cron", "engine", "job", "leader", "loop", "notifier", "process", "producer", "pruner", "queue",
-    "reindexer", "service", "shutdown", "sonar", "stager", "thread", "vacuum",
+    "audit", "cron", "engine", "job", "leader", "loop", "notifier", "process", "producer", "pruner",
+    "queue", "reindexer", "service", "shutdown", "sonar", "stager", "thread", "vacuum",
 )  # fmt: skip
 """What `events=` may name: the second part of the events' names."""
 

@@ -31,6 +31,7 @@ from staffa.engine import (
     Statements,
 )
 from staffa.engines.postgres.maintenance import PostgresMaintenance, check_vacuum
+from staffa.engines.postgres.survey import PostgresSurvey
 from staffa.engines.statements.conditions import Wanted
 from staffa.engines.statements.crons import CronStatements
 from staffa.engines.statements.enqueueing import EnqueueStatements
@@ -45,6 +46,7 @@ from staffa.engines.walks import Walks
 from staffa.filters import JobFilter
 from staffa.jobs import Job
 from staffa.maintenance import Finished, Maintenance, VacuumHealth
+from staffa.survey import Survey
 from staffa.telemetry import observed
 from staffa.types import State
 
@@ -78,6 +80,7 @@ class PostgresEngine:
         self._settings = settings
         self.pool = Pool(settings, pool_size)
         self._acks = Dedicated(settings)
+        self._survey = PostgresSurvey(settings, self.pool, prefix, instance)
         self._jobs = JobStatements(prefix)
         self._operations = OperationStatements(prefix)
         self._walks = Walks(self.pool.run, self._operations)
@@ -266,6 +269,11 @@ class PostgresEngine:
     def maintenance(self) -> Maintenance | None:
         """What the owner of the tables may do."""
         return self._maintenance
+
+    @property
+    def survey(self) -> Survey:
+        """Looks at what goes on."""
+        return self._survey
 
     async def remove_producer(self, producer: Producer) -> None:
         """Forget a producer that has stopped."""

@@ -20,6 +20,7 @@ from staffa.telemetry.catalogue.nodes import (
     ShutdownBegun,
     ShutdownEnded,
 )
+from staffa.telemetry.catalogue.operators import ActionTaken
 from staffa.telemetry.catalogue.queues import (
     LoopBlocked,
     LoopFreed,
@@ -44,6 +45,7 @@ from staffa.telemetry.catalogue.services import (
 )
 
 __all__ = [
+    "ActionTaken",
     "ConnectivityChanged",
     "CronFailed",
     "CronInserted",
