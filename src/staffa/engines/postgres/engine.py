@@ -9,15 +9,15 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
+from staffa.capabilities import Capabilities
 from staffa.cron.stored import CronBoard, Entry
 from staffa.drivers.asyncpg import ConnectionSettings, Dedicated, Pool
 from staffa.drivers.connections import run_on
 from staffa.engine import (
     Ack,
-    Capabilities,
     Changed,
     Checkpoint,
     Control,
@@ -27,6 +27,7 @@ from staffa.engine import (
     Pulse,
     Rescued,
     Staged,
+    Statement,
 )
 from staffa.engines.postgres.maintenance import PostgresMaintenance, check_vacuum
 from staffa.engines.statements.conditions import Wanted
@@ -45,6 +46,8 @@ from staffa.jobs import Job
 from staffa.maintenance import Finished, Maintenance, VacuumHealth
 from staffa.telemetry import observed
 from staffa.types import State
+
+T = TypeVar("T")
 
 _KEYS_AT_ONCE = 1_000
 _WORTH_GOING_ON = 0.1  # the share of a page that makes the next one worth a look
@@ -78,7 +81,7 @@ class PostgresEngine:
         self._acks = Dedicated(settings)
         self._jobs = JobStatements(prefix)
         self._operations = OperationStatements(prefix)
-        self._walks = Walks(self.pool.run, self._operations)
+        self._walks = Walks(self._read, self._operations)
         self._unique = UniqueStatements(prefix)
         self._enqueueing = EnqueueStatements(self._jobs, self._unique)
         self._pruned_until = ""
@@ -185,6 +188,9 @@ class PostgresEngine:
                 return job
             (updated,) = await run(self._operations.update([number], changes))
             return updated
+
+    async def _read(self, statement: Statement[T]) -> T:
+        return await self.pool.run(statement)
 
     async def get_jobs(self, ids: Sequence[int]) -> list[Job]:
         """Read jobs by id."""

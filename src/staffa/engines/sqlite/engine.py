@@ -14,12 +14,12 @@ from typing import Any
 from uuid import UUID
 
 from staffa._internal.clock import SYSTEM_CLOCK, Clock
+from staffa.capabilities import Capabilities
 from staffa.cron.stored import CronBoard, Entry
 from staffa.drivers.connections import run_on
 from staffa.drivers.sqlite import FileConnection, FileSettings, Run
 from staffa.engine import (
     Ack,
-    Capabilities,
     Changed,
     Checkpoint,
     Control,
