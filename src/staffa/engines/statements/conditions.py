@@ -122,12 +122,16 @@ def condition(
 def _of_states(states: Collection[str], phrases: Phrases, *, indexed: bool) -> str:
     """Return the condition on states as literals, which a partial index can be matched with."""
     wanted = {State(state) for state in states}
-    if not indexed:
-        return phrases.any_state.format(_literals(wanted)) if wanted else "false"
-    others = set(State).difference(*_INDEXED)
-    groups = zip((*_INDEXED, others), (*phrases.indexed, "job.state IN ({})"), strict=True)
+    others = wanted.difference(*_INDEXED)
+    if not wanted:
+        return "false"
+    if not indexed or (others and phrases.others is None):
+        return phrases.any_state.format(_literals(wanted))
+    groups = [*zip(_INDEXED, phrases.indexed, strict=True), (others, phrases.others or "")]
     arms = [text.format(_literals(wanted & group)) for group, text in groups if wanted & group]
-    return f"({' OR '.join(arms) or 'false'})"
+    if len(arms) == 1 or phrases.arm is None:
+        return f"({' OR '.join(arms)})"
+    return f"job.id IN ({' UNION ALL '.join(phrases.arm.format(arm) for arm in arms)})"
 
 
 def _literals(states: Collection[State]) -> str:
