@@ -29,12 +29,17 @@ class Phrases:
     Args:
         pieces: Text and encoder for each field of a filter but the states.
         any_state: The condition on states that matches no index; ``{}`` stands for literals.
-        indexed: The same for each of `INDEXED`, so that it matches the partial index.
+        indexed: The same for each of the partial indexes, so that it matches that.
+        others: The same for all other states; None where no index would be used beside them.
+        arm: A query for the ids of one of several conditions, where OR keeps the planner from the
+            partial indexes.
     """
 
     pieces: Mapping[str, tuple[str, Callable[[Any], Any]]]
     any_state: str
     indexed: tuple[str, str, str]
+    others: str | None = None
+    arm: str | None = None
 
 
 _FINISHED_AT = (
@@ -70,6 +75,7 @@ POSTGRES_PHRASES = Phrases(
     pieces=_PIECES,
     any_state="job.state::text IN ({})",
     indexed=("job.state IN ({})", "job.state IN ({})", "job.state IN ({})"),
+    others="job.state IN ({})",
 )
 
 _INDEXED = ({State.AVAILABLE}, {State.SCHEDULED, State.RETRYABLE}, {State.EXECUTING})
@@ -124,7 +130,7 @@ def _of_states(states: Collection[str], phrases: Phrases, *, indexed: bool) -> s
     wanted = {State(state) for state in states}
     others = wanted.difference(*_INDEXED)
     if not wanted:
-        return "false"
+        return "(false)" if indexed else "false"
     if not indexed or (others and phrases.others is None):
         return phrases.any_state.format(_literals(wanted))
     groups = [*zip(_INDEXED, phrases.indexed, strict=True), (others, phrases.others or "")]
