@@ -37,8 +37,9 @@ async def test_a_file_is_made_worked_on_looked_at_and_emptied(
     async with Staffa(file.dsn) as app:
         await app.enqueue(Job(worker="shop.send", args={"to": "ada"}))
         await app.enqueue(Job(worker="other", scheduled_in=60))
-    process = await program.start("start", "--queues", "default:2", "--import", "tests.support.app")
-    await read_until(process.stdout, "running ")
+    (tmp_path / "shop.py").write_text(_WORKERS)
+    process = await program.start("start", "--queues", "default:2", "--import", "shop")
+    assert "sent to ada" in await read_until(process.stdout, "sent")
     await file.until_count(completed=1, scheduled=1)
     process.send_signal(signal.SIGTERM)
     await process.communicate()
