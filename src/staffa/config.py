@@ -76,6 +76,7 @@ class ClientOptions(TypedDict, total=False):
     sonar: bool
     pruner: bool | Pruner | Mapping[str, Any]
     reindexer: bool | Reindexer | Mapping[str, Any]
+    django_alias: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,6 +122,8 @@ class Config:
         sonar: Whether it is watched if notifications arrive.
         pruner: What is kept of finished jobs; None or False keeps all.
         reindexer: When indexes are rebuilt; None or False never.
+        django_alias: The Django database whose `atomic` blocks synchronous calls without `conn=`
+            join by themselves, if it is the client's; empty for none.
 
     Raises:
         ConfigError: If a value can't be used.
@@ -157,6 +160,7 @@ class Config:
     sonar: bool = True
     pruner: Pruner | None = field(default_factory=Pruner)
     reindexer: Reindexer | None = field(default_factory=Reindexer)
+    django_alias: str = "default"
 
     def __post_init__(self) -> None:
         for setting in _DSNS:

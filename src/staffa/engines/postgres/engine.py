@@ -15,7 +15,7 @@ from uuid import UUID
 from staffa.capabilities import Capabilities
 from staffa.cron.stored import CronBoard, Entry
 from staffa.drivers.asyncpg import ConnectionSettings, Dedicated, Pool
-from staffa.drivers.connections import run_on
+from staffa.drivers.connections import run_on, run_on_sync
 from staffa.engine import (
     Ack,
     Changed,
@@ -117,6 +117,10 @@ class PostgresEngine:
         if conn is not None:
             return await run_on(conn, statements)
         return await self.pool.run_together(statements)
+
+    def enqueue_jobs_on(self, jobs: Sequence[Job], conn: Any) -> list[Job]:
+        """Insert jobs in a user's transaction, on this thread."""
+        return run_on_sync(conn, self._enqueueing.enqueue(jobs))
 
     async def prune_unique_keys(self, limit: int) -> int:
         """Forget keys of unique jobs none of which is left."""

@@ -16,7 +16,7 @@ from uuid import UUID
 from staffa._internal.clock import SYSTEM_CLOCK, Clock
 from staffa.capabilities import Capabilities
 from staffa.cron.stored import CronBoard, Entry
-from staffa.drivers.connections import run_on
+from staffa.drivers.connections import run_on, run_on_sync
 from staffa.drivers.sqlite import FileConnection, FileSettings, Run
 from staffa.engine import (
     Ack,
@@ -131,6 +131,10 @@ class SqliteEngine:
         if conn is not None:
             return await run_on(conn, statements)
         return await self._writer.write(statements)
+
+    def enqueue_jobs_on(self, jobs: Sequence[Job], conn: Any) -> list[Job]:
+        """Insert jobs in a user's transaction, on this thread."""
+        return run_on_sync(conn, self._enqueueing.enqueue(jobs))
 
     async def prune_unique_keys(self, limit: int) -> int:
         """Forget keys of unique jobs none of which is left."""
