@@ -87,9 +87,7 @@ async def test_without_a_transaction_the_library_decides_when_jobs_are_committed
 
 async def test_thousands_of_jobs_are_written_in_order(engine: Engine, user: UserConnection) -> None:
     async with user.transaction():
-        jobs = await user.enqueue(
-            engine, [new_job(args={"n": number}) for number in range(5000)]
-        )
+        jobs = await user.enqueue(engine, [new_job(args={"n": number}) for number in range(5000)])
     assert ids(jobs) == sorted(ids(jobs))
     stored = await engine.get_jobs(ids(jobs))
     assert [job.args["n"] for job in stored] == list(range(5000))
