@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import tempfile
-import weakref
 from collections.abc import Callable
 from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
 
+from staffa._internal.clock import Clock
 from staffa.capabilities import Capabilities
+from staffa.client.temporary import TemporaryFolder
 from staffa.config import DEFAULT_PREFIX, Config
 from staffa.drivers.sqlite import FileSettings
 from staffa.engines.sqlite import SqliteEngine
@@ -121,8 +118,16 @@ def make_file_migrator(dsn: str, prefix: str) -> Migrator:
     return _migrator(FileSettings(path, install))
 
 
-def make_file_parts(config: Config, dsn: str) -> tuple[SqliteEngine, Notifier, Migrator]:
+def make_file_parts(
+    config: Config, dsn: str, clock: Clock, temporary: TemporaryFolder
+) -> tuple[SqliteEngine, Notifier, Migrator]:
     """Return what a client talks to; the file is opened when it is needed.
+
+    Args:
+        config: The client's settings.
+        dsn: The file.
+        clock: The database's clock.
+        temporary: Where a temporary file lies.
 
     Raises:
         ConfigError: If a setting makes no sense with a file.
@@ -130,26 +135,16 @@ def make_file_parts(config: Config, dsn: str) -> tuple[SqliteEngine, Notifier, M
     check_config(config)
     path = path_of(dsn)
     if path is None:
-        folder = Path(tempfile.mkdtemp(prefix="staffa-"))
-        settings = FileSettings(folder / "jobs.db", install, durable=False)
+        settings = FileSettings(temporary.path / "jobs.db", install, durable=False)
         settings = replace(settings, script=_migrator(settings).script())
-        engine = SqliteEngine(settings, config.name)
-        engine.on_close = weakref.finalize(engine, _remove, folder, os.getpid())
     else:
         settings = FileSettings(path, install)
-        engine = SqliteEngine(settings, config.name)
     notifier: Notifier = LocalNotifier(str(settings.path.absolute()))
     if config.notifier == "polling":
         notifier = PollingNotifier(notifier)
-    return engine, notifier, _migrator(settings)
+    return SqliteEngine(settings, config.name, clock), notifier, _migrator(settings)
 
 
 def _migrator(settings: FileSettings) -> Migrator:
     names = [entry.name for entry in files(_PACKAGE).joinpath("migrations").iterdir()]
     return Migrator(settings, _PACKAGE, names, DEFAULT_PREFIX, file=str(settings.path))
-
-
-def _remove(folder: Path, process: int) -> Any:
-    """Remove a temporary database; a forked child leaves its parent's alone."""
-    if os.getpid() == process:
-        shutil.rmtree(folder, ignore_errors=True)

@@ -20,6 +20,7 @@ from staffa.client.depths import Depths
 from staffa.client.homes import Homes
 from staffa.client.insertion import Insertion
 from staffa.client.node import Node
+from staffa.client.temporary import TemporaryFolder
 from staffa.config import ClientOptions, Config
 from staffa.errors import InstanceError
 from staffa.queue import Queue, parse_queues
@@ -47,6 +48,7 @@ class Lifecycle:
         self._clock = clock
         self._depths = Depths(self.config.max_depth, clock, self.config.name)
         self._homes = Homes()
+        self._temporary = TemporaryFolder()
         self._embedded: EmbeddedPostgres | None = None
         self._embedded_dsn: str | None = None
         self._node: Node | None = None
@@ -127,6 +129,7 @@ class Lifecycle:
                     await run_on(self._node_loop, partial(self._node.stop, seconds))
                     self._node = None
                 await self._homes.close()
+                self._temporary.remove()
                 await self._stop_embedded()
             finally:
                 self._stopping = False
@@ -162,7 +165,9 @@ class Lifecycle:
             loop_thread().before_end(self._end)
         dsn = self.config.dsn or self._embedded_dsn or await self._start_embedded()
         make_backend = load("staffa.client.backend:make_backend")
-        backend: Backend = make_backend(self.config, dsn, self._after_reconnect)
+        backend: Backend = make_backend(
+            self.config, dsn, self._after_reconnect, self._clock, self._temporary
+        )
         return backend
 
     async def _start_embedded(self) -> str:

@@ -154,6 +154,7 @@ class FileConnection:
         self._process = os.getpid()
         self._thread: ThreadPoolExecutor | None = None
         self._raw: sqlite3.Connection | None = None
+        self._file: tuple[int, int] | None = None
         self._closed = False
 
     async def read(self, statement: Statement[T]) -> T:
@@ -234,13 +235,16 @@ class FileConnection:
                     return self._try(call)
                 except sqlite3.OperationalError as error:
                     late = time.monotonic() > until
-                    if not is_busy(error) or late or call.dropped.is_set():
+                    if not is_busy(error) or late or self._closed or call.dropped.is_set():
                         raise
                 call.dropped.wait(backoff.next_seconds())
 
     def _try(self, call: _Call) -> Any:
+        if self._raw is not None and not call.keep and self._file != _identity(self.settings.path):
+            self._close()  # somebody has put another file in its place, or none
         if self._raw is None:
             self._raw = self.settings.connect(create=self._create)
+            self._file = _identity(self.settings.path)
         try:
             return call.work(self._raw)
         except BaseException as error:
@@ -330,6 +334,15 @@ def run_script(raw: sqlite3.Connection, script: str) -> None:
         if sqlite3.complete_statement(statement):
             raw.execute(statement)
             statement = ""
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Return what tells a file from another one of its name; None if there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _read_text(stored: bytes) -> str:

@@ -16,10 +16,11 @@ from pathlib import Path
 import pytest
 
 from staffa import Job, Reindexer, Staffa, current_job, job
+from staffa.client.backend import make_migrator
 from staffa.errors import ConfigError, DatabaseError, DatabaseUnavailable, SchemaMissing
 from staffa.types import Connectivity
 from tests.conftest import QUICK, MakeClient
-from tests.support.app import hold_process, note, release, steps
+from tests.support.app import hold, hold_process, note, release, steps
 from tests.support.events import Recorder, eventually
 from tests.support.files import JobsFile
 
@@ -108,6 +109,18 @@ async def test_a_temporary_database_makes_its_tables_and_is_gone_at_the_stop(
         assert await app.count_jobs() == {}, "another one begins empty"
         await app.stop()
         assert list((tmp_path / "temporary").iterdir()) == []
+
+
+async def test_all_loops_and_threads_of_a_client_share_its_temporary_database(
+    make_client: MakeClient,
+) -> None:
+    app = make_client("sqlite://")
+    await app.enqueue(Job(worker="w"))
+    await asyncio.to_thread(app.sync.enqueue, Job(worker="w"))
+    thread = threading.Thread(target=lambda: asyncio.run(app.enqueue(Job(worker="w"))))
+    thread.start()
+    await asyncio.to_thread(thread.join)
+    assert sum((await app.count_jobs()).values()) == 3
 
 
 async def test_two_temporary_databases_have_nothing_in_common(make_client: MakeClient) -> None:
@@ -283,6 +296,51 @@ async def test_a_busy_file_fails_nothing(
         await file.until_count(completed=21)
     assert events.of("staffa.job.rescued") == []
     assert all(row["errors"] == "[]" for row in file.query("SELECT errors FROM oban_jobs"))
+
+
+async def test_a_file_that_is_busy_for_longer_than_calls_wait_fails_no_job(
+    file: JobsFile, make_client: MakeClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("staffa.drivers.sqlite.BUSY_SECONDS", 0.05)
+    async with make_client(queues={"default": 5}) as app:
+        stored = [await app.enqueue(hold.new(str(tmp_path))) for _ in range(3)]
+        await eventually(lambda: len(steps(tmp_path, "begun")) == 3, "three jobs")
+        with file.held():
+            release(tmp_path)
+            await eventually(lambda: len(steps(tmp_path, "ended")) == 3, "their ends")
+            until = time.monotonic() + 2 * QUICK["dead_after"]
+            await eventually(lambda: time.monotonic() > until, "some seconds")
+        rows = [await file.until(entry.id, "completed") for entry in stored]
+    assert [(row["attempt"], row["errors"]) for row in rows] == [(1, [])] * 3
+
+
+async def test_a_file_that_another_one_replaces_is_opened_anew(
+    file: JobsFile, make_client: MakeClient
+) -> None:
+    app = make_client()
+    await app.enqueue(Job(worker="old"))
+    file.path.unlink()
+    for name in file.leftovers():
+        (file.path.parent / name).unlink()
+    with pytest.raises(SchemaMissing, match="staffa migrate up"):
+        await app.enqueue(Job(worker="lost"))
+    await make_migrator(file.dsn, "public").up()
+    await app.enqueue(Job(worker="new"))
+    assert [row["worker"] for row in file.query("SELECT worker FROM oban_jobs")] == ["new"]
+
+
+async def test_a_client_that_stops_waits_for_no_busy_file(
+    file: JobsFile, make_client: MakeClient
+) -> None:
+    app = make_client()
+    await app.enqueue(Job(worker="w"))
+    with file.held():
+        call = asyncio.ensure_future(app.enqueue(Job(worker="w")))
+        await asyncio.sleep(0)
+        await app.stop()
+        with pytest.raises(DatabaseUnavailable):
+            await call
+    assert file.count() == {"available": 1}
 
 
 async def test_a_file_that_is_busy_for_too_long_is_unavailable_and_nothing_is_written(

@@ -8,6 +8,7 @@ it. One is for the heartbeat, which must not wait in a line.
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -84,9 +85,9 @@ class SqliteEngine:
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self.instance = instance
+        settings = replace(settings, prepare=partial(install, clock=clock))
         self._settings = settings
         self._clock = clock
-        self.on_close: Callable[[], object] = lambda: None
         self._writer = FileConnection(settings, "staffa-sqlite-writer")
         self._reader = FileConnection(settings, "staffa-sqlite-reader")
         self._jobs = JobStatements(_PREFIX, SQLITE)
@@ -94,9 +95,7 @@ class SqliteEngine:
         self._changes = ChangeStatements(_PREFIX, SQLITE)
         self._walks = Walks(self._reader.read, self._changes)
         self._unique = UniqueStatements(_PREFIX, SQLITE)
-        self._enqueueing = EnqueueStatements(
-            self._jobs, self._unique, "sqlite", partial(install, clock=clock)
-        )
+        self._enqueueing = EnqueueStatements(self._jobs, self._unique, "sqlite", settings.prepare)
         self._pruned_until = ""
         self._rescues = RescueStatements(_PREFIX, SQLITE)
         self._prunes = PruneStatements(_PREFIX, SQLITE)
@@ -118,7 +117,6 @@ class SqliteEngine:
         """Close all connections."""
         await self._writer.close()
         await self._reader.close()
-        self.on_close()
 
     def heartbeat(self) -> Heartbeat:
         """Return a heartbeat with its own connection."""
