@@ -23,6 +23,12 @@ from tests.support.processes import Spawn
 from tests.support.program import Program
 
 
+def state_of(pid: int) -> str:
+    """Return the state of a process: T if it is stopped."""
+    text = Path(f"/proc/{pid}/stat").read_text()
+    return text.rpartition(")")[2].split()[0]
+
+
 async def test_the_jobs_of_a_killed_process_run_elsewhere_without_using_attempts(
     file: JobsFile, spawn: Spawn, make_client: MakeClient, tmp_path: Path
 ) -> None:
@@ -100,7 +106,9 @@ async def test_a_process_that_stands_still_does_not_stop_the_others(
     still, other = spawn(), spawn()
     await still.running()
     await other.running()
-    still.send(signal.SIGSTOP)
+    with file.held():  # who stands still with the right to write would stop the others
+        still.send(signal.SIGSTOP)
+        await eventually(lambda: state_of(still.pid) == "T", "the process standing still")
     sender = make_client()
     await sender.enqueue_many(note.new(str(tmp_path)) for _ in range(200))
     await file.until_count(completed=200)
