@@ -10,12 +10,13 @@ import threading
 import time
 import warnings
 from contextlib import closing
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from staffa import Job, Reindexer, Staffa, current_job, job
+from staffa._internal.clock import SystemClock
 from staffa.client.backend import make_migrator
 from staffa.errors import ConfigError, DatabaseError, DatabaseUnavailable, SchemaMissing
 from staffa.types import Connectivity
@@ -69,6 +70,26 @@ async def test_a_failed_job_is_retried_and_a_scheduled_one_waits_for_its_time(
         await file.until(waiting.id, "completed")
     assert row["attempt"] == 2
     assert "at first" in row["errors"][0]["error"]
+
+
+class StepClock(SystemClock):
+    """The machine's clocks, the wall's put forward when told to."""
+
+    ahead = timedelta(0)
+
+    def now(self) -> datetime:
+        return super().now() + self.ahead
+
+
+async def test_the_clients_clock_is_the_files(make_client: MakeClient, tmp_path: Path) -> None:
+    clock = StepClock()
+    async with make_client("sqlite://", queues={"default": 5}, clock=clock) as app:
+        await app.enqueue(note.options(scheduled_in=timedelta(days=400)).new(str(tmp_path)))
+        await app.enqueue(note.options(scheduled_in=timedelta(days=500)).new(str(tmp_path)))
+        clock.ahead = timedelta(days=450)
+        await eventually(lambda: steps(tmp_path, "noted"), "the job that is due")
+        states = {state.value: count for (_, state), count in (await app.count_jobs()).items()}
+        assert states.get("scheduled") == 1
 
 
 async def test_two_clients_of_a_process_wake_each_other(
