@@ -27,11 +27,11 @@ from staffa.engine import (
     Heartbeat,
     Lease,
     Producer,
-    Pulse,
     Rescued,
     Staged,
 )
 from staffa.engines.sqlite.functions import install
+from staffa.engines.sqlite.heartbeat import SqliteHeartbeat
 from staffa.engines.sqlite.statements.changes import ChangeStatements, Seen
 from staffa.engines.sqlite.statements.idiom import SQLITE
 from staffa.engines.sqlite.statements.jobs import JobStatements, StageStatements
@@ -363,26 +363,3 @@ class SqliteEngine:
         return await self._writer.write(
             self._crons.tend_together(instance, dead_after=dead_after, forget_after=forget_after)
         )
-
-
-class SqliteHeartbeat:
-    """The signs of life of one producer; used on the watchman's thread alone."""
-
-    def __init__(
-        self, connection: FileConnection, producers: BeatStatements, jobs: JobStatements
-    ) -> None:
-        self._connection = connection
-        self._producers = producers
-        self._jobs = jobs
-
-    async def beat(self, producer: Producer, known: int | None = None) -> Pulse:
-        """Show that a producer lives, and read what has changed."""
-        return await self._connection.write(self._producers.beat_together(producer, known))
-
-    async def find_lost_leases(self, producer: Producer, leases: Sequence[Lease]) -> list[Lease]:
-        """Return those of the leases that have ended."""
-        return await self._connection.read(self._jobs.find_lost_leases(producer, leases))
-
-    async def close(self) -> None:
-        """Close the connection."""
-        await self._connection.close()
