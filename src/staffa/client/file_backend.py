@@ -115,7 +115,7 @@ def make_file_migrator(dsn: str, prefix: str) -> Migrator:
             "a temporary database makes its tables itself, and is gone when its client stops: "
             "name a file, such as sqlite:///jobs.db"
         )
-    return _migrator(FileSettings(path, install))
+    return _migrator(FileSettings(path.absolute(), install))
 
 
 def make_file_parts(
@@ -138,7 +138,7 @@ def make_file_parts(
         settings = FileSettings(temporary.path / "jobs.db", install, durable=False)
         settings = replace(settings, script=_migrator(settings).script())
     else:
-        settings = FileSettings(path, install)
+        settings = FileSettings(path.absolute(), install)
     notifier: Notifier = LocalNotifier(str(settings.path.absolute()))
     if config.notifier == "polling":
         notifier = PollingNotifier(notifier)

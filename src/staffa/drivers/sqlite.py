@@ -20,7 +20,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -45,7 +45,7 @@ class FileSettings:
     """Which file, and how it is opened.
 
     Args:
-        path: The file.
+        path: The file, by its whole path: a process may change its folder.
         prepare: Registers the functions that statements need.
         durable: Whether a commit is on the disk when it returns; else a power cut may take the last
             ones, or the file, with it.
@@ -92,7 +92,7 @@ class FileSettings:
             raise
         return raw
 
-    def session(self, *, create: bool = False) -> Any:
+    def session(self, *, create: bool = False) -> AbstractAsyncContextManager[Session]:
         """Connect for a sequence of statements, such as a migration's."""
         return _open_session(self, create=create)
 
@@ -105,12 +105,10 @@ class FileSettings:
             raw.execute("PRAGMA journal_mode = WAL").fetchone()
         if self.script is not None:
             _begin(raw)
-            try:
-                (found,) = raw.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-                if not found:
-                    run_script(raw, self.script)
-            finally:
-                raw.execute("COMMIT")
+            (found,) = raw.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+            if not found:
+                run_script(raw, self.script)
+            raw.execute("COMMIT")
 
 
 class Run(Protocol):
