@@ -32,6 +32,15 @@ async def effects(connection: asyncpg.Connection) -> AsyncIterator[asyncpg.Conne
     await connection.execute("DROP TABLE effects")
 
 
+@pytest.fixture
+async def left_open(effects: asyncpg.Connection) -> AsyncIterator[list[asyncpg.Connection]]:
+    """Connections that are ended with the test, so that they hold no locks after it."""
+    made: list[asyncpg.Connection] = []
+    yield made
+    for connection in made:
+        connection.terminate()
+
+
 async def notes(effects: asyncpg.Connection) -> list[str]:
     return [row["note"] for row in await effects.fetch("SELECT note FROM effects")]
 
@@ -148,8 +157,10 @@ async def test_a_transaction_that_is_still_open_holds_up_no_other_job(
     effects: asyncpg.Connection,
     events: Recorder,
     commits: bool,
+    left_open: list[asyncpg.Connection],
 ) -> None:
     own = await asyncpg.connect(dsn)
+    left_open.append(own)
     begun = own.transaction()
 
     @job
@@ -165,7 +176,7 @@ async def test_a_transaction_that_is_still_open_holds_up_no_other_job(
         left = await app.enqueue(
             leave_open.new(),
         )
-        await events.wait("staffa.job.started")
+        await events.wait("staffa.job.start")
         others = await app.enqueue_many(other.new() for _ in range(20))
         await events.wait("staffa.job.completed", 20)
         assert (await rows.get(left.id))["state"] == "executing"
@@ -174,7 +185,6 @@ async def test_a_transaction_that_is_still_open_holds_up_no_other_job(
         if commits:
             await events.wait("staffa.job.completed", 21)
     assert len(others) == 20
-    await own.close()
 
 
 async def test_a_run_that_has_lost_its_lease_completes_nothing(
@@ -200,7 +210,7 @@ async def test_a_run_that_has_lost_its_lease_completes_nothing(
 
     async with make_client(queues={"default": 1}, heartbeat=3600, dead_after=4 * 3600) as app:
         stored = await app.enqueue(bill.new())
-        await events.wait("staffa.job.started")
+        await events.wait("staffa.job.start")
         await rows.connection.execute(
             f"UPDATE {rows.jobs} SET state = 'cancelled' WHERE id = $1", stored.id
         )
