@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import psycopg
@@ -50,7 +51,7 @@ def spawn(dsn: str, prefix: str, tmp_path: Path) -> Iterator[Spawn]:
     """Starts worker processes, and ends them."""
     made: list[WorkerProcess] = []
 
-    def start(**settings: object) -> WorkerProcess:
+    def start(**settings: Any) -> WorkerProcess:
         log = tmp_path / f"worker-{len(made)}.log"
         module = "tests.support.complete_work"
         made.append(WorkerProcess(dsn, prefix, log, module=module, **{**PROMPT, **settings}))
