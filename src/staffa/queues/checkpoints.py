@@ -18,10 +18,11 @@ from typing import Any
 
 from staffa._internal.backoff import Backoff
 from staffa._internal.clock import Clock
-from staffa.engine import Checkpoint, Engine, Lease, Producer
+from staffa.engine import Ack, Checkpoint, Engine, Lease, Producer, Statements
 from staffa.errors import DatabaseError, DataRefused, InvalidJob, JobCancelled
 from staffa.service import Service
 from staffa.telemetry import report
+from staffa.types import State
 
 PROGRESS_SECONDS = 1.0
 _LARGEST_BUNDLE = 1000
@@ -71,6 +72,10 @@ class Checkpoints(Service):
         self._waiting.append((Checkpoint(lease, patch), future))
         self._arrived.set()
         await future
+
+    def completing(self, ack: Ack) -> Statements[dict[int, State]]:
+        """Return what completes a job, for a user's connection to run."""
+        return self._engine.acknowledging([ack], self._producer)
 
     async def run(self) -> None:
         """Write what comes, until cancelled."""
