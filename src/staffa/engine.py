@@ -7,87 +7,23 @@ in `tests/conformance` are the definition: what passes them is an engine.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum, auto
-from typing import Any, Generic, Literal, Protocol, TypeVar, cast
+from typing import Any, Protocol
 from uuid import UUID
 
+from staffa.capabilities import Capabilities
 from staffa.cron.stored import CronBoard, Entry
 from staffa.filters import JobFilter
 from staffa.jobs import Job
 from staffa.maintenance import Tidies
+from staffa.statement import Dialect as Dialect
+from staffa.statement import Statement as Statement
+from staffa.statement import Statements as Statements
 from staffa.survey import Surveyed
 from staffa.types import State
-
-T = TypeVar("T")
-
-Dialect = Literal["postgres", "sqlite"]
-"""Which database a statement is for."""
-
-
-@dataclass(frozen=True, slots=True)
-class Statement(Generic[T]):
-    """A statement that is ready to run, whoever runs it.
-
-    Args:
-        sql: Its text, with ``$1`` and so on for the parameters.
-        params: The parameters.
-        decode: Makes the result of the rows.
-        dialect: The database that it is for; on another one it is refused.
-    """
-
-    sql: str
-    params: tuple[Any, ...]
-    decode: Callable[[Sequence[Mapping[str, Any]]], T]
-    dialect: Dialect = "postgres"
-
-
-@dataclass(frozen=True, slots=True)
-class Statements(Generic[T]):
-    """Statements that take effect together: run in their order in one transaction.
-
-    Args:
-        parts: Each makes its statement when its turn has come, so that only one of them is in
-            memory; and again, should all be run again. A single one needs no transaction.
-        combine: Makes the result of the results of all.
-        dialect: The database that they are for; on another one they are refused.
-        prepare: Called with the raw connection of the database's driver before they run there, for
-            what they need on it; nothing if not given.
-    """
-
-    parts: Sequence[Callable[[], Statement[Any]]]
-    combine: Callable[[list[Any]], T]
-    dialect: Dialect = "postgres"
-    prepare: Callable[[Any], None] | None = None
-
-    @classmethod
-    def of(cls, statement: Statement[T]) -> Statements[T]:
-        """Return a single statement as such."""
-        return cls([lambda: statement], lambda results: cast("T", results[0]), statement.dialect)
-
-
-@dataclass(frozen=True, slots=True)
-class Capabilities:
-    """What an engine can do; what it can't is refused, with the reason.
-
-    Args:
-        user_transactions: Whether jobs can be written in a transaction of the user's.
-        schemas: Whether several sets of tables fit into one database, each under a prefix.
-        listens: Whether the database carries notifications between processes.
-        poolers: Whether connections can go through a pooler.
-        rebuilds_indexes: Whether indexes can be rebuilt beside their use, by the tables' owner.
-        holds_rows: Whether `update_job` holds the job's row meanwhile; else it calls the function
-            again where the row has changed.
-    """
-
-    user_transactions: bool
-    schemas: bool = True
-    listens: bool = True
-    poolers: bool = True
-    rebuilds_indexes: bool = True
-    holds_rows: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -437,8 +373,3 @@ class Engine(Tidies, Surveyed, Protocol):
         self, instance: str, *, dead_after: float, forget_after: float
     ) -> list[str]:
         """Forget the entries that nobody has declared for some seconds; return their names."""
-
-
-def sorted_by_urgency(jobs: Iterable[Job]) -> list[Job]:
-    """Return claimed jobs in the order in which they start."""
-    return sorted(jobs, key=lambda job: (job.priority, job.scheduled_at, job.id))

@@ -11,12 +11,9 @@ from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
 
-from staffa.client.file_backend import (
-    TemporaryFile,
-    is_file,
-    make_file_migrator,
-    make_file_parts,
-)
+from staffa._internal.clock import SYSTEM_CLOCK, Clock
+from staffa.client.file_backend import is_file, make_file_migrator, make_file_parts
+from staffa.client.temporary import TemporaryFolder
 from staffa.config import Config
 from staffa.drivers.asyncpg import ConnectionSettings
 from staffa.drivers.connections import after_commit
@@ -94,7 +91,8 @@ def make_backend(
     config: Config,
     dsn: str,
     on_reconnect: Callable[[], None],
-    temporary: TemporaryFile | None = None,
+    clock: Clock = SYSTEM_CLOCK,
+    temporary: TemporaryFolder | None = None,
 ) -> Backend:
     """Return what a client talks to; connections are opened when they are needed.
 
@@ -102,10 +100,11 @@ def make_backend(
         config: The client's settings.
         dsn: Where the database is.
         on_reconnect: Called when notifications may have been missed.
-        temporary: The client's temporary file, where it has one.
+        clock: The clock of a database that has none of its own, a file.
+        temporary: Where a temporary file lies that all backends of a client share.
     """
     if is_file(dsn):
-        return Backend(*make_file_parts(config, dsn, temporary))
+        return Backend(*make_file_parts(config, dsn, clock, temporary or TemporaryFolder()))
     if config.notifier == "local":
         raise ConfigError(
             "the setting notifier can't be 'local' with PostgreSQL, whose notifications reach all "

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import tempfile
-import weakref
 from collections.abc import Callable
 from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
 
+from staffa._internal.clock import Clock
+from staffa.capabilities import Capabilities
+from staffa.client.temporary import TemporaryFolder
 from staffa.config import DEFAULT_PREFIX, Config
 from staffa.drivers.sqlite import FileSettings
-from staffa.engine import Capabilities
 from staffa.engines.sqlite import SqliteEngine
 from staffa.engines.sqlite.engine import CAPABILITIES
 from staffa.engines.sqlite.functions import install
@@ -118,32 +115,19 @@ def make_file_migrator(dsn: str, prefix: str) -> Migrator:
             "a temporary database makes its tables itself, and is gone when its client stops: "
             "name a file, such as sqlite:///jobs.db"
         )
-    return _migrator(FileSettings(path, install))
-
-
-class TemporaryFile:
-    """A database that is deleted when it is closed, or no longer held by anybody."""
-
-    def __init__(self) -> None:
-        folder = Path(tempfile.mkdtemp(prefix="staffa-"))
-        self.path = folder / "jobs.db"
-        self.close = weakref.finalize(self, _remove, folder, os.getpid())
-
-
-def make_temporary(dsn: str) -> TemporaryFile | None:
-    """Return the file that the backends of one client share, if a DSN asks for a temporary one."""
-    return TemporaryFile() if is_file(dsn) and path_of(dsn) is None else None
+    return _migrator(FileSettings(path.absolute(), install))
 
 
 def make_file_parts(
-    config: Config, dsn: str, temporary: TemporaryFile | None = None
+    config: Config, dsn: str, clock: Clock, temporary: TemporaryFolder
 ) -> tuple[SqliteEngine, Notifier, Migrator]:
     """Return what a client talks to; the file is opened when it is needed.
 
     Args:
         config: The client's settings.
-        dsn: Names the file.
-        temporary: The client's temporary file, where it has one.
+        dsn: The file.
+        clock: The database's clock.
+        temporary: Where a temporary file lies.
 
     Raises:
         ConfigError: If a setting makes no sense with a file.
@@ -151,27 +135,16 @@ def make_file_parts(
     check_config(config)
     path = path_of(dsn)
     if path is None:
-        owned = TemporaryFile() if temporary is None else temporary
-        settings = FileSettings(owned.path, install, durable=False)
+        settings = FileSettings(temporary.path / "jobs.db", install, durable=False)
         settings = replace(settings, script=_migrator(settings).script())
-        engine = SqliteEngine(settings, config.name)
-        if temporary is None:
-            engine.on_close = owned.close
     else:
-        settings = FileSettings(path, install)
-        engine = SqliteEngine(settings, config.name)
+        settings = FileSettings(path.absolute(), install)
     notifier: Notifier = LocalNotifier(str(settings.path.absolute()))
     if config.notifier == "polling":
         notifier = PollingNotifier(notifier)
-    return engine, notifier, _migrator(settings)
+    return SqliteEngine(settings, config.name, clock), notifier, _migrator(settings)
 
 
 def _migrator(settings: FileSettings) -> Migrator:
     names = [entry.name for entry in files(_PACKAGE).joinpath("migrations").iterdir()]
     return Migrator(settings, _PACKAGE, names, DEFAULT_PREFIX, file=str(settings.path))
-
-
-def _remove(folder: Path, process: int) -> Any:
-    """Remove a temporary database; a forked child leaves its parent's alone."""
-    if os.getpid() == process:
-        shutil.rmtree(folder, ignore_errors=True)

@@ -21,6 +21,7 @@ from staffa.client.depths import Depths
 from staffa.client.homes import Homes
 from staffa.client.insertion import Insertion
 from staffa.client.node import Node
+from staffa.client.temporary import TemporaryFolder
 from staffa.config import ClientOptions, Config
 from staffa.errors import InstanceError
 from staffa.queue import Queue, parse_queues
@@ -28,7 +29,6 @@ from staffa.types import Connectivity, Seconds, to_seconds
 
 if TYPE_CHECKING:
     from staffa.client.backend import Backend
-    from staffa.client.file_backend import TemporaryFile
     from staffa.embedded import EmbeddedPostgres
 
 _NODE_SECONDS = 1.0
@@ -49,9 +49,9 @@ class Lifecycle:
         self._clock = clock
         self._depths = Depths(self.config.max_depth, clock, self.config.name)
         self._homes = Homes()
+        self._temporary = TemporaryFolder()
         self._embedded: EmbeddedPostgres | None = None
         self._embedded_dsn: str | None = None
-        self._temporary: TemporaryFile | None = None
         self._node: Node | None = None
         self._node_loop: asyncio.AbstractEventLoop | None = None
         self._changing = LoopsLock()
@@ -130,7 +130,8 @@ class Lifecycle:
                     await run_on(self._node_loop, partial(self._node.stop, seconds))
                     self._node = None
                 await self._homes.close()
-                await self._drop_databases()
+                self._temporary.remove()
+                await self._stop_embedded()
             finally:
                 self._stopping = False
             instance.unregister(self.config.name, cast("instance.Enqueues", self))
@@ -166,10 +167,8 @@ class Lifecycle:
         dsn = self.config.dsn or self._embedded_dsn or await self._start_embedded()
         make_backend = load("staffa.client.backend:make_backend")
         with unforked():  # it reads the package's files, which imports
-            if self._temporary is None:
-                self._temporary = load("staffa.client.file_backend:make_temporary")(dsn)
             backend: Backend = make_backend(
-                self.config, dsn, self._after_reconnect, self._temporary
+                self.config, dsn, self._after_reconnect, self._clock, self._temporary
             )
         return backend
 
@@ -179,11 +178,7 @@ class Lifecycle:
         self._embedded, self._embedded_dsn = server, dsn
         return dsn
 
-    async def _drop_databases(self) -> None:
-        """Give up what was there for this client alone."""
-        temporary, self._temporary = self._temporary, None
-        if temporary is not None:
-            temporary.close()
+    async def _stop_embedded(self) -> None:
         embedded, self._embedded, self._embedded_dsn = self._embedded, None, None
         if embedded is not None:
             await asyncio.to_thread(embedded.stop)

@@ -20,7 +20,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -45,7 +45,7 @@ class FileSettings:
     """Which file, and how it is opened.
 
     Args:
-        path: The file.
+        path: The file, by its whole path: a process may change its folder.
         prepare: Registers the functions that statements need.
         durable: Whether a commit is on the disk when it returns; else a power cut may take the last
             ones, or the file, with it.
@@ -92,7 +92,7 @@ class FileSettings:
             raise
         return raw
 
-    def session(self, *, create: bool = False) -> Any:
+    def session(self, *, create: bool = False) -> AbstractAsyncContextManager[Session]:
         """Connect for a sequence of statements, such as a migration's."""
         return _open_session(self, create=create)
 
@@ -105,12 +105,10 @@ class FileSettings:
             raw.execute("PRAGMA journal_mode = WAL").fetchone()
         if self.script is not None:
             _begin(raw)
-            try:
-                (found,) = raw.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-                if not found:
-                    run_script(raw, self.script)
-            finally:
-                raw.execute("COMMIT")
+            (found,) = raw.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+            if not found:
+                run_script(raw, self.script)
+            raw.execute("COMMIT")
 
 
 class Run(Protocol):
@@ -154,6 +152,7 @@ class FileConnection:
         self._process = os.getpid()
         self._thread: ThreadPoolExecutor | None = None
         self._raw: sqlite3.Connection | None = None
+        self._file: tuple[int, int] | None = None
         self._closed = False
 
     async def read(self, statement: Statement[T]) -> T:
@@ -234,13 +233,16 @@ class FileConnection:
                     return self._try(call)
                 except sqlite3.OperationalError as error:
                     late = time.monotonic() > until
-                    if not is_busy(error) or late or call.dropped.is_set():
+                    if not is_busy(error) or late or self._closed or call.dropped.is_set():
                         raise
                 call.dropped.wait(backoff.next_seconds())
 
     def _try(self, call: _Call) -> Any:
+        if self._raw is not None and not call.keep and self._file != _identity(self.settings.path):
+            self._close()  # somebody has put another file in its place, or none
         if self._raw is None:
             self._raw = self.settings.connect(create=self._create)
+            self._file = _identity(self.settings.path)
         try:
             return call.work(self._raw)
         except BaseException as error:
@@ -330,6 +332,15 @@ def run_script(raw: sqlite3.Connection, script: str) -> None:
         if sqlite3.complete_statement(statement):
             raw.execute(statement)
             statement = ""
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Return what tells a file from another one of its name; None if there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _read_text(stored: bytes) -> str:

@@ -9,15 +9,15 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
+from staffa.capabilities import Capabilities
 from staffa.cron.stored import CronBoard, Entry
 from staffa.drivers.asyncpg import ConnectionSettings, Dedicated, Pool
 from staffa.drivers.connections import run_on, run_on_sync
 from staffa.engine import (
     Ack,
-    Capabilities,
     Changed,
     Checkpoint,
     Control,
@@ -28,6 +28,7 @@ from staffa.engine import (
     Pulse,
     Rescued,
     Staged,
+    Statement,
     Statements,
 )
 from staffa.engines.postgres.maintenance import PostgresMaintenance, check_vacuum
@@ -49,6 +50,8 @@ from staffa.maintenance import Finished, Maintenance, VacuumHealth
 from staffa.survey import Survey
 from staffa.telemetry import observed
 from staffa.types import State
+
+T = TypeVar("T")
 
 _KEYS_AT_ONCE = 1_000
 _WORTH_GOING_ON = 0.1  # the share of a page that makes the next one worth a look
@@ -83,7 +86,7 @@ class PostgresEngine:
         self._survey = PostgresSurvey(settings, self.pool, prefix, instance)
         self._jobs = JobStatements(prefix)
         self._operations = OperationStatements(prefix)
-        self._walks = Walks(self.pool.run, self._operations)
+        self._walks = Walks(self._read, self._operations)
         self._unique = UniqueStatements(prefix)
         self._enqueueing = EnqueueStatements(self._jobs, self._unique)
         self._pruned_until = ""
@@ -204,6 +207,9 @@ class PostgresEngine:
                 return job
             (updated,) = await run(self._operations.update([number], changes))
             return updated
+
+    async def _read(self, statement: Statement[T]) -> T:
+        return await self.pool.run(statement)
 
     async def get_jobs(self, ids: Sequence[int]) -> list[Job]:
         """Read jobs by id."""

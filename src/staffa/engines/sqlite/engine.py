@@ -8,18 +8,19 @@ it. One is for the heartbeat, which must not wait in a line.
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import Any, cast
 from uuid import UUID
 
 from staffa._internal.clock import SYSTEM_CLOCK, Clock
+from staffa.capabilities import Capabilities
 from staffa.cron.stored import CronBoard, Entry
 from staffa.drivers.connections import run_on, run_on_sync
 from staffa.drivers.sqlite import FileConnection, FileSettings, Run
 from staffa.engine import (
     Ack,
-    Capabilities,
     Changed,
     Checkpoint,
     Control,
@@ -27,12 +28,12 @@ from staffa.engine import (
     Hold,
     Lease,
     Producer,
-    Pulse,
     Rescued,
     Staged,
     Statements,
 )
 from staffa.engines.sqlite.functions import install
+from staffa.engines.sqlite.heartbeat import SqliteHeartbeat
 from staffa.engines.sqlite.statements.changes import ChangeStatements, Seen
 from staffa.engines.sqlite.statements.idiom import SQLITE
 from staffa.engines.sqlite.statements.jobs import JobStatements, StageStatements
@@ -86,9 +87,9 @@ class SqliteEngine:
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self.instance = instance
+        settings = replace(settings, prepare=partial(install, clock=clock))
         self._settings = settings
         self._clock = clock
-        self.on_close: Callable[[], object] = lambda: None
         self._writer = FileConnection(settings, "staffa-sqlite-writer")
         self._reader = FileConnection(settings, "staffa-sqlite-reader")
         self._jobs = JobStatements(_PREFIX, SQLITE)
@@ -96,9 +97,7 @@ class SqliteEngine:
         self._changes = ChangeStatements(_PREFIX, SQLITE)
         self._walks = Walks(self._reader.read, self._changes)
         self._unique = UniqueStatements(_PREFIX, SQLITE)
-        self._enqueueing = EnqueueStatements(
-            self._jobs, self._unique, "sqlite", partial(install, clock=clock)
-        )
+        self._enqueueing = EnqueueStatements(self._jobs, self._unique, "sqlite", settings.prepare)
         self._pruned_until = ""
         self._rescues = RescueStatements(_PREFIX, SQLITE)
         self._prunes = PruneStatements(_PREFIX, SQLITE)
@@ -120,7 +119,6 @@ class SqliteEngine:
         """Close all connections."""
         await self._writer.close()
         await self._reader.close()
-        self.on_close()
 
     def heartbeat(self) -> Heartbeat:
         """Return a heartbeat with its own connection."""
@@ -384,26 +382,3 @@ class SqliteEngine:
         return await self._writer.write(
             self._crons.tend_together(instance, dead_after=dead_after, forget_after=forget_after)
         )
-
-
-class SqliteHeartbeat:
-    """The signs of life of one producer; used on the watchman's thread alone."""
-
-    def __init__(
-        self, connection: FileConnection, producers: BeatStatements, jobs: JobStatements
-    ) -> None:
-        self._connection = connection
-        self._producers = producers
-        self._jobs = jobs
-
-    async def beat(self, producer: Producer, known: int | None = None) -> Pulse:
-        """Show that a producer lives, and read what has changed."""
-        return await self._connection.write(self._producers.beat_together(producer, known))
-
-    async def find_lost_leases(self, producer: Producer, leases: Sequence[Lease]) -> list[Lease]:
-        """Return those of the leases that have ended."""
-        return await self._connection.read(self._jobs.find_lost_leases(producer, leases))
-
-    async def close(self) -> None:
-        """Close the connection."""
-        await self._connection.close()
