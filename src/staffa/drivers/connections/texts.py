@@ -1,4 +1,4 @@
-"""What is said to a database about the transaction itself: the files of ``drivers/transactions/``."""
+"""What is said to a database about a transaction: the files of ``drivers/transactions/``."""
 
 from __future__ import annotations
 
