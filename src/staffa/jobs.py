@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from contextvars import Context, ContextVar
 from copy import copy
 from datetime import datetime, timedelta
@@ -10,9 +10,8 @@ from typing import Any, Self
 
 from staffa._internal import json
 from staffa.args.plain import dump_object
-from staffa.conflicts import Conflicting
 from staffa.deadlines import DEADLINE_KEY, Deadline, note_deadline, postpone
-from staffa.errors import ConfigError, InvalidArgs, InvalidJob, JobCancelled
+from staffa.errors import ConfigError, InvalidJob
 from staffa.options import (
     DEFAULT_MAX_ATTEMPTS,
     MAX_ATTEMPTS,
@@ -28,17 +27,15 @@ from staffa.options import (
 )
 from staffa.payload import A
 from staffa.results import Recorded, recorded_meta
-from staffa.types import JobContext, Seconds, State
+from staffa.running import Running
+from staffa.types import Seconds, State
 from staffa.unique import Replace, Unique, UniqueOptions
 
 TIMEOUT_KEY = "staffa_timeout"
 """Where `meta` holds the time-out that a single job was given."""
 
-PROGRESS_KEY = "progress"
-"""Where `meta` holds what `Job.progress` told."""
 
-
-class Job(Conflicting[A]):
+class Job(Running[A]):
     """A unit of work: which worker runs it, with which arguments, and what became of it.
 
     A job that was made here has no id until it is enqueued. Every time is in UTC. ``Job[Order]`` is
@@ -76,8 +73,6 @@ class Job(Conflicting[A]):
     """
 
     __slots__ = (
-        "_context",
-        "_enqueued",
         "_errors",
         "_scheduled_in",
         "attempt",
@@ -173,8 +168,7 @@ class Job(Conflicting[A]):
         self.completed_at = None
         self.cancelled_at = None
         self.discarded_at = None
-        self._context: JobContext | None = None
-        self._enqueued: frozenset[str] = frozenset()
+        self._set_waiting()
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> Self:
@@ -211,10 +205,9 @@ class Job(Conflicting[A]):
         job._meta = row["meta"] or "{}"
         job._errors = row["errors"]
         job._scheduled_in = None
-        job._context = None
         job._encrypt = False
         job._model = None
-        job._enqueued = frozenset()
+        job._set_waiting()
         job._set_written()
         job.tags = tuple(row["tags"] or ())
         job.attempt = row["attempt"]
@@ -262,125 +255,6 @@ class Job(Conflicting[A]):
     def scheduled_in(self) -> float | None:
         """The delay in seconds that the job was made with."""
         return self._scheduled_in
-
-    def cancelled(self) -> bool:
-        """Tell whether the running job should stop; for functions in threads to ask now and then.
-
-        Example:
-            >>> Job(worker="myapp.Mailer").cancelled()
-            False
-        """
-        return self._context is not None and self._context.cancelled
-
-    def raise_if_cancelled(self) -> None:
-        """Raise if the running job should stop.
-
-        Raises:
-            JobCancelled: If it was cancelled, ran out of time, or lost its lease.
-        """
-        if self.cancelled():
-            raise JobCancelled(f"job {self.id} was asked to stop")
-
-    def progress(self, value: float, note: str | None = None, /, **meta: Any) -> Awaitable[None]:
-        """Tell how far the running job is; kept as ``progress`` in its meta.
-
-        At most one a second is written, and the last one with the outcome. On the event loop the
-        call is awaited; in a ``def`` it needs no await.
-
-        Args:
-            value: From 0 to 1.
-            note: What it is at.
-            **meta: More about it, plain JSON.
-
-        Raises:
-            InvalidJob: If the value is out of range, or the job does not run here.
-
-        Example:
-            ```python
-            await current_job().progress(0.4, "resizing", done=4)
-            ```
-        """
-        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
-            raise InvalidJob(f"progress {value!r:.100} can't be told: give a number from 0 to 1")
-        told = {**meta, "value": value, **({} if note is None else {"note": note})}
-        told = json.loads(dump_object(told, "progress"))  # what the caller can't change any more
-        context = self._running_context()
-        self.meta[PROGRESS_KEY] = told
-        return context.note_progress({PROGRESS_KEY: told})
-
-    def update_meta(
-        self, changes: Mapping[str, Any] | None = None, /, **more: Any
-    ) -> Awaitable[None]:
-        """Merge something into the running job's meta, and return once it is stored.
-
-        A checkpoint: the next attempt finds it in `meta`. On the event loop the call is awaited; in
-        a ``def`` it needs no await.
-
-        Args:
-            changes: Keys and values, plain JSON.
-            **more: More of them.
-
-        Raises:
-            InvalidArgs: If they are no plain JSON.
-            InvalidJob: If the job does not run here.
-            JobCancelled: If the job is not ours any more.
-
-        Example:
-            ```python
-            await current_job().update_meta(last_page=17)
-            ```
-        """
-        given = {} if changes is None else changes
-        if not isinstance(given, Mapping):
-            raise InvalidArgs(f"{given!r:.200} are no changes of meta: give a mapping, or keywords")
-        patch = json.loads(dump_object({**given, **more}, "meta"))
-        context = self._running_context()
-        self.meta.update(patch)
-        return context.write_meta(patch)
-
-    def complete_in(self, conn: Any, *, result: object = None) -> Awaitable[None]:
-        """Complete the running job in your own transaction: its effects there happen exactly once.
-
-        The outcome is written on your connection. If you commit, the job has completed, whatever
-        becomes of its process or is raised afterwards; if you roll back, it ends as its function
-        does. On the event loop the call is awaited; in a ``def`` it needs no await.
-
-        Args:
-            conn: What `enqueue` takes as `conn=`, connected to the database of the jobs.
-            result: What is kept of it, if its results are recorded.
-
-        Raises:
-            JobCancelled: If the job is not ours any more: let it roll your transaction back.
-            InvalidJob: If the job does not run here.
-            ConfigError: If the connection can't be used.
-            DatabaseError: If the database refuses.
-
-        Example:
-            ```python
-            async with session.begin():
-                session.add(Invoice(number=5))
-                await current_job().complete_in(session)
-            ```
-        """
-        return self._running_context().complete_in(conn, result)
-
-    def _running_context(self) -> JobContext:
-        if self._context is None:
-            raise InvalidJob(f"{self!r} does not run here: only a running job can note something")
-        return self._context
-
-    def bind(self, context: JobContext) -> None:
-        """Attach the executor's context; for the executor alone."""
-        self._context = context
-
-    def note_enqueued(self, queues: Iterable[str]) -> None:
-        """Note queues that this job wrote to in a transaction of its own; for the client alone."""
-        self._enqueued = self._enqueued.union(queues)
-
-    def take_enqueued(self) -> frozenset[str]:
-        """Return those queues once, when the job has ended and they can be woken."""
-        queues, self._enqueued = self._enqueued, frozenset()
-        return queues
 
     def __repr__(self) -> str:
         number = "" if self.id is None else f" {self.id}"

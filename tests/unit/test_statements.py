@@ -34,6 +34,11 @@ from staffa.engines.statements.operations import OperationStatements, Stretch
 from staffa.engines.statements.prunes import PruneStatements
 from staffa.engines.statements.queues import QueueStatements
 from staffa.engines.statements.rescues import RescueStatements
+from staffa.engines.statements.surveys import (
+    NodeSurveyStatements,
+    QueueSurveyStatements,
+    SurveyStatements,
+)
 from staffa.engines.statements.unique import Entry, UniqueStatements
 from staffa.maintenance import Finished
 from tests.unit.rows import CLAIMED_AT, claimed, row
@@ -48,6 +53,7 @@ PRUNES = PruneStatements(PREFIX)
 UNIQUE = UniqueStatements(PREFIX)
 PRODUCERS, LEADERS = ProducerStatements(PREFIX), LeaderStatements(PREFIX)
 QUEUES = QueueStatements(PREFIX)
+SURVEYS = SurveyStatements(PREFIX)
 CONTROL = Control("mail", "*", "limit", 5)
 CRONS = CronStatements(PREFIX)
 ENTRY = stored.Entry("nightly", "@daily", "UTC", "cron", Job(worker="w"))
@@ -76,6 +82,13 @@ BUILDERS: dict[str, Callable[[], Statement[Any]]] = {
     "jobs/pick": lambda: OPERATIONS.pick(JobFilter(ids=[1])),
     "jobs/bounds": lambda: OPERATIONS.bounds(JobFilter(states=["available"], queues=["q"])),
     "jobs/count": lambda: OPERATIONS.count(JobFilter(queues=["q"])),
+    "jobs/count_running": lambda: SURVEYS.count_running(),
+    "jobs/count_waiting": lambda: SURVEYS.count_waiting(100),
+    "jobs/count_ended": lambda: SURVEYS.count_ended(1.0),
+    "jobs/count_workers": lambda: SURVEYS.count_workers(),
+    "jobs/list_running": lambda: SURVEYS.list_running(10),
+    "jobs/list_failed": lambda: SURVEYS.list_failed(10),
+    "jobs/holds": lambda: JOBS.find_holds(PRODUCER, [ACK.lease]),
     "jobs/lost_leases": lambda: JOBS.find_lost_leases(PRODUCER, [ACK.lease]),
     "jobs/release": lambda: RESCUES.release(PRODUCER, queue=None, running=[1]),
     "jobs/rescue": lambda: RESCUES.rescue({UUID(int=9): 3}, max_rescues=3, limit=10),
@@ -91,9 +104,11 @@ BUILDERS: dict[str, Callable[[], Statement[Any]]] = {
     "unique/take": lambda: UNIQUE.take([b"k"]),
     "unique/enqueue": lambda: UNIQUE.enqueue({0: Entry(Job(worker="w"), None)}),
     "unique/prune": lambda: UNIQUE.prune("", 10),
+    "producers/list": lambda: NodeSurveyStatements(PREFIX).list_producers(),
     "producers/beat": lambda: PRODUCERS.beat(PRODUCER, 7),
     "producers/remove": lambda: PRODUCERS.remove(PRODUCER),
     "producers/reap": lambda: PRODUCERS.reap(age=60.0),
+    "queues/list": lambda: QueueSurveyStatements(PREFIX).list_controls("Oban"),
     "queues/control": lambda: QUEUES.control("Oban", [CONTROL]),
     "queues/forget": lambda: QUEUES.forget(age=60.0),
     "leaders/elect": lambda: LEADERS.elect(PRODUCER, lease=30.0),

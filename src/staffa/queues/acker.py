@@ -18,8 +18,9 @@ from dataclasses import replace
 from staffa._internal.backoff import Backoff, retry_delay
 from staffa.engine import Ack, Engine, Lease, Producer
 from staffa.errors import DatabaseError, DatabaseUnavailable, DataRefused
-from staffa.jobs import PROGRESS_KEY, Job
+from staffa.jobs import Job
 from staffa.queues.outcomes import Outcome
+from staffa.running import PROGRESS_KEY
 from staffa.service import Service
 from staffa.telemetry import emit, report
 from staffa.telemetry.catalogue import JobEnded, JobLeaseLost

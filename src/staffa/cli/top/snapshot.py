@@ -8,7 +8,8 @@ from datetime import datetime
 from typing import Any
 
 from staffa.cli.queue_status import judge_queues, living
-from staffa.jobs import PROGRESS_KEY, Job
+from staffa.jobs import Job
+from staffa.running import PROGRESS_KEY
 from staffa.survey import ProducerStatus, Running, Survey
 from staffa.types import State
 

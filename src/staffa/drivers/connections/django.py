@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
-from django.conf import settings
+from django import conf
 from django.core.exceptions import ImproperlyConfigured, SynchronousOnlyOperation
 from django.db import connections
 from django.db.transaction import TransactionManagementError
@@ -106,7 +106,7 @@ def find_atomic(alias: str, dsn: str) -> str | None:
         alias: Of Django's database.
         dsn: Of the client's.
     """
-    if not settings.configured or not knows(alias):
+    if not conf.settings.configured or not knows(alias):
         return None
     wrapper = connections[alias]
     if not wrapper.in_atomic_block or not is_same_database(wrapper.settings_dict, dsn):

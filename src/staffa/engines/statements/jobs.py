@@ -18,7 +18,8 @@ from staffa.engine import (
     Statement,
 )
 from staffa.engines.statements.area import Area, Rows
-from staffa.jobs import PROGRESS_KEY, Job
+from staffa.jobs import Job
+from staffa.running import PROGRESS_KEY
 from staffa.types import State
 
 
