@@ -1,4 +1,4 @@
-"""What a job can do while it runs: tell how far it is, note something, learn that it should stop."""
+"""What a job can do while it runs: tell how far it is, note something, learn when to stop."""
 
 from __future__ import annotations
 
