@@ -17,6 +17,7 @@ from staffa.cron.stored import CronBoard, Entry
 from staffa.filters import JobFilter
 from staffa.jobs import Job
 from staffa.maintenance import Tidies
+from staffa.rehearsal import Rehearses
 from staffa.types import State
 
 T = TypeVar("T")
@@ -233,7 +234,7 @@ class Heartbeat(Protocol):
         """Close the connection."""
 
 
-class Engine(Tidies, Protocol):
+class Engine(Tidies, Rehearses, Protocol):
     """Stores jobs. Every method may raise `DatabaseError`."""
 
     @property

@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, AsyncIterable, Coroutine, Iterable, 
 from typing import Any, Literal, Unpack, overload
 
 from staffa.client.bulk import Bulk, as_stream, check_new, check_notify, flatten
+from staffa.client.inline import run_inline
 from staffa.client.lifecycle import Lifecycle
 from staffa.instance import Source
 from staffa.jobs import Job, find_current_job
@@ -109,6 +110,8 @@ class Enqueueing(Lifecycle):
         """Write jobs that were checked, and wake their queues."""
         if not jobs:
             return []
+        if self._mode == "inline":
+            return await run_inline(jobs, self.config, self._clock)
         backend = await self._open()
         await self._depths.make_room(jobs, backend.engine.count_available, may_wait=conn is None)
         jobs = [self._sealed(job) for job in jobs]

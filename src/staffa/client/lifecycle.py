@@ -16,6 +16,7 @@ from staffa.client.node import Node
 from staffa.client.wakeups import Wakeups
 from staffa.config import ClientOptions, Config
 from staffa.errors import InstanceError
+from staffa.modes import TestingMode, current_mode
 from staffa.queue import Queue, parse_queues
 from staffa.types import Connectivity, Seconds, to_seconds
 
@@ -69,8 +70,13 @@ class Lifecycle:
         """Whether notifications reach this process, as far as it knows; see `Connectivity`."""
         return Connectivity.UNKNOWN if self._node is None else self._node.upkeep.connectivity
 
+    @property
+    def _mode(self) -> TestingMode | None:
+        """What it does with jobs in tests; None in earnest."""
+        return current_mode(self.config.testing)
+
     async def start(self, *, queues: Mapping[str, Any] | None = None) -> None:
-        """Connect, and run the queues. Without queues the client only sends.
+        """Connect, and run the queues. Without queues the client only sends, so it does in tests.
 
         Args:
             queues: Runs these instead of those given at construction.
@@ -88,7 +94,7 @@ class Lifecycle:
             instance.register(self.config.name, cast("instance.Enqueues", self))
             backend = await self._open()
             await backend.check_schema()
-            if not self.config.queues:
+            if not self.config.queues or self._mode is not None:
                 return
             assert self._wakeups is not None  # noqa: S101  # made with the backend
             node = Node(self.config, backend.engine, backend.notifier, self._wakeups, self._clock)

@@ -14,7 +14,7 @@ import logging
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from staffa._internal.backoff import Backoff
 from staffa._internal.clock import Clock
@@ -26,6 +26,38 @@ from staffa.telemetry import report
 PROGRESS_SECONDS = 1.0
 _LARGEST_BUNDLE = 1000
 _LARGEST_CHARACTERS = 32 * 1024 * 1024
+
+
+class Notes(Protocol):
+    """Where running jobs note something."""
+
+    def note(self, lease: Lease, patch: Mapping[str, Any]) -> None:
+        """Have progress written, unless newer one comes first."""
+
+    def take(self, lease: Lease) -> Mapping[str, Any] | None:
+        """Return what is not written, for the outcome of the job that has ended."""
+
+    async def write(self, lease: Lease, patch: Mapping[str, Any]) -> None:
+        """Merge something into a job's meta."""
+
+
+class KeptNotes:
+    """Keeps what jobs note until they end: for runs that nobody can watch by their rows."""
+
+    def __init__(self) -> None:
+        self._kept: dict[Lease, dict[str, Any]] = {}
+
+    def note(self, lease: Lease, patch: Mapping[str, Any]) -> None:
+        """Keep progress."""
+        self._kept.setdefault(lease, {}).update(patch)
+
+    def take(self, lease: Lease) -> Mapping[str, Any] | None:
+        """Return all that was noted."""
+        return self._kept.pop(lease, None)
+
+    async def write(self, lease: Lease, patch: Mapping[str, Any]) -> None:
+        """Keep a checkpoint."""
+        self.note(lease, patch)
 
 
 class Checkpoints(Service):

@@ -6,6 +6,7 @@ import traceback
 from dataclasses import dataclass
 from datetime import datetime
 from types import TracebackType
+from typing import Protocol
 
 from staffa._internal.backoff import retry_delay
 from staffa._internal.json import clean
@@ -52,6 +53,26 @@ class Outcome:
                 return self.result
             case _:
                 return None
+
+    @property
+    def state(self) -> State:
+        """The state that it leads to."""
+        exhausted = self.job.attempt >= self.job.max_attempts
+        discarded = self.ack.state is State.RETRYABLE and exhausted
+        return State.DISCARDED if discarded else self.ack.state
+
+    @property
+    def failure(self) -> BaseException | None:
+        """What made the attempt fail; None if it did not, or if an error was to end the job."""
+        expected = self.reason in {EndReason.ERROR, EndReason.DEADLINE}
+        return self.result if isinstance(self.result, BaseException) and not expected else None
+
+
+class TakesOutcomes(Protocol):
+    """Where outcomes go."""
+
+    def submit(self, outcome: Outcome) -> None:
+        """Take an outcome."""
 
 
 _LONGEST_ERROR = 64 * 1024

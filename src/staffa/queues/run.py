@@ -12,7 +12,7 @@ from typing import Any
 from staffa.engine import Lease
 from staffa.errors import InvalidJob, JobCancelled
 from staffa.jobs import Job
-from staffa.queues.checkpoints import Checkpoints
+from staffa.queues.checkpoints import Notes
 from staffa.queues.pools.process.messages import META, PROGRESS
 
 _LOOK_SECONDS = 0.5
@@ -38,7 +38,7 @@ class Run:
 
     Args:
         job: As it was claimed.
-        checkpoints: Writes what the job notes.
+        checkpoints: Takes what the job notes.
         loop: Where the executor runs.
     """
 
@@ -55,7 +55,7 @@ class Run:
         "why",
     )
 
-    def __init__(self, job: Job, checkpoints: Checkpoints, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, job: Job, checkpoints: Notes, loop: asyncio.AbstractEventLoop) -> None:
         self.job = job
         self.lease = Lease.of(job)
         self.task: asyncio.Task[None] | None = None

@@ -8,13 +8,15 @@ on another thread.
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from copy import copy
 from datetime import datetime
-from typing import Any
+from typing import Any, Self
 from uuid import UUID
 
 from staffa.cron.stored import CronBoard, Entry
 from staffa.drivers.asyncpg import ConnectionSettings, Dedicated, Pool
 from staffa.drivers.connections import run_on
+from staffa.drivers.joined import Joined
 from staffa.engine import (
     Ack,
     Capabilities,
@@ -75,7 +77,7 @@ class PostgresEngine:
         self._maintenance = None if owner is None else PostgresMaintenance(owner, prefix)
         self._settings = settings
         self.pool = Pool(settings, pool_size)
-        self._acks = Dedicated(settings)
+        self._acks: Dedicated | Joined = Dedicated(settings)
         self._jobs = JobStatements(prefix)
         self._operations = OperationStatements(prefix)
         self._walks = Walks(self.pool, self._operations)
@@ -115,6 +117,13 @@ class PostgresEngine:
             return await run_on(conn, statements)
         return await self.pool.run_together(statements)
 
+    def joined(self, conn: Any) -> Self:
+        """Return an engine that works in a transaction of the user's."""
+        engine = copy(self)
+        engine.pool = engine._acks = Joined(conn)
+        engine._walks = Walks(engine.pool, self._operations)
+        return engine
+
     async def prune_unique_keys(self, limit: int) -> int:
         """Forget keys of unique jobs none of which is left."""
         forgotten = 0
@@ -152,6 +161,14 @@ class PostgresEngine:
     async def stage_jobs(self, limit: int, queues: Sequence[str]) -> Staged:
         """Make due jobs available."""
         return await self.pool.run(self._jobs.stage(limit, queues))
+
+    async def stage_queue(self, queue: str, until: datetime | None) -> int:
+        """Make the jobs of a queue available that are due until a time."""
+        return await self.pool.run(self._jobs.stage_queue(queue, until))
+
+    async def reset(self) -> None:
+        """Delete all there is."""
+        await self.pool.run(self._jobs.reset())
 
     async def cancel_jobs(self, wanted: Wanted, *, wait: bool = True) -> list[Changed]:
         """Cancel unfinished jobs."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import orjson
@@ -17,7 +18,7 @@ from staffa.engine import (
     Statement,
     sorted_by_urgency,
 )
-from staffa.engines.postgres.statements.area import Area, Rows
+from staffa.engines.postgres.statements.area import Area, Rows, count
 from staffa.jobs import PROGRESS_KEY, Job
 from staffa.types import State
 
@@ -110,6 +111,16 @@ class JobStatements(Area):
                 sum(row["staged"] for row in rows), frozenset(row["queue"] for row in rows)
             ),
         )
+
+    def stage_queue(self, queue: str, until: datetime | None) -> Statement[int]:
+        """Make the jobs of a queue available that are due until a time."""
+        return Statement(
+            self.text("stage_queue"), (queue, until), lambda rows: int(rows[0]["staged"])
+        )
+
+    def reset(self) -> Statement[int]:
+        """Delete all there is."""
+        return Statement(self.text("reset"), (), count)
 
     def find_lost_leases(
         self, producer: Producer, leases: Sequence[Lease]

@@ -1,0 +1,28 @@
+"""What tests of programs with jobs need; the fixtures for pytest are in a plugin of their own.
+
+- `mode`: jobs are only stored, or run where they are enqueued.
+- `perform_job`: runs one job without a database.
+- `drain_queue`: runs what is enqueued.
+- `assert_enqueued`, `refute_enqueued`, `all_enqueued`: look at what is enqueued.
+- `VirtualClock`: time as the test wants it.
+"""
+
+from staffa.modes import mode
+from staffa.testing.asserts import all_enqueued, assert_enqueued, refute_enqueued
+from staffa.testing.clock import VirtualClock
+from staffa.testing.drain import drain_queue
+from staffa.testing.perform import Performed, perform_job
+from staffa.testing.resets import reset, reset_oban
+
+__all__ = [
+    "Performed",
+    "VirtualClock",
+    "all_enqueued",
+    "assert_enqueued",
+    "drain_queue",
+    "mode",
+    "perform_job",
+    "refute_enqueued",
+    "reset",
+    "reset_oban",
+]
