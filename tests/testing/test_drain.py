@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 import asyncpg
 import pytest
 
 from staffa import Cancel, Job, Record, Snooze, Staffa, State, Worker, current_job, job, worker
+from staffa.engine import Engine
 from staffa.errors import ConfigError, InvalidJob, JobError, UnknownWorker
+from staffa.queues.inline import write_outcome
 from staffa.testing import drain_queue, refute_enqueued, reset
 from tests.conftest import MakeClient
+from tests.unit.scripted import PRODUCER, ScriptedEngine, outcome
 
 NOTHING = {"cancelled": 0, "completed": 0, "discarded": 0, "retryable": 0, "scheduled": 0}
 
@@ -256,15 +259,14 @@ async def test_a_job_that_is_gone_after_its_run_does_no_harm(
     await refute_enqueued()
 
 
-async def test_a_result_that_cannot_be_stored_becomes_a_failed_attempt(app: Staffa) -> None:
-    @job(max_attempts=1)
-    async def note() -> None:
-        current_job().meta  # noqa: B018
-        await current_job().update_meta(text="a")
+async def test_an_outcome_that_is_refused_becomes_a_failed_attempt() -> None:
+    engine = ScriptedEngine()
+    engine.refuses = lambda ack: ack.state is State.COMPLETED
 
-    await note.enqueue()
+    written, state, ours = await write_outcome(outcome(1), cast("Engine", engine), PRODUCER)
 
-    assert (await drain_queue())["completed"] == 1
+    assert (state, ours) == (State.RETRYABLE, True)
+    assert written.ack.error == "the outcome could not be stored: SQLSTATE 22P05"
 
 
 async def test_it_works_within_the_tests_own_transaction(

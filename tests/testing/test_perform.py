@@ -24,6 +24,7 @@ from staffa import (
     job,
     worker,
 )
+from staffa.args.encryption import KeyRing
 from staffa.errors import ConfigError, InvalidArgs, InvalidJob, JobTimeout, UnknownWorker
 from staffa.testing import perform_job
 from tests.support.events import Recorder
@@ -95,7 +96,7 @@ async def test_encrypted_args_are_sealed_and_opened() -> None:
     async def whisper(secret: str) -> str:
         return secret
 
-    from_environment = Config(encryption_keys={"k1": b"k" * 32})
+    from_environment = Config(encryption_keys=KeyRing.of({"k1": b"k" * 32}))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Config, "load", classmethod(lambda cls, **_: from_environment))
         done = await perform_job(whisper, {"secret": "s3cret"})
