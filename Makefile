@@ -18,7 +18,7 @@ export UV_PYTHON_DOWNLOADS := never
 RUN := $(UV) run --locked --no-sync
 READY := $(UV_PROJECT_ENVIRONMENT)/.ready
 
-.PHONY: help demo test check format services clean
+.PHONY: help demo test check format sync services clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,10 +34,14 @@ check: $(READY) ## lint, check types, check the layers
 	@$(RUN) ruff check .
 	@$(RUN) mypy
 	@$(RUN) lint-imports --no-cache
+	@$(RUN) python tools/write_sync.py --check
 
 format: $(READY) ## format the code and mend what the linter can mend
 	@$(RUN) ruff format .
 	@$(RUN) ruff check --fix .
+
+sync: $(READY) ## write src/staffa/sync.py anew, from the client's methods
+	@$(RUN) python tools/write_sync.py
 
 services: ## install the servers that some tests talk to (Debian, as root)
 	apt-get install -y --no-install-recommends postgresql postgresql-client pgbouncer erlang-base

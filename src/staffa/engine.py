@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Generic, Protocol, TypeVar, cast
+from typing import Any, Generic, Literal, Protocol, TypeVar, cast
 from uuid import UUID
 
 from staffa.cron.stored import CronBoard, Entry
@@ -22,6 +22,9 @@ from staffa.types import State
 
 T = TypeVar("T")
 
+Dialect = Literal["postgres", "sqlite"]
+"""Which database a statement is for."""
+
 
 @dataclass(frozen=True, slots=True)
 class Statement(Generic[T]):
@@ -31,11 +34,13 @@ class Statement(Generic[T]):
         sql: Its text, with ``$1`` and so on for the parameters.
         params: The parameters.
         decode: Makes the result of the rows.
+        dialect: The database that it is for; on another one it is refused.
     """
 
     sql: str
     params: tuple[Any, ...]
     decode: Callable[[Sequence[Mapping[str, Any]]], T]
+    dialect: Dialect = "postgres"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,15 +51,20 @@ class Statements(Generic[T]):
         parts: Each makes its statement when its turn has come, so that only one of them is in
             memory; and again, should all be run again. A single one needs no transaction.
         combine: Makes the result of the results of all.
+        dialect: The database that they are for; on another one they are refused.
+        prepare: Called with the raw connection of the database's driver before they run there, for
+            what they need on it; nothing if not given.
     """
 
     parts: Sequence[Callable[[], Statement[Any]]]
     combine: Callable[[list[Any]], T]
+    dialect: Dialect = "postgres"
+    prepare: Callable[[Any], None] | None = None
 
     @classmethod
     def of(cls, statement: Statement[T]) -> Statements[T]:
         """Return a single statement as such."""
-        return cls([lambda: statement], lambda results: cast("T", results[0]))
+        return cls([lambda: statement], lambda results: cast("T", results[0]), statement.dialect)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from datetime import datetime
-from typing import Any, Protocol, Self
+from typing import Any, Protocol, Self, TypeAlias
+
+Execute: TypeAlias = Callable[[Any], Awaitable[Any]]
 
 
 class Rehearses(Protocol):
     """What serves tests; every method may raise `DatabaseError`."""
 
-    def joined(self, conn: Any) -> Self:
-        """Return an engine whose statements run in the transaction that a connection has open.
+    def joined(self, execute: Execute) -> Self:
+        """Return an engine whose statements all run in a transaction of the user's.
 
         Args:
-            conn: Of a library that `enqueue_jobs` knows.
+            execute: Runs `Statements` there, and returns their result.
         """
 
     async def stage_queue(self, queue: str, until: datetime | None) -> int:

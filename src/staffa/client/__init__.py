@@ -1,6 +1,7 @@
 """The client: `Staffa`, put together of its parts."""
 
 from staffa.client.crons import Crons
+from staffa.sync import SyncStaffa
 
 
 class Staffa(Crons):
@@ -25,6 +26,17 @@ class Staffa(Crons):
             await app.enqueue(send_mail.new("a@example.com"))
         ```
     """
+
+    @property
+    def sync(self) -> SyncStaffa:
+        """The same methods for code without an event loop.
+
+        Example:
+            ```python
+            app.sync.enqueue(send_mail.new("a@example.com"))
+            ```
+        """
+        return SyncStaffa(self, self._insertion)
 
 
 __all__ = ["Staffa"]

@@ -312,16 +312,18 @@ class Operations(Jobs):
     async def _after_cancel(self, changed: Sequence[Changed]) -> None:
         await self._stop(changed)
         engine = (await self._open()).engine
-        node = None if self._node is None else self._node.supervisor.aftermath
-        await follow_cancel(changed, engine, node, self.config.name)
+        hooks = None if self._node is None else self._call_cancel_hooks
+        await follow_cancel(changed, engine, hooks, self.config.name)
+
+    def _call_cancel_hooks(self, wanted: Sequence[int]) -> None:
+        self._tell_node(lambda node: node.supervisor.aftermath.cancelled(wanted))
 
     async def _stop(self, changed: Sequence[Changed]) -> None:
         """Stop cancelled jobs that run: here at once, elsewhere by notifications or heartbeats."""
         running = [job.id for job in changed if job.previous_state is State.EXECUTING]
         if not running:
             return
-        if self._node is not None:
-            self._node.supervisor.check_leases()
+        self._tell_node(lambda node: node.supervisor.check_leases())
         backend = await self._open()
         try:
             for start in range(0, len(running), PORTION):

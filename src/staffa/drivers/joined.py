@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from staffa.drivers.asyncpg import Pool, Run
-from staffa.drivers.connections import run_on
 from staffa.engine import Statement, Statements
+from staffa.rehearsal import Execute
 
 T = TypeVar("T")
 
@@ -21,19 +21,21 @@ class Joined(Pool):
     """Runs statements on a connection that is not ours.
 
     Args:
-        connection: Of any library that is known.
+        execute: Runs statements there.
     """
 
-    def __init__(self, connection: Any) -> None:
-        self._connection = connection
+    def __init__(self, execute: Execute) -> None:
+        self._execute = execute
 
     async def run(self, statement: Statement[T]) -> T:
         """Run a statement."""
-        return await run_on(self._connection, Statements.of(statement))
+        result: T = await self._execute(Statements.of(statement))
+        return result
 
     async def run_together(self, statements: Statements[T]) -> T:
         """Run statements; none is repeated: a transaction that lost is not ours to repeat."""
-        return await run_on(self._connection, statements)
+        result: T = await self._execute(statements)
+        return result
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Run]:

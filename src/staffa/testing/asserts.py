@@ -15,8 +15,9 @@ from typing import Any, Unpack
 
 from staffa.client import Staffa
 from staffa.jobs import Job
+from staffa.rehearsal import Execute
 from staffa.telemetry import Event, attach, detach
-from staffa.testing.targets import App, find_app, open_engine
+from staffa.testing.targets import App, executing_on, find_app, open_engine
 from staffa.testing.wanted import Matcher, Wanted
 from staffa.types import Seconds, to_seconds
 
@@ -49,7 +50,7 @@ async def all_enqueued(
         assert job.queue == "mail"
         ```
     """
-    return await Look(find_app(app, oban), conn, wanted).matching()
+    return await Look(find_app(app, oban), executing_on(conn), wanted).matching()
 
 
 async def assert_enqueued(
@@ -78,9 +79,8 @@ async def assert_enqueued(
         await assert_enqueued(worker=send_mail, args={"to": "ada@example.com"}, timeout=1)
         ```
     """
-    look = Look(find_app(app, oban), conn, wanted)
-    async with _events() as pause:
-        return await look.assert_some(to_seconds(timeout, "timeout"), pause)
+    look = Look(find_app(app, oban), executing_on(conn), wanted)
+    return await look.assert_some(to_seconds(timeout, "timeout"))
 
 
 async def refute_enqueued(
@@ -109,9 +109,8 @@ async def refute_enqueued(
         await refute_enqueued(worker=send_mail)
         ```
     """
-    look = Look(find_app(app, oban), conn, wanted)
-    async with _events() as pause:
-        await look.assert_none(to_seconds(timeout, "timeout"), pause)
+    look = Look(find_app(app, oban), executing_on(conn), wanted)
+    await look.assert_none(to_seconds(timeout, "timeout"))
 
 
 class Look:
@@ -119,22 +118,22 @@ class Look:
 
     Args:
         app: The client.
-        conn: The user's connection, or None.
+        execute: Runs statements in the user's transaction, or None.
         wanted: What is looked for.
     """
 
-    def __init__(self, app: Staffa, conn: Any, wanted: Wanted) -> None:
+    def __init__(self, app: Staffa, execute: Execute | None, wanted: Wanted) -> None:
         self._app = app
-        self._conn = conn
+        self._execute = execute
         self._matcher = Matcher.of(wanted)
 
     async def matching(self) -> list[Job]:
         """Return the jobs that match."""
         return [job for job in await self._read() if not self._matcher.differences(job)]
 
-    async def assert_some(self, seconds: float, pause: Pause) -> Job:
+    async def assert_some(self, seconds: float) -> Job:
         """Return the newest job that matches, once there is one."""
-        found = await self._wait(seconds, pause)
+        found = await self._wait(seconds)
         if not found:
             there = await self._read(any_state=True)
             lines = [self._line(job, self._matcher.differences(job)) for job in there]
@@ -144,26 +143,28 @@ class Look:
             )
         return found[0]
 
-    async def assert_none(self, seconds: float, pause: Pause) -> None:
+    async def assert_none(self, seconds: float) -> None:
         """Watch that no job matches."""
-        found = await self._wait(seconds, pause)
+        found = await self._wait(seconds)
         if found:
             lines = [self._line(job, []) for job in found]
             raise AssertionError(
                 f"enqueued{_within(seconds)} with {self._matcher.described} " + _list("are", lines)
             )
 
-    async def _wait(self, seconds: float, pause: Pause) -> list[Job]:
+    async def _wait(self, seconds: float) -> list[Job]:
+        """Return the jobs that match, once there are some or the time is over."""
         end = time.monotonic() + seconds
-        while not (found := await self.matching()):
-            left = end - time.monotonic()
-            if left <= 0:
-                break
-            await pause(min(left, _LOOK_SECONDS))
-        return found
+        async with _events() as pause:
+            while not (found := await self.matching()):
+                left = end - time.monotonic()
+                if left <= 0:
+                    break
+                await pause(min(left, _LOOK_SECONDS))
+            return found
 
     async def _read(self, *, any_state: bool = False) -> list[Job]:
-        engine = await open_engine(self._app, self._conn)
+        engine = await open_engine(self._app, self._execute)
         rows = Matcher.of({}).rows if any_state else self._matcher.rows
         jobs = await engine.list_jobs(rows)
         for job in jobs:

@@ -14,7 +14,7 @@ from staffa.jobs import Job
 from staffa.options import check_queue, check_time, check_whole_number
 from staffa.queues.inline import InlineRunner, raise_failure, write_outcome
 from staffa.queues.outcomes import Outcome
-from staffa.testing.targets import App, clock_of, find_app, open_engine
+from staffa.testing.targets import App, clock_of, executing_on, find_app, open_engine
 from staffa.types import State
 
 Scheduled = bool | datetime | timedelta
@@ -71,7 +71,7 @@ async def drain_queue(
     found = find_app(app, oban)
     plan = Plan.of(queue, with_scheduled, with_recursion, with_safety, limit, now=clock_of(found))
     async with InlineRunner(found.config, clock_of(found)) as runner:
-        return await drain(plan, await open_engine(found, conn), runner)
+        return await drain(plan, await open_engine(found, executing_on(conn)), runner)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, TypeAlias, cast
 
 from staffa import instance
 from staffa._internal.clock import SYSTEM_CLOCK, Clock
 from staffa.client import Staffa
 from staffa.config import Config
+from staffa.drivers.connections import run_on
 from staffa.engine import Engine
 from staffa.errors import ConfigError, InstanceError
+from staffa.rehearsal import Execute
 
 App: TypeAlias = Staffa | str | None
 """A client, its name, or None for the only one of this process."""
@@ -45,10 +48,15 @@ def find_settings(app: App, oban: App = None) -> tuple[Config, Clock]:
     return found.config, found._clock
 
 
-async def open_engine(app: Staffa, conn: Any) -> Engine:
+async def open_engine(app: Staffa, execute: Execute | None) -> Engine:
     """Return the engine of a client, within a transaction of the user's if one is given."""
     engine = (await app._open()).engine
-    return engine if conn is None else engine.joined(conn)
+    return engine if execute is None else engine.joined(execute)
+
+
+def executing_on(conn: Any) -> Execute | None:
+    """Return what runs statements on a user's connection."""
+    return None if conn is None else partial(run_on, conn)
 
 
 def clock_of(app: Staffa) -> Clock:

@@ -31,20 +31,21 @@ from staffa.engine import (
     Staged,
 )
 from staffa.engines.postgres.maintenance import PostgresMaintenance, check_vacuum
-from staffa.engines.postgres.statements.conditions import Wanted
-from staffa.engines.postgres.statements.crons import CronStatements
-from staffa.engines.postgres.statements.enqueueing import EnqueueStatements
-from staffa.engines.postgres.statements.jobs import JobStatements
-from staffa.engines.postgres.statements.nodes import LeaderStatements, ProducerStatements
-from staffa.engines.postgres.statements.operations import OperationStatements
-from staffa.engines.postgres.statements.prunes import PruneStatements
-from staffa.engines.postgres.statements.queues import QueueStatements
-from staffa.engines.postgres.statements.rescues import RescueStatements
-from staffa.engines.postgres.statements.unique import UniqueStatements
-from staffa.engines.postgres.walks import Walks
+from staffa.engines.statements.conditions import Wanted
+from staffa.engines.statements.crons import CronStatements
+from staffa.engines.statements.enqueueing import EnqueueStatements
+from staffa.engines.statements.jobs import JobStatements
+from staffa.engines.statements.nodes import LeaderStatements, ProducerStatements
+from staffa.engines.statements.operations import OperationStatements
+from staffa.engines.statements.prunes import PruneStatements
+from staffa.engines.statements.queues import QueueStatements
+from staffa.engines.statements.rescues import RescueStatements
+from staffa.engines.statements.unique import UniqueStatements
+from staffa.engines.walks import Walks
 from staffa.filters import JobFilter
 from staffa.jobs import Job
 from staffa.maintenance import Finished, Maintenance, VacuumHealth
+from staffa.rehearsal import Execute
 from staffa.telemetry import observed
 from staffa.types import State
 
@@ -117,10 +118,10 @@ class PostgresEngine:
             return await run_on(conn, statements)
         return await self.pool.run_together(statements)
 
-    def joined(self, conn: Any) -> Self:
+    def joined(self, execute: Execute) -> Self:
         """Return an engine that works in a transaction of the user's."""
         engine = copy(self)
-        engine.pool = engine._acks = Joined(conn)
+        engine.pool = engine._acks = Joined(execute)
         engine._walks = Walks(engine.pool, self._operations)
         return engine
 

@@ -7,16 +7,16 @@ them need no round of their own, since it is certain what would become of them (
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 import orjson
 
 from staffa.engine import Statement
-from staffa.engines.postgres.statements.area import Area, Rows
-from staffa.engines.postgres.statements.jobs import describe_job
+from staffa.engines.statements.area import Area, Rows
+from staffa.engines.statements.jobs import describe_job
 from staffa.jobs import Job
 from staffa.types import State
 from staffa.unique import Unique
@@ -53,9 +53,7 @@ class UniqueStatements(Area):
 
     def take(self, keys: Sequence[bytes]) -> Statement[None]:
         """Take keys, in their order."""
-        return Statement(
-            self.text("take"), (sorted({key.hex() for key in keys}),), lambda rows: None
-        )
+        return self.statement("take", (sorted({key.hex() for key in keys}),), lambda rows: None)
 
     def enqueue(self, entries: Mapping[int, Entry]) -> Statement[dict[int, Job]]:
         """Insert jobs whose keys were taken, by their places; no two have the same key."""
@@ -67,7 +65,11 @@ class UniqueStatements(Area):
             }
 
         text = orjson.dumps([_describe(entry) for entry in entries.values()]).decode()
-        return Statement(self.text("enqueue"), (text,), decode)
+        return self.statement("enqueue", (text,), decode)
+
+    def write(self, entries: Mapping[int, Entry]) -> Sequence[Callable[[], Statement[Any]]]:
+        """Return what inserts jobs whose keys were taken: here it is one statement."""
+        return [partial(self.enqueue, entries)]
 
     def prune(self, after: str, limit: int) -> Statement[Pruned]:
         """Forget the keys of jobs that are gone, among so many after a key."""
@@ -76,7 +78,7 @@ class UniqueStatements(Area):
             (row,) = rows
             return Pruned(row["stopped_at"] or "", row["seen"], row["forgotten"])
 
-        return Statement(self.text("prune"), (after, limit), decode)
+        return self.statement("prune", (after, limit), decode)
 
 
 @dataclass(frozen=True, slots=True)

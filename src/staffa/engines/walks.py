@@ -14,8 +14,8 @@ from typing import TypeVar
 from staffa._internal.clock import SYSTEM_CLOCK, Clock
 from staffa.drivers.asyncpg import Pool
 from staffa.engine import Statement
-from staffa.engines.postgres.statements.conditions import has_index
-from staffa.engines.postgres.statements.operations import OperationStatements, narrowed
+from staffa.engines.statements.conditions import has_index
+from staffa.engines.statements.operations import OperationStatements, narrowed
 from staffa.filters import LARGEST_ID, JobFilter
 from staffa.jobs import Job
 

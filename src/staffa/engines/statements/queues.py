@@ -7,7 +7,7 @@ from typing import Any
 
 from staffa._internal import json
 from staffa.engine import Control, Statement
-from staffa.engines.postgres.statements.area import Area, count
+from staffa.engines.statements.area import Area, count
 
 
 class QueueStatements(Area):
@@ -17,8 +17,8 @@ class QueueStatements(Area):
 
     def control(self, name: str, controls: Sequence[Control]) -> Statement[list[Control]]:
         """Set options of queues; an option of a queue and scope may be named once."""
-        return Statement(
-            self.text("control"),
+        return self.statement(
+            "control",
             (
                 name,
                 [control.queue for control in controls],
@@ -31,7 +31,7 @@ class QueueStatements(Area):
 
     def forget(self, *, age: float) -> Statement[int]:
         """Forget options that make no difference."""
-        return Statement(self.text("forget"), (age,), count)
+        return self.statement("forget", (age,), count)
 
 
 def control_of(row: Mapping[str, Any]) -> Control:

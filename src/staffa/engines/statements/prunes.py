@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from staffa.engine import Statement
-from staffa.engines.postgres.statements.area import Area, Rows
+from staffa.engines.statements.area import Area, Rows
 from staffa.maintenance import Finished
 from staffa.types import State
 
@@ -23,23 +23,19 @@ class PruneStatements(Area):
     ) -> Statement[list[Finished]]:
         """Walk from the job that ended first."""
         place = _FIRST if after is None else (after.ended_at, after.id)
-        return Statement(
-            self.text("oldest_finished"), (state.value, age, *place, limit), _decode(state)
-        )
+        return self.statement("oldest_finished", (state.value, age, *place, limit), _decode(state))
 
     def find_newest(
         self, state: State, *, age: float, before: Finished | None, limit: int
     ) -> Statement[list[Finished]]:
         """Walk from the job that ended last."""
         place = _LAST if before is None else (before.ended_at, before.id)
-        return Statement(
-            self.text("newest_finished"), (state.value, age, *place, limit), _decode(state)
-        )
+        return self.statement("newest_finished", (state.value, age, *place, limit), _decode(state))
 
     def prune(self, jobs: Sequence[Finished]) -> Statement[frozenset[int]]:
         """Delete what has not changed."""
-        return Statement(
-            self.text("prune"),
+        return self.statement(
+            "prune",
             ([job.id for job in jobs], [job.version for job in jobs]),
             lambda rows: frozenset(row["id"] for row in rows),
         )

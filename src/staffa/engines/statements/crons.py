@@ -10,7 +10,7 @@ from uuid import UUID
 from staffa._internal import json
 from staffa.cron.stored import CronBoard, Entry, StoredCron, load_object
 from staffa.engine import Producer, Statement
-from staffa.engines.postgres.statements.area import Area, Rows, any_row
+from staffa.engines.statements.area import Area, Rows, any_row
 
 
 class CronStatements(Area):
@@ -21,36 +21,34 @@ class CronStatements(Area):
     def register(self, producer: Producer, entries: Sequence[Entry]) -> Statement[list[str]]:
         """Write entries."""
         rows = json.dumps([entry.as_row() for entry in entries])
-        return Statement(self.text("register"), (producer.name, rows), _names)
+        return self.statement("register", (producer.name, rows), _names)
 
     def declare(
         self, producer: Producer, entries: Sequence[Entry], *, dead_after: float
     ) -> Statement[list[str]]:
         """Note who declares them."""
         names = [entry.name for entry in entries]
-        return Statement(
-            self.text("declare"), (producer.name, names, producer.uuid, dead_after), _names
-        )
+        return self.statement("declare", (producer.name, names, producer.uuid, dead_after), _names)
 
     def read(
         self, instance: str, *, reader: UUID | None, dead_after: float
     ) -> Statement[CronBoard]:
         """Read entries and the clock."""
-        return Statement(self.text("read"), (instance, reader, dead_after), _board)
+        return self.statement("read", (instance, reader, dead_after), _board)
 
     def take(self, instance: str, name: str, tick: datetime) -> Statement[bool]:
         """Take a tick."""
-        return Statement(self.text("take"), (instance, name, tick), any_row)
+        return self.statement("take", (instance, name, tick), any_row)
 
     def note(self, instance: str, name: str, job_id: int | None) -> Statement[bool]:
         """Note the job of a tick."""
-        return Statement(self.text("note"), (instance, name, job_id), any_row)
+        return self.statement("note", (instance, name, job_id), any_row)
 
     def tend(
         self, instance: str, *, dead_after: float, forget_after: float
     ) -> Statement[list[str]]:
         """Forget old entries."""
-        return Statement(self.text("tend"), (instance, dead_after, forget_after), _names)
+        return self.statement("tend", (instance, dead_after, forget_after), _names)
 
 
 def _names(rows: Rows) -> list[str]:

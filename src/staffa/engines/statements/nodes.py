@@ -5,8 +5,8 @@ from __future__ import annotations
 from uuid import UUID
 
 from staffa.engine import Producer, Pulse, Statement
-from staffa.engines.postgres.statements.area import Area, Rows, any_row, count
-from staffa.engines.postgres.statements.queues import control_of
+from staffa.engines.statements.area import Area, Rows, any_row, count
+from staffa.engines.statements.queues import control_of
 
 
 class ProducerStatements(Area):
@@ -16,17 +16,15 @@ class ProducerStatements(Area):
 
     def beat(self, producer: Producer, known: int | None) -> Statement[Pulse]:
         """Show that a producer lives."""
-        return Statement(
-            self.text("beat"), (producer.uuid, producer.name, producer.node, known), _pulse
-        )
+        return self.statement("beat", (producer.uuid, producer.name, producer.node, known), _pulse)
 
     def remove(self, producer: Producer) -> Statement[bool]:
         """Forget a producer that has stopped."""
-        return Statement(self.text("remove"), (producer.uuid,), any_row)
+        return self.statement("remove", (producer.uuid,), any_row)
 
     def reap(self, *, age: float) -> Statement[int]:
         """Forget producers that died long ago."""
-        return Statement(self.text("reap"), (age,), count)
+        return self.statement("reap", (age,), count)
 
 
 class LeaderStatements(Area):
@@ -36,13 +34,13 @@ class LeaderStatements(Area):
 
     def elect(self, producer: Producer, *, lease: float) -> Statement[bool]:
         """Become or stay the leader."""
-        return Statement(
-            self.text("elect"), (producer.name, producer.node, producer.uuid, lease), any_row
+        return self.statement(
+            "elect", (producer.name, producer.node, producer.uuid, lease), any_row
         )
 
     def resign(self, producer: Producer) -> Statement[bool]:
         """Give up leadership."""
-        return Statement(self.text("resign"), (producer.name, producer.uuid), any_row)
+        return self.statement("resign", (producer.name, producer.uuid), any_row)
 
 
 def _pulse(rows: Rows) -> Pulse:

@@ -12,8 +12,8 @@ from typing import Any, TypeVar
 
 from staffa._internal import json
 from staffa.engine import Changed, Statement
-from staffa.engines.postgres.statements.area import Area, Rows
-from staffa.engines.postgres.statements.conditions import (
+from staffa.engines.statements.area import Area, Rows
+from staffa.engines.statements.conditions import (
     FILTER_MARK,
     SKIP_LOCKED,
     WAIT_MARK,
@@ -49,12 +49,12 @@ class OperationStatements(Area):
 
     def get(self, ids: Sequence[int]) -> Statement[list[Job]]:
         """Read jobs by id."""
-        return Statement(self.text("get"), (list(ids),), _jobs)
+        return self.statement("get", (list(ids),), _jobs)
 
     def lock(self, number: int, idle: float) -> Statement[Job | None]:
         """Read a job and hold its row, for a transaction that is idle for some seconds at most."""
-        return Statement(
-            self.text("lock"),
+        return self.statement(
+            "lock",
             (number, f"{int(idle * 1000)}ms"),
             lambda rows: Job.from_row(rows[0]) if rows else None,
         )
@@ -65,7 +65,7 @@ class OperationStatements(Area):
 
     def span(self, before: int, rows: int) -> Statement[int | None]:
         """Measure a stretch of the table."""
-        return Statement(self.text("span"), (before, rows), lambda found: found[0]["first"])
+        return self.statement("span", (before, rows), lambda found: found[0]["first"])
 
     def find(self, wanted: JobFilter, after: int, last: int, rows: int) -> Statement[Stretch]:
         """Read the ids of jobs in a stretch of the table."""
@@ -128,11 +128,13 @@ class OperationStatements(Area):
         wait: bool = True,
         indexed: bool = False,
     ) -> Statement[T]:
-        text, more = condition(wanted, len(params) + 1, indexed=indexed)
+        text, more = condition(
+            wanted, len(params) + 1, indexed=indexed, phrases=self._idiom.phrases
+        )
         sql = self.text(verb).replace(FILTER_MARK, text)
         if not wait:
             sql = sql.replace(WAIT_MARK, SKIP_LOCKED)
-        return Statement(sql, (*params, *more), decode)
+        return self.spelled(sql, (*params, *more), decode)
 
 
 def narrowed(wanted: JobFilter, after: int, before: int) -> JobFilter:

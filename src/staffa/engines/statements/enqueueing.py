@@ -7,13 +7,14 @@ keys wait for each other instead of ending in a deadlock.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
+from itertools import accumulate
 from typing import Any, Protocol
 
-from staffa.engine import Statement, Statements
-from staffa.engines.postgres.statements.jobs import JobStatements
-from staffa.engines.postgres.statements.unique import Entry, Rounds, UniqueStatements
+from staffa.engine import Dialect, Statement, Statements
+from staffa.engines.statements.jobs import JobStatements
+from staffa.engines.statements.unique import Entry, Rounds
 from staffa.jobs import Job
 
 MAX_JOBS = 5_000
@@ -21,6 +22,19 @@ MAX_CHARACTERS = 8 * 1024 * 1024
 MAX_KEYS = 50_000
 
 Part = Callable[[], Statement[Any]]
+
+
+class WritesUnique(Protocol):
+    """The statements of unique jobs."""
+
+    def take(self, keys: Sequence[bytes]) -> Statement[None]:
+        """Take keys, in their order."""
+
+    def write(self, entries: Mapping[int, Entry]) -> Sequence[Part]:
+        """Return what inserts jobs no two of which have the same key, once their keys are taken.
+
+        The last part's result has what became of them, by their places.
+        """
 
 
 class _Chunk(Protocol):
@@ -40,11 +54,21 @@ class EnqueueStatements:
     Args:
         jobs: The statements of jobs.
         unique: The statements of unique jobs.
+        dialect: The database that they are for.
+        prepare: What they need on a connection, if anything.
     """
 
-    def __init__(self, jobs: JobStatements, unique: UniqueStatements) -> None:
+    def __init__(
+        self,
+        jobs: JobStatements,
+        unique: WritesUnique,
+        dialect: Dialect = "postgres",
+        prepare: Callable[[Any], None] | None = None,
+    ) -> None:
         self._jobs = jobs
         self._unique = unique
+        self._dialect = dialect
+        self._prepare = prepare
 
     def enqueue(self, jobs: Sequence[Job]) -> Statements[list[Job]]:
         """Return what inserts jobs, all or none, in the order given."""
@@ -65,7 +89,8 @@ class EnqueueStatements:
                 start = end
             return stored
 
-        return Statements([*takes, *(part for chunk in chunks for part in chunk.parts)], combine)
+        parts = [*takes, *(part for chunk in chunks for part in chunk.parts)]
+        return Statements(parts, combine, self._dialect, self._prepare)
 
     def _chunk(self, entries: Sequence[Entry]) -> _Chunk:
         if any(entry.key is not None for entry in entries):
@@ -88,15 +113,15 @@ class _PlainChunk:
 class _UniqueChunk:
     """Jobs some of which are unique."""
 
-    def __init__(self, statements: UniqueStatements, plan: Rounds) -> None:
-        self.parts: Sequence[Part] = [
-            partial(statements.enqueue, entries) for entries in plan.rounds
-        ]
+    def __init__(self, statements: WritesUnique, plan: Rounds) -> None:
+        rounds = [statements.write(entries) for entries in plan.rounds]
+        self.parts: Sequence[Part] = [part for parts in rounds for part in parts]
+        self._ends = [end - 1 for end in accumulate(map(len, rounds))]
         self._plan = plan
 
     def combine(self, results: list[Any]) -> list[Job]:
         """Return the jobs in the order given."""
-        return self._plan.combine(results)
+        return self._plan.combine([results[end] for end in self._ends])
 
 
 def _split(entries: Sequence[Entry]) -> Iterator[Sequence[Entry]]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 from staffa.engine import Producer, Rescued, Statement
-from staffa.engines.postgres.statements.area import Area, Rows
+from staffa.engines.statements.area import Area, Rows
 from staffa.types import State
 
 _OVER_RESCUED = "its process died {count} times while it ran: see max_rescues"
@@ -22,8 +22,8 @@ class RescueStatements(Area):
         self, producer: Producer, *, queue: str | None, running: Sequence[int]
     ) -> Statement[frozenset[str]]:
         """Put back what a producer holds but does not run."""
-        return Statement(
-            self.text("release"),
+        return self.statement(
+            "release",
             (str(producer.uuid), queue, list(running)),
             lambda rows: frozenset(row["queue"] for row in rows),
         )
@@ -33,19 +33,19 @@ class RescueStatements(Area):
     ) -> Statement[list[Rescued]]:
         """Take jobs away from dead producers."""
         error = _OVER_RESCUED.format(count=max_rescues + 1)
-        return Statement(
-            self.text("rescue"),
+        return self.statement(
+            "rescue",
             (list(dead), list(dead.values()), max_rescues, limit, error),
             _rescued,
         )
 
     def rescue_foreign(self, *, age: float, limit: int) -> Statement[list[Rescued]]:
         """Take old jobs away from other implementations."""
-        return Statement(self.text("rescue_foreign"), (age, limit, _EXHAUSTED), _rescued)
+        return self.statement("rescue_foreign", (age, limit, _EXHAUSTED), _rescued)
 
     def discard_exhausted(self, *, limit: int) -> Statement[list[Rescued]]:
         """Discard available jobs without attempts left."""
-        return Statement(self.text("discard_exhausted"), (limit, _EXHAUSTED), _rescued)
+        return self.statement("discard_exhausted", (limit, _EXHAUSTED), _rescued)
 
 
 def _rescued(rows: Rows) -> list[Rescued]:

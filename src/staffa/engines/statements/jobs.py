@@ -18,7 +18,7 @@ from staffa.engine import (
     Statement,
     sorted_by_urgency,
 )
-from staffa.engines.postgres.statements.area import Area, Rows, count
+from staffa.engines.statements.area import Area, Rows, count
 from staffa.jobs import PROGRESS_KEY, Job
 from staffa.types import State
 
@@ -35,12 +35,12 @@ class JobStatements(Area):
         def decode(found: Rows) -> list[Job]:
             return [job.as_enqueued(row) for job, row in zip(jobs, found, strict=True)]
 
-        return Statement(self.text("enqueue"), (orjson.dumps(rows).decode(),), decode)
+        return self.statement("enqueue", (orjson.dumps(rows).decode(),), decode)
 
     def count_available(self, limits: Mapping[str, int]) -> Statement[dict[str, int]]:
         """Count the available jobs of queues, each up to its limit."""
-        return Statement(
-            self.text("count_available"),
+        return self.statement(
+            "count_available",
             (list(limits), list(limits.values())),
             lambda rows: {row["queue"]: row["count"] for row in rows},
         )
@@ -52,12 +52,12 @@ class JobStatements(Area):
         def decode(rows: Rows) -> list[Job]:
             return sorted_by_urgency(Job.from_claim(row, queue, attempted_by) for row in rows)
 
-        return Statement(self.text("claim"), (queue, limit, *attempted_by), decode)
+        return self.statement("claim", (queue, limit, *attempted_by), decode)
 
     def ack(self, acks: Sequence[Ack], producer: Producer) -> Statement[dict[int, State]]:
         """Write outcomes."""
-        return Statement(
-            self.text("ack"),
+        return self.statement(
+            "ack",
             (
                 [ack.lease.id for ack in acks],
                 [ack.lease.attempt for ack in acks],
@@ -84,14 +84,14 @@ class JobStatements(Area):
                 if number not in found or _shows(found[number], ack, producer)
             )
 
-        return Statement(self.text("trace"), (list(by_id),), decode)
+        return self.statement("trace", (list(by_id),), decode)
 
     def checkpoint(
         self, checkpoints: Sequence[Checkpoint], producer: Producer
     ) -> Statement[frozenset[Lease]]:
         """Write what running jobs note."""
-        return Statement(
-            self.text("checkpoint"),
+        return self.statement(
+            "checkpoint",
             (
                 [checkpoint.lease.id for checkpoint in checkpoints],
                 [checkpoint.lease.attempt for checkpoint in checkpoints],
@@ -104,8 +104,8 @@ class JobStatements(Area):
 
     def stage(self, limit: int, queues: Sequence[str]) -> Statement[Staged]:
         """Make due jobs available."""
-        return Statement(
-            self.text("stage"),
+        return self.statement(
+            "stage",
             (limit, list(queues)),
             lambda rows: Staged(
                 sum(row["staged"] for row in rows), frozenset(row["queue"] for row in rows)
@@ -126,8 +126,8 @@ class JobStatements(Area):
         self, producer: Producer, leases: Sequence[Lease]
     ) -> Statement[list[Lease]]:
         """Read which leases have ended."""
-        return Statement(
-            self.text("lost_leases"),
+        return self.statement(
+            "lost_leases",
             (
                 [lease.id for lease in leases],
                 [lease.attempted_at for lease in leases],

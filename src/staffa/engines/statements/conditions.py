@@ -1,12 +1,13 @@
 """Builds the condition of a filter: the one place where SQL is put together in Python.
 
-The pieces below are all there is; what a user gives is only ever a parameter. A file with a filter
-says ``false /* filter */`` where the condition comes, so that run by itself it finds no job.
+The phrases of an engine are all there is; what a user gives is only ever a parameter. A file with a
+filter says ``false /* filter */`` where the condition comes, so that run by itself it finds no job.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from staffa._internal import json
@@ -20,6 +21,22 @@ SKIP_LOCKED = "FOR UPDATE SKIP LOCKED"
 Wanted = JobFilter | Sequence[int]
 """A filter, or ids alone."""
 
+
+@dataclass(frozen=True, slots=True)
+class Phrases:
+    """How an engine writes conditions on ``job``; ``{}`` stands for a parameter.
+
+    Args:
+        pieces: Text and encoder for each field of a filter but the states.
+        any_state: The condition on states that matches no index; ``{}`` stands for literals.
+        indexed: The same for each of `INDEXED`, so that it matches the partial index.
+    """
+
+    pieces: Mapping[str, tuple[str, Callable[[Any], Any]]]
+    any_state: str
+    indexed: tuple[str, str, str]
+
+
 _FINISHED_AT = (
     "CASE job.state::text WHEN 'completed' THEN job.completed_at"
     " WHEN 'cancelled' THEN job.cancelled_at WHEN 'discarded' THEN job.discarded_at END"
@@ -27,7 +44,7 @@ _FINISHED_AT = (
 _MOMENT = "timezone('UTC', {}::timestamptz)"
 
 _BY_ID = "job.id = ANY ((SELECT {}::bigint[])::bigint[])"
-_PIECES: dict[str, tuple[str, Callable[[Any], Any]]] = {
+_PIECES: Mapping[str, tuple[str, Callable[[Any], Any]]] = {
     "ids": (_BY_ID, list),
     "after_id": ("job.id > {}::bigint", int),
     "before_id": ("job.id < {}::bigint", int),
@@ -49,6 +66,12 @@ _PIECES: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "meta": ("job.meta @> {}::text::jsonb", json.dumps),
 }
 
+POSTGRES_PHRASES = Phrases(
+    pieces=_PIECES,
+    any_state="job.state::text IN ({})",
+    indexed=("job.state IN ({})", "job.state IN ({})", "job.state IN ({})"),
+)
+
 _INDEXED = ({State.AVAILABLE}, {State.SCHEDULED, State.RETRYABLE}, {State.EXECUTING})
 """The states of each partial index."""
 
@@ -63,7 +86,9 @@ def has_index(wanted: JobFilter) -> bool:
     return wanted.states is not None and set(wanted.states) <= set().union(*_INDEXED)
 
 
-def condition(wanted: Wanted, first: int, *, indexed: bool = False) -> tuple[str, tuple[Any, ...]]:
+def condition(
+    wanted: Wanted, first: int, *, indexed: bool = False, phrases: Phrases = POSTGRES_PHRASES
+) -> tuple[str, tuple[Any, ...]]:
     """Return the text of a filter's condition on ``job``, and its parameters.
 
     Args:
@@ -72,6 +97,7 @@ def condition(wanted: Wanted, first: int, *, indexed: bool = False) -> tuple[str
         indexed: Whether the partial indexes are to be used; else the states match none of them, so
             that single ids or a stretch of them are read by the primary key whatever the planner
             expects.
+        phrases: The engine's.
 
     Example:
         >>> condition(JobFilter(queues=["mail"], before_id=9), 2)
@@ -80,27 +106,28 @@ def condition(wanted: Wanted, first: int, *, indexed: bool = False) -> tuple[str
         ('true', ())
     """
     if not isinstance(wanted, JobFilter):
-        return _BY_ID.format(f"${first}"), (list(wanted),)
+        return phrases.pieces["ids"][0].format(f"${first}"), (list(wanted),)
     texts: list[str] = []
     params: list[Any] = []
-    for name, (text, encode) in _PIECES.items():
+    for name, (text, encode) in phrases.pieces.items():
         value = getattr(wanted, name)
         if value is not None:
             texts.append(text.format(f"${first + len(params)}"))
             params.append(encode(value))
     if wanted.states is not None:
-        texts.append(_of_states(wanted.states, indexed=indexed))
+        texts.append(_of_states(wanted.states, phrases, indexed=indexed))
     return " AND ".join(texts) or "true", tuple(params)
 
 
-def _of_states(states: Collection[str], *, indexed: bool) -> str:
+def _of_states(states: Collection[str], phrases: Phrases, *, indexed: bool) -> str:
     """Return the condition on states as literals, which a partial index can be matched with."""
     wanted = {State(state) for state in states}
     if not indexed:
-        return f"job.state::text IN ({_literals(wanted)})" if wanted else "false"
-    groups = [wanted & group for group in (*_INDEXED, set(State).difference(*_INDEXED))]
-    arms = " OR ".join(f"job.state IN ({_literals(group)})" for group in groups if group)
-    return f"({arms or 'false'})"
+        return phrases.any_state.format(_literals(wanted)) if wanted else "false"
+    others = set(State).difference(*_INDEXED)
+    groups = zip((*_INDEXED, others), (*phrases.indexed, "job.state IN ({})"), strict=True)
+    arms = [text.format(_literals(wanted & group)) for group, text in groups if wanted & group]
+    return f"({' OR '.join(arms) or 'false'})"
 
 
 def _literals(states: Collection[State]) -> str:

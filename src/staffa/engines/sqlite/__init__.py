@@ -1,0 +1,1 @@
+"""The engine for SQLite 3.40 and later."""
