@@ -5,13 +5,14 @@
 - `drain_queue`: runs what is enqueued.
 - `assert_enqueued`, `refute_enqueued`, `all_enqueued`: look at what is enqueued.
 - `VirtualClock`: time as the test wants it.
+- `sync`: the same helpers without awaiting.
 """
 
 from staffa.modes import mode
 from staffa.testing.asserts import all_enqueued, assert_enqueued, refute_enqueued
 from staffa.testing.clock import VirtualClock
 from staffa.testing.drain import drain_queue
-from staffa.testing.perform import Performed, perform_job
+from staffa.testing.perform import Performed, perform_job, process_job
 from staffa.testing.resets import reset, reset_oban
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "drain_queue",
     "mode",
     "perform_job",
+    "process_job",
     "refute_enqueued",
     "reset",
     "reset_oban",

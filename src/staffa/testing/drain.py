@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Any
 
 from staffa._internal.clock import Clock
-from staffa.engine import Engine, Producer
+from staffa.client import Staffa
+from staffa.engine import Engine
 from staffa.errors import ConfigError
 from staffa.jobs import Job
 from staffa.options import check_queue, check_time, check_whole_number
 from staffa.queues.inline import InlineRunner, raise_failure, write_outcome
-from staffa.queues.outcomes import Outcome
+from staffa.queues.pools.thread import Threads
+from staffa.rehearsal import Execute
 from staffa.testing.targets import App, clock_of, executing_on, find_app, open_engine
-from staffa.types import State
 
 Scheduled = bool | datetime | timedelta
 """Which jobs for later are run: all, only those that are due, those due until a time."""
@@ -70,8 +70,16 @@ async def drain_queue(
     """
     found = find_app(app, oban)
     plan = Plan.of(queue, with_scheduled, with_recursion, with_safety, limit, now=clock_of(found))
-    async with InlineRunner(found.config, clock_of(found)) as runner:
-        return await drain(plan, await open_engine(found, executing_on(conn)), runner)
+    return await drain_app(found, plan, executing_on(conn))
+
+
+async def drain_app(
+    app: Staffa, plan: Plan, execute: Execute | None, threads: Threads | None = None
+) -> dict[str, int]:
+    """Run jobs of a client by a plan, in the user's transaction if there is one."""
+    engine = await open_engine(app, execute)
+    async with InlineRunner(app.config, clock_of(app), threads) as runner:
+        return await drain(plan, engine, runner)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,21 +135,7 @@ class Plan:
         return cls(check_queue(queue), ahead, until, bool(recursive), bool(safe), most)
 
 
-class Runner(Protocol):
-    """What runs jobs one by one."""
-
-    @property
-    def producer(self) -> Producer:
-        """Whom their leases name."""
-
-    def run(self, job: Job) -> Awaitable[Outcome]:
-        """Run a claimed job."""
-
-    def follow(self, outcome: Outcome, state: State) -> Awaitable[None]:
-        """Tell of an outcome that is stored."""
-
-
-async def drain(plan: Plan, engine: Engine, runner: Runner) -> dict[str, int]:
+async def drain(plan: Plan, engine: Engine, runner: InlineRunner) -> dict[str, int]:
     """Run jobs by a plan; see `drain_queue`."""
     work = _Work(plan, engine, runner)
     try:
@@ -160,7 +154,7 @@ async def drain(plan: Plan, engine: Engine, runner: Runner) -> dict[str, int]:
 class _Work:
     plan: Plan
     engine: Engine
-    runner: Runner
+    runner: InlineRunner
     counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(_COUNTED, 0))
     runs: int = 0
     held: set[int] = field(default_factory=set)

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Unpack
 
+from staffa._internal.calls import Call
+from staffa._internal.clock import Clock
+from staffa.client.inline import CallersThread
+from staffa.config import Config
 from staffa.errors import ConfigError
 from staffa.jobs import Job
 from staffa.options import JobOptions, check_whole_number
 from staffa.queues.inline import InlineRunner
 from staffa.queues.outcomes import Outcome
+from staffa.queues.pools.thread import Threads
 from staffa.queues.recording import Recording
 from staffa.testing.targets import App, find_settings
 from staffa.types import EndReason, State
@@ -90,11 +96,38 @@ async def perform_job(
         assert done.state == "completed"
         ```
     """
-    job = job_of(worker, args, options)
-    attempt = check_whole_number("attempt", attempt, 1, job.max_attempts)
-    config, clock = find_settings(app, oban)
-    async with InlineRunner(config, clock) as runner:
-        return Performed.of(*await runner.perform(job, attempt=attempt))
+    return await Rehearsal.of(worker, args, options, attempt, app, oban).run()
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearsal:
+    """A run that is to come.
+
+    Args:
+        job: What runs.
+        attempt: Which attempt it is.
+        config: The settings that hold.
+        clock: Measures.
+    """
+
+    job: Job
+    attempt: int
+    config: Config
+    clock: Clock
+
+    @classmethod
+    def of(
+        cls, worker: Any, args: Any, options: JobOptions, attempt: int, app: App, oban: App
+    ) -> Rehearsal:
+        """Return a run of what is given, all of it checked."""
+        job = job_of(worker, args, options)
+        check_whole_number("attempt", attempt, 1, job.max_attempts)
+        return cls(job, attempt, *find_settings(app, oban))
+
+    async def run(self, threads: Threads | None = None) -> Performed:
+        """Run it."""
+        async with InlineRunner(self.config, self.clock, threads) as runner:
+            return Performed.of(*await runner.perform(self.job, attempt=self.attempt))
 
 
 def job_of(worker: Any, args: Any, options: JobOptions) -> Job:
@@ -117,3 +150,39 @@ def job_of(worker: Any, args: Any, options: JobOptions) -> Job:
         )
     made: Job = new_of_class(args, **options)
     return made
+
+
+def process_job(job: Job) -> Any:
+    """Run a job once, without a database, and return what it returned; what it raised is raised.
+
+    The form that the package `oban` has: on an event loop it is awaited, elsewhere it is not.
+
+    Args:
+        job: From ``f.new(...)``, ``Worker.new(...)`` or ``Job(...)``.
+
+    Raises:
+        Exception: What the job raised, or why it could not run.
+
+    Example:
+        ```python
+        result = await process_job(send_mail.new("ada@example.com"))
+        ```
+    """
+    rehearsal = Rehearsal.of(job, None, {}, 1, None, None)
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        made: Call[Performed] = Call()
+        threads = CallersThread(made)
+        return _returned(made.run(lambda: rehearsal.run(threads)))
+    return _process(rehearsal)
+
+
+async def _process(rehearsal: Rehearsal) -> Any:
+    return _returned(await rehearsal.run())
+
+
+def _returned(performed: Performed) -> Any:
+    if performed.error is not None:
+        raise performed.error
+    return performed.result
