@@ -21,7 +21,7 @@ from staffa.client.homes import Homes
 from staffa.client.insertion import Insertion
 from staffa.client.node import Node
 from staffa.config import ClientOptions, Config
-from staffa.errors import InstanceError
+from staffa.errors import ConfigError, InstanceError
 from staffa.modes import TestingMode, current_mode
 from staffa.queue import Queue, parse_queues
 from staffa.types import Connectivity, Seconds, to_seconds
@@ -42,8 +42,13 @@ class Lifecycle:
         *,
         queues: Mapping[str, int | Queue | Mapping[str, Any]] | None = None,
         clock: Clock = SYSTEM_CLOCK,
+        pool: Any = None,
         **options: Unpack[ClientOptions],
     ) -> None:
+        if pool is not None:
+            if dsn is not None:
+                raise ConfigError("dsn and pool= are both given: give one of them")
+            dsn = load("staffa.drivers.pools:dsn_of")(pool)
         self.config = Config.load(dsn=dsn, queues={} if queues is None else queues, **options)
         self._clock = clock
         self._depths = Depths(self.config.max_depth, clock, self.config.name)

@@ -102,7 +102,7 @@ def of_result(job: Job, result: object, definition: WorkerDefinition | None = No
                 state=State.SCHEDULED,
                 refund=True,
                 delay=result.seconds,
-                meta={"snoozed": _count(job.meta.get("snoozed")) + 1},
+                meta={**(result.meta or {}), "snoozed": _count(job.meta.get("snoozed")) + 1},
             )
         case Recording():
             return _completed(lease, result)
