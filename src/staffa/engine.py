@@ -266,6 +266,9 @@ class Engine(Tidies, Rehearses, Protocol):
         All or none. For a unique job that there is already, the existing one is returned.
         """
 
+    def enqueue_jobs_on(self, jobs: Sequence[Job], conn: Any) -> list[Job]:
+        """Do the same in the transaction of a connection that is used without an event loop."""
+
     async def prune_unique_keys(self, limit: int) -> int:
         """Forget up to so many keys of unique jobs none of which is left; return how many.
 

@@ -125,7 +125,7 @@ async def test_a_refused_job_is_told_and_the_users_savepoint_saves_the_rest(
 async def test_what_is_no_connection_is_refused_with_what_would_be_one(
     engine: Engine, given: object
 ) -> None:
-    with pytest.raises(ConfigError, match="give a connection of asyncpg"):
+    with pytest.raises(ConfigError, match="give a connection of asyncpg, psycopg"):
         await engine.enqueue_jobs([new_job()], conn=given)
 
 

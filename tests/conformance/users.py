@@ -11,6 +11,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 import asyncpg
+import psycopg
 
 Opened = AbstractAsyncContextManager["UserConnection"]
 
@@ -58,8 +59,16 @@ async def open_with_codecs(dsn: str) -> AsyncIterator[UserConnection]:
     await connection.close()
 
 
+@asynccontextmanager
+async def open_psycopg(dsn: str) -> AsyncIterator[UserConnection]:
+    """Connect with psycopg, in autocommit."""
+    async with await psycopg.AsyncConnection.connect(dsn, autocommit=True) as connection:
+        yield UserConnection(connection)
+
+
 KINDS: dict[str, Callable[[str], Opened]] = {
     "asyncpg": open_direct,
     "asyncpg pool": open_pooled,
     "asyncpg with codecs": open_with_codecs,
+    "psycopg": open_psycopg,
 }

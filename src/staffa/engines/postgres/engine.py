@@ -15,7 +15,7 @@ from uuid import UUID
 
 from staffa.cron.stored import CronBoard, Entry
 from staffa.drivers.asyncpg import ConnectionSettings, Dedicated, Pool
-from staffa.drivers.connections import run_on
+from staffa.drivers.connections import run_on, run_on_sync
 from staffa.drivers.joined import Joined
 from staffa.engine import (
     Ack,
@@ -124,6 +124,10 @@ class PostgresEngine:
         engine.pool = engine._acks = Joined(execute)
         engine._walks = Walks(engine.pool, self._operations)
         return engine
+
+    def enqueue_jobs_on(self, jobs: Sequence[Job], conn: Any) -> list[Job]:
+        """Insert jobs in a user's transaction, on this thread."""
+        return run_on_sync(conn, self._enqueueing.enqueue(jobs))
 
     async def prune_unique_keys(self, limit: int) -> int:
         """Forget keys of unique jobs none of which is left."""
