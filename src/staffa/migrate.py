@@ -123,6 +123,16 @@ class Migrator:
         async with open_session(self._settings) as session:
             return await self._run(session, "down", target)
 
+    async def remove(self) -> None:
+        """Take everything back, and the schema as well, which must hold nothing else.
+
+        Raises:
+            DatabaseError: If the database refuses.
+        """
+        await self.down(0)
+        async with open_session(self._settings) as session:
+            await self._execute(session, "runner/drop_schema.sql")
+
     def sql(self) -> str:
         """Return all steps as one script for psql, for a schema that has none of them."""
         parts = [self._text("runner/create_table.sql")]
