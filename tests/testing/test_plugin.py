@@ -57,10 +57,7 @@ SYNC_TESTS = """
 @pytest.fixture(params=["server", "sqlite"])
 def run(request: pytest.FixtureRequest, pytester: pytest.Pytester) -> Run:
     """Runs pytest in the folder of the test, on one of the databases."""
-    if request.param == "server":
-        dsn = request.getfixturevalue("dsn")
-    else:
-        dsn = "sqlite://"
+    dsn = request.getfixturevalue("dsn") if request.param == "server" else "sqlite://"
 
     def run_pytest(*options: str, ini: str = "asyncio_mode = auto") -> pytest.RunResult:
         pytester.makeini(
