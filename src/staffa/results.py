@@ -75,7 +75,7 @@ class Snooze:
         meta: Mapping[str, Any] | None = None,
     ) -> None:
         if (delay is None) == (seconds is None):
-            raise ConfigError("Snooze takes its delay once: Snooze(60), or Snooze(seconds=60)")
+            raise ConfigError("Snooze delay: give it once, as Snooze(60) or Snooze(seconds=60)")
         chosen = seconds if delay is None else delay
         assert chosen is not None  # noqa: S101  # one of them is given
         to_seconds(chosen, "Snooze delay")
