@@ -73,9 +73,20 @@ class Capabilities:
 
     Args:
         user_transactions: Whether jobs can be written in a transaction of the user's.
+        schemas: Whether several sets of tables fit into one database, each under a prefix.
+        listens: Whether the database carries notifications between processes.
+        poolers: Whether connections can go through a pooler.
+        rebuilds_indexes: Whether indexes can be rebuilt beside their use, by the tables' owner.
+        holds_rows: Whether `update_job` holds the job's row meanwhile; else it calls the function
+            again where the row has changed.
     """
 
     user_transactions: bool
+    schemas: bool = True
+    listens: bool = True
+    poolers: bool = True
+    rebuilds_indexes: bool = True
+    holds_rows: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -334,7 +345,8 @@ class Engine(Tidies, Rehearses, Protocol):
         Args:
             number: Its id.
             change: Called while the job's row is held; returns the changes. What it raises is
-                passed on, and nothing is changed.
+                passed on, and nothing is changed. An engine that can't hold a row calls it again
+                where the row has changed meanwhile.
             idle: Seconds after which the row is let go whatever the function does.
         """
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import asyncpg
 import pytest
 
 from staffa.engine import Engine, Producer
+from tests.conformance.sqlite_store import SqliteStore
 from tests.conformance.stores import PostgresStore, Store
 from tests.conformance.work import new_producer
 from tests.support.database import create_database, drop_database
@@ -21,6 +23,7 @@ VARIANTS = {
     "postgres with Elixir's table": "elixir_v14.sql",
     "postgres with Python oban's table": "python_oban.sql",
     "postgres behind PgBouncer": None,
+    "sqlite": None,
 }
 
 
@@ -58,12 +61,19 @@ def variant(request: pytest.FixtureRequest) -> tuple[str, str | None]:
 
 @pytest.fixture
 async def store(
-    variant: tuple[str, str | None], dsn: str, kathmandu_dsn: str
+    variant: tuple[str, str | None], request: pytest.FixtureRequest, tmp_path: Path
 ) -> AsyncIterator[Store]:
     """A place for jobs, of every kind in turn."""
     name, way = variant
+    made: Store
+    if name == "sqlite":  # needs no server
+        made = SqliteStore(tmp_path / "jobs.db")
+        await made.open()
+        yield made
+        await made.close()
+        return
     prefix = f'Jobs "{uuid.uuid4().hex[:8]}" of a test'
-    where = kathmandu_dsn if "Kathmandu" in name else dsn
+    where = request.getfixturevalue("kathmandu_dsn" if "Kathmandu" in name else "dsn")
     made = PostgresStore(where, prefix, VARIANTS[name], way)
     await made.open()
     yield made

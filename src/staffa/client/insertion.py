@@ -14,6 +14,7 @@ from staffa._internal.clock import Clock
 from staffa.client.depths import Depths
 from staffa.client.inline import CallersThread, run_inline
 from staffa.config import Config
+from staffa.errors import ConfigError
 from staffa.jobs import Job, find_current_job
 from staffa.modes import current_mode
 from staffa.options import Notify
@@ -57,7 +58,7 @@ class Insertion:
             return []
         if self._inline:
             return await run_inline(jobs, self._config, self._clock)
-        backend = await self._make_ready(jobs, may_wait=conn is None)
+        backend = await self._make_ready(jobs, notify, may_wait=conn is None)
         stored = await backend.engine.enqueue_jobs(self._sealed(jobs), conn=conn)
         queues = self._note(stored)
         if conn is None:
@@ -78,7 +79,7 @@ class Insertion:
             return made.run(lambda: run_inline(jobs, self._config, self._clock, threads))
         if conn is None:
             return call(self.write, jobs, None, notify)
-        backend = call(self._make_ready, jobs, may_wait=False)
+        backend = call(self._make_ready, jobs, notify, may_wait=False)
         stored = backend.engine.enqueue_jobs_on(self._sealed(jobs), conn)
         queues = self._note(stored)
         if notify == "in_transaction":
@@ -90,8 +91,13 @@ class Insertion:
     def _inline(self) -> bool:
         return current_mode(self._config.testing) == "inline"
 
-    async def _make_ready(self, jobs: Sequence[Job], *, may_wait: bool) -> Backend:
+    async def _make_ready(self, jobs: Sequence[Job], notify: Notify, *, may_wait: bool) -> Backend:
         backend = await self._open()
+        if notify == "in_transaction" and not backend.engine.capabilities.listens:
+            raise ConfigError(
+                "notify='in_transaction' can't be used with SQLite, which carries no "
+                "notifications: leave it out"
+            )
         await self._depths.make_room(jobs, backend.engine.count_available, may_wait=may_wait)
         return backend
 

@@ -20,6 +20,7 @@ from staffa.client.depths import Depths
 from staffa.client.homes import Homes
 from staffa.client.insertion import Insertion
 from staffa.client.node import Node
+from staffa.client.temporary import TemporaryFolder
 from staffa.config import ClientOptions, Config
 from staffa.errors import ConfigError, InstanceError
 from staffa.modes import TestingMode, current_mode
@@ -53,6 +54,7 @@ class Lifecycle:
         self._clock = clock
         self._depths = Depths(self.config.max_depth, clock, self.config.name)
         self._homes = Homes()
+        self._folder: TemporaryFolder | None = None
         self._embedded: EmbeddedPostgres | None = None
         self._embedded_dsn: str | None = None
         self._node: Node | None = None
@@ -138,6 +140,9 @@ class Lifecycle:
                     await run_on(self._node_loop, partial(self._node.stop, seconds))
                     self._node = None
                 await self._homes.close()
+                folder, self._folder = self._folder, None
+                if folder is not None:
+                    folder.remove()
                 await self._stop_embedded()
             finally:
                 self._stopping = False
@@ -173,7 +178,15 @@ class Lifecycle:
             loop_thread().before_end(self._end)
         dsn = self.config.dsn or self._embedded_dsn or await self._start_embedded()
         make_backend = load("staffa.client.backend:make_backend")
-        backend: Backend = make_backend(self.config, dsn, self._after_reconnect)
+        if self._folder is None and load("staffa.client.file_backend:is_temporary")(dsn):
+            self._folder = TemporaryFolder()
+        backend: Backend = make_backend(
+            self.config,
+            dsn,
+            self._after_reconnect,
+            clock=self._clock,
+            folder=None if self._folder is None else self._folder.path,
+        )
         return backend
 
     async def _start_embedded(self) -> str:

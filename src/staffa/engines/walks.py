@@ -9,10 +9,9 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from itertools import count
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from staffa._internal.clock import SYSTEM_CLOCK, Clock
-from staffa.drivers.asyncpg import Pool
 from staffa.engine import Statement
 from staffa.engines.statements.conditions import has_index
 from staffa.engines.statements.operations import OperationStatements, narrowed
@@ -22,6 +21,13 @@ from staffa.jobs import Job
 T = TypeVar("T")
 
 DEFAULT_LIMIT = 100
+
+
+class Reads(Protocol):
+    """Runs a statement that changes nothing."""
+
+    async def __call__(self, statement: Statement[T]) -> T:
+        """Run it."""
 
 
 class Pace:
@@ -52,15 +58,15 @@ class Walks:
     """Reads through the jobs table.
 
     Args:
-        pool: Connections.
+        read: Runs statements.
         statements: Of the schema.
         clock: Measures statements.
     """
 
     def __init__(
-        self, pool: Pool, statements: OperationStatements, clock: Clock = SYSTEM_CLOCK
+        self, read: Reads, statements: OperationStatements, clock: Clock = SYSTEM_CLOCK
     ) -> None:
-        self._pool = pool
+        self._read = read
         self._statements = statements
         self._clock = clock
 
@@ -70,7 +76,7 @@ class Walks:
         if wanted.fits_none:
             return []
         if wanted.ids is not None:
-            return await self._pool.run(self._statements.select(wanted, limit))
+            return await self._read(self._statements.select(wanted, limit))
         found: list[Job] = []
         pace = Pace()
         least, before = wanted.after_id or 0, wanted.before_id or LARGEST_ID
@@ -80,7 +86,7 @@ class Walks:
                 least, before = max(least, oldest - 1), min(before, newest + 1)
             if len(found) == limit or before <= least + 1:
                 break
-            first = await self._pool.run(self._statements.span(before, pace.rows))
+            first = await self._read(self._statements.span(before, pace.rows))
             if first is None:
                 break
             part = narrowed(wanted, max(first - 1, least), before)
@@ -94,7 +100,7 @@ class Walks:
         if wanted.fits_none:
             return
         if wanted.ids is not None:
-            yield await self._pool.run(self._statements.pick(wanted))
+            yield await self._read(self._statements.pick(wanted))
             return
         oldest, newest = await self._bounds(wanted)
         after = max(wanted.after_id or 0, oldest - 1)
@@ -111,12 +117,12 @@ class Walks:
     async def _bounds(self, wanted: JobFilter) -> tuple[int, int]:
         """Return between which ids, both included, there may be jobs; (1, 0) if there are none."""
         if has_index(wanted):
-            return await self._pool.run(self._statements.bounds(wanted)) or (1, 0)
-        newest = await self._pool.run(self._statements.span(LARGEST_ID, 1))
+            return await self._read(self._statements.bounds(wanted)) or (1, 0)
+        newest = await self._read(self._statements.span(LARGEST_ID, 1))
         return (1, newest or 0)
 
     async def _timed(self, pace: Pace, statement: Statement[T]) -> T:
         began = self._clock.monotonic()
-        found = await self._pool.run(statement)
+        found = await self._read(statement)
         pace.note(self._clock.monotonic() - began)
         return found

@@ -81,7 +81,7 @@ class PostgresEngine:
         self._acks: Dedicated | Joined = Dedicated(settings)
         self._jobs = JobStatements(prefix)
         self._operations = OperationStatements(prefix)
-        self._walks = Walks(self.pool, self._operations)
+        self._walks = Walks(self.pool.run, self._operations)
         self._unique = UniqueStatements(prefix)
         self._enqueueing = EnqueueStatements(self._jobs, self._unique)
         self._pruned_until = ""
@@ -122,7 +122,7 @@ class PostgresEngine:
         """Return an engine that works in a transaction of the user's."""
         engine = copy(self)
         engine.pool = engine._acks = Joined(execute)
-        engine._walks = Walks(engine.pool, self._operations)
+        engine._walks = Walks(engine.pool.run, self._operations)
         return engine
 
     def enqueue_jobs_on(self, jobs: Sequence[Job], conn: Any) -> list[Job]:

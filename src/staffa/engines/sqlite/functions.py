@@ -14,7 +14,7 @@ from typing import Any
 
 from staffa._internal import json
 from staffa._internal.clock import SYSTEM_CLOCK, Clock
-from staffa.engines.sqlite.times import add_seconds, cut_time, write_time
+from staffa.engines.sqlite.times import add_seconds, cut_time, time_after, write_time
 
 _NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 
@@ -40,6 +40,7 @@ def install(raw: sqlite3.Connection, clock: Clock = SYSTEM_CLOCK) -> None:
     raw.create_function("staffa_now", 0, now)
     raw.create_function("staffa_utc", 1, _utc, deterministic=True)
     raw.create_function("staffa_add", 2, _add, deterministic=True)
+    raw.create_function("staffa_after", 1, time_after, deterministic=True)
     raw.create_function("staffa_seconds", 2, _seconds, deterministic=True)
     raw.create_function("staffa_micros", 1, _micros, deterministic=True)
     raw.create_function("staffa_merge", 2, _merge, deterministic=True)

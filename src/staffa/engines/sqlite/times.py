@@ -50,6 +50,16 @@ def cut_time(text: str) -> datetime:
     return read_time(text) or (LATEST if text > write_time(LATEST) else EARLIEST)
 
 
+def time_after(text: str) -> str:
+    """Return the next microsecond, or the latest time.
+
+    Example:
+        >>> time_after("2026-01-01 00:00:00.000000")
+        '2026-01-01 00:00:00.000001'
+    """
+    return write_time(min(cut_time(text) + timedelta(microseconds=1), LATEST))
+
+
 def add_seconds(text: str, seconds: float) -> str:
     """Return a time that is so much later.
 

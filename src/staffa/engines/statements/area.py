@@ -26,16 +26,20 @@ class Idiom:
     Args:
         dialect: The database.
         package: The package whose folder ``sql/`` has the texts.
-        encode: Returns a parameter as the driver takes it; as it is if not given.
+        encode: Returns the parameters as the driver takes them; as they are if not given.
         decode: Returns a row as the decoders expect it; as it is if not given.
         phrases: How conditions of filters are written.
+        by_rows: Whether a verb takes one array of rows, its first parameter, in place of several
+            arrays: where arrays are JSON, to look up each place in all of them would take the
+            square of their length.
     """
 
     dialect: Dialect
     package: str
-    encode: Callable[[Any], Any] | None = None
+    encode: Callable[[tuple[Any, ...]], tuple[Any, ...]] | None = None
     decode: Callable[[Row], Row] | None = None
     phrases: Phrases = POSTGRES_PHRASES
+    by_rows: bool = False
 
 
 POSTGRES = Idiom("postgres", "staffa.engines.postgres")
@@ -63,6 +67,8 @@ class Area:
         self, verb: str, params: tuple[Any, ...], decode: Callable[[Rows], T]
     ) -> Statement[T]:
         """Return the statement of a verb's file."""
+        if self._idiom.by_rows:
+            params = _by_rows(params)
         return self.spelled(self.text(verb), params, decode)
 
     def spelled(
@@ -71,13 +77,21 @@ class Area:
         """Return a statement, its parameters and rows as the driver has them."""
         idiom = self._idiom
         if idiom.encode is not None:
-            params = tuple(map(idiom.encode, params))
+            params = idiom.encode(params)
         readable = idiom.decode
         if readable is None:
             return Statement(sql, params, decode, idiom.dialect)
         return Statement(
             sql, params, lambda rows: decode([readable(row) for row in rows]), idiom.dialect
         )
+
+
+def _by_rows(params: tuple[Any, ...]) -> tuple[Any, ...]:
+    lists = [value for value in params if isinstance(value, list | tuple)]
+    if len(lists) < 2:  # one is as it should be
+        return params
+    others = (value for value in params if not isinstance(value, list | tuple))
+    return (list(zip(*lists, strict=True)), *others)
 
 
 def count(rows: Rows) -> int:

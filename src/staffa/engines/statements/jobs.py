@@ -114,13 +114,11 @@ class JobStatements(Area):
 
     def stage_queue(self, queue: str, until: datetime | None) -> Statement[int]:
         """Make the jobs of a queue available that are due until a time."""
-        return Statement(
-            self.text("stage_queue"), (queue, until), lambda rows: int(rows[0]["staged"])
-        )
+        return self.statement("stage_queue", (queue, until), count)
 
     def reset(self) -> Statement[int]:
         """Delete all there is."""
-        return Statement(self.text("reset"), (), count)
+        return self.statement("reset", (), count)
 
     def find_lost_leases(
         self, producer: Producer, leases: Sequence[Lease]

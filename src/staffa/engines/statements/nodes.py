@@ -16,7 +16,7 @@ class ProducerStatements(Area):
 
     def beat(self, producer: Producer, known: int | None) -> Statement[Pulse]:
         """Show that a producer lives."""
-        return self.statement("beat", (producer.uuid, producer.name, producer.node, known), _pulse)
+        return self.statement("beat", (producer.uuid, producer.name, producer.node, known), pulse)
 
     def remove(self, producer: Producer) -> Statement[bool]:
         """Forget a producer that has stopped."""
@@ -43,7 +43,7 @@ class LeaderStatements(Area):
         return self.statement("resign", (producer.name, producer.uuid), any_row)
 
 
-def _pulse(rows: Rows) -> Pulse:
+def pulse(rows: Rows) -> Pulse:
     """Return what three kinds of rows say: other producers, changes, and their last version."""
     return Pulse(
         {UUID(str(row["uuid"])): row["beats"] for row in rows if row["uuid"] is not None},

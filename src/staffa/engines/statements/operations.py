@@ -26,7 +26,7 @@ from staffa.types import State
 
 T = TypeVar("T")
 
-_CANCELLED = "cancelled while it ran, by cancel_job"
+CANCELLED = "cancelled while it ran, by cancel_job"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +97,7 @@ class OperationStatements(Area):
 
     def cancel(self, wanted: Wanted, *, wait: bool = True) -> Statement[list[Changed]]:
         """Cancel unfinished jobs."""
-        return self._filtered("cancel", wanted, (_CANCELLED,), _changed, wait=wait)
+        return self._filtered("cancel", wanted, (CANCELLED,), _changed, wait=wait)
 
     def retry(self, wanted: Wanted, *, wait: bool = True) -> Statement[list[Changed]]:
         """Make jobs available at once."""

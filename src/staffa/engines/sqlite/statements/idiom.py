@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -11,29 +11,35 @@ from staffa._internal import json
 from staffa.engines.sqlite.times import cut_time, read_time, write_time
 from staffa.engines.statements.area import Idiom, Row
 from staffa.engines.statements.conditions import Phrases
+from staffa.errors import DataRefused
 
-_TIMES = frozenset(
-    {"inserted_at", "scheduled_at", "last_tick", "booted_at", "registered_at", "updated_at"}
-    | {"read_at"}
-)
+_TIMES = frozenset({"inserted_at", "scheduled_at", "read_at"})
+_CRON_TIMES = frozenset({"last_tick", "booted_at", "registered_at", "updated_at"})
+_LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 _MAYBE_TIMES = frozenset({"attempted_at", "completed_at", "cancelled_at", "discarded_at"})
-_LISTS = frozenset({"tags", "attempted_by"})
+_LISTS = frozenset({"tags", "attempted_by", "ids"})
 
 
-def encode(value: Any) -> Any:
-    """Return a parameter as `sqlite3` takes it.
+def encode(params: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Return parameters as `sqlite3` takes them.
+
+    Raises:
+        DataRefused: If a text can't be stored.
 
     Example:
-        >>> encode([UUID(int=1), None, 2.5])
-        '["00000000-0000-0000-0000-000000000001",null,2.5]'
+        >>> encode((5, [UUID(int=1)]))
+        (5, '["00000000-0000-0000-0000-000000000001"]')
     """
-    return json.dumps(_plain(value)) if isinstance(value, list | tuple) else _plain(value)
+    plain = map(_plain, params)
+    return tuple(json.dumps(value) if isinstance(value, list) else value for value in plain)
 
 
 def _plain(value: Any) -> Any:
     match value:
         case list() | tuple():
             return [_plain(item) for item in value]
+        case str() if "\x00" in value:
+            raise DataRefused(f"{value!r:.100} has a NUL, which can't be stored")
         case datetime():
             return write_time(value)
         case UUID():
@@ -53,8 +59,12 @@ def _readable(name: str, value: Any) -> Any:
         return None
     if name in _TIMES:
         return cut_time(value)
+    if name in _CRON_TIMES:
+        return max(cut_time(value), _LONG_AGO)
     if name in _MAYBE_TIMES:
         return read_time(value)
+    if name == "active":
+        return bool(value)
     if name in _LISTS:
         found = json.loads(value)
         return found if isinstance(found, list) else []
@@ -106,4 +116,4 @@ _PHRASES = Phrases(
     ),
 )
 
-SQLITE = Idiom("sqlite", "staffa.engines.sqlite", encode, decode, _PHRASES)
+SQLITE = Idiom("sqlite", "staffa.engines.sqlite", encode, decode, _PHRASES, by_rows=True)

@@ -7,8 +7,8 @@ from typing import Any
 
 import orjson
 
-from staffa._internal import json
 from staffa.engine import Checkpoint, Lease, Producer, Staged, Statement, Statements
+from staffa.engines.sqlite.times import cut_time
 from staffa.engines.statements import jobs as shared
 from staffa.engines.statements.area import Area, Rows
 from staffa.jobs import Job
@@ -27,23 +27,22 @@ class JobStatements(shared.JobStatements):
         rows = [shared.describe_job(job) for job in jobs]
         return self.statement("enqueue", (orjson.dumps(rows).decode(), now), decode)
 
+    def count_waiting(self, queue: str, limit: int) -> Statement[int]:
+        """Count the available jobs of a queue, up to a limit."""
+        return self.statement("count_available", (queue, limit), lambda rows: int(rows[0]["count"]))
+
     def checkpoint(
         self, checkpoints: Sequence[Checkpoint], producer: Producer
     ) -> Statement[frozenset[Lease]]:
         """Write what running jobs note."""
-        return self.statement(
-            "checkpoint",
-            (
-                [checkpoint.lease.id for checkpoint in checkpoints],
-                [checkpoint.lease.attempt for checkpoint in checkpoints],
-                [checkpoint.lease.attempted_at for checkpoint in checkpoints],
-                str(producer.uuid),
-                [json.dumps(dict(checkpoint.meta)) for checkpoint in checkpoints],
-            ),
-            lambda rows: frozenset(
-                Lease(row["id"], row["attempt"], row["attempted_at"]) for row in rows
-            ),
-        )
+        noted = super().checkpoint(checkpoints, producer)
+
+        def decode(rows: Rows) -> frozenset[Lease]:
+            return frozenset(
+                Lease(row["id"], row["attempt"], cut_time(row["attempted_at"])) for row in rows
+            )
+
+        return Statement(noted.sql, noted.params, decode, noted.dialect)
 
 
 class StageStatements(Area):

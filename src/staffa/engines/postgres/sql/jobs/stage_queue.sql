@@ -2,19 +2,15 @@
 -- $1 text: queue, $2 timestamptz: until when, or null for ever.
 -- Locks: the rows it stages; rows that others hold are skipped.
 -- Index: staffa_jobs_stage.
-WITH staged AS (
-    UPDATE :"prefix".oban_jobs AS job
-       SET state = 'available'
-     WHERE job.id = ANY (ARRAY(
-               SELECT due.id
-                 FROM :"prefix".oban_jobs AS due
-                WHERE due.state IN ('scheduled', 'retryable')
-                  AND due.queue = $1::text
-                  AND ($2::timestamptz IS NULL OR due.scheduled_at <= timezone('UTC', $2::timestamptz))
-                ORDER BY due.scheduled_at, due.id
-                  FOR UPDATE SKIP LOCKED
-           ))
-    RETURNING job.id
-)
-SELECT count(*) AS staged
-  FROM staged;
+UPDATE :"prefix".oban_jobs AS job
+   SET state = 'available'
+ WHERE job.id = ANY (ARRAY(
+           SELECT due.id
+             FROM :"prefix".oban_jobs AS due
+            WHERE due.state IN ('scheduled', 'retryable')
+              AND due.queue = $1::text
+              AND ($2::timestamptz IS NULL OR due.scheduled_at <= timezone('UTC', $2::timestamptz))
+            ORDER BY due.scheduled_at, due.id
+              FOR UPDATE SKIP LOCKED
+       ))
+RETURNING job.id;
