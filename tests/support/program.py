@@ -44,16 +44,13 @@ class Program:
         """Start it, and return the process."""
         return await self.start_python("-m", "staffa", *arguments)
 
-    async def start_python(
-        self, *arguments: str, stdin: int | None = None
-    ) -> asyncio.subprocess.Process:
+    async def start_python(self, *arguments: str) -> asyncio.subprocess.Process:
         """Start a Python script in its place, and return the process."""
         return await asyncio.create_subprocess_exec(
             sys.executable,
             *arguments,
             cwd=self.folder,
             env=self._environment,
-            stdin=stdin,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
         )
