@@ -60,20 +60,28 @@ def variant(request: pytest.FixtureRequest) -> tuple[str, str | None]:
 
 
 @pytest.fixture
+def where(variant: tuple[str, str | None], request: pytest.FixtureRequest) -> str | None:
+    """The database of a variant; None where none is needed."""
+    name, _ = variant
+    if name == "sqlite":
+        return None
+    return str(request.getfixturevalue("kathmandu_dsn" if "Kathmandu" in name else "dsn"))
+
+
+@pytest.fixture
 async def store(
-    variant: tuple[str, str | None], request: pytest.FixtureRequest, tmp_path: Path
+    variant: tuple[str, str | None], where: str | None, tmp_path: Path
 ) -> AsyncIterator[Store]:
     """A place for jobs, of every kind in turn."""
     name, way = variant
     made: Store
-    if name == "sqlite":  # needs no server
+    if where is None:
         made = SqliteStore(tmp_path / "jobs.db")
         await made.open()
         yield made
         await made.close()
         return
     prefix = f'Jobs "{uuid.uuid4().hex[:8]}" of a test'
-    where = request.getfixturevalue("kathmandu_dsn" if "Kathmandu" in name else "dsn")
     made = PostgresStore(where, prefix, VARIANTS[name], way)
     await made.open()
     yield made

@@ -13,15 +13,9 @@ from staffa.engine import Engine
 from staffa.errors import ConfigError, InvalidJob, JobError, UnknownWorker
 from staffa.queues.inline import write_outcome
 from staffa.testing import drain_queue, refute_enqueued, reset
-from tests.conftest import MakeClient
 from tests.unit.scripted import PRODUCER, ScriptedEngine, outcome
 
 NOTHING = {"cancelled": 0, "completed": 0, "discarded": 0, "retryable": 0, "scheduled": 0}
-
-
-@pytest.fixture
-def app(make_client: MakeClient) -> Staffa:
-    return make_client(testing="manual", encryption_keys={"k1": b"k" * 32})
 
 
 async def state_of(app: Staffa, stored: Job) -> tuple[State, int]:
@@ -247,11 +241,11 @@ async def test_a_job_that_is_cancelled_while_it_runs_stays_cancelled(app: Staffa
 
 
 async def test_a_job_that_is_gone_after_its_run_does_no_harm(
-    app: Staffa, connection: asyncpg.Connection
+    server_app: Staffa, connection: asyncpg.Connection
 ) -> None:
     @job
     async def clear() -> None:
-        await reset(app)
+        await reset(server_app)
 
     await clear.enqueue()
 
@@ -270,7 +264,7 @@ async def test_an_outcome_that_is_refused_becomes_a_failed_attempt() -> None:
 
 
 async def test_it_works_within_the_tests_own_transaction(
-    app: Staffa, connection: asyncpg.Connection
+    server_app: Staffa, connection: asyncpg.Connection
 ) -> None:
     @job(max_attempts=2)
     async def run(fails: bool) -> None:
@@ -287,7 +281,7 @@ async def test_it_works_within_the_tests_own_transaction(
     assert counts == NOTHING | {"completed": 1, "retryable": 1, "discarded": 1}
 
     await transaction.rollback()
-    assert await app.count_jobs() == {}
+    assert await server_app.count_jobs() == {}
 
 
 async def test_a_reset_leaves_nothing(app: Staffa) -> None:

@@ -12,12 +12,6 @@ from staffa import Job, Staffa, job
 from staffa._internal.identifiers import quote_identifier
 from staffa.errors import ConfigError, InstanceError, UnknownOption
 from staffa.testing import all_enqueued, assert_enqueued, refute_enqueued
-from tests.conftest import MakeClient
-
-
-@pytest.fixture
-def app(make_client: MakeClient) -> Staffa:
-    return make_client(testing="manual", encryption_keys={"k1": b"k" * 32})
 
 
 async def test_all_enqueued_returns_the_newest_first(app: Staffa) -> None:
@@ -106,10 +100,10 @@ async def test_a_timeout_waits_for_a_write_of_this_process(app: Staffa) -> None:
 
 
 async def test_a_timeout_waits_for_a_commit_elsewhere(
-    app: Staffa, connection: asyncpg.Connection
+    server_app: Staffa, connection: asyncpg.Connection
 ) -> None:
     async with connection.transaction():
-        stored = await app.enqueue(Job(worker="a.late"), conn=connection)
+        stored = await server_app.enqueue(Job(worker="a.late"), conn=connection)
         waiting = asyncio.ensure_future(assert_enqueued(worker="a.late", timeout=30))
         await refute_enqueued(worker="a.late")
 
@@ -132,11 +126,11 @@ async def test_a_refute_watches_for_its_whole_time(app: Staffa) -> None:
 
 
 async def test_asserts_see_the_jobs_of_the_tests_own_transaction(
-    app: Staffa, prefix: str, connection: asyncpg.Connection
+    server_app: Staffa, prefix: str, connection: asyncpg.Connection
 ) -> None:
     transaction = connection.transaction()
     await transaction.start()
-    await app.enqueue(Job(worker="a.mine"), conn=connection)
+    await server_app.enqueue(Job(worker="a.mine"), conn=connection)
 
     await assert_enqueued(worker="a.mine", conn=connection)
     await refute_enqueued(worker="a.mine")
