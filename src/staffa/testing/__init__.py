@@ -4,6 +4,7 @@
 - `perform_job`: runs one job without a database.
 - `drain_queue`: runs what is enqueued.
 - `assert_enqueued`, `refute_enqueued`, `all_enqueued`: look at what is enqueued.
+- `tick_crons`: has cron look what is due.
 - `VirtualClock`: time as the test wants it.
 - `sync`: the same helpers without awaiting.
 """
@@ -11,6 +12,7 @@
 from staffa.modes import mode
 from staffa.testing.asserts import all_enqueued, assert_enqueued, refute_enqueued
 from staffa.testing.clock import VirtualClock
+from staffa.testing.crons import tick_crons
 from staffa.testing.drain import drain_queue
 from staffa.testing.perform import Performed, perform_job, process_job
 from staffa.testing.resets import reset, reset_oban
@@ -27,4 +29,5 @@ __all__ = [
     "refute_enqueued",
     "reset",
     "reset_oban",
+    "tick_crons",
 ]

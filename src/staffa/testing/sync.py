@@ -17,7 +17,7 @@ from staffa.instance import refuse_loop
 from staffa.jobs import Job
 from staffa.options import JobOptions
 from staffa.rehearsal import Execute
-from staffa.testing import asserts, drain, perform, resets
+from staffa.testing import asserts, crons, drain, perform, resets
 from staffa.testing.targets import App, clock_of, find_app
 from staffa.testing.wanted import Wanted
 from staffa.types import Seconds, to_seconds
@@ -145,6 +145,19 @@ def reset(app: App = None) -> None:
     _refuse_loop("reset")
     made: Call[None] = Call()
     made.run(lambda: resets.reset(app))
+
+
+def tick_crons(app: App = None) -> None:
+    """Enqueue the jobs of all ticks since the last call; see `staffa.testing.tick_crons`.
+
+    Example:
+        ```python
+        tick_crons()
+        ```
+    """
+    _refuse_loop("tick_crons")
+    made: Call[None] = Call()
+    made.run(lambda: crons.tick_crons(app))
 
 
 def _look(
