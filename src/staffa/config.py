@@ -78,6 +78,7 @@ class ClientOptions(TypedDict, total=False):
     pruner: bool | Pruner | Mapping[str, Any]
     reindexer: bool | Reindexer | Mapping[str, Any]
     testing: TestingMode
+    django_alias: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,6 +125,8 @@ class Config:
         pruner: What is kept of finished jobs; None or False keeps all.
         reindexer: When indexes are rebuilt; None or False never.
         testing: "manual" or "inline" in tests: see `staffa.testing.mode`.
+        django_alias: The Django database whose `atomic` blocks synchronous calls without `conn=`
+            join by themselves, if it is the client's; empty for none.
 
     Raises:
         ConfigError: If a value can't be used.
@@ -161,6 +164,7 @@ class Config:
     pruner: Pruner | None = field(default_factory=Pruner)
     reindexer: Reindexer | None = field(default_factory=Reindexer)
     testing: TestingMode | None = None
+    django_alias: str = "default"
 
     def __post_init__(self) -> None:
         for setting in _DSNS:

@@ -71,8 +71,9 @@ class SyncStaffa(Synchronous):
 
         Args:
             job: From ``f.new(...)``, ``Worker.new(...)`` or ``Job(...)``.
-            conn: Your own asyncpg connection: the job is written in its transaction, and exists if
-                that commits. Workers then find it when they look for jobs next, within seconds.
+            conn: Your own connection, session or cursor, or the alias of a Django database: the job
+                is written in its transaction, and exists if that commits. Workers are woken then
+                where the library tells of it; else they find the job within seconds.
             notify: With `conn`, "in_transaction" has your transaction carry the notification, so
                 that workers hear of the job at its commit. PostgreSQL makes all transactions that
                 notify commit one after the other, on the whole server.

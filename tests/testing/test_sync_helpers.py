@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import psycopg
 import pytest
 
 from staffa import Job, Staffa, current_job, job
+from staffa.client.backend import make_migrator
 from staffa.errors import ConfigError, LoopRunning
 from staffa.testing import VirtualClock, mode, process_job
 from staffa.testing.sync import (
@@ -22,8 +25,6 @@ from staffa.testing.sync import (
     reset,
     tick_crons,
 )
-
-Made = tuple[Staffa, VirtualClock]
 
 
 @pytest.fixture
@@ -160,10 +161,23 @@ def test_the_transaction_of_a_sqlite_connection_is_seen_and_drained(tmp_path: Pa
     @job
     def run() -> None: ...
 
-    app = Staffa(f"sqlite:///{tmp_path}/jobs.db", testing="manual")
-    app.sync.stop()
+    dsn = f"sqlite:///{tmp_path}/jobs.db"
+    asyncio.run(make_migrator(dsn, "public").up())
+    app = Staffa(dsn, testing="manual", clock=VirtualClock(datetime(2030, 1, 1, tzinfo=UTC)))
     raw = sqlite3.connect(tmp_path / "jobs.db")
+    raw.execute("BEGIN")
+
+    stored = app.sync.enqueue(run.new(), conn=raw)
+    app.sync.enqueue(Job(worker="a.b", scheduled_in=60), conn=raw)
+
+    assert stored.inserted_at == datetime(2030, 1, 1, tzinfo=UTC)
+    refute_enqueued()
+    assert len(all_enqueued(conn=raw)) == 2
+    assert drain_queue(conn=raw, with_safety=True, limit=1)["completed"] == 1
+    raw.rollback()
+    refute_enqueued(conn=raw)
     raw.close()
+    app.sync.stop()
 
 
 def test_a_connection_whose_calls_are_awaited_is_refused(server_app: Staffa, dsn: str) -> None:

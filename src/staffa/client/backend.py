@@ -10,11 +10,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 from staffa._internal.clock import SYSTEM_CLOCK, Clock
 from staffa.client.file_backend import is_file, make_file_migrator, make_file_parts
 from staffa.config import Config
 from staffa.drivers.asyncpg import ConnectionSettings
+from staffa.drivers.connections import after_commit
 from staffa.engine import Engine
 from staffa.engines.postgres import PostgresEngine
 from staffa.engines.postgres.maintenance import PostgresMaintenance, maintenance_settings
@@ -37,6 +39,10 @@ class Backend:
     engine: Engine
     notifier: Notifier
     migrator: Migrator
+
+    def after_commit(self, conn: Any, callback: Callable[[], object]) -> bool:
+        """Have something called once a user's connection has committed; tell if that works."""
+        return after_commit(conn, callback)
 
     async def check_schema(self) -> None:
         """Refuse a schema without Staffa's tables, and warn of an outdated one.

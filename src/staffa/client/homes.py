@@ -70,6 +70,15 @@ class Homes:
                 self._homes[loop] = Home(loop, backend, Wakeups(backend.notifier))
             return self._homes[loop]
 
+    def find_running(self) -> Home | None:
+        """Return a home whose loop runs, this thread's if there is one; any thread may ask."""
+        try:
+            here = self.here()
+        except RuntimeError:
+            here = None
+        others = (home for home in list(self._homes.values()) if home.loop.is_running())
+        return here or next(others, None)
+
     async def close(self) -> None:
         """Close all of them, each on its own loop."""
         homes, self._homes = self._homes, {}

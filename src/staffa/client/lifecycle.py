@@ -167,7 +167,9 @@ class Lifecycle:
     @property
     def _insertion(self) -> Insertion:
         # Made each time: the client must hold nothing that holds it, to be forgotten when dropped.
-        return Insertion(self.config, self._clock, self._depths, self._open, self._wake)
+        return Insertion(
+            self.config, self._clock, self._depths, self._open, self._wake, self._wake_soon
+        )
 
     async def _open(self) -> Backend:
         """Return the database's side for the running loop, made when it is first needed."""
@@ -206,6 +208,14 @@ class Lifecycle:
         home = self._homes.here()
         if home is not None:  # else the client was stopped meanwhile
             await home.wakeups.send(queues)
+
+    def _wake_soon(self, queues: Collection[str]) -> None:
+        """Do the same soon, from any thread: on a loop that the client uses, if one still runs."""
+        self._tell_node(lambda node: node.supervisor.wake(queues))
+        home = self._homes.find_running()
+        if home is not None:
+            wakeups = home.wakeups
+            call_soon_on(home.loop, lambda: wakeups.send_soon(queues))
 
     def _tell_node(self, what: Callable[[Node], object]) -> None:
         """Call something with the node of this process, if there is one, soon and on its loop."""

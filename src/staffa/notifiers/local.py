@@ -75,6 +75,14 @@ class LocalNotifier:
                 if ear.place == self._here and channel in ear.channels and not ear.loop.is_closed():
                     ear.loop.call_soon_threadsafe(ear.handler, channel, decode_payload(sent))
 
+    def notify_on(self, messages: Iterable[tuple[str, Mapping[str, Any]]], conn: Any) -> None:
+        """Refuse: no transaction carries them.
+
+        Raises:
+            ConfigError: Always.
+        """
+        raise ConfigError("notifications can't be sent in a transaction here: leave conn= out")
+
     @property
     def _here(self) -> tuple[str, int]:
         """The database in this process: a forked child does not reach its parent."""

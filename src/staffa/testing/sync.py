@@ -1,7 +1,8 @@
 """The same helpers for synchronous tests: those of `staffa.testing`, without awaiting.
 
 What waits is carried out on the loop's thread, as by `app.sync`; what belongs to the test's own
-thread stays there: statements for its connection, and jobs that are plain functions.
+thread stays there: statements for its connection, and jobs that are plain functions. Within an
+`atomic` block of Django, as in its `TestCase`, they join that without `conn=`.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from functools import partial
 from typing import Any, TypeVar, Unpack
 
 from staffa._internal.calls import Call
+from staffa.client import Staffa
 from staffa.client.inline import CallersThread
 from staffa.drivers.connections import run_on_sync
 from staffa.instance import refuse_loop
@@ -18,7 +20,7 @@ from staffa.jobs import Job
 from staffa.options import JobOptions
 from staffa.rehearsal import Execute
 from staffa.testing import asserts, crons, drain, perform, resets
-from staffa.testing.targets import App, clock_of, find_app
+from staffa.testing.targets import App, clock_of, find_app, transaction_of
 from staffa.testing.wanted import Wanted
 from staffa.types import Seconds, to_seconds
 
@@ -105,7 +107,8 @@ def drain_queue(
     )
     made: Call[dict[str, int]] = Call()
     threads = CallersThread(made)
-    return made.run(lambda: drain.drain_app(found, plan, _execute(made, conn), threads))
+    execute = _execute(made, found, conn)
+    return made.run(lambda: drain.drain_app(found, plan, execute, threads))
 
 
 def perform_job(
@@ -170,7 +173,8 @@ def _look(
 ) -> T:
     _refuse_loop(name)
     made: Call[T] = Call()
-    look = asserts.Look(find_app(app, oban), _execute(made, conn), wanted)
+    found = find_app(app, oban)
+    look = asserts.Look(found, _execute(made, found, conn), wanted)
 
     async def answer() -> T:
         return await ask(look)
@@ -178,9 +182,10 @@ def _look(
     return made.run(answer)
 
 
-def _execute(made: Call[Any], conn: Any) -> Execute | None:
+def _execute(made: Call[Any], app: Staffa, conn: Any) -> Execute | None:
     """Return what runs statements on a connection of the caller's, on the caller's thread."""
-    return None if conn is None else made.brought(partial(run_on_sync, conn))
+    chosen = transaction_of(app, conn)
+    return None if chosen is None else made.brought(partial(run_on_sync, chosen))
 
 
 def _refuse_loop(name: str) -> None:

@@ -59,6 +59,11 @@ def executing_on(conn: Any) -> Execute | None:
     return None if conn is None else partial(run_on, conn)
 
 
+def transaction_of(app: Staffa, conn: Any) -> Any:
+    """Return the connection to use on this thread: that given, or Django's in an `atomic` block."""
+    return app._insertion.find_atomic() if conn is None else conn
+
+
 def clock_of(app: Staffa) -> Clock:
     """Return the clock of a client."""
     return app._clock

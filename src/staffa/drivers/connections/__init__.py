@@ -75,7 +75,7 @@ def _join(connection: Any) -> Inline | Awaited:
     """Return a user's connection as its library has it."""
     libraries = (base.__module__.partition(".")[0] for base in type(connection).__mro__)
     name = next((_LIBRARIES[library] for library in libraries if library in _LIBRARIES), None)
-    if isinstance(connection, str) and "django" in sys.modules:
+    if isinstance(connection, str) and _is_alias(connection):
         name = "django"
     if name is None:
         kind = type(connection)
@@ -84,3 +84,24 @@ def _join(connection: Any) -> Inline | Awaited:
         )
     join: Callable[[Any], Inline | Awaited] = load(f"staffa.drivers.connections.{name}:join")
     return join(connection)
+
+
+def _is_alias(text: str) -> bool:
+    """Tell whether a text is the alias of a database of Django; false where Django is not used."""
+    if "django" not in sys.modules:
+        return False
+    knows: Callable[[str], bool] = load("staffa.drivers.connections.django:knows")
+    return knows(text)
+
+
+def find_atomic(alias: str, dsn: str | None) -> str | None:
+    """Return the alias of Django's database if this thread is in an `atomic` block there.
+
+    Args:
+        alias: The alias; empty for none.
+        dsn: The client's database; Django's must be the same.
+    """
+    if not alias or dsn is None or "django" not in sys.modules:
+        return None
+    find: Callable[[str, str], str | None] = load("staffa.drivers.connections.django:find_atomic")
+    return find(alias, dsn)

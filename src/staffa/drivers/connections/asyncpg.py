@@ -8,7 +8,7 @@ from typing import Any, cast
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
-from staffa.drivers.connections.joining import Awaited, Rows
+from staffa.drivers.connections.joining import Awaited, AwaitedSteps, Rows
 from staffa.drivers.failures import translated_errors
 from staffa.engine import Dialect, Statement
 from staffa.errors import ConfigError
@@ -28,7 +28,7 @@ def join(connection: Any) -> Awaited:
     return AsyncpgConnection(connection)
 
 
-class AsyncpgConnection(Awaited):
+class AsyncpgConnection(AwaitedSteps):
     """An asyncpg connection."""
 
     def __init__(self, connection: Any) -> None:

@@ -12,7 +12,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from datetime import UTC, datetime
-from typing import Any, ClassVar, TypeVar
+from typing import Any, TypeVar
 
 from staffa.engine import Dialect, Statement, Statements
 from staffa.errors import ConfigError
@@ -23,10 +23,42 @@ Rows = Sequence[Mapping[str, Any]]
 _DATABASES: dict[Dialect, str] = {"postgres": "PostgreSQL", "sqlite": "SQLite"}
 
 
-class Joined(ABC):
-    """A user's connection, as its library has it."""
+class Inline(ABC):
+    """A user's connection that is used on the calling thread."""
 
-    waits: ClassVar[bool]
+    @abstractmethod
+    def run(self, statements: Statements[T]) -> T:
+        """Run statements.
+
+        Raises:
+            ConfigError: If they are for another database.
+            DatabaseError: If the database refuses them.
+        """
+
+    @abstractmethod
+    def after_commit(self, callback: Callable[[], object]) -> bool:
+        """Have something called after the outermost commit; tell whether that can be observed."""
+
+
+class Awaited(ABC):
+    """A user's connection whose calls are awaited."""
+
+    @abstractmethod
+    async def run(self, statements: Statements[T]) -> T:
+        """Run statements.
+
+        Raises:
+            ConfigError: If they are for another database.
+            DatabaseError: If the database refuses them.
+        """
+
+    @abstractmethod
+    def after_commit(self, callback: Callable[[], object]) -> bool:
+        """Have something called after the outermost commit; tell whether that can be observed."""
+
+
+class _Stepwise(ABC):
+    """What runs statements one by one, and how it stands."""
 
     @property
     @abstractmethod
@@ -62,10 +94,8 @@ class Joined(ABC):
             )
 
 
-class Inline(Joined):
-    """A connection that is used on the calling thread."""
-
-    waits = False
+class InlineSteps(_Stepwise, Inline):
+    """A connection of the calling thread, which runs statements one by one."""
 
     @abstractmethod
     def execute(self, statement: Statement[Any]) -> Rows:
@@ -79,12 +109,7 @@ class Inline(Joined):
         """Call a hook with the connection of the database's driver."""
 
     def run(self, statements: Statements[T]) -> T:
-        """Run statements.
-
-        Raises:
-            ConfigError: If they are for another database.
-            DatabaseError: If the database refuses them.
-        """
+        """Run statements."""
         self.check(statements)
         with self.failures():
             if statements.prepare is not None:
@@ -102,10 +127,8 @@ class Inline(Joined):
         return statements.combine(results)
 
 
-class Awaited(Joined):
-    """A connection whose calls are awaited."""
-
-    waits = True
+class AwaitedSteps(_Stepwise, Awaited):
+    """A connection whose calls are awaited, which runs statements one by one."""
 
     @abstractmethod
     async def execute(self, statement: Statement[Any]) -> Rows:
@@ -119,12 +142,7 @@ class Awaited(Joined):
         """Call a hook with the connection of the database's driver."""
 
     async def run(self, statements: Statements[T]) -> T:
-        """Run statements.
-
-        Raises:
-            ConfigError: If they are for another database.
-            DatabaseError: If the database refuses them.
-        """
+        """Run statements."""
         self.check(statements)
         with self.failures():
             if statements.prepare is not None:

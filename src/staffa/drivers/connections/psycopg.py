@@ -20,7 +20,14 @@ from psycopg.types import bool as booleans
 from psycopg.types import datetime as times
 
 from staffa._internal.sql import load_sql
-from staffa.drivers.connections.joining import Awaited, Inline, Rows, as_rows
+from staffa.drivers.connections.joining import (
+    Awaited,
+    AwaitedSteps,
+    Inline,
+    InlineSteps,
+    Rows,
+    as_rows,
+)
 from staffa.drivers.failures import translate
 from staffa.engine import Dialect, Statement
 from staffa.errors import ConfigError, DataRefused
@@ -61,7 +68,7 @@ def join(given: Any) -> Inline | Awaited:
     )
 
 
-class PsycopgConnection(Inline):
+class PsycopgConnection(InlineSteps):
     """A psycopg connection."""
 
     def __init__(self, connection: psycopg.Connection[Any]) -> None:
@@ -92,10 +99,13 @@ class PsycopgConnection(Inline):
         with psycopg.RawCursor(self._connection, row_factory=rows.tuple_row) as cursor:
             _set_adapters(cursor)
             cursor.execute(_encoded(statement.sql), statement.params, prepare=False)
-            return as_rows(_names(cursor), cursor.fetchall()) if cursor.description else []
+            found: list[Any] = []
+            with _no_rows(cursor):
+                found = cursor.fetchall()
+            return as_rows(_names(cursor), found)
 
 
-class AsyncPsycopgConnection(Awaited):
+class AsyncPsycopgConnection(AwaitedSteps):
     """An async psycopg connection."""
 
     def __init__(self, connection: psycopg.AsyncConnection[Any]) -> None:
@@ -127,7 +137,10 @@ class AsyncPsycopgConnection(Awaited):
         async with psycopg.AsyncRawCursor(self._connection, row_factory=factory) as cursor:
             _set_adapters(cursor)
             await cursor.execute(_encoded(statement.sql), statement.params, prepare=False)
-            return as_rows(_names(cursor), await cursor.fetchall()) if cursor.description else []
+            found: list[Any] = []
+            with _no_rows(cursor):
+                found = await cursor.fetchall()
+            return as_rows(_names(cursor), found)
 
 
 @contextmanager
@@ -149,6 +162,16 @@ def _joins(connection: Any) -> bool:
     return bool(connection.info.transaction_status != TransactionStatus.IDLE)
 
 
+@contextmanager
+def _no_rows(cursor: Any) -> Iterator[None]:
+    """Go on where a statement has no rows; in pipeline mode only a fetch finds out."""
+    try:
+        yield
+    except psycopg.ProgrammingError as error:
+        if error.sqlstate is not None or cursor.description is not None:
+            raise
+
+
 def _set_adapters(cursor: Any) -> None:
     for name, loader in _LOADERS.items():
         cursor.adapters.register_loader(name, loader)
@@ -157,7 +180,7 @@ def _set_adapters(cursor: Any) -> None:
 
 
 def _names(cursor: Any) -> list[str]:
-    return [column.name for column in cursor.description]
+    return [column.name for column in cursor.description or ()]
 
 
 def _encoded(sql: str) -> Any:
