@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from staffa import Config, Discard, Job, Staffa, State, Worker, job, worker
-from staffa.errors import UnknownOption
+from staffa.errors import ConfigError, UnknownOption
 from staffa.testing import all_enqueued, mode, refute_enqueued
 from tests.conftest import MakeClient
 from tests.support.events import Recorder
@@ -130,3 +130,20 @@ def test_the_mode_may_come_from_the_environment(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("STAFFA_TESTING", "inline")
 
     assert Config.load().testing == "inline"
+
+
+async def test_a_temporary_file_serves_tests_of_programs_that_are_set_up_for_a_server(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("STAFFA_PREFIX", "jobs")
+    monkeypatch.setenv("STAFFA_LISTEN_DSN", "postgresql://localhost/app")
+    monkeypatch.setenv("STAFFA_POOLER", "on")
+    app = Staffa("sqlite://", testing="manual")
+
+    await app.enqueue(Job(worker="a.b"))
+
+    assert len(await all_enqueued()) == 1
+    await app.stop()
+    in_earnest = Staffa("sqlite://", name="earnest")
+    with pytest.raises(ConfigError, match="prefix can't be used with SQLite"):
+        await in_earnest.enqueue(Job(worker="a.b"))

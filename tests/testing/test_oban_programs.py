@@ -12,6 +12,7 @@ import re
 import sys
 import types
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -423,3 +424,12 @@ def test_what_is_no_pool_of_psycopg_is_refused() -> None:
         Staffa(pool=object())
     with pytest.raises(ConfigError, match="give one of them"):
         Staffa("postgresql://localhost/app", pool=AsyncConnectionPool("host=localhost"))
+
+
+def test_the_documentation_lists_at_most_ten_differences() -> None:
+    page = Path(__file__).parents[2] / "docs" / "coming-from-oban.md"
+
+    numbers = re.findall(r"^(\d+)\. \*\*", page.read_text("utf-8"), re.MULTILINE)
+
+    assert numbers == [str(number) for number in range(1, len(numbers) + 1)]
+    assert 1 <= len(numbers) <= 10
