@@ -47,6 +47,7 @@ class UserConnection:
         commit: Commits what was begun without `begin`.
         close: Closes it.
         tells: Whether its commit is observed.
+        tells_at_close: Whether that is at its next transaction or when it is closed.
     """
 
     waits = True
@@ -59,12 +60,14 @@ class UserConnection:
         commit: Callable[[], Any] | None = None,
         close: Callable[[], Any] | None = None,
         tells: bool = False,
+        tells_at_close: bool = False,
     ) -> None:
         self.raw = raw
         self._begin = begin
         self._commit = commit
         self._close = close
-        self.tells = tells
+        self.tells = tells or tells_at_close
+        self.tells_at_close = tells_at_close
 
     async def enqueue(self, engine: Engine, jobs: Sequence[Job]) -> list[Job]:
         """Enqueue on it."""
@@ -223,7 +226,7 @@ async def open_connection(dsn: str, **options: Any) -> AsyncIterator[UserConnect
     with engine.connect() as connection:
         yield SyncUserConnection(
             connection, partial(begin_in_session, connection), commit=connection.commit,
-            close=connection.close, tells=True,
+            close=connection.close, tells_at_close=True,
         )  # fmt: skip
     engine.dispose()
 
@@ -257,7 +260,7 @@ async def open_async_connection(
     async with engine.connect() as connection:
         yield UserConnection(
             connection, partial(begin_in_async_session, connection), commit=connection.commit,
-            close=connection.close, tells=True,
+            close=connection.close, tells_at_close=True,
         )  # fmt: skip
     await engine.dispose()
 
