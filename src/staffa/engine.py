@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Any, Generic, Literal, Protocol, TypeVar, cast
 from uuid import UUID
 
+from staffa.capabilities import Capabilities
 from staffa.cron.stored import CronBoard, Entry
 from staffa.filters import JobFilter
 from staffa.jobs import Job
@@ -65,28 +66,6 @@ class Statements(Generic[T]):
     def of(cls, statement: Statement[T]) -> Statements[T]:
         """Return a single statement as such."""
         return cls([lambda: statement], lambda results: cast("T", results[0]), statement.dialect)
-
-
-@dataclass(frozen=True, slots=True)
-class Capabilities:
-    """What an engine can do; what it can't is refused, with the reason.
-
-    Args:
-        user_transactions: Whether jobs can be written in a transaction of the user's.
-        schemas: Whether several sets of tables fit into one database, each under a prefix.
-        listens: Whether the database carries notifications between processes.
-        poolers: Whether connections can go through a pooler.
-        rebuilds_indexes: Whether indexes can be rebuilt beside their use, by the tables' owner.
-        holds_rows: Whether `update_job` holds the job's row meanwhile; else it calls the function
-            again where the row has changed.
-    """
-
-    user_transactions: bool
-    schemas: bool = True
-    listens: bool = True
-    poolers: bool = True
-    rebuilds_indexes: bool = True
-    holds_rows: bool = True
 
 
 @dataclass(frozen=True, slots=True)

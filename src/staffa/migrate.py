@@ -20,9 +20,6 @@ _NAME = re.compile(r"(?P<version>\d{4})_(?P<name>\w+)\.up\.sql")
 _MADE_MEANWHILE = frozenset({"23505", "42710", "42P06", "42P07"})
 
 
-_NUMBER, _TEXT = re.compile(r"\$1(?:::int)?"), re.compile(r"\$2(?:::text)?")
-
-
 class Session(Protocol):
     """A connection for the statements of one call."""
 
@@ -181,12 +178,13 @@ class Migrator:
         return "\n".join(["BEGIN;\n", *self._parts(), "COMMIT;\n"])
 
     def _parts(self) -> list[str]:
+        number, name = ("$1::int", "$2::text") if self._file is None else ("$1", "$2")
         parts = [self._text("runner/create_table.sql")]
         for migration in self.migrations:
-            record = _NUMBER.sub(str(migration.version), self._text("runner/record.sql"))
+            record = self._text("runner/record.sql").replace(number, str(migration.version))
             parts += [
                 self._text(f"{migration.stem}.up.sql"),
-                _TEXT.sub(f"'{migration.name}'", record),
+                record.replace(name, f"'{migration.name}'"),
             ]
         if self._file is None:
             parts.insert(0, set_prefix('CREATE SCHEMA IF NOT EXISTS :"prefix";\n', self.prefix))

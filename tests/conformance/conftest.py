@@ -53,39 +53,23 @@ def bouncer_dsn(dsn: str) -> Iterator[str]:
 
 
 @pytest.fixture(params=VARIANTS)
-def variant(request: pytest.FixtureRequest) -> tuple[str, str | None]:
-    """The name of a variant, and where its engines connect if not directly."""
-    bounced = "PgBouncer" in request.param
-    return request.param, request.getfixturevalue("bouncer_dsn") if bounced else None
-
-
-@pytest.fixture
-def where(variant: tuple[str, str | None], request: pytest.FixtureRequest) -> str | None:
-    """The database of a variant; None where none is needed."""
-    name, _ = variant
-    if name == "sqlite":
-        return None
-    return str(request.getfixturevalue("kathmandu_dsn" if "Kathmandu" in name else "dsn"))
-
-
-@pytest.fixture
-async def store(
-    variant: tuple[str, str | None], where: str | None, tmp_path: Path
-) -> AsyncIterator[Store]:
-    """A place for jobs, of every kind in turn."""
-    name, way = variant
-    made: Store
-    if where is None:
-        made = SqliteStore(tmp_path / "jobs.db")
-        await made.open()
-        yield made
-        await made.close()
-        return
+def variant(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
+    """A place for jobs that is not open yet, of every kind in turn."""
+    name = request.param
+    if name == "sqlite":  # needs no server
+        return SqliteStore(tmp_path / "jobs.db")
+    where = request.getfixturevalue("kathmandu_dsn" if "Kathmandu" in name else "dsn")
+    way = request.getfixturevalue("bouncer_dsn") if "PgBouncer" in name else None
     prefix = f'Jobs "{uuid.uuid4().hex[:8]}" of a test'
-    made = PostgresStore(where, prefix, VARIANTS[name], way)
-    await made.open()
-    yield made
-    await made.close()
+    return PostgresStore(where, prefix, VARIANTS[name], way)
+
+
+@pytest.fixture
+async def store(variant: Store) -> AsyncIterator[Store]:
+    """A place for jobs, of every kind in turn."""
+    await variant.open()
+    yield variant
+    await variant.close()
 
 
 @pytest.fixture

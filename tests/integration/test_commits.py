@@ -215,5 +215,3 @@ async def test_an_atomic_block_of_another_database_is_not_joined(
 
     await asyncio.to_thread(work)
     await ears.until("mail")
-
-

@@ -9,9 +9,9 @@ from importlib.resources import files
 from pathlib import Path
 
 from staffa._internal.clock import Clock
+from staffa.capabilities import Capabilities
 from staffa.config import DEFAULT_PREFIX, Config
 from staffa.drivers.sqlite import FileSettings
-from staffa.engine import Capabilities
 from staffa.engines.sqlite import SqliteEngine
 from staffa.engines.sqlite.engine import CAPABILITIES
 from staffa.engines.sqlite.functions import install

@@ -10,16 +10,16 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from copy import copy
 from datetime import datetime
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 from uuid import UUID
 
+from staffa.capabilities import Capabilities
 from staffa.cron.stored import CronBoard, Entry
 from staffa.drivers.asyncpg import ConnectionSettings, Dedicated, Pool
 from staffa.drivers.connections import run_on, run_on_sync
 from staffa.drivers.joined import Joined
 from staffa.engine import (
     Ack,
-    Capabilities,
     Changed,
     Checkpoint,
     Control,
@@ -29,6 +29,7 @@ from staffa.engine import (
     Pulse,
     Rescued,
     Staged,
+    Statement,
 )
 from staffa.engines.postgres.maintenance import PostgresMaintenance, check_vacuum
 from staffa.engines.statements.conditions import Wanted
@@ -48,6 +49,8 @@ from staffa.maintenance import Finished, Maintenance, VacuumHealth
 from staffa.rehearsal import Execute
 from staffa.telemetry import observed
 from staffa.types import State
+
+T = TypeVar("T")
 
 _KEYS_AT_ONCE = 1_000
 _WORTH_GOING_ON = 0.1  # the share of a page that makes the next one worth a look
@@ -81,7 +84,7 @@ class PostgresEngine:
         self._acks: Dedicated | Joined = Dedicated(settings)
         self._jobs = JobStatements(prefix)
         self._operations = OperationStatements(prefix)
-        self._walks = Walks(self.pool.run, self._operations)
+        self._walks = Walks(self._read, self._operations)
         self._unique = UniqueStatements(prefix)
         self._enqueueing = EnqueueStatements(self._jobs, self._unique)
         self._pruned_until = ""
@@ -122,7 +125,7 @@ class PostgresEngine:
         """Return an engine that works in a transaction of the user's."""
         engine = copy(self)
         engine.pool = engine._acks = Joined(execute)
-        engine._walks = Walks(engine.pool.run, self._operations)
+        engine._walks = Walks(engine._read, self._operations)
         return engine
 
     def enqueue_jobs_on(self, jobs: Sequence[Job], conn: Any) -> list[Job]:
@@ -207,6 +210,9 @@ class PostgresEngine:
                 return job
             (updated,) = await run(self._operations.update([number], changes))
             return updated
+
+    async def _read(self, statement: Statement[T]) -> T:
+        return await self.pool.run(statement)
 
     async def get_jobs(self, ids: Sequence[int]) -> list[Job]:
         """Read jobs by id."""

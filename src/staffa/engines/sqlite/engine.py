@@ -15,13 +15,13 @@ from typing import Any, Self
 from uuid import UUID
 
 from staffa._internal.clock import SYSTEM_CLOCK, Clock
+from staffa.capabilities import Capabilities
 from staffa.cron.stored import CronBoard, Entry
 from staffa.drivers.connections import run_on, run_on_sync
 from staffa.drivers.joined import JoinedFile
 from staffa.drivers.sqlite import FileConnection, FileSettings, Run
 from staffa.engine import (
     Ack,
-    Capabilities,
     Changed,
     Checkpoint,
     Control,
