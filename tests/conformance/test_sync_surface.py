@@ -10,6 +10,7 @@ import asyncio
 import inspect
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from pathlib import Path
 from typing import Any, Protocol
 
 import asyncpg
@@ -84,23 +85,43 @@ def synchronous(app: Staffa) -> Do:
     return do
 
 
-@pytest.fixture(params=["postgres"])
-async def fresh(request: pytest.FixtureRequest, dsn: str) -> AsyncIterator[Fresh]:
-    """Makes clients, each on an empty, migrated schema of its own."""
-    made: list[tuple[Staffa, str]] = []
+@pytest.fixture(params=["postgres", "sqlite", "sqlite in a temporary file"])
+def place(request: pytest.FixtureRequest) -> tuple[str, str]:
+    """A kind of database, and the server's if it has one."""
+    served = request.param == "postgres"
+    return request.param, request.getfixturevalue("dsn") if served else ""
+
+
+@pytest.fixture
+async def fresh(place: tuple[str, str], tmp_path: Path) -> AsyncIterator[Fresh]:
+    """Makes clients, each on an empty, migrated database or schema of its own."""
+    kind, dsn_of_server = place
+    made: list[Staffa] = []
+    prefixes: list[str] = []
 
     async def make() -> Staffa:
-        prefix = f'Jobs "{uuid.uuid4().hex[:8]}" of a test'
-        await make_migrator(dsn, prefix).up()
-        made.append((Staffa(dsn, name="the same", prefix=prefix, node="here", **QUICK), prefix))
-        return made[-1][0]
+        options: dict[str, Any] = {"name": "the same", "node": "here", **QUICK}
+        if kind == "postgres":
+            dsn = dsn_of_server
+            prefixes.append(f'Jobs "{uuid.uuid4().hex[:8]}" of a test')
+            options["prefix"] = prefixes[-1]
+            await make_migrator(dsn, prefixes[-1]).up()
+        elif kind == "sqlite":
+            dsn = f"sqlite:///{tmp_path}/jobs-{len(made)}.db"
+            await make_migrator(dsn, "public").up()
+        else:
+            dsn = "sqlite://"
+        made.append(Staffa(dsn, **options))
+        return made[-1]
 
     yield make
-    connection = await asyncpg.connect(dsn)
-    for app, prefix in made:
+    for app in made:
         await app.stop(grace=0)
-        await connection.execute(f"DROP SCHEMA {quote_identifier(prefix)} CASCADE")
-    await connection.close()
+    if prefixes:
+        connection = await asyncpg.connect(dsn_of_server)
+        for prefix in prefixes:
+            await connection.execute(f"DROP SCHEMA {quote_identifier(prefix)} CASCADE")
+        await connection.close()
 
 
 def coroutine_methods() -> dict[str, Any]:
@@ -231,8 +252,9 @@ async def fetch_result(do: Do, app: Staffa) -> Any:
     early = await refusal(do("fetch_result", stored))
     await do("start", queues={"default": 1})
     await eventually(lambda: _has_state(app, stored, State.COMPLETED))
+    told = early, await do("fetch_result", stored)
     await do("stop")
-    return early, await do("fetch_result", stored)
+    return told
 
 
 async def _has_state(app: Staffa, stored: Job, state: State) -> bool:

@@ -9,11 +9,15 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.resources import files
-from pathlib import Path
 from typing import Any
 
 from staffa._internal.clock import SYSTEM_CLOCK, Clock
-from staffa.client.file_backend import is_file, make_file_migrator, make_file_parts
+from staffa.client.file_backend import (
+    TemporaryFile,
+    is_file,
+    make_file_migrator,
+    make_file_parts,
+)
 from staffa.config import Config
 from staffa.drivers.asyncpg import ConnectionSettings
 from staffa.drivers.connections import after_commit
@@ -91,9 +95,8 @@ def make_backend(
     config: Config,
     dsn: str,
     on_reconnect: Callable[[], None],
-    *,
+    temporary: TemporaryFile | None = None,
     clock: Clock = SYSTEM_CLOCK,
-    folder: Path | None = None,
 ) -> Backend:
     """Return what a client talks to; connections are opened when they are needed.
 
@@ -101,11 +104,11 @@ def make_backend(
         config: The client's settings.
         dsn: Where the database is.
         on_reconnect: Called when notifications may have been missed.
+        temporary: The client's temporary file, where it has one.
         clock: The clock of a file; a server has its own.
-        folder: Where a temporary file is.
     """
     if is_file(dsn):
-        return Backend(*make_file_parts(config, dsn, clock, folder))
+        return Backend(*make_file_parts(config, dsn, temporary, clock))
     if config.notifier == "local":
         raise ConfigError(
             "the setting notifier can't be 'local' with PostgreSQL, whose notifications reach all "

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import tempfile
+import weakref
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
-from staffa._internal.clock import Clock
+from staffa._internal.clock import SYSTEM_CLOCK, Clock
 from staffa.capabilities import Capabilities
 from staffa.config import DEFAULT_PREFIX, Config
 from staffa.drivers.sqlite import FileSettings
@@ -118,26 +123,30 @@ def make_file_migrator(dsn: str, prefix: str) -> Migrator:
     return _migrator(FileSettings(path, install))
 
 
-def is_temporary(dsn: str) -> bool:
-    """Tell whether a DSN names a file that is gone when its client stops.
+class TemporaryFile:
+    """A database that is deleted when it is closed, or no longer held by anybody."""
 
-    Example:
-        >>> is_temporary("sqlite://"), is_temporary("sqlite:///jobs.db")
-        (True, False)
-    """
-    return is_file(dsn) and path_of(dsn) is None
+    def __init__(self) -> None:
+        folder = Path(tempfile.mkdtemp(prefix="staffa-"))
+        self.path = folder / "jobs.db"
+        self.close = weakref.finalize(self, _remove, folder, os.getpid())
+
+
+def make_temporary(dsn: str) -> TemporaryFile | None:
+    """Return the file that the backends of one client share, if a DSN asks for a temporary one."""
+    return TemporaryFile() if is_file(dsn) and path_of(dsn) is None else None
 
 
 def make_file_parts(
-    config: Config, dsn: str, clock: Clock, folder: Path | None
+    config: Config, dsn: str, temporary: TemporaryFile | None = None, clock: Clock = SYSTEM_CLOCK
 ) -> tuple[SqliteEngine, Notifier, Migrator]:
     """Return what a client talks to; the file is opened when it is needed.
 
     Args:
         config: The client's settings.
-        dsn: Which file.
+        dsn: Names the file.
+        temporary: The client's temporary file, where it has one.
         clock: The database's clock.
-        folder: Where a temporary file is.
 
     Raises:
         ConfigError: If a setting makes no sense with a file.
@@ -147,12 +156,15 @@ def make_file_parts(
         check_config(config)
     prepare = partial(install, clock=clock)
     if path is None:
-        assert folder is not None  # noqa: S101  # of a temporary file
-        settings = FileSettings(folder / "jobs.db", prepare, durable=False)
+        owned = TemporaryFile() if temporary is None else temporary
+        settings = FileSettings(owned.path, prepare, durable=False)
         settings = replace(settings, script=_migrator(settings).script())
+        engine = SqliteEngine(settings, config.name, clock)
+        if temporary is None:
+            engine.on_close = owned.close
     else:
         settings = FileSettings(path, prepare)
-    engine = SqliteEngine(settings, config.name, clock)
+        engine = SqliteEngine(settings, config.name, clock)
     notifier: Notifier = LocalNotifier(str(settings.path.absolute()))
     if config.notifier == "polling":
         notifier = PollingNotifier(notifier)
@@ -162,3 +174,9 @@ def make_file_parts(
 def _migrator(settings: FileSettings) -> Migrator:
     names = [entry.name for entry in files(_PACKAGE).joinpath("migrations").iterdir()]
     return Migrator(settings, _PACKAGE, names, DEFAULT_PREFIX, file=str(settings.path))
+
+
+def _remove(folder: Path, process: int) -> Any:
+    """Remove a temporary database; a forked child leaves its parent's alone."""
+    if os.getpid() == process:
+        shutil.rmtree(folder, ignore_errors=True)

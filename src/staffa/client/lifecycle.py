@@ -13,6 +13,7 @@ from weakref import WeakSet
 
 from staffa import instance
 from staffa._internal.clock import SYSTEM_CLOCK, Clock
+from staffa._internal.forks import unforked
 from staffa._internal.lazy import load
 from staffa._internal.loop_thread import is_loop_thread, loop_thread
 from staffa._internal.loops import LoopsLock, call_soon_on, run_on
@@ -20,7 +21,6 @@ from staffa.client.depths import Depths
 from staffa.client.homes import Homes
 from staffa.client.insertion import Insertion
 from staffa.client.node import Node
-from staffa.client.temporary import TemporaryFolder
 from staffa.config import ClientOptions, Config
 from staffa.errors import ConfigError, InstanceError
 from staffa.modes import TestingMode, current_mode
@@ -29,6 +29,7 @@ from staffa.types import Connectivity, Seconds, to_seconds
 
 if TYPE_CHECKING:
     from staffa.client.backend import Backend
+    from staffa.client.file_backend import TemporaryFile
     from staffa.embedded import EmbeddedPostgres
 
 _NODE_SECONDS = 1.0
@@ -54,9 +55,9 @@ class Lifecycle:
         self._clock = clock
         self._depths = Depths(self.config.max_depth, clock, self.config.name)
         self._homes = Homes()
-        self._folder: TemporaryFolder | None = None
         self._embedded: EmbeddedPostgres | None = None
         self._embedded_dsn: str | None = None
+        self._temporary: TemporaryFile | None = None
         self._node: Node | None = None
         self._node_loop: asyncio.AbstractEventLoop | None = None
         self._changing = LoopsLock()
@@ -140,10 +141,7 @@ class Lifecycle:
                     await run_on(self._node_loop, partial(self._node.stop, seconds))
                     self._node = None
                 await self._homes.close()
-                folder, self._folder = self._folder, None
-                if folder is not None:
-                    folder.remove()
-                await self._stop_embedded()
+                await self._drop_databases()
             finally:
                 self._stopping = False
             instance.unregister(self.config.name, cast("instance.Enqueues", self))
@@ -180,15 +178,12 @@ class Lifecycle:
             loop_thread().before_end(self._end)
         dsn = self.config.dsn or self._embedded_dsn or await self._start_embedded()
         make_backend = load("staffa.client.backend:make_backend")
-        if self._folder is None and load("staffa.client.file_backend:is_temporary")(dsn):
-            self._folder = TemporaryFolder()
-        backend: Backend = make_backend(
-            self.config,
-            dsn,
-            self._after_reconnect,
-            clock=self._clock,
-            folder=None if self._folder is None else self._folder.path,
-        )
+        with unforked():  # it reads the package's files, which imports
+            if self._temporary is None:
+                self._temporary = load("staffa.client.file_backend:make_temporary")(dsn)
+            backend: Backend = make_backend(
+                self.config, dsn, self._after_reconnect, self._temporary, self._clock
+            )
         return backend
 
     async def _start_embedded(self) -> str:
@@ -197,7 +192,11 @@ class Lifecycle:
         self._embedded, self._embedded_dsn = server, dsn
         return dsn
 
-    async def _stop_embedded(self) -> None:
+    async def _drop_databases(self) -> None:
+        """Give up what was there for this client alone."""
+        temporary, self._temporary = self._temporary, None
+        if temporary is not None:
+            temporary.close()
         embedded, self._embedded, self._embedded_dsn = self._embedded, None, None
         if embedded is not None:
             await asyncio.to_thread(embedded.stop)

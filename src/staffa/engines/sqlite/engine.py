@@ -90,6 +90,7 @@ class SqliteEngine:
         self.instance = instance
         self._settings = settings
         self._clock = clock
+        self.on_close: Callable[[], object] = lambda: None
         self._writer = FileConnection(settings, "staffa-sqlite-writer")
         self._reader = FileConnection(settings, "staffa-sqlite-reader")
         self._jobs = JobStatements(_PREFIX, SQLITE)
@@ -121,6 +122,7 @@ class SqliteEngine:
         """Close all connections."""
         await self._writer.close()
         await self._reader.close()
+        self.on_close()
 
     def heartbeat(self) -> Heartbeat:
         """Return a heartbeat with its own connection."""
