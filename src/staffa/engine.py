@@ -7,7 +7,7 @@ in `tests/conformance` are the definition: what passes them is an engine.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, Literal, Protocol, TypeVar, cast
@@ -396,8 +396,3 @@ class Engine(Tidies, Rehearses, Protocol):
         self, instance: str, *, dead_after: float, forget_after: float
     ) -> list[str]:
         """Forget the entries that nobody has declared for some seconds; return their names."""
-
-
-def sorted_by_urgency(jobs: Iterable[Job]) -> list[Job]:
-    """Return claimed jobs in the order in which they start."""
-    return sorted(jobs, key=lambda job: (job.priority, job.scheduled_at, job.id))

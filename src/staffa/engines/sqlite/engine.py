@@ -8,17 +8,15 @@ it. One is for the heartbeat, which must not wait in a line.
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
-from copy import copy
 from datetime import datetime
 from functools import partial
-from typing import Any, Self
+from typing import Any
 from uuid import UUID
 
 from staffa._internal.clock import SYSTEM_CLOCK, Clock
 from staffa.capabilities import Capabilities
 from staffa.cron.stored import CronBoard, Entry
 from staffa.drivers.connections import run_on, run_on_sync
-from staffa.drivers.joined import JoinedFile
 from staffa.drivers.sqlite import FileConnection, FileSettings, Run
 from staffa.engine import (
     Ack,
@@ -33,6 +31,7 @@ from staffa.engine import (
     Staged,
 )
 from staffa.engines.sqlite.functions import install
+from staffa.engines.sqlite.rehearsal import SqliteRehearsal
 from staffa.engines.sqlite.statements.changes import ChangeStatements, Seen
 from staffa.engines.sqlite.statements.idiom import SQLITE
 from staffa.engines.sqlite.statements.jobs import JobStatements, StageStatements
@@ -41,7 +40,6 @@ from staffa.engines.sqlite.statements.nodes import (
     ControlStatements,
     TendStatements,
 )
-from staffa.engines.sqlite.statements.resets import ResetStatements
 from staffa.engines.sqlite.statements.unique import UniqueStatements
 from staffa.engines.statements.conditions import Wanted
 from staffa.engines.statements.enqueueing import EnqueueStatements
@@ -53,7 +51,6 @@ from staffa.errors import StatementConflict
 from staffa.filters import JobFilter
 from staffa.jobs import Job
 from staffa.maintenance import Finished, Maintenance, VacuumHealth
-from staffa.rehearsal import Execute
 from staffa.telemetry import observed
 from staffa.types import State
 
@@ -72,7 +69,7 @@ _PREFIX = "main"
 
 
 @observed("staffa.engine")
-class SqliteEngine:
+class SqliteEngine(SqliteRehearsal):
     """Jobs in a file.
 
     Args:
@@ -140,14 +137,6 @@ class SqliteEngine:
         """Insert jobs in a user's transaction, on this thread."""
         return run_on_sync(conn, self._enqueueing.enqueue(jobs))
 
-    def joined(self, execute: Execute) -> Self:
-        """Return an engine that works in a transaction of the user's."""
-        engine = copy(self)
-        joined = JoinedFile(execute, partial(install, clock=self._clock))
-        engine._writer = engine._reader = joined
-        engine._walks = Walks(joined.read, self._changes)
-        return engine
-
     async def prune_unique_keys(self, limit: int) -> int:
         """Forget keys of unique jobs none of which is left."""
         forgotten = 0
@@ -188,14 +177,6 @@ class SqliteEngine:
     async def stage_jobs(self, limit: int, queues: Sequence[str]) -> Staged:
         """Make due jobs available."""
         return await self._writer.write(self._stages.stage(limit, queues))
-
-    async def stage_queue(self, queue: str, until: datetime | None) -> int:
-        """Make the jobs of a queue available that are due until a time."""
-        return await self._writer.write(self._jobs.stage_queue(queue, until))
-
-    async def reset(self) -> None:
-        """Delete all there is."""
-        await self._writer.write(ResetStatements(_PREFIX, SQLITE).reset())
 
     async def cancel_jobs(self, wanted: Wanted, *, wait: bool = True) -> list[Changed]:
         """Cancel unfinished jobs; nobody holds rows, so there are none to wait for."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -16,7 +16,6 @@ from staffa.engine import (
     Producer,
     Staged,
     Statement,
-    sorted_by_urgency,
 )
 from staffa.engines.statements.area import Area, Rows, count
 from staffa.jobs import PROGRESS_KEY, Job
@@ -50,7 +49,7 @@ class JobStatements(Area):
         attempted_by = (producer.node, str(producer.uuid))
 
         def decode(rows: Rows) -> list[Job]:
-            return sorted_by_urgency(Job.from_claim(row, queue, attempted_by) for row in rows)
+            return _sorted_by_urgency(Job.from_claim(row, queue, attempted_by) for row in rows)
 
         return self.statement("claim", (queue, limit, *attempted_by), decode)
 
@@ -133,6 +132,11 @@ class JobStatements(Area):
             ),
             lambda rows: [leases[row["place"] - 1] for row in rows],
         )
+
+
+def _sorted_by_urgency(jobs: Iterable[Job]) -> list[Job]:
+    """Return claimed jobs in the order in which they start."""
+    return sorted(jobs, key=lambda job: (job.priority, job.scheduled_at, job.id))
 
 
 def describe_job(job: Job) -> dict[str, Any]:
