@@ -59,14 +59,12 @@ def run(request: pytest.FixtureRequest, pytester: pytest.Pytester) -> Run:
     """Runs pytest in the folder of the test, on one of the databases."""
     dsn = request.getfixturevalue("dsn") if request.param == "server" else "sqlite://"
 
-    def run_pytest(*options: str, ini: str = "asyncio_mode = auto") -> pytest.RunResult:
-        pytester.makeini(
-            "[pytest]\nfilterwarnings = error\n"
-            f"asyncio_default_fixture_loop_scope = function\n{ini}\n"
-        )
-        return pytester.runpytest_subprocess(
-            f"--staffa-dsn={dsn}", "-p", "no:cacheprovider", *options
-        )
+    def run_pytest(*options: str, mode: str | None = "auto") -> pytest.RunResult:
+        lines = ["[pytest]", "filterwarnings = error"]
+        if mode is not None:
+            lines += [f"asyncio_mode = {mode}", "asyncio_default_fixture_loop_scope = function"]
+        pytester.makeini("\n".join(lines))
+        return pytester.runpytest_subprocess(f"--staffa-dsn={dsn}", *options)
 
     return run_pytest
 
@@ -87,6 +85,19 @@ def test_the_processes_of_xdist_are_not_in_each_others_way(
     run("-n", "2").assert_outcomes(passed=8)
 
 
+def test_anyio_runs_the_tests_as_well(pytester: pytest.Pytester, run: Run) -> None:
+    pytest.importorskip("anyio", reason="anyio is not installed")
+    pytester.makepyfile(
+        ASYNC_TESTS + "    pytestmark = pytest.mark.anyio\n"
+        "    @pytest.fixture\n"
+        "    def anyio_backend():\n"
+        "        return 'asyncio'\n"
+    )
+
+    run("-p", "no:asyncio", mode=None).assert_outcomes(passed=4)
+    run(mode="strict").assert_outcomes(passed=4)
+
+
 def test_synchronous_tests_have_one_too(pytester: pytest.Pytester, run: Run) -> None:
     pytester.makepyfile(SYNC_TESTS)
 
@@ -99,7 +110,7 @@ def test_tests_that_share_a_loop_end_their_clients_on_it(
     pytester.makepyfile(ASYNC_TESTS + "    pytestmark = pytest.mark.asyncio(loop_scope='module')\n")
 
     run().assert_outcomes(passed=4)
-    run(ini="asyncio_mode = strict").assert_outcomes(passed=4)
+    run(mode="strict").assert_outcomes(passed=4)
 
 
 def test_the_clients_of_the_program_are_out_of_the_way(pytester: pytest.Pytester, run: Run) -> None:
