@@ -29,12 +29,17 @@ class Phrases:
     Args:
         pieces: Text and encoder for each field of a filter but the states.
         any_state: The condition on states that matches no index; ``{}`` stands for literals.
-        indexed: The same for each of `INDEXED`, so that it matches the partial index.
+        indexed: The same for each of the partial indexes, so that it matches that.
+        others: The same for all other states; None where no index would be used beside them.
+        arm: A query for the ids of one of several conditions, where OR keeps the planner from the
+            partial indexes.
     """
 
     pieces: Mapping[str, tuple[str, Callable[[Any], Any]]]
     any_state: str
     indexed: tuple[str, str, str]
+    others: str | None = None
+    arm: str | None = None
 
 
 _FINISHED_AT = (
@@ -70,6 +75,7 @@ POSTGRES_PHRASES = Phrases(
     pieces=_PIECES,
     any_state="job.state::text IN ({})",
     indexed=("job.state IN ({})", "job.state IN ({})", "job.state IN ({})"),
+    others="job.state IN ({})",
 )
 
 _INDEXED = ({State.AVAILABLE}, {State.SCHEDULED, State.RETRYABLE}, {State.EXECUTING})
@@ -122,12 +128,16 @@ def condition(
 def _of_states(states: Collection[str], phrases: Phrases, *, indexed: bool) -> str:
     """Return the condition on states as literals, which a partial index can be matched with."""
     wanted = {State(state) for state in states}
-    if not indexed:
-        return phrases.any_state.format(_literals(wanted)) if wanted else "false"
-    others = set(State).difference(*_INDEXED)
-    groups = zip((*_INDEXED, others), (*phrases.indexed, "job.state IN ({})"), strict=True)
+    others = wanted.difference(*_INDEXED)
+    if not wanted:
+        return "(false)" if indexed else "false"
+    if not indexed or (others and phrases.others is None):
+        return phrases.any_state.format(_literals(wanted))
+    groups = [*zip(_INDEXED, phrases.indexed, strict=True), (others, phrases.others or "")]
     arms = [text.format(_literals(wanted & group)) for group, text in groups if wanted & group]
-    return f"({' OR '.join(arms) or 'false'})"
+    if len(arms) == 1 or phrases.arm is None:
+        return f"({' OR '.join(arms)})"
+    return f"job.id IN ({' UNION ALL '.join(phrases.arm.format(arm) for arm in arms)})"
 
 
 def _literals(states: Collection[State]) -> str:

@@ -114,6 +114,7 @@ _PHRASES = Phrases(
         "job.state IN ('scheduled', 'retryable') AND +job.state IN ({})",
         "job.state = 'executing' AND +job.state IN ({})",
     ),
+    arm="SELECT job.id FROM oban_jobs AS job WHERE {}",
 )
 
 SQLITE = Idiom("sqlite", "staffa.engines.sqlite", encode, decode, _PHRASES, by_rows=True)
