@@ -36,6 +36,16 @@ def runs(app: Staffa) -> bool:
     return app.started
 
 
+@job(executor="process")
+def enqueue_without_client() -> None:
+    noted.enqueue_sync(1)
+
+
+@job(executor="process")
+async def await_without_client() -> None:
+    await noted.enqueue(1)
+
+
 async def in_threads(count: int, function: Any) -> list[Any]:
     """Return what a function returns on so many threads at once."""
     barrier = threading.Barrier(count)
@@ -92,7 +102,7 @@ async def test_a_thread_enqueues_while_the_loop_that_runs_the_queues_is_busy(
         await eventually(lambda: _is(app, 1, State.COMPLETED), "the job's run")
 
 
-async def _is(app: Staffa, number: int, state: State) -> bool:
+async def _is(app: Staffa, number: int | Job, state: State) -> bool:
     found = await app.get_job(number)
     return found is not None and found.state is state
 
@@ -169,6 +179,20 @@ async def test_jobs_in_processes_and_threads_of_a_worker_enqueue_through_its_mod
         f"SELECT (args->>'number')::int AS number FROM {rows.jobs} WHERE queue = 'later'"
     )
     assert sorted(row["number"] for row in found) == [0, 1, 10, 11, 20]
+
+
+async def test_a_job_in_a_process_without_a_client_is_told_where_to_make_one(
+    make_client: MakeClient, events: Recorder
+) -> None:
+    async with make_client(queues={"default": 1}) as app:
+        for call in (enqueue_without_client, await_without_client):
+            stored = await app.enqueue(call.options(max_attempts=1).new())
+            await events.wait("staffa.job.discarded", 1)
+            await eventually(lambda stored=stored: _is(app, stored, State.DISCARDED))  # type: ignore[misc]  # a default of a lambda
+            found = await app.get_job(stored)
+            assert found is not None
+            assert "no client exists in this process" in found.errors[0]["error"]
+            assert "for jobs with executor='process'" in found.errors[0]["error"]
 
 
 def test_queues_run_on_the_loop_of_synchronous_calls(

@@ -10,6 +10,7 @@ from textwrap import dedent
 
 import pytest
 
+from staffa.client.backend import make_migrator
 from tests.support.events import TIMEOUT_SECONDS
 from tests.support.program import Program, read_until
 from tests.support.rows import Rows
@@ -276,3 +277,31 @@ async def test_gunicorn_like_workers_end_while_their_siblings_go_on(
     """
     await run(program, script, *FORKING)
     assert await numbers(rows) == sorted([0, 1, 2, 3, 4, 5, 11, 12, 21, 22, 31, 32])
+
+
+async def test_children_share_the_sqlite_file_of_their_parent(tmp_path: Path) -> None:
+    dsn = f"sqlite:///{tmp_path}/jobs.db"
+    await make_migrator(dsn, "public").up()
+    script = """
+        send(0)
+        wait(*(fork(send, number) for number in range(1, 5)))
+        send(5)
+        print(sorted(found.args["number"] for found in app.sync.stream_jobs()))
+    """
+    assert await run(Program(tmp_path, STAFFA_DSN=dsn), script, *FORKING) == "[0, 1, 2, 3, 4, 5]\n"
+
+
+async def test_a_temporary_database_outlives_the_children_of_its_program(tmp_path: Path) -> None:
+    script = """
+        before = app.sync.enqueue(noted.new(1)).id
+
+        async def count():
+            return len(await app.list_jobs())
+
+        wait(fork(lambda: None))
+        assert asyncio.run(count()) == 1
+        send(2)
+        assert asyncio.run(count()) == 2
+        print(len(app.sync.list_jobs()))
+    """
+    assert await run(Program(tmp_path, STAFFA_DSN="sqlite://"), script, *FORKING) == "2\n"

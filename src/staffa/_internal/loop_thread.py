@@ -14,6 +14,7 @@ import asyncio
 import atexit
 import os
 import threading
+import time
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
@@ -42,12 +43,13 @@ class LoopThread:
 
     def end(self) -> None:
         """Close what is open, and end the loop; it is too late for what takes longer."""
+        until = time.monotonic() + END_SECONDS
         closings = [closing for found in self._closings if (closing := found()) is not None]
         closed = asyncio.run_coroutine_threadsafe(self._close(closings), self.loop)
         with suppress(TimeoutError):
             closed.result(END_SECONDS)
         self.loop.call_soon_threadsafe(self.loop.stop)
-        self._thread.join(END_SECONDS)
+        self._thread.join(max(until - time.monotonic(), 0.0))
 
     async def _close(self, closings: list[Closing]) -> None:
         # The usual threads are refused by now: the interpreter has ended its executors already.

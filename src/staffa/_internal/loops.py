@@ -53,7 +53,11 @@ async def run_on(
     left = within
     while loop.is_running() and (left is None or left > 0):
         look = _LOOK_SECONDS if left is None else min(_LOOK_SECONDS, left)
-        done, _ = await asyncio.wait([future], timeout=look)
+        try:
+            done, _ = await asyncio.wait([future], timeout=look)
+        except asyncio.CancelledError:
+            future.cancel()
+            raise
         if done:
             return None if future.cancelled() else future.result()
         left = None if left is None else left - look
