@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
@@ -12,7 +13,9 @@ from staffa import Cancel, Job, Record, Snooze, Staffa, State, Worker, current_j
 from staffa.engine import Engine
 from staffa.errors import ConfigError, InvalidJob, JobError, UnknownWorker
 from staffa.queues.inline import write_outcome
-from staffa.testing import drain_queue, refute_enqueued, reset
+from staffa.testing import drain_queue, perform_job, refute_enqueued, reset
+from tests.support.events import Recorder
+from tests.support.process_work import count_words
 from tests.unit.scripted import PRODUCER, ScriptedEngine, outcome
 
 NOTHING = {"cancelled": 0, "completed": 0, "discarded": 0, "retryable": 0, "scheduled": 0}
@@ -227,6 +230,32 @@ async def test_hooks_are_called_after_the_outcome_is_stored(app: Staffa) -> None
     await drain_queue()
 
     assert seen == [(State.COMPLETED, State.COMPLETED)]
+
+
+async def test_events_belong_to_the_client(app: Staffa, events: Recorder) -> None:
+    @job
+    async def run() -> None: ...
+
+    await run.enqueue()
+    await drain_queue()
+
+    names = ["staffa.job.start", "staffa.job.completed"]
+    found = [event for event in events.events if event.name in names]
+    assert [(event.name, event.instance) for event in found] == [
+        (name, app.config.name) for name in names
+    ]
+
+
+async def test_jobs_that_compute_run_in_processes_of_their_own(app: Staffa) -> None:
+    stored = await count_words.enqueue(["to be", "or not"])
+
+    assert (await drain_queue())["completed"] == 1
+    result = await app.fetch_result(stored)
+    assert result["pid"] != os.getpid()
+    row = await app.get_job(stored)
+    assert row is not None
+    assert row.meta["progress"]["note"] == "counted"
+    assert (await perform_job(count_words, [["a"]])).result["pid"] != os.getpid()
 
 
 async def test_a_job_that_is_cancelled_while_it_runs_stays_cancelled(app: Staffa) -> None:

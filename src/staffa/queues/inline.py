@@ -28,7 +28,7 @@ from staffa.queues.outcomes import Outcome
 from staffa.queues.pools.process import ProcessPool, ProcessPoolSettings
 from staffa.queues.pools.thread import PATIENCE_SECONDS, ThreadPool, Threads
 from staffa.queues.run import Stop
-from staffa.telemetry import emit
+from staffa.telemetry import emit, working_for
 from staffa.telemetry.catalogue import JobEnded
 from staffa.types import State
 
@@ -84,7 +84,8 @@ class InlineRunner:
     async def run(self, job: Job) -> Outcome:
         """Run a claimed job once, and return what came of it."""
         ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._executor.start(job, lambda _: None if ended.done() else ended.set_result(None))
+        with working_for(self.producer.name):
+            self._executor.start(job, lambda _: None if ended.done() else ended.set_result(None))
         await ended
         return self._outcomes.pop(id(job))
 
@@ -92,6 +93,7 @@ class InlineRunner:
         """Tell of an outcome, and call the hooks."""
         emit(
             JobEnded,
+            instance=self.producer.name,
             job=outcome.job,
             state=state,
             seconds=outcome.seconds,
