@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import Enum, auto
 from typing import Any, Generic, Literal, Protocol, TypeVar, cast
 from uuid import UUID
 
@@ -139,6 +140,17 @@ class Lease:
         assert job.id is not None  # noqa: S101  # claimed jobs have both
         assert job.attempted_at is not None  # noqa: S101
         return cls(job.id, job.attempt, job.attempted_at)
+
+
+class Hold(Enum):
+    """How it stands with a lease whose job may have been completed in a user's transaction."""
+
+    FREE = auto()
+    """The job runs, and nobody holds its row."""
+    HELD = auto()
+    """The job runs, as far as is committed, and another transaction holds its row."""
+    ENDED = auto()
+    """The job does not run under this lease any more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -273,6 +285,14 @@ class Engine(Tidies, Rehearses, Protocol):
 
     async def ack_jobs(self, acks: Sequence[Ack], producer: Producer) -> dict[int, State]:
         """Write outcomes; return the new states of those whose leases were still valid."""
+
+    def acknowledging(
+        self, acks: Sequence[Ack], producer: Producer
+    ) -> Statements[dict[int, State]]:
+        """Return what writes outcomes, for a user's connection to run."""
+
+    async def find_holds(self, leases: Sequence[Lease], producer: Producer) -> list[Hold]:
+        """Tell how it stands with leases, without waiting for whoever holds their rows."""
 
     async def trace_acks(self, acks: Sequence[Ack], producer: Producer) -> frozenset[int]:
         """Return the ids of the jobs that show that these outcomes had been written before."""

@@ -338,6 +338,32 @@ class Job(Conflicting[A]):
         self.meta.update(patch)
         return context.write_meta(patch)
 
+    def complete_in(self, conn: Any, *, result: object = None) -> Awaitable[None]:
+        """Complete the running job in your own transaction: its effects there happen exactly once.
+
+        The outcome is written on your connection. If you commit, the job has completed, whatever
+        becomes of its process or is raised afterwards; if you roll back, it ends as its function
+        does. On the event loop the call is awaited; in a ``def`` it needs no await.
+
+        Args:
+            conn: What `enqueue` takes as `conn=`, connected to the database of the jobs.
+            result: What is kept of it, if its results are recorded.
+
+        Raises:
+            JobCancelled: If the job is not ours any more: let it roll your transaction back.
+            InvalidJob: If the job does not run here.
+            ConfigError: If the connection can't be used.
+            DatabaseError: If the database refuses.
+
+        Example:
+            ```python
+            async with session.begin():
+                session.add(Invoice(number=5))
+                await current_job().complete_in(session)
+            ```
+        """
+        return self._running_context().complete_in(conn, result)
+
     def _running_context(self) -> JobContext:
         if self._context is None:
             raise InvalidJob(f"{self!r} does not run here: only a running job can note something")

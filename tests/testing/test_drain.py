@@ -321,3 +321,46 @@ async def test_a_reset_leaves_nothing(app: Staffa) -> None:
 
     assert await app.count_jobs() == {}
     assert (await app.enqueue(Job(worker="a.b", unique=True))).conflict is False
+
+
+async def test_a_job_that_completes_itself_in_a_transaction_of_its_own_is_completed_once(
+    server_app: Staffa, dsn: str
+) -> None:
+    seen: list[tuple[State, Any]] = []
+
+    @worker()
+    class Completes(Worker):
+        async def process(self, job: Job) -> None:
+            connection = await asyncpg.connect(dsn)
+            try:
+                async with connection.transaction():
+                    await job.complete_in(connection)
+                    if job.args["undo"]:
+                        raise LookupError("undone")
+                raise LookupError("too late")
+            finally:
+                await connection.close()
+
+        async def after_process(self, state: State, job: Job, result: Any) -> None:
+            seen.append((state, result))
+
+    kept = await Completes.enqueue({"undo": False})
+    assert await drain_queue() == NOTHING | {"completed": 1}
+    assert seen == [(State.COMPLETED, None)]
+    assert await state_of(server_app, kept) == (State.COMPLETED, 1)
+
+    undone = await Completes.enqueue({"undo": True})
+    with pytest.raises(LookupError, match="undone"):
+        await drain_queue()
+    assert await state_of(server_app, undone) == (State.RETRYABLE, 1)
+
+
+async def test_a_job_without_a_row_cannot_complete_itself(dsn: str) -> None:
+    @job
+    async def complete() -> None:
+        await current_job().complete_in(None)
+
+    done = await perform_job(complete)
+
+    assert isinstance(done.error, InvalidJob)
+    assert "let drain_queue run it" in str(done.error)

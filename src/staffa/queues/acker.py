@@ -148,13 +148,17 @@ class Acker(Service):
         asyncio.get_running_loop().call_later(_SET_ASIDE_SECONDS, try_again)
 
     def _tell(self, outcome: Outcome, written: dict[int, State], traced: frozenset[int]) -> None:
+        number = outcome.ack.lease.id
+        state = written.get(number) or (outcome.state if number in traced else None)
+        self.tell(outcome, state)
+
+    def tell(self, outcome: Outcome, state: State | None) -> None:
+        """Tell of an outcome that is stored, and the state of its job; None if it is not."""
         ack = outcome.ack
-        number = ack.lease.id
-        if number not in written and number not in traced:
+        if state is None:
             emit(JobLeaseLost, job=outcome.job, seconds=outcome.seconds)
             self._on_lost(outcome.job, outcome.seconds)
             return
-        state = written.get(number) or outcome.state
         emit(
             JobEnded,
             job=outcome.job,

@@ -18,10 +18,11 @@ from typing import Any, Protocol
 
 from staffa._internal.backoff import Backoff
 from staffa._internal.clock import Clock
-from staffa.engine import Checkpoint, Engine, Lease, Producer
+from staffa.engine import Ack, Checkpoint, Engine, Lease, Producer, Statements
 from staffa.errors import DatabaseError, DataRefused, InvalidJob, JobCancelled
 from staffa.service import Service
 from staffa.telemetry import report
+from staffa.types import State
 
 PROGRESS_SECONDS = 1.0
 _LARGEST_BUNDLE = 1000
@@ -40,11 +41,21 @@ class Notes(Protocol):
     async def write(self, lease: Lease, patch: Mapping[str, Any]) -> None:
         """Merge something into a job's meta."""
 
+    def completing(self, ack: Ack) -> Statements[dict[int, State]]:
+        """Return what completes a job, for a user's connection to run."""
+
 
 class KeptNotes:
-    """Keeps what jobs note until they end: for runs that nobody can watch by their rows."""
+    """Keeps what jobs note until they end: for runs that nobody watches by their rows.
 
-    def __init__(self) -> None:
+    Args:
+        engine: Where their rows are; None if they have none.
+        producer: Whose leases they are.
+    """
+
+    def __init__(self, engine: Engine | None, producer: Producer) -> None:
+        self._engine = engine
+        self._producer = producer
         self._kept: dict[Lease, dict[str, Any]] = {}
 
     def note(self, lease: Lease, patch: Mapping[str, Any]) -> None:
@@ -58,6 +69,19 @@ class KeptNotes:
     async def write(self, lease: Lease, patch: Mapping[str, Any]) -> None:
         """Keep a checkpoint."""
         self.note(lease, patch)
+
+    def completing(self, ack: Ack) -> Statements[dict[int, State]]:
+        """Return what completes a job that has a row.
+
+        Raises:
+            InvalidJob: If it has none.
+        """
+        if self._engine is None:
+            raise InvalidJob(
+                "a job that runs without a database can't be completed in a transaction: enqueue "
+                "it, and let drain_queue run it"
+            )
+        return self._engine.acknowledging([ack], self._producer)
 
 
 class Checkpoints(Service):
@@ -103,6 +127,10 @@ class Checkpoints(Service):
         self._waiting.append((Checkpoint(lease, patch), future))
         self._arrived.set()
         await future
+
+    def completing(self, ack: Ack) -> Statements[dict[int, State]]:
+        """Return what completes a job, for a user's connection to run."""
+        return self._engine.acknowledging([ack], self._producer)
 
     async def run(self) -> None:
         """Write what comes, until cancelled."""

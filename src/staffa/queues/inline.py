@@ -24,6 +24,7 @@ from staffa.queues.acker import failed_instead
 from staffa.queues.aftermath import call_all, calls_after
 from staffa.queues.checkpoints import KeptNotes
 from staffa.queues.executor import Executor
+from staffa.queues.handovers import completed
 from staffa.queues.outcomes import Outcome
 from staffa.queues.pools.process import ProcessPool, ProcessPoolSettings
 from staffa.queues.pools.thread import PATIENCE_SECONDS, ThreadPool, Threads
@@ -47,9 +48,16 @@ class InlineRunner:
         config: The client's settings.
         clock: Measures.
         threads: Where plain functions run; threads of its own if not given.
+        engine: Where the jobs have rows, if they have.
     """
 
-    def __init__(self, config: Config, clock: Clock, threads: Threads | None = None) -> None:
+    def __init__(
+        self,
+        config: Config,
+        clock: Clock,
+        threads: Threads | None = None,
+        engine: Engine | None = None,
+    ) -> None:
         self.producer = Producer(uuid4(), config.name, config.node)
         self._own_threads = ThreadPool()
         self._threads = self._own_threads if threads is None else threads
@@ -61,11 +69,12 @@ class InlineRunner:
             self,
             self._threads,
             self._processes,
-            KeptNotes(),
+            KeptNotes(engine, self.producer),
             imports=config.imports,
             unknown_after=config.unknown_after,
             clock=clock,
             keys=config.encryption_keys,
+            handovers=self,
         )
 
     async def __aenter__(self) -> Self:
@@ -80,6 +89,10 @@ class InlineRunner:
     def submit(self, outcome: Outcome) -> None:
         """Take an outcome; for the executor alone."""
         self._outcomes[id(outcome.job)] = outcome
+
+    def hand_over(self, outcome: Outcome) -> None:
+        """Take the outcome of a job that was completed in a transaction; for the executor alone."""
+        self.submit(outcome)
 
     async def run(self, job: Job) -> Outcome:
         """Run a claimed job once, and return what came of it."""
@@ -154,6 +167,9 @@ async def write_outcome(
         written = await engine.ack_jobs([outcome.ack], producer)
     if number in written:
         return outcome, written[number], True
+    completion = outcome.completion
+    if completion is not None and await engine.trace_acks([completion], producer):
+        return completed(outcome), State.COMPLETED, True
     rows = await engine.get_jobs([number])
     return outcome, rows[0].state if rows else State.CANCELLED, False
 

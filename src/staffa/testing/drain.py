@@ -78,7 +78,7 @@ async def drain_app(
 ) -> dict[str, int]:
     """Run jobs of a client by a plan, in the user's transaction if there is one."""
     engine = await open_engine(app, execute)
-    async with InlineRunner(app.config, clock_of(app), threads) as runner:
+    async with InlineRunner(app.config, clock_of(app), threads, engine) as runner:
         return await drain(plan, engine, runner)
 
 

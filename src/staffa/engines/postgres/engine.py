@@ -24,12 +24,14 @@ from staffa.engine import (
     Checkpoint,
     Control,
     Heartbeat,
+    Hold,
     Lease,
     Producer,
     Pulse,
     Rescued,
     Staged,
     Statement,
+    Statements,
 )
 from staffa.engines.postgres.maintenance import PostgresMaintenance, check_vacuum
 from staffa.engines.statements.conditions import Wanted
@@ -155,6 +157,16 @@ class PostgresEngine:
     async def ack_jobs(self, acks: Sequence[Ack], producer: Producer) -> dict[int, State]:
         """Write outcomes."""
         return await self._acks.run(self._jobs.ack(acks, producer))
+
+    def acknowledging(
+        self, acks: Sequence[Ack], producer: Producer
+    ) -> Statements[dict[int, State]]:
+        """Return what writes outcomes."""
+        return Statements.of(self._jobs.ack(acks, producer))
+
+    async def find_holds(self, leases: Sequence[Lease], producer: Producer) -> list[Hold]:
+        """Tell how it stands with leases."""
+        return await self.pool.run(self._jobs.find_holds(producer, leases))
 
     async def trace_acks(self, acks: Sequence[Ack], producer: Producer) -> frozenset[int]:
         """Read whether outcomes had been written before."""

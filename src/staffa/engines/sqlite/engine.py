@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from staffa._internal.clock import SYSTEM_CLOCK, Clock
@@ -24,11 +24,13 @@ from staffa.engine import (
     Checkpoint,
     Control,
     Heartbeat,
+    Hold,
     Lease,
     Producer,
     Pulse,
     Rescued,
     Staged,
+    Statements,
 )
 from staffa.engines.sqlite.functions import install
 from staffa.engines.sqlite.rehearsal import SqliteRehearsal
@@ -163,6 +165,23 @@ class SqliteEngine(SqliteRehearsal):
     async def ack_jobs(self, acks: Sequence[Ack], producer: Producer) -> dict[int, State]:
         """Write outcomes."""
         return await self._writer.write(self._jobs.ack(acks, producer))
+
+    def acknowledging(
+        self, acks: Sequence[Ack], producer: Producer
+    ) -> Statements[dict[int, State]]:
+        """Return what writes outcomes."""
+        statement = self._jobs.ack(acks, producer)
+        return Statements(
+            [lambda: statement],
+            lambda results: cast("dict[int, State]", results[0]),
+            "sqlite",
+            partial(install, clock=self._clock),
+        )
+
+    async def find_holds(self, leases: Sequence[Lease], producer: Producer) -> list[Hold]:
+        """Tell how it stands with leases; a row that is written to can't be told from others."""
+        lost = await self._reader.read(self._jobs.find_lost_leases(producer, leases))
+        return [Hold.ENDED if lease in lost else Hold.FREE for lease in leases]
 
     async def trace_acks(self, acks: Sequence[Ack], producer: Producer) -> frozenset[int]:
         """Read whether outcomes had been written before."""

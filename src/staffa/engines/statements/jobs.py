@@ -12,6 +12,7 @@ from staffa._internal import json
 from staffa.engine import (
     Ack,
     Checkpoint,
+    Hold,
     Lease,
     Producer,
     Staged,
@@ -118,6 +119,26 @@ class JobStatements(Area):
     def reset(self) -> Statement[int]:
         """Delete all there is."""
         return self.statement("reset", (), count)
+
+    def find_holds(self, producer: Producer, leases: Sequence[Lease]) -> Statement[list[Hold]]:
+        """Read how it stands with leases."""
+
+        def decode(rows: Rows) -> list[Hold]:
+            held = {row["place"]: row["held"] for row in rows}
+            found = (held.get(place) for place in range(1, len(leases) + 1))
+            return [
+                Hold.ENDED if some is None else Hold.HELD if some else Hold.FREE for some in found
+            ]
+
+        return self.statement(
+            "holds",
+            (
+                [lease.id for lease in leases],
+                [lease.attempted_at for lease in leases],
+                str(producer.uuid),
+            ),
+            decode,
+        )
 
     def find_lost_leases(
         self, producer: Producer, leases: Sequence[Lease]
