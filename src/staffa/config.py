@@ -21,6 +21,7 @@ from staffa.cron.entries import Cron, parse_setting
 from staffa.cron.zones import load_zone
 from staffa.errors import ConfigError, UnknownOption
 from staffa.instance import DEFAULT_NAME
+from staffa.modes import TestingMode, check_mode
 from staffa.queue import MaxDepth, Queue, parse_max_depth, parse_queues
 from staffa.settings import (
     check_dsn,
@@ -76,6 +77,7 @@ class ClientOptions(TypedDict, total=False):
     sonar: bool
     pruner: bool | Pruner | Mapping[str, Any]
     reindexer: bool | Reindexer | Mapping[str, Any]
+    testing: TestingMode
     django_alias: str
 
 
@@ -122,6 +124,7 @@ class Config:
         sonar: Whether it is watched if notifications arrive.
         pruner: What is kept of finished jobs; None or False keeps all.
         reindexer: When indexes are rebuilt; None or False never.
+        testing: "manual" or "inline" in tests: see `staffa.testing.mode`.
         django_alias: The Django database whose `atomic` blocks synchronous calls without `conn=`
             join by themselves, if it is the client's; empty for none.
 
@@ -160,6 +163,7 @@ class Config:
     sonar: bool = True
     pruner: Pruner | None = field(default_factory=Pruner)
     reindexer: Reindexer | None = field(default_factory=Reindexer)
+    testing: TestingMode | None = None
     django_alias: str = "default"
 
     def __post_init__(self) -> None:
@@ -189,6 +193,8 @@ class Config:
             raise ConfigError(f"notifier is {self.notifier!r:.100}: give {' or '.join(_NOTIFIERS)}")
         object.__setattr__(self, "pruner", parse_service(Pruner, self.pruner, "pruner"))
         object.__setattr__(self, "reindexer", parse_service(Reindexer, self.reindexer, "reindexer"))
+        if self.testing is not None:
+            check_mode(self.testing)
         self._check_lengths()
 
     def _check_lengths(self) -> None:

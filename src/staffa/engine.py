@@ -19,6 +19,7 @@ from staffa.cron.stored import CronBoard, Entry
 from staffa.filters import JobFilter
 from staffa.jobs import Job
 from staffa.maintenance import Tidies
+from staffa.rehearsal import Rehearses
 from staffa.statement import Dialect as Dialect
 from staffa.statement import Statement as Statement
 from staffa.statement import Statements as Statements
@@ -203,7 +204,7 @@ class Heartbeat(Protocol):
         """Close the connection."""
 
 
-class Engine(Tidies, Surveyed, Protocol):
+class Engine(Tidies, Surveyed, Rehearses, Protocol):
     """Stores jobs. Every method may raise `DatabaseError`."""
 
     @property

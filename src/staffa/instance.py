@@ -6,6 +6,7 @@ import asyncio
 import os
 import threading
 from collections.abc import AsyncGenerator, AsyncIterable, Coroutine, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any, Literal, Protocol, Unpack, overload
 from weakref import WeakValueDictionary
 
@@ -83,6 +84,23 @@ def unregister(name: str, client: Enqueues) -> None:
     with _lock:
         if _clients.get(name) is client:
             del _clients[name]
+
+
+@contextmanager
+def replaced() -> Iterator[None]:
+    """Have clients that are made from now on take the place of all that there are; for tests.
+
+    The others are found again when the block ends.
+    """
+    with _lock:
+        known = dict(_clients)
+        _clients.clear()
+    try:
+        yield
+    finally:
+        with _lock:
+            _clients.clear()
+            _clients.update(known)
 
 
 def get(name: str | None = None) -> Enqueues:

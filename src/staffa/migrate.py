@@ -159,6 +159,16 @@ class Migrator:
         async with self._settings.session() as session:
             return await self._run(session, "down", target)
 
+    async def remove(self) -> None:
+        """Take everything back, and the schema as well, which must hold nothing else.
+
+        Raises:
+            DatabaseError: If the database refuses.
+        """
+        await self.down(0)
+        async with self._settings.session() as session:
+            await self._execute(session, "runner/drop_schema.sql")
+
     def script(self) -> str:
         """Return all steps as one script without a transaction around it."""
         return "\n".join(self._parts())

@@ -40,7 +40,7 @@ class SyncStaffa(Synchronous):
     """
 
     def start(self, *, queues: Mapping[str, Any] | None = None) -> None:
-        """Connect, and run the queues. Without queues the client only sends.
+        """Connect, and run the queues. Without queues the client only sends, so it does in tests.
 
         Args:
             queues: Runs these instead of those given at construction.
@@ -360,7 +360,7 @@ class SyncStaffa(Synchronous):
                 may be an async function. What it raises is passed on, and nothing is changed.
                 It may take 10 seconds, in which a running job can't store its outcome.
             **columns: The same by keyword; see `JobChanges`. A new `scheduled_at` schedules a job
-                that does not run.
+                that does not run; `scheduled_in` is counted by this process's clock.
 
         Raises:
             InvalidJob: If a value can't be stored.
@@ -389,13 +389,13 @@ class SyncStaffa(Synchronous):
     def update_many_jobs(
         self,
         jobs: Iterable[int | Job],
-        changes: JobChanges | None = ...,
+        changes: JobChanges | ChangeJob | None = ...,
         **columns: Unpack[JobChanges],
     ) -> list[Job]: ...
     def update_many_jobs(
         self,
         jobs: JobFilter | Iterable[int | Job],
-        changes: JobChanges | None = None,
+        changes: JobChanges | ChangeJob | None = None,
         *,
         everything: bool = False,
         on_progress: Progress | None = None,
@@ -405,7 +405,8 @@ class SyncStaffa(Synchronous):
 
         Args:
             jobs: Ids, jobs, or a filter.
-            changes: A mapping of columns; see `JobChanges`.
+            changes: A mapping of columns; see `JobChanges`. For ids and jobs also a function, which
+                is called with one job after the other, each in a transaction of its own.
             everything: Needed for a filter that restricts nothing.
             on_progress: Called after each portion with how many jobs were changed so far.
             **columns: The same by keyword.

@@ -70,6 +70,8 @@ BUILDERS: dict[str, Callable[[], Statement[Any]]] = {
     "jobs/trace": lambda: JOBS.trace([ACK], PRODUCER),
     "jobs/checkpoint": lambda: JOBS.checkpoint([Checkpoint(ACK.lease, {"a": 1})], PRODUCER),
     "jobs/stage": lambda: JOBS.stage(100, ["mail"]),
+    "jobs/stage_queue": lambda: JOBS.stage_queue("mail", None),
+    "jobs/reset": JOBS.reset,
     "jobs/cancel": lambda: OPERATIONS.cancel([1]),
     "jobs/retry": lambda: OPERATIONS.retry([1]),
     "jobs/delete": lambda: OPERATIONS.delete([1]),

@@ -12,6 +12,8 @@ class Staffa(Crons):
             in ``staffa.toml``, an embedded PostgreSQL is started for this project.
         queues: What this process runs: a limit by queue, or a `Queue`. Without any, it only sends.
         clock: The clocks, for tests.
+        pool: A pool of psycopg in place of `dsn`: its address is read, its connections are not
+            used.
         **options: See `staffa.config.Config`.
 
     Raises:

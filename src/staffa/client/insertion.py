@@ -11,12 +11,15 @@ from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from staffa._internal.calls import call
+from staffa._internal.calls import Call, call
+from staffa._internal.clock import Clock
 from staffa._internal.lazy import load
 from staffa.client.depths import Depths
+from staffa.client.inline import CallersThread, run_inline
 from staffa.config import Config
 from staffa.errors import ConfigError
 from staffa.jobs import Job, find_current_job
+from staffa.modes import current_mode
 from staffa.options import Notify
 from staffa.telemetry import emit, report
 from staffa.telemetry.catalogue import JobConflicted
@@ -30,6 +33,7 @@ class Insertion:
 
     Args:
         config: The client's settings.
+        clock: Measures jobs that run inline.
         depths: The depths of the queues that have a limit.
         open_backend: Returns the database's side for the running loop.
         wake: Tells all processes that queues have jobs.
@@ -39,11 +43,14 @@ class Insertion:
     def __init__(
         self,
         config: Config,
+        clock: Clock,
         depths: Depths,
         open_backend: Callable[[], Awaitable[Backend]],
         wake: Callable[[Collection[str]], Awaitable[None]],
         wake_soon: Callable[[Collection[str]], None],
     ) -> None:
+        self._config = config
+        self._clock = clock
         self._name = config.name
         self._dsn = config.dsn
         self._django_alias = config.django_alias
@@ -57,6 +64,8 @@ class Insertion:
         """Write jobs, in the transaction of a user's connection if one is given."""
         if not jobs:
             return []
+        if self._inline:
+            return await run_inline(jobs, self._config, self._clock)
         backend = await self._make_ready(jobs, notify, may_wait=conn is None)
         stored = await backend.engine.enqueue_jobs(self._sealed(jobs), conn=conn)
         queues = self._note(stored)
@@ -73,11 +82,15 @@ class Insertion:
 
         Without one, the thread's `atomic` block of Django is joined if it is in one.
         """
-        conn = self._find_atomic() if conn is None else conn
-        if conn is None:
-            return call(self.write, jobs, None, notify)
         if not jobs:
             return []
+        if self._inline:  # jobs that are plain functions run on the caller's thread, like its own
+            made: Call[list[Job]] = Call()
+            threads = CallersThread(made)
+            return made.run(lambda: run_inline(jobs, self._config, self._clock, threads))
+        conn = self.find_atomic() if conn is None else conn
+        if conn is None:
+            return call(self.write, jobs, None, notify)
         backend = call(self._make_ready, jobs, notify, may_wait=False)
         stored = backend.engine.enqueue_jobs_on(self._sealed(jobs), conn)
         queues = self._note(stored)
@@ -85,6 +98,10 @@ class Insertion:
             backend.notifier.notify_on(_wakeups(queues), conn)
         self._wake_after_commit(backend, conn, queues)
         return stored
+
+    @property
+    def _inline(self) -> bool:
+        return current_mode(self._config.testing) == "inline"
 
     async def _make_ready(self, jobs: Sequence[Job], notify: Notify, *, may_wait: bool) -> Backend:
         backend = await self._open()
@@ -106,7 +123,7 @@ class Insertion:
             sealed.append(job.sealed(self._keys))
         return sealed
 
-    def _find_atomic(self) -> str | None:
+    def find_atomic(self) -> str | None:
         """Return the alias of Django's database if this thread is in a transaction there."""
         if "django" not in sys.modules:
             return None

@@ -23,7 +23,8 @@ from staffa.client.insertion import Insertion
 from staffa.client.node import Node
 from staffa.client.temporary import TemporaryFolder
 from staffa.config import ClientOptions, Config
-from staffa.errors import InstanceError
+from staffa.errors import ConfigError, InstanceError
+from staffa.modes import TestingMode, current_mode
 from staffa.queue import Queue, parse_queues
 from staffa.types import Connectivity, Seconds, to_seconds
 
@@ -43,8 +44,13 @@ class Lifecycle:
         *,
         queues: Mapping[str, int | Queue | Mapping[str, Any]] | None = None,
         clock: Clock = SYSTEM_CLOCK,
+        pool: Any = None,
         **options: Unpack[ClientOptions],
     ) -> None:
+        if pool is not None:
+            if dsn is not None:
+                raise ConfigError("dsn and pool= are both given: give one of them")
+            dsn = load("staffa.drivers.pools:dsn_of")(pool)
         self.config = Config.load(dsn=dsn, queues={} if queues is None else queues, **options)
         self._clock = clock
         self._depths = Depths(self.config.max_depth, clock, self.config.name)
@@ -81,8 +87,13 @@ class Lifecycle:
         """Whether notifications reach this process, as far as it knows; see `Connectivity`."""
         return Connectivity.UNKNOWN if self._node is None else self._node.upkeep.connectivity
 
+    @property
+    def _mode(self) -> TestingMode | None:
+        """What it does with jobs in tests; None in earnest."""
+        return current_mode(self.config.testing)
+
     async def start(self, *, queues: Mapping[str, Any] | None = None) -> None:
-        """Connect, and run the queues. Without queues the client only sends.
+        """Connect, and run the queues. Without queues the client only sends, so it does in tests.
 
         Args:
             queues: Runs these instead of those given at construction.
@@ -101,7 +112,7 @@ class Lifecycle:
             home = await self._homes.open(self._make_backend)
             backend = home.backend
             await backend.check_schema()
-            if not self.config.queues:
+            if not self.config.queues or self._mode is not None:
                 return
             node = Node(self.config, backend.engine, backend.notifier, home.wakeups, self._clock)
             self._node, self._node_loop = node, home.loop
@@ -155,7 +166,9 @@ class Lifecycle:
     @property
     def _insertion(self) -> Insertion:
         # Made each time: the client must hold nothing that holds it, to be forgotten when dropped.
-        return Insertion(self.config, self._depths, self._open, self._wake, self._wake_soon)
+        return Insertion(
+            self.config, self._clock, self._depths, self._open, self._wake, self._wake_soon
+        )
 
     async def _open(self) -> Backend:
         """Return the database's side for the running loop, made when it is first needed."""

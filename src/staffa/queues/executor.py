@@ -31,13 +31,11 @@ from staffa.errors import (
 )
 from staffa.jobs import Job, find_job_in, set_current_job
 from staffa.queues import outcomes
-from staffa.queues.acker import Acker
 from staffa.queues.aftermath import call_hook
-from staffa.queues.checkpoints import Checkpoints
-from staffa.queues.handovers import Handovers
-from staffa.queues.outcomes import Outcome
+from staffa.queues.checkpoints import Notes
+from staffa.queues.outcomes import Outcome, TakesHandovers, TakesOutcomes
 from staffa.queues.pools.process import ProcessCall, ProcessPool
-from staffa.queues.pools.thread import ThreadPool
+from staffa.queues.pools.thread import Threads
 from staffa.queues.run import Run, Stop
 from staffa.registry import WorkerDefinition
 from staffa.results import Cancel, Discard
@@ -68,17 +66,17 @@ class Executor:
 
     def __init__(
         self,
-        acker: Acker,
-        threads: ThreadPool,
+        acker: TakesOutcomes,
+        threads: Threads,
         processes: ProcessPool,
-        checkpoints: Checkpoints,
+        checkpoints: Notes,
         *,
         imports: Sequence[str],
         unknown_after: float,
         clock: Clock,
         on_lost: Callable[[Job, float], None] = _ignore,
         keys: KeyRing = NO_KEYS,
-        handovers: Handovers | None = None,
+        handovers: TakesHandovers | None = None,
     ) -> None:
         self._acker = acker
         self._threads = threads

@@ -111,7 +111,7 @@ class Handovers(Service):
                 continue
             committed = outcome.ack.lease.id in traced
             try:
-                self._tell(_completed(outcome) if committed else outcome, committed)
+                self._tell(completed(outcome) if committed else outcome, committed)
             except Exception as error:  # noqa: BLE001  # hooks are objects of users' making
                 report(f"telling the outcome of job {outcome.job.id} failed", error)
 
@@ -125,7 +125,7 @@ class Handovers(Service):
         )
 
 
-def _completed(outcome: Outcome) -> Outcome:
+def completed(outcome: Outcome) -> Outcome:
     """Return the outcome that is in the row; what the function raised afterwards is only logged."""
     if isinstance(outcome.result, BaseException):
         report(

@@ -6,6 +6,7 @@ import traceback
 from dataclasses import dataclass
 from datetime import datetime
 from types import TracebackType
+from typing import Protocol
 
 from staffa._internal.backoff import retry_delay
 from staffa._internal.json import clean
@@ -55,6 +56,33 @@ class Outcome:
             case _:
                 return None
 
+    @property
+    def state(self) -> State:
+        """The state that it leads to."""
+        exhausted = self.job.attempt >= self.job.max_attempts
+        discarded = self.ack.state is State.RETRYABLE and exhausted
+        return State.DISCARDED if discarded else self.ack.state
+
+    @property
+    def failure(self) -> BaseException | None:
+        """What made the attempt fail; None if it did not, or if an error was to end the job."""
+        expected = self.reason in {EndReason.ERROR, EndReason.DEADLINE}
+        return self.result if isinstance(self.result, BaseException) and not expected else None
+
+
+class TakesOutcomes(Protocol):
+    """Where outcomes go."""
+
+    def submit(self, outcome: Outcome) -> None:
+        """Take an outcome."""
+
+
+class TakesHandovers(Protocol):
+    """Where the outcomes of functions go whose jobs were completed in transactions of users."""
+
+    def hand_over(self, outcome: Outcome) -> None:
+        """Take an outcome, whose `completion` says what may be in the row already."""
+
 
 _LONGEST_ERROR = 64 * 1024
 _FIRST_PUT_BACK_SECONDS = 30.0
@@ -91,7 +119,7 @@ def of_result(job: Job, result: object, definition: WorkerDefinition | None = No
                 state=State.SCHEDULED,
                 refund=True,
                 delay=result.seconds,
-                meta={"snoozed": _count(job.meta.get("snoozed")) + 1},
+                meta={**(result.meta or {}), "snoozed": _count(job.meta.get("snoozed")) + 1},
             )
         case Recording():
             return _completed(lease, result)

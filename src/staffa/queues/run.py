@@ -12,7 +12,7 @@ from typing import Any
 from staffa.engine import Ack, Lease, Statements
 from staffa.errors import InvalidJob, JobCancelled
 from staffa.jobs import Job
-from staffa.queues.checkpoints import Checkpoints
+from staffa.queues.checkpoints import Notes
 from staffa.queues.completions import complete_on, complete_on_sync, dump_statements
 from staffa.queues.outcomes import of_completion
 from staffa.queues.pools.process.messages import COMPLETE, META, PROGRESS
@@ -42,7 +42,7 @@ class Run:
 
     Args:
         job: As it was claimed.
-        checkpoints: Writes what the job notes.
+        checkpoints: Takes what the job notes.
         loop: Where the executor runs.
     """
 
@@ -61,7 +61,7 @@ class Run:
         "why",
     )
 
-    def __init__(self, job: Job, checkpoints: Checkpoints, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, job: Job, checkpoints: Notes, loop: asyncio.AbstractEventLoop) -> None:
         self.job = job
         self.lease = Lease.of(job)
         self.task: asyncio.Task[None] | None = None

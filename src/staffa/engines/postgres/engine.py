@@ -8,14 +8,16 @@ on another thread.
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from copy import copy
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 from uuid import UUID
 
 from staffa.capabilities import Capabilities
 from staffa.cron.stored import CronBoard, Entry
 from staffa.drivers.asyncpg import ConnectionSettings, Dedicated, Pool
 from staffa.drivers.connections import run_on, run_on_sync
+from staffa.drivers.joined import Joined
 from staffa.engine import (
     Ack,
     Changed,
@@ -47,6 +49,7 @@ from staffa.engines.walks import Walks
 from staffa.filters import JobFilter
 from staffa.jobs import Job
 from staffa.maintenance import Finished, Maintenance, VacuumHealth
+from staffa.rehearsal import Execute
 from staffa.survey import Survey
 from staffa.telemetry import observed
 from staffa.types import State
@@ -82,7 +85,7 @@ class PostgresEngine:
         self._maintenance = None if owner is None else PostgresMaintenance(owner, prefix)
         self._settings = settings
         self.pool = Pool(settings, pool_size)
-        self._acks = Dedicated(settings)
+        self._acks: Dedicated | Joined = Dedicated(settings)
         self._survey = PostgresSurvey(settings, self.pool, prefix, instance)
         self._jobs = JobStatements(prefix)
         self._operations = OperationStatements(prefix)
@@ -122,6 +125,13 @@ class PostgresEngine:
         if conn is not None:
             return await run_on(conn, statements)
         return await self.pool.run_together(statements)
+
+    def joined(self, execute: Execute) -> Self:
+        """Return an engine that works in a transaction of the user's."""
+        engine = copy(self)
+        engine.pool = engine._acks = Joined(execute)
+        engine._walks = Walks(engine._read, self._operations)
+        return engine
 
     def enqueue_jobs_on(self, jobs: Sequence[Job], conn: Any) -> list[Job]:
         """Insert jobs in a user's transaction, on this thread."""
@@ -174,6 +184,14 @@ class PostgresEngine:
     async def stage_jobs(self, limit: int, queues: Sequence[str]) -> Staged:
         """Make due jobs available."""
         return await self.pool.run(self._jobs.stage(limit, queues))
+
+    async def stage_queue(self, queue: str, until: datetime | None) -> int:
+        """Make the jobs of a queue available that are due until a time."""
+        return await self.pool.run(self._jobs.stage_queue(queue, until))
+
+    async def reset(self) -> None:
+        """Delete all there is."""
+        await self.pool.run(self._jobs.reset())
 
     async def cancel_jobs(self, wanted: Wanted, *, wait: bool = True) -> list[Changed]:
         """Cancel unfinished jobs."""

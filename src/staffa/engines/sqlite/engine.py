@@ -34,6 +34,7 @@ from staffa.engine import (
 )
 from staffa.engines.sqlite.functions import install
 from staffa.engines.sqlite.heartbeat import SqliteHeartbeat
+from staffa.engines.sqlite.rehearsal import SqliteRehearsal
 from staffa.engines.sqlite.statements.changes import ChangeStatements, Seen
 from staffa.engines.sqlite.statements.idiom import SQLITE
 from staffa.engines.sqlite.statements.jobs import JobStatements, StageStatements
@@ -71,7 +72,7 @@ _PREFIX = "main"
 
 
 @observed("staffa.engine")
-class SqliteEngine:
+class SqliteEngine(SqliteRehearsal):
     """Jobs in a file.
 
     Args:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import orjson
@@ -17,7 +18,7 @@ from staffa.engine import (
     Staged,
     Statement,
 )
-from staffa.engines.statements.area import Area, Rows
+from staffa.engines.statements.area import Area, Rows, count
 from staffa.jobs import Job
 from staffa.running import PROGRESS_KEY
 from staffa.types import State
@@ -112,6 +113,14 @@ class JobStatements(Area):
             ),
         )
 
+    def stage_queue(self, queue: str, until: datetime | None) -> Statement[int]:
+        """Make the jobs of a queue available that are due until a time."""
+        return self.statement("stage_queue", (queue, until), count)
+
+    def reset(self) -> Statement[int]:
+        """Delete all there is."""
+        return self.statement("reset", (), count)
+
     def find_holds(self, producer: Producer, leases: Sequence[Lease]) -> Statement[list[Hold]]:
         """Read how it stands with leases."""
 
@@ -147,6 +156,11 @@ class JobStatements(Area):
         )
 
 
+def _sorted_by_urgency(jobs: Iterable[Job]) -> list[Job]:
+    """Return claimed jobs in the order in which they start."""
+    return sorted(jobs, key=lambda job: (job.priority, job.scheduled_at, job.id))
+
+
 def describe_job(job: Job) -> dict[str, Any]:
     """Return the columns of a new job, as its statement reads them."""
     return {
@@ -160,11 +174,6 @@ def describe_job(job: Job) -> dict[str, Any]:
         "scheduled_at": job.scheduled_at,
         "scheduled_in": job.scheduled_in,
     }
-
-
-def _sorted_by_urgency(jobs: Iterable[Job]) -> list[Job]:
-    """Return claimed jobs in the order in which they start."""
-    return sorted(jobs, key=lambda job: (job.priority, job.scheduled_at, job.id))
 
 
 def _shows(row: Mapping[str, Any], ack: Ack, producer: Producer) -> bool:
