@@ -44,11 +44,11 @@ format: $(READY) ## format the code and mend what the linter can mend
 	@$(RUN) ruff check --fix .
 
 docs: .venv-docs/.ready ## build the documentation's pages into site/, strictly
-	@$(DOCS) run --locked --no-sync mkdocs build --strict --quiet $(ARGS)
+	@NO_MKDOCS_2_WARNING=1 $(DOCS) run --locked --no-sync mkdocs build --strict --quiet $(ARGS)
 	@echo "built: open site/index.html"
 
 docs-serve: .venv-docs/.ready ## show the documentation at http://127.0.0.1:8000, and build it anew after each change
-	@$(DOCS) run --locked --no-sync mkdocs serve --strict $(ARGS)
+	@NO_MKDOCS_2_WARNING=1 $(DOCS) run --locked --no-sync mkdocs serve --strict $(ARGS)
 
 services: ## install the servers that some tests talk to (Debian, as root)
 	apt-get install -y --no-install-recommends postgresql postgresql-client pgbouncer erlang-base
