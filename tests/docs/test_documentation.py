@@ -1,12 +1,15 @@
 """The documentation says what is true: examples run, commands exist, links lead somewhere.
 
-Rules for the pages (README.md, CHANGELOG.md, CONTRIBUTING.md, SECURITY.md, docs/**/*.md):
+Rules for the pages (README.md, CHANGELOG.md, CONTRIBUTING.md, SECURITY.md, docs/**/*.md,
+examples/**/*.md):
 
 - The ```python blocks of a page run in their order, in one module; ``await`` may stand at the
   top level.
 - A block that asks for ``__name__ == "__main__"`` is a program: it begins with its file's name as a
   comment, is written to that file, and runs in a process of its own.
-- Both run in an empty folder, with STAFFA_DSN and STAFFA_PREFIX set to a migrated schema.
+- A block that begins with the name of a file of an example as a comment is that file, word for word,
+  and is not run here: the example has tests of its own (examples/*/tests).
+- Blocks and programs run in an empty folder, with STAFFA_DSN and STAFFA_PREFIX set to a migrated schema.
 - Jobs that a page leaves waiting run at the end of the page; one that fails, or whose worker is not
   known, fails the test. Programs' jobs are run by `staffa start`.
 - In ```console blocks a line that begins with ``$`` is a command. Those of ``staffa`` and ``make``
@@ -48,7 +51,11 @@ from tests.support.events import TIMEOUT_SECONDS, Recorder, eventually
 PROJECT = Path(__file__).parents[2]
 PAGES = sorted(
     str(path.relative_to(PROJECT))
-    for path in [*PROJECT.glob("*.md"), *(PROJECT / "docs").rglob("*.md")]
+    for path in [
+        *PROJECT.glob("*.md"),
+        *(PROJECT / "docs").rglob("*.md"),
+        *(PROJECT / "examples").rglob("*.md"),
+    ]
 )
 _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _PROGRAM = 'if __name__ == "__main__":'
@@ -66,6 +73,12 @@ class Block:
     @property
     def is_program(self) -> bool:
         return self.language == "python" and _PROGRAM in self.text
+
+    @property
+    def example(self) -> Path | None:
+        """The file of an example that it shows."""
+        name = self.text.partition("\n")[0].removeprefix("# ")
+        return next(iter(sorted(PROJECT.glob(f"examples/*/{name}"))), None) if name else None
 
     @property
     def file_name(self) -> str:
@@ -90,8 +103,11 @@ ALL_BLOCKS = {
     language: [block for page in PAGES for block in blocks(page, language)]
     for language in ("python", "console", "toml", "json")
 }
-PROGRAMS = [block for block in ALL_BLOCKS["python"] if block.is_program]
-EXAMPLE_PAGES = sorted({block.page for block in ALL_BLOCKS["python"] if not block.is_program})
+SHOWN_FILES = [block for block in ALL_BLOCKS["python"] if block.example]
+PROGRAMS = [block for block in ALL_BLOCKS["python"] if block.is_program and not block.example]
+EXAMPLE_PAGES = sorted(
+    {block.page for block in ALL_BLOCKS["python"] if not block.is_program and not block.example}
+)
 COMMANDS = [
     (block, line.removeprefix("$ "))
     for block in ALL_BLOCKS["console"]
@@ -131,7 +147,7 @@ async def test_the_examples_of_a_page_run_and_so_do_their_jobs(
     sys.modules[module.__name__] = module
     try:
         for block in blocks(page, "python"):
-            if not block.is_program:
+            if not block.is_program and not block.example:
                 await run_in(module, block)
     finally:
         for value in list(vars(module).values()):
@@ -210,6 +226,23 @@ def run_python(file_name: str) -> subprocess.CompletedProcess[str]:
         timeout=TIMEOUT_SECONDS,
         check=False,
     )
+
+
+@pytest.mark.parametrize("block", SHOWN_FILES, ids=str)
+def test_a_file_of_an_example_is_shown_as_it_is(block: Block) -> None:
+    assert block.example is not None
+    first, _, shown = block.text.partition("\n")
+    assert shown == block.example.read_text("utf-8"), first
+
+
+def test_the_tutorial_shows_every_file_that_it_needs() -> None:
+    example = PROJECT / "examples/mail"
+    needed = [*example.glob("*.py"), *(example / "bookshop").glob("*.py")]
+    shown = {block.example for block in SHOWN_FILES}
+    assert {path for path in needed if path not in shown} == {example / "try_it.py"}
+    tutorial = (PROJECT / "docs/tutorial-mail.md").read_text("utf-8")
+    for name in ("staffa.toml", "bookshop/tables.sql"):
+        assert (example / name).read_text("utf-8") in tutorial, name
 
 
 @pytest.mark.parametrize(
@@ -369,9 +402,22 @@ def test_links_lead_to_files_and_headings_that_exist(page: str) -> None:
     assert broken == []
 
 
+def test_every_page_can_be_reached_from_the_readme() -> None:
+    reached, following = {"README.md"}, ["README.md"]
+    while following:
+        page = following.pop()
+        for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", without_blocks(page)):
+            name = os.path.relpath((PROJECT / page).parent / target, PROJECT)
+            if name in PAGES and name not in reached:
+                reached.add(name)
+                following.append(name)
+    assert {page for page in PAGES if page.startswith("docs/")} - reached == set()
+
+
 @pytest.mark.parametrize("page", [page for page in PAGES if page.startswith("docs/")])
-def test_every_page_can_be_reached_from_the_readme(page: str) -> None:
-    assert f"]({page})" in (PROJECT / "README.md").read_text("utf-8")
+def test_every_page_has_a_place_in_the_navigation(page: str) -> None:
+    navigation = (PROJECT / "mkdocs.yml").read_text("utf-8").partition("\nnav:\n")[2]
+    assert re.search(rf"[-:] {re.escape(page.removeprefix('docs/'))}$", navigation, re.MULTILINE)
 
 
 def without_blocks(page: str) -> str:
