@@ -17,7 +17,7 @@ def patience(job: Job) -> float:
     return min(3600.0, FIRST_DELAY_SECONDS * 2.0 ** (job.attempt - 1))
 
 
-@job(queue="mail", max_attempts=12, timeout=30, unique=ONCE, backoff=patience)
+@job(queue="mail", max_attempts=12, timeout=60, unique=ONCE, backoff=patience)
 async def send_mail(recipient: str, template: str, about: int | None = None) -> Discard | None:
     """Send a mail, once to each recipient of a template, and once for each order."""
     running = current_job()

@@ -23,7 +23,7 @@ async def deliver(letter: EmailMessage) -> str:
     """
     host, _, port = os.environ.get("MAIL_SERVER", "127.0.0.1:8025").rpartition(":")
     try:
-        _, reply = await aiosmtplib.send(letter, hostname=host, port=int(port), timeout=10)
+        _, reply = await aiosmtplib.send(letter, hostname=host, port=int(port), timeout=30)
     except aiosmtplib.SMTPRecipientsRefused as error:
         refused = error.recipients[0]
         answer = f"{refused.code} {refused.message}"
