@@ -7,9 +7,10 @@ examples/**/*.md):
   top level.
 - A block that asks for ``__name__ == "__main__"`` is a program: it begins with its file's name as a
   comment, is written to that file, and runs in a process of its own.
-- A block that begins with the name of a file of an example as a comment is that file, word for word,
-  and is not run here: the example has tests of its own (examples/*/tests).
-- Blocks and programs run in an empty folder, with STAFFA_DSN and STAFFA_PREFIX set to a migrated schema.
+- A block that begins with the name of a file of an example as a comment is that file, word for
+  word, and is not run here: the example has tests of its own (examples/*/tests).
+- Blocks and programs run in an empty folder, with STAFFA_DSN and STAFFA_PREFIX set to a migrated
+  schema.
 - Jobs that a page leaves waiting run at the end of the page; one that fails, or whose worker is not
   known, fails the test. Programs' jobs are run by `staffa start`.
 - In ```console blocks a line that begins with ``$`` is a command. Those of ``staffa`` and ``make``
