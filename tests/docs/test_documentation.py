@@ -352,12 +352,7 @@ def test_every_job_option_is_in_the_tables() -> None:
 
 def test_every_event_is_in_the_table_with_its_fields() -> None:
     page = (PROJECT / "docs/events.md").read_text()
-    kinds = [
-        found
-        for found in vars(catalogue).values()
-        if inspect.isclass(found) and issubclass(found, Event) and found is not Event
-    ]
-    for kind in kinds:
+    for kind in event_kinds():
         names = [f"{kind.kind}.completed"] if kind is catalogue.JobEnded else [kind.kind]
         rows = [line for line in page.splitlines() if line.startswith("|") and names[0] in line]
         assert rows, f"{names[0]} is not in docs/events.md"
@@ -366,6 +361,21 @@ def test_every_event_is_in_the_table_with_its_fields() -> None:
                 kind,
                 known.name,
             )
+
+
+def test_every_event_is_in_the_reference_with_its_class() -> None:
+    page = (PROJECT / "docs/reference/events.md").read_text("utf-8")
+    for kind in event_kinds():
+        name = "`staffa.job.` and the state" if kind is catalogue.JobEnded else f"`{kind.kind}`"
+        assert f"| {name} | `{kind.__name__}` |" in page
+
+
+def event_kinds() -> list[type[Event]]:
+    return [
+        found
+        for found in vars(catalogue).values()
+        if inspect.isclass(found) and issubclass(found, Event) and found is not Event
+    ]
 
 
 @pytest.mark.parametrize("block", ALL_BLOCKS["toml"], ids=str)
