@@ -44,8 +44,8 @@ format: $(READY) ## format the code and mend what the linter can mend
 	@$(RUN) ruff check --fix .
 
 docs: .venv-docs/.ready ## build the documentation's pages into site/, strictly
-	@NO_MKDOCS_2_WARNING=1 $(DOCS) run --locked --no-sync mkdocs build --strict --quiet $(ARGS)
-	@echo "built: open site/index.html"
+	@NO_MKDOCS_2_WARNING=1 $(DOCS) run --locked --no-sync mkdocs build --strict $(ARGS)
+	@echo "built into site/; make docs-serve shows it, with the search"
 
 docs-serve: .venv-docs/.ready ## show the documentation at http://127.0.0.1:8000, and build it anew after each change
 	@NO_MKDOCS_2_WARNING=1 $(DOCS) run --locked --no-sync mkdocs serve --strict $(ARGS)

@@ -16,7 +16,8 @@ examples/**/*.md):
 - In ```console blocks a line that begins with ``$`` is a command. Those of ``staffa`` and ``make``
   are parsed, not run.
 - ```toml blocks hold settings, queues among them; ```json blocks hold JSON.
-- Other blocks (text, sql) are only read.
+- ```sql blocks are executed on a migrated schema, and rolled back.
+- Other blocks (text) are only read.
 """
 
 from __future__ import annotations
@@ -38,10 +39,12 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from urllib.parse import unquote
 
+import asyncpg
 import click
 import pytest
 
 from staffa import Config, Queue, Staffa, State
+from staffa._internal.identifiers import quote_identifier
 from staffa.cli.program import main
 from staffa.definitions import WorkerOptions
 from staffa.embedded import EmbeddedPostgres
@@ -102,7 +105,7 @@ def blocks(page: str, language: str) -> list[Block]:
 
 ALL_BLOCKS = {
     language: [block for page in PAGES for block in blocks(page, language)]
-    for language in ("python", "console", "toml", "json")
+    for language in ("python", "console", "toml", "json", "sql")
 }
 SHOWN_FILES = [block for block in ALL_BLOCKS["python"] if block.example]
 PROGRAMS = [block for block in ALL_BLOCKS["python"] if block.is_program and not block.example]
@@ -393,6 +396,19 @@ def test_the_settings_of_an_example_load(
 @pytest.mark.parametrize("block", ALL_BLOCKS["json"], ids=str)
 def test_an_example_of_json_is_json(block: Block) -> None:
     json.loads(block.text)
+
+
+@pytest.mark.parametrize("block", ALL_BLOCKS["sql"], ids=str)
+async def test_an_example_of_sql_is_executed(
+    block: Block, connection: asyncpg.Connection, prefix: str
+) -> None:
+    await connection.execute(
+        "SELECT set_config('search_path', $1, false)", quote_identifier(prefix)
+    )
+    transaction = connection.transaction()
+    await transaction.start()
+    await connection.execute(block.text)
+    await transaction.rollback()
 
 
 def test_the_way_to_write_queues_in_a_variable_is_the_one_documented() -> None:
