@@ -45,6 +45,7 @@ format: $(READY) ## format the code and mend what the linter can mend
 
 docs: .venv-docs/.ready ## build the documentation's pages into site/, strictly
 	@NO_MKDOCS_2_WARNING=1 $(DOCS) run --locked --no-sync mkdocs build --strict $(ARGS)
+	@! grep -rlE '<(script|link|img)[^>]*(src|href)="(https?:)?//' site --include='*.html' # asks no other server
 	@echo "built into site/; make docs-serve shows it, with the search"
 
 docs-serve: .venv-docs/.ready ## show the documentation at http://127.0.0.1:8000, and build it anew after each change
