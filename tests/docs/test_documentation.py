@@ -27,6 +27,7 @@ import asyncio
 import inspect
 import json
 import os
+import pkgutil
 import re
 import shlex
 import signal
@@ -43,6 +44,7 @@ import asyncpg
 import click
 import pytest
 
+import staffa
 from staffa import Config, Queue, Staffa, State
 from staffa._internal.identifiers import quote_identifier
 from staffa.cli.program import main
@@ -371,6 +373,25 @@ def test_every_event_is_in_the_reference_with_its_class() -> None:
     for kind in event_kinds():
         name = "`staffa.job.` and the state" if kind is catalogue.JobEnded else f"`{kind.kind}`"
         assert f"| {name} | `{kind.__name__}` |" in page
+
+
+def reference_names() -> list[str]:
+    pages = (PROJECT / "docs/reference").glob("*.md")
+    return sorted(
+        name
+        for page in pages
+        for name in re.findall(r"^::: (\S+)$", page.read_text(), re.MULTILINE)
+    )
+
+
+@pytest.mark.parametrize("name", reference_names())
+def test_a_name_in_the_reference_exists(name: str) -> None:
+    assert pkgutil.resolve_name(name) is not None
+
+
+def test_every_public_name_is_in_the_reference() -> None:
+    known = {name.rpartition(".")[2] for name in reference_names()}
+    assert set(staffa.__all__) - known == {"Oban"}  # another name of Staffa
 
 
 def event_kinds() -> list[type[Event]]:
