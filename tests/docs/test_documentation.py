@@ -27,7 +27,6 @@ import asyncio
 import inspect
 import json
 import os
-import pkgutil
 import re
 import shlex
 import signal
@@ -36,79 +35,19 @@ import sys
 import tomllib
 import types
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
 from pathlib import Path
-from urllib.parse import unquote
 
 import asyncpg
 import click
 import pytest
 
-import staffa
 from staffa import Config, Queue, Staffa, State
 from staffa._internal.identifiers import quote_identifier
 from staffa.cli.program import main
-from staffa.definitions import WorkerOptions
 from staffa.embedded import EmbeddedPostgres
-from staffa.settings import parse_queue_list
-from staffa.telemetry import Event, catalogue
+from tests.docs.pages import ALL_BLOCKS, PAGES, PROJECT, Block, blocks
 from tests.support.events import TIMEOUT_SECONDS, Recorder, eventually
 
-PROJECT = Path(__file__).parents[2]
-PAGES = sorted(
-    str(path.relative_to(PROJECT))
-    for path in [
-        *PROJECT.glob("*.md"),
-        *(PROJECT / "docs").rglob("*.md"),
-        *(PROJECT / "examples").rglob("*.md"),
-    ]
-)
-_BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-_PROGRAM = 'if __name__ == "__main__":'
-
-
-@dataclass(frozen=True)
-class Block:
-    """A fenced block of a page."""
-
-    page: str
-    line: int
-    language: str
-    text: str
-
-    @property
-    def is_program(self) -> bool:
-        return self.language == "python" and _PROGRAM in self.text
-
-    @property
-    def example(self) -> Path | None:
-        """The file of an example that it shows."""
-        name = self.text.partition("\n")[0].removeprefix("# ")
-        return next(iter(sorted(PROJECT.glob(f"examples/*/{name}"))), None) if name else None
-
-    @property
-    def file_name(self) -> str:
-        name = self.text.partition("\n")[0].removeprefix("#").strip()
-        assert name.endswith(".py"), f"{self}: a program begins with its file's name as a comment"
-        return name
-
-    def __str__(self) -> str:
-        return f"{self.page}:{self.line}"
-
-
-def blocks(page: str, language: str) -> list[Block]:
-    text = (PROJECT / page).read_text("utf-8")
-    return [
-        Block(page, text.count("\n", 0, found.start()) + 2, found[1], found[2])
-        for found in _BLOCK.finditer(text)
-        if found[1] == language
-    ]
-
-
-ALL_BLOCKS = {
-    language: [block for page in PAGES for block in blocks(page, language)]
-    for language in ("python", "console", "toml", "json", "sql")
-}
 SHOWN_FILES = [block for block in ALL_BLOCKS["python"] if block.example]
 PROGRAMS = [block for block in ALL_BLOCKS["python"] if block.is_program and not block.example]
 EXAMPLE_PAGES = sorted(
@@ -310,98 +249,6 @@ def make_targets() -> set[str]:
     return set(re.findall(r"^([a-z-]+):", (PROJECT / "Makefile").read_text(), re.MULTILINE))
 
 
-def test_every_command_and_option_is_described() -> None:
-    page = (PROJECT / "docs/cli.md").read_text("utf-8")
-    for name, command in leaf_commands(main, "staffa"):
-        assert name in page, f"docs/cli.md lacks {name}"
-        for parameter in command.params:
-            if isinstance(parameter, click.Option):
-                for option in parameter.opts:
-                    assert re.search(rf"`{re.escape(option)}\b", page), f"{name} {option}"
-
-
-def leaf_commands(command: click.Command, name: str) -> Iterator[tuple[str, click.Command]]:
-    if isinstance(command, click.Group):
-        for child_name, child in command.commands.items():
-            yield from leaf_commands(child, f"{name} {child_name}")
-    else:
-        yield name, command
-
-
-def test_every_setting_is_in_the_table_with_its_variable_and_default() -> None:
-    page = (PROJECT / "docs/running.md").read_text("utf-8")
-    rows = dict(re.findall(r"^\| `(\w+)` \| (`STAFFA_\w+` \| [^|]+) \|", page, re.MULTILINE))
-    assert set(rows) == {setting.name for setting in fields(Config)}
-    defaults = Config()
-    for name, row in rows.items():
-        variable, default = row.split(" | ")
-        value = getattr(defaults, name)
-        assert variable == f"`STAFFA_{name.upper()}`"
-        if isinstance(value, float):
-            assert default.strip() == f"{value:.0f} s"
-        elif isinstance(value, bool):
-            assert default.strip() == ("on" if value else "off")
-        elif isinstance(value, int):
-            assert default.strip() == str(value)
-        elif name in {"prefix", "name", "notifier"}:
-            assert default.strip() == f"`{value}`"
-
-
-def test_every_job_option_is_in_the_tables() -> None:
-    page = (PROJECT / "docs/jobs.md").read_text("utf-8")
-    cells = re.findall(r"^\| (`\w+`(?:, `\w+`)*) \|", page, re.MULTILINE)
-    named = {name for cell in cells for name in re.findall(r"\w+", cell)}
-    assert named >= WorkerOptions.__annotations__.keys()
-    assert named >= {state.value for state in State}
-
-
-def test_every_event_is_in_the_table_with_its_fields() -> None:
-    page = (PROJECT / "docs/events.md").read_text()
-    for kind in event_kinds():
-        names = [f"{kind.kind}.completed"] if kind is catalogue.JobEnded else [kind.kind]
-        rows = [line for line in page.splitlines() if line.startswith("|") and names[0] in line]
-        assert rows, f"{names[0]} is not in docs/events.md"
-        for known in fields(kind):
-            assert known.name in {"instance", "state"} or f"`{known.name}`" in rows[0], (
-                kind,
-                known.name,
-            )
-
-
-def test_every_event_is_in_the_reference_with_its_class() -> None:
-    page = (PROJECT / "docs/reference/events.md").read_text("utf-8")
-    for kind in event_kinds():
-        name = "`staffa.job.` and the state" if kind is catalogue.JobEnded else f"`{kind.kind}`"
-        assert f"| {name} | `{kind.__name__}` |" in page
-
-
-def reference_names() -> list[str]:
-    pages = (PROJECT / "docs/reference").glob("*.md")
-    return sorted(
-        name
-        for page in pages
-        for name in re.findall(r"^::: (\S+)$", page.read_text(), re.MULTILINE)
-    )
-
-
-@pytest.mark.parametrize("name", reference_names())
-def test_a_name_in_the_reference_exists(name: str) -> None:
-    assert pkgutil.resolve_name(name) is not None
-
-
-def test_every_public_name_is_in_the_reference() -> None:
-    known = {name.rpartition(".")[2] for name in reference_names()}
-    assert set(staffa.__all__) - known == {"Oban"}  # another name of Staffa
-
-
-def event_kinds() -> list[type[Event]]:
-    return [
-        found
-        for found in vars(catalogue).values()
-        if inspect.isclass(found) and issubclass(found, Event) and found is not Event
-    ]
-
-
 @pytest.mark.parametrize("block", ALL_BLOCKS["toml"], ids=str)
 def test_the_settings_of_an_example_load(
     block: Block, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -430,50 +277,3 @@ async def test_an_example_of_sql_is_executed(
     await transaction.start()
     await connection.execute(block.text)
     await transaction.rollback()
-
-
-def test_the_way_to_write_queues_in_a_variable_is_the_one_documented() -> None:
-    assert parse_queue_list("default:10,mail:5") == {"default": 10, "mail": 5}
-    assert "`STAFFA_QUEUES`" in (PROJECT / "docs/running.md").read_text("utf-8")
-
-
-@pytest.mark.parametrize("page", PAGES)
-def test_links_lead_to_files_and_headings_that_exist(page: str) -> None:
-    broken = []
-    for target in re.findall(r"\]\(([^)\s]+)\)", without_blocks(page)):
-        if re.match(r"[a-z]+:", target):
-            continue
-        path, _, anchor = target.partition("#")
-        found = (PROJECT / page).parent / unquote(path) if path else PROJECT / page
-        if not found.exists() or (anchor and anchor not in anchors(found)):
-            broken.append(target)
-    assert broken == []
-
-
-def test_every_page_can_be_reached_from_the_readme() -> None:
-    reached, following = {"README.md"}, ["README.md"]
-    while following:
-        page = following.pop()
-        for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", without_blocks(page)):
-            name = os.path.relpath((PROJECT / page).parent / target, PROJECT)
-            if name in PAGES and name not in reached:
-                reached.add(name)
-                following.append(name)
-    assert {page for page in PAGES if page.startswith("docs/")} - reached == set()
-
-
-@pytest.mark.parametrize("page", [page for page in PAGES if page.startswith("docs/")])
-def test_every_page_has_a_place_in_the_navigation(page: str) -> None:
-    navigation = (PROJECT / "mkdocs.yml").read_text("utf-8").partition("\nnav:\n")[2]
-    assert re.search(rf"[-:] {re.escape(page.removeprefix('docs/'))}$", navigation, re.MULTILINE)
-
-
-def without_blocks(page: str) -> str:
-    return _BLOCK.sub("", (PROJECT / page).read_text("utf-8"))
-
-
-def anchors(path: Path) -> set[str]:
-    """Return the anchors of a page's headings, made as repository hosts make them."""
-    text = without_blocks(str(path.relative_to(PROJECT)))
-    titles = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
-    return {re.sub(r"[^\w\- ]", "", title.lower()).strip().replace(" ", "-") for title in titles}
