@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -16,6 +16,7 @@ import asyncpg
 import pytest
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
+import try_it
 from bookshop import mail
 from bookshop.__main__ import main as bookshop
 from bookshop.database import create_tables
@@ -32,15 +33,21 @@ EXAMPLE = Path(__file__).parents[1]
 QUICK: dict[str, Any] = {"poll": 0.05, "heartbeat": 0.1, "dead_after": 0.5, "leader_lease": 1.5}
 
 
-@pytest.fixture
-async def database(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[str]:
-    """A database with the tables of the shop and of its jobs."""
-    with running_server() as server:
-        dsn = await create_database(server)
-        monkeypatch.setenv("STAFFA_DSN", dsn)
-        await make_migrator(dsn, "public").up()
+@pytest.fixture(scope="session")
+def server() -> Iterator[str]:
+    """A server on which databases may be made."""
+    with running_server() as dsn:
         yield dsn
-        await drop_database(server, dsn)
+
+
+@pytest.fixture
+async def database(server: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[str]:
+    """A database with the tables of the shop and of its jobs."""
+    dsn = await create_database(server)
+    monkeypatch.setenv("STAFFA_DSN", dsn)
+    await make_migrator(dsn, "public").up()
+    yield dsn
+    await drop_database(server, dsn)
 
 
 @pytest.fixture
@@ -290,3 +297,13 @@ async def test_the_program_places_orders_and_shows_attempts(
     assert "ada@example.com           order" in capsys.readouterr().out
     with pytest.raises(SystemExit, match="python -m bookshop"):
         await bookshop(["nonsense"])
+
+
+async def test_the_whole_example_runs_in_one_process(
+    database: str, mailbox: Mailbox, impatient: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await try_it.main(database)
+    shown = capsys.readouterr().out
+    assert shown.count(" sent: taken as number") == 4
+    assert shown.count(" refused: 550 there is no such mailbox") == 2
+    assert shown.count(" try again: 451 come back in a moment") == 1
