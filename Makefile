@@ -19,7 +19,7 @@ RUN := $(UV) run --locked --no-sync
 READY := $(UV_PROJECT_ENVIRONMENT)/.ready
 DOCS := UV_PROJECT_ENVIRONMENT=.venv-docs $(UV)
 
-.PHONY: help demo example test check format docs docs-serve services clean
+.PHONY: help demo example test check format sync docs docs-serve services clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,10 +38,14 @@ check: $(READY) ## lint, check types, check the layers
 	@$(RUN) ruff check .
 	@$(RUN) mypy
 	@$(RUN) lint-imports --no-cache
+	@$(RUN) python tools/write_sync.py --check
 
 format: $(READY) ## format the code and mend what the linter can mend
 	@$(RUN) ruff format .
 	@$(RUN) ruff check --fix .
+
+sync: $(READY) ## write src/staffa/sync.py anew, from the client's methods
+	@$(RUN) python tools/write_sync.py
 
 docs: .venv-docs/.ready ## build the documentation's pages into site/, strictly
 	@NO_MKDOCS_2_WARNING=1 $(DOCS) run --locked --no-sync mkdocs build --strict $(ARGS)

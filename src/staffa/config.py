@@ -21,6 +21,7 @@ from staffa.cron.entries import Cron, parse_setting
 from staffa.cron.zones import load_zone
 from staffa.errors import ConfigError, UnknownOption
 from staffa.instance import DEFAULT_NAME
+from staffa.modes import TestingMode, check_mode
 from staffa.queue import MaxDepth, Queue, parse_max_depth, parse_queues
 from staffa.settings import (
     check_dsn,
@@ -76,6 +77,8 @@ class ClientOptions(TypedDict, total=False):
     sonar: bool
     pruner: bool | Pruner | Mapping[str, Any]
     reindexer: bool | Reindexer | Mapping[str, Any]
+    testing: TestingMode
+    django_alias: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,8 +86,8 @@ class Config:
     """The settings of a client. Lengths of time are seconds, or a timedelta.
 
     Args:
-        dsn: ``postgresql://user:password@host/database``; without one, an embedded PostgreSQL is
-            started for this project.
+        dsn: ``postgresql://user:password@host/database``, ``sqlite:///jobs.db`` or ``sqlite://``
+            for a temporary file; without one, an embedded PostgreSQL is started for this project.
         prefix: The schema of the tables.
         name: The instance's name. The default is the one that Elixir nodes use, so that what they
             address to a node by name reaches ours.
@@ -116,10 +119,14 @@ class Config:
         listen_dsn: A direct connection for notifications, where `dsn` goes through a pooler.
         maintenance_dsn: A direct connection as the owner of the tables, to rebuild indexes.
         pooler: Whether `dsn` goes through a pooler; None finds out.
-        notifier: "postgres" listens, "polling" does not.
+        notifier: "postgres" listens, "local" carries within this process alone, "polling" does
+            neither; None is "postgres" there and "local" with SQLite.
         sonar: Whether it is watched if notifications arrive.
         pruner: What is kept of finished jobs; None or False keeps all.
         reindexer: When indexes are rebuilt; None or False never.
+        testing: "manual" or "inline" in tests: see `staffa.testing.mode`.
+        django_alias: The Django database whose `atomic` blocks synchronous calls without `conn=`
+            join by themselves, if it is the client's; empty for none.
 
     Raises:
         ConfigError: If a value can't be used.
@@ -152,10 +159,12 @@ class Config:
     listen_dsn: str | None = field(default=None, repr=False)
     maintenance_dsn: str | None = field(default=None, repr=False)
     pooler: bool | None = None
-    notifier: str = "postgres"
+    notifier: str | None = None
     sonar: bool = True
     pruner: Pruner | None = field(default_factory=Pruner)
     reindexer: Reindexer | None = field(default_factory=Reindexer)
+    testing: TestingMode | None = None
+    django_alias: str = "default"
 
     def __post_init__(self) -> None:
         for setting in _DSNS:
@@ -180,10 +189,12 @@ class Config:
                 check_whole(setting, getattr(self, setting), 1)
         for setting in ("pooler", "sonar"):
             check_switch(setting, getattr(self, setting))
-        if self.notifier not in _NOTIFIERS:
+        if self.notifier is not None and self.notifier not in _NOTIFIERS:
             raise ConfigError(f"notifier is {self.notifier!r:.100}: give {' or '.join(_NOTIFIERS)}")
         object.__setattr__(self, "pruner", parse_service(Pruner, self.pruner, "pruner"))
         object.__setattr__(self, "reindexer", parse_service(Reindexer, self.reindexer, "reindexer"))
+        if self.testing is not None:
+            check_mode(self.testing)
         self._check_lengths()
 
     def _check_lengths(self) -> None:
@@ -230,7 +241,7 @@ class Config:
 
 
 _DSNS = ("dsn", "listen_dsn", "maintenance_dsn")
-_NOTIFIERS = ("postgres", "polling")
+_NOTIFIERS = ("postgres", "local", "polling")
 _LENGTHS = (
     "shutdown_grace", "heartbeat", "dead_after", "foreign_dead_after", "unknown_after", "poll",
     "leader_lease", "loop_blocked_after", "process_max_age",

@@ -49,7 +49,7 @@ class WorkerOptions(JobOptions, total=False):
     """Names of older rows that this code runs as well."""
     unknown: Unknown
     """Whether keys of a row that the code does not know are ignored or an error."""
-    cron: str | Cron | Sequence[str | Cron]
+    cron: str | Cron | Mapping[str, Any] | Sequence[str | Cron]
     """When its jobs are made by themselves: one or several expressions, or `Cron` objects."""
 
 

@@ -7,19 +7,25 @@ in `tests/conformance` are the definition: what passes them is an engine.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Generic, Protocol, TypeVar, cast
+from enum import Enum, auto
+from typing import Any, Generic, Literal, Protocol, TypeVar, cast
 from uuid import UUID
 
+from staffa.capabilities import Capabilities
 from staffa.cron.stored import CronBoard, Entry
 from staffa.filters import JobFilter
 from staffa.jobs import Job
 from staffa.maintenance import Tidies
+from staffa.rehearsal import Rehearses
 from staffa.types import State
 
 T = TypeVar("T")
+
+Dialect = Literal["postgres", "sqlite"]
+"""Which database a statement is for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +36,13 @@ class Statement(Generic[T]):
         sql: Its text, with ``$1`` and so on for the parameters.
         params: The parameters.
         decode: Makes the result of the rows.
+        dialect: The database that it is for; on another one it is refused.
     """
 
     sql: str
     params: tuple[Any, ...]
     decode: Callable[[Sequence[Mapping[str, Any]]], T]
+    dialect: Dialect = "postgres"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,26 +53,20 @@ class Statements(Generic[T]):
         parts: Each makes its statement when its turn has come, so that only one of them is in
             memory; and again, should all be run again. A single one needs no transaction.
         combine: Makes the result of the results of all.
+        dialect: The database that they are for; on another one they are refused.
+        prepare: Called with the raw connection of the database's driver before they run there, for
+            what they need on it; nothing if not given.
     """
 
     parts: Sequence[Callable[[], Statement[Any]]]
     combine: Callable[[list[Any]], T]
+    dialect: Dialect = "postgres"
+    prepare: Callable[[Any], None] | None = None
 
     @classmethod
     def of(cls, statement: Statement[T]) -> Statements[T]:
         """Return a single statement as such."""
-        return cls([lambda: statement], lambda results: cast("T", results[0]))
-
-
-@dataclass(frozen=True, slots=True)
-class Capabilities:
-    """What an engine can do; what it can't is refused, with the reason.
-
-    Args:
-        user_transactions: Whether jobs can be written in a transaction of the user's.
-    """
-
-    user_transactions: bool
+        return cls([lambda: statement], lambda results: cast("T", results[0]), statement.dialect)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +140,17 @@ class Lease:
         assert job.id is not None  # noqa: S101  # claimed jobs have both
         assert job.attempted_at is not None  # noqa: S101
         return cls(job.id, job.attempt, job.attempted_at)
+
+
+class Hold(Enum):
+    """How it stands with a lease whose job may have been completed in a user's transaction."""
+
+    FREE = auto()
+    """The job runs, and nobody holds its row."""
+    HELD = auto()
+    """The job runs, as far as is committed, and another transaction holds its row."""
+    ENDED = auto()
+    """The job does not run under this lease any more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -233,7 +246,7 @@ class Heartbeat(Protocol):
         """Close the connection."""
 
 
-class Engine(Tidies, Protocol):
+class Engine(Tidies, Rehearses, Protocol):
     """Stores jobs. Every method may raise `DatabaseError`."""
 
     @property
@@ -255,6 +268,9 @@ class Engine(Tidies, Protocol):
         All or none. For a unique job that there is already, the existing one is returned.
         """
 
+    def enqueue_jobs_on(self, jobs: Sequence[Job], conn: Any) -> list[Job]:
+        """Do the same in the transaction of a connection that is used without an event loop."""
+
     async def prune_unique_keys(self, limit: int) -> int:
         """Forget up to so many keys of unique jobs none of which is left; return how many.
 
@@ -269,6 +285,14 @@ class Engine(Tidies, Protocol):
 
     async def ack_jobs(self, acks: Sequence[Ack], producer: Producer) -> dict[int, State]:
         """Write outcomes; return the new states of those whose leases were still valid."""
+
+    def acknowledging(
+        self, acks: Sequence[Ack], producer: Producer
+    ) -> Statements[dict[int, State]]:
+        """Return what writes outcomes, for a user's connection to run."""
+
+    async def find_holds(self, leases: Sequence[Lease], producer: Producer) -> list[Hold]:
+        """Tell how it stands with leases, without waiting for whoever holds their rows."""
 
     async def trace_acks(self, acks: Sequence[Ack], producer: Producer) -> frozenset[int]:
         """Return the ids of the jobs that show that these outcomes had been written before."""
@@ -320,7 +344,8 @@ class Engine(Tidies, Protocol):
         Args:
             number: Its id.
             change: Called while the job's row is held; returns the changes. What it raises is
-                passed on, and nothing is changed.
+                passed on, and nothing is changed. An engine that can't hold a row calls it again
+                where the row has changed meanwhile.
             idle: Seconds after which the row is let go whatever the function does.
         """
 
@@ -391,8 +416,3 @@ class Engine(Tidies, Protocol):
         self, instance: str, *, dead_after: float, forget_after: float
     ) -> list[str]:
         """Forget the entries that nobody has declared for some seconds; return their names."""
-
-
-def sorted_by_urgency(jobs: Iterable[Job]) -> list[Job]:
-    """Return claimed jobs in the order in which they start."""
-    return sorted(jobs, key=lambda job: (job.priority, job.scheduled_at, job.id))

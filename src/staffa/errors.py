@@ -13,6 +13,7 @@ StaffaError
 ├── InvalidTerm            no plain Erlang term, or nothing that can be one (also a ValueError)
 ├── ResultUnavailable      a job has no recorded result, or not yet
 ├── InstanceError          no client, several, or one that is not in the right state
+├── LoopRunning            a synchronous call on an event loop's thread (also a RuntimeError)
 ├── JobError               raised in or about a running job
 │   ├── JobCancelled       the running job was cancelled
 │   │   └── DeadlinePassed its deadline passed
@@ -124,6 +125,10 @@ class ResultUnavailable(StaffaError):
 
 class InstanceError(StaffaError):
     """No client, several of them, or one that is in the wrong state for the call."""
+
+
+class LoopRunning(StaffaError, RuntimeError):
+    """A synchronous call on a thread that runs an event loop, which the call would block."""
 
 
 class JobError(StaffaError):

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 import threading
-from collections.abc import AsyncGenerator, AsyncIterable, Coroutine, Iterable
+from collections.abc import AsyncGenerator, AsyncIterable, Coroutine, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any, Literal, Protocol, Unpack, overload
 from weakref import WeakValueDictionary
 
-from staffa.errors import InstanceError
+from staffa.errors import InstanceError, LoopRunning
 from staffa.jobs import Job
 from staffa.options import BulkOptions
 
@@ -17,8 +20,28 @@ Source = Job | Iterable[Job]
 """What jobs can be given as to enqueue many."""
 
 
+class EnqueuesNow(Protocol):
+    """What synchronous code needs of a client."""
+
+    def enqueue(self, job: Job, *, conn: Any = None) -> Job:
+        """Insert one job."""
+
+    @overload
+    def enqueue_many(
+        self, *jobs: Source, stream: Literal[False] = False, **options: Unpack[BulkOptions]
+    ) -> list[Job]: ...
+    @overload
+    def enqueue_many(
+        self, *jobs: Source, stream: Literal[True], **options: Unpack[BulkOptions]
+    ) -> Iterator[int]: ...
+
+
 class Enqueues(Protocol):
     """What a decorated function needs of a client."""
+
+    @property
+    def sync(self) -> EnqueuesNow:
+        """The same for synchronous code."""
 
     async def enqueue(self, job: Job, *, conn: Any = None) -> Job:
         """Insert one job."""
@@ -63,6 +86,23 @@ def unregister(name: str, client: Enqueues) -> None:
             del _clients[name]
 
 
+@contextmanager
+def replaced() -> Iterator[None]:
+    """Have clients that are made from now on take the place of all that there are; for tests.
+
+    The others are found again when the block ends.
+    """
+    with _lock:
+        known = dict(_clients)
+        _clients.clear()
+    try:
+        yield
+    finally:
+        with _lock:
+            _clients.clear()
+            _clients.update(known)
+
+
 def get(name: str | None = None) -> Enqueues:
     """Return the client of a name, or the only one.
 
@@ -76,9 +116,40 @@ def get(name: str | None = None) -> Enqueues:
     if name in clients:
         return clients[name]
     if not clients:
+        named = "" if name == DEFAULT_NAME else f", name={name!r}"
         raise InstanceError(
-            "no client exists in this process: create one first, for example app = Staffa(dsn)"
+            f"no client exists in this process: create one first, for example app = Staffa(dsn"
+            f"{named}); for jobs with executor='process', in a module that theirs imports"
         )
     raise InstanceError(
         f"no client is named {name!r}: there are {', '.join(repr(known) for known in clients)}"
     )
+
+
+def refuse_loop(called: str, instead: str) -> None:
+    """Refuse to block an event loop.
+
+    Args:
+        called: What was called.
+        instead: What is to be called on a loop's thread.
+
+    Raises:
+        LoopRunning: If one runs on this thread.
+    """
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return
+    raise LoopRunning(
+        f"{called} would block the event loop that runs on this thread: call {instead} here, or "
+        "make this call on another thread, for example through asyncio.to_thread"
+    )
+
+
+def _unlock() -> None:
+    """Begin with a free lock after a fork, in which another thread may have held it."""
+    global _lock  # noqa: PLW0603
+    _lock = threading.Lock()
+
+
+os.register_at_fork(after_in_child=_unlock)

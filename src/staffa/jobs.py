@@ -18,6 +18,7 @@ from staffa.options import (
     MAX_ATTEMPTS,
     MAX_PRIORITY,
     check_flag,
+    check_instance,
     check_length,
     check_queue,
     check_tags,
@@ -61,6 +62,8 @@ class Job(Conflicting[A]):
         recorded: Whether what the function returns is kept; with a limit of its size if `Recorded`.
         unique: Whether the job is written only if there is none like it: True, or a `Unique`.
         replace: What is overwritten of the job that there is, by its state.
+        instance: The name of the client that `enqueue` of its function or class goes through; a
+            client that is given the job takes it, whatever its name is. Not stored.
 
     Raises:
         InvalidJob: If a value can't be stored; the message names it and the remedy.
@@ -85,6 +88,7 @@ class Job(Conflicting[A]):
         "discarded_at",
         "id",
         "inserted_at",
+        "instance",
         "max_attempts",
         "priority",
         "queue",
@@ -95,6 +99,7 @@ class Job(Conflicting[A]):
     )
 
     id: int | None
+    instance: str | None
     state: State
     queue: str
     worker: str
@@ -128,8 +133,10 @@ class Job(Conflicting[A]):
         recorded: bool | Recorded = False,
         unique: Unique | UniqueOptions | bool | None = None,
         replace: Replace | None = None,
+        instance: str | None = None,
     ) -> None:
         self.id = None
+        self.instance = None if instance is None else check_instance(instance)
         self.worker = check_worker_name(worker)
         self._encrypt = check_flag("encrypted", encrypted)
         args = {} if args is None else args
@@ -198,6 +205,7 @@ class Job(Conflicting[A]):
     def _from_columns(cls, row: Mapping[str, Any]) -> Self:
         job = cls.__new__(cls)
         job.id = row["id"]
+        job.instance = None
         job.worker = row["worker"]
         job._args = row["args"]
         job._meta = row["meta"] or "{}"
@@ -329,6 +337,32 @@ class Job(Conflicting[A]):
         context = self._running_context()
         self.meta.update(patch)
         return context.write_meta(patch)
+
+    def complete_in(self, conn: Any, *, result: object = None) -> Awaitable[None]:
+        """Complete the running job in your own transaction: its effects there happen exactly once.
+
+        The outcome is written on your connection. If you commit, the job has completed, whatever
+        becomes of its process or is raised afterwards; if you roll back, it ends as its function
+        does. On the event loop the call is awaited; in a ``def`` it needs no await.
+
+        Args:
+            conn: What `enqueue` takes as `conn=`, connected to the database of the jobs.
+            result: What is kept of it, if its results are recorded.
+
+        Raises:
+            JobCancelled: If the job is not ours any more: let it roll your transaction back.
+            InvalidJob: If the job does not run here.
+            ConfigError: If the connection can't be used.
+            DatabaseError: If the database refuses.
+
+        Example:
+            ```python
+            async with session.begin():
+                session.add(Invoice(number=5))
+                await current_job().complete_in(session)
+            ```
+        """
+        return self._running_context().complete_in(conn, result)
 
     def _running_context(self) -> JobContext:
         if self._context is None:

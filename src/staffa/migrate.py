@@ -9,15 +9,35 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from staffa._internal.sql import load_sql, set_prefix
-from staffa.drivers.asyncpg import ConnectionSettings, Session, open_session
 from staffa.errors import DatabaseError, MigrationError, SchemaMissing
 
 _NAME = re.compile(r"(?P<version>\d{4})_(?P<name>\w+)\.up\.sql")
 _MADE_MEANWHILE = frozenset({"23505", "42710", "42P06", "42P07"})
+
+
+class Session(Protocol):
+    """A connection for the statements of one call."""
+
+    async def execute(self, sql: str, *params: Any) -> None:
+        """Run a statement, or a script of several if it has no parameters."""
+
+    async def fetch(self, sql: str, *params: Any) -> Sequence[Mapping[str, Any]]:
+        """Run a statement and return its rows."""
+
+    def transaction(self) -> AbstractAsyncContextManager[None]:
+        """Open a transaction, or a savepoint inside of one; rolled back on errors."""
+
+
+class Connects(Protocol):
+    """Where a driver connects."""
+
+    def session(self, *, create: bool = False) -> AbstractAsyncContextManager[Session]:
+        """Connect, and make the database if asked, where that is possible."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,18 +86,31 @@ class Migrator:
         package: The package that holds the engine's folder ``migrations``.
         files: The names of the files there.
         prefix: The schema.
+        file: What messages call the database, where it is a file and so has no schemas.
     """
 
     def __init__(
-        self, settings: ConnectionSettings, package: str, files: Sequence[str], prefix: str
+        self,
+        settings: Connects,
+        package: str,
+        files: Sequence[str],
+        prefix: str,
+        *,
+        file: str | None = None,
     ) -> None:
         self._settings = settings
         self._package = package
         self.prefix = prefix
+        self._file = file
         matches = filter(None, (_NAME.fullmatch(name) for name in sorted(files)))
         self.migrations = tuple(
             Migration(int(found["version"]), found["name"]) for found in matches
         )
+
+    @property
+    def place(self) -> str:
+        """What messages call the place of the tables."""
+        return f"schema {self.prefix!r}" if self._file is None else f"file {self._file!r}"
 
     async def status(self) -> MigrationStatus:
         """Return where the schema stands.
@@ -85,8 +118,11 @@ class Migrator:
         Raises:
             DatabaseUnavailable: If the database can't be reached.
         """
-        async with open_session(self._settings) as session:
-            return await self._status(session)
+        try:
+            async with self._settings.session() as session:
+                return await self._status(session)
+        except SchemaMissing:  # not even the file is there
+            return MigrationStatus((), self.migrations)
 
     async def up(self, to: int | None = None) -> list[Migration]:
         """Apply what is pending, and return it.
@@ -100,11 +136,11 @@ class Migrator:
             DatabaseError: If the database refuses.
         """
         target = self._check_target(self.migrations[-1].version if to is None else to)
-        async with open_session(self._settings) as session:
+        async with self._settings.session(create=True) as session:
             if (await self._status(session)).foreign:
                 raise MigrationError(
-                    f"schema {self.prefix!r} has a table oban_jobs that Staffa did not make: "
-                    "adopting it is not yet available; choose another schema with --prefix"
+                    f"{self.place} has a table oban_jobs that Staffa did not make: adopting it is "
+                    f"not yet available; choose another {self._remedy}"
                 )
             await self._prepare(session)
             return await self._run(session, "up", target)
@@ -120,20 +156,39 @@ class Migrator:
             DatabaseError: If the database refuses.
         """
         target = self._check_target(to)
-        async with open_session(self._settings) as session:
+        async with self._settings.session() as session:
             return await self._run(session, "down", target)
+
+    async def remove(self) -> None:
+        """Take everything back, and the schema as well, which must hold nothing else.
+
+        Raises:
+            DatabaseError: If the database refuses.
+        """
+        await self.down(0)
+        async with self._settings.session() as session:
+            await self._execute(session, "runner/drop_schema.sql")
+
+    def script(self) -> str:
+        """Return all steps as one script without a transaction around it."""
+        return "\n".join(self._parts())
 
     def sql(self) -> str:
         """Return all steps as one script for psql, for a schema that has none of them."""
+        return "\n".join(["BEGIN;\n", *self._parts(), "COMMIT;\n"])
+
+    def _parts(self) -> list[str]:
+        number, name = ("$1::int", "$2::text") if self._file is None else ("$1", "$2")
         parts = [self._text("runner/create_table.sql")]
         for migration in self.migrations:
-            record = self._text("runner/record.sql").replace("$1::int", str(migration.version))
+            record = self._text("runner/record.sql").replace(number, str(migration.version))
             parts += [
                 self._text(f"{migration.stem}.up.sql"),
-                record.replace("$2::text", f"'{migration.name}'"),
+                record.replace(name, f"'{migration.name}'"),
             ]
-        schema = set_prefix('CREATE SCHEMA IF NOT EXISTS :"prefix";\n', self.prefix)
-        return "\n".join(["BEGIN;\n", schema, *parts, "COMMIT;\n"])
+        if self._file is None:
+            parts.insert(0, set_prefix('CREATE SCHEMA IF NOT EXISTS :"prefix";\n', self.prefix))
+        return parts
 
     async def _run(self, session: Session, direction: str, target: int) -> list[Migration]:
         done = []
@@ -147,7 +202,7 @@ class Migrator:
             if not await self._lock(session):
                 if direction == "up":
                     raise MigrationError(
-                        f"schema {self.prefix!r} was taken down by somebody else at the same time: "
+                        f"{self.place} was taken down by somebody else at the same time: "
                         "run 'up' again"
                     )
                 return None
@@ -159,7 +214,7 @@ class Migrator:
                 return None
             if step not in self.migrations:
                 raise MigrationError(
-                    f"step {step.stem} of schema {self.prefix!r} belongs to a newer version of "
+                    f"step {step.stem} of {self.place} belongs to a newer version of "
                     "Staffa: take it back with that version"
                 )
             await self._execute(session, f"{step.stem}.{direction}.sql")
@@ -207,6 +262,10 @@ class Migrator:
 
     async def _execute(self, session: Session, path: str, *params: Any) -> None:
         await session.execute(self._text(path), *params)
+
+    @property
+    def _remedy(self) -> str:
+        return "schema with --prefix" if self._file is None else "file"
 
     def _text(self, path: str) -> str:
         return load_sql(self._package, f"migrations/{path}", self.prefix)

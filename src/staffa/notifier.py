@@ -41,6 +41,14 @@ class Notifier(Protocol):
             DatabaseError: If they could not be sent.
         """
 
+    def notify_on(self, messages: Iterable[tuple[str, Mapping[str, Any]]], conn: Any) -> None:
+        """Send payloads in the transaction of a connection of synchronous code.
+
+        Raises:
+            ConfigError: If the connection is one whose calls are awaited.
+            DatabaseError: If they could not be sent.
+        """
+
     @property
     def connected(self) -> bool:
         """Whether notifications can arrive at the moment."""

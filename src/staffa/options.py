@@ -52,6 +52,8 @@ class JobOptions(TypedDict, total=False):
     """Whether it is written only if there is no job like it."""
     replace: Replace
     """What is overwritten of the job that there is, by its state."""
+    instance: str
+    """The name of the client that `enqueue` goes through, and whose entries cron's are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +93,7 @@ class BulkOptions(TypedDict, total=False):
 JOB_OPTIONS = frozenset(JobOptions.__annotations__)
 LATER_OPTIONS = frozenset(
     {
-        "chain", "chunk", "instance", "weight",
+        "chain", "chunk", "weight",
     }
 )  # fmt: skip
 
@@ -163,6 +165,20 @@ def check_time(value: datetime, what: str = "scheduled_at") -> datetime:
         return value.astimezone(UTC)
     except OverflowError:
         raise InvalidJob(f"{what} {value!r} is out of range in UTC: give an earlier one") from None
+
+
+def check_instance(name: object) -> str:
+    """Return the name of a client, or refuse it.
+
+    Raises:
+        InvalidJob: If it is no name that a client can have.
+    """
+    if not is_storable_name(name):
+        raise InvalidJob(
+            f"instance {name!r:.200} is no name: give that of a client, as in "
+            "Staffa(name='billing') and instance='billing'"
+        )
+    return str(name)
 
 
 def check_queue(name: object) -> str:

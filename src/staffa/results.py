@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from staffa.errors import InvalidJob
+from staffa._internal import json
+from staffa.args.plain import dump_object
+from staffa.errors import ConfigError, InvalidJob
 from staffa.types import Seconds, to_seconds
 
 DEFAULT_RECORD_LIMIT = 64 * 1024 * 1024
@@ -44,25 +46,42 @@ class Discard:
     reason: object = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, init=False)
 class Snooze:
     """Run the job again later, without using up an attempt.
 
     Args:
         delay: Seconds or a timedelta, from now.
+        seconds: The same under another name.
+        meta: What is merged into the job's `meta`, plain JSON.
 
     Raises:
-        ConfigError: If the delay is no length of time.
+        ConfigError: If the delay is no length of time, or given twice.
+        InvalidArgs: If `meta` is no plain JSON object.
 
     Example:
         >>> def process(job):
-        ...     return Snooze(60)
+        ...     return Snooze(60, meta={"waits_for": "printer"})
     """
 
     delay: Seconds
+    meta: Mapping[str, Any] | None = None
 
-    def __post_init__(self) -> None:
-        to_seconds(self.delay, "Snooze delay")
+    def __init__(
+        self,
+        delay: Seconds | None = None,
+        *,
+        seconds: Seconds | None = None,
+        meta: Mapping[str, Any] | None = None,
+    ) -> None:
+        if (delay is None) == (seconds is None):
+            raise ConfigError("Snooze delay: give it once, as Snooze(60) or Snooze(seconds=60)")
+        chosen = seconds if delay is None else delay
+        assert chosen is not None  # noqa: S101  # one of them is given
+        to_seconds(chosen, "Snooze delay")
+        object.__setattr__(self, "delay", chosen)
+        kept = None if meta is None else json.loads(dump_object(meta, "meta of Snooze"))
+        object.__setattr__(self, "meta", kept)
 
     @property
     def seconds(self) -> float:
@@ -77,6 +96,11 @@ class Record:
     Args:
         value: Plain data: None, bool, int, float, str, bytes, list, tuple, dict; or what the
             function's annotation says.
+        limit: How many bytes the encoded value may have; that of the job or its worker if not
+            given.
+
+    Raises:
+        InvalidJob: If the limit is no such number.
 
     Example:
         >>> def process(job):
@@ -84,6 +108,11 @@ class Record:
     """
 
     value: object
+    limit: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.limit is not None:
+            Recorded(limit=self.limit)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,8 @@ import re
 from staffa._internal.identifiers import is_storable_name
 from staffa.errors import ConfigError, NotYetAvailable
 
-_LATER_SCHEMES = ("sqlite", "mysql", "mariadb")
+_LATER_SCHEMES = ("mysql", "mariadb")
+_FILE_SCHEME = "sqlite"
 _SCHEMES = ("postgresql", "postgres")
 _MAX_PREFIX_BYTES = 49  # with ".oban_" and a channel it makes a channel name, at most 63
 
@@ -59,9 +60,13 @@ def check_dsn(setting: str, dsn: object) -> None:
     scheme = dsn.partition("://")[0].partition("+")[0] if isinstance(dsn, str) else ""
     if scheme in _LATER_SCHEMES:
         raise NotYetAvailable(f"a database of scheme {scheme!r}")
+    if scheme == _FILE_SCHEME and setting == "dsn" and "://" in str(dsn):
+        return
     if scheme not in _SCHEMES or "://" not in str(dsn):
         raise ConfigError(
-            f"{setting} {_hide_credentials(str(dsn))!r} can't be used: write postgresql://user:password@host:5432/database"
+            f"{setting} {_hide_credentials(str(dsn))!r} can't be used: write "
+            "postgresql://user:password@host:5432/database"
+            + (", or sqlite:///jobs.db" if setting == "dsn" else "")
         )
 
 

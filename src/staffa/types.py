@@ -149,6 +149,9 @@ class JobContext(Protocol):
     def write_meta(self, patch: Mapping[str, Any]) -> Awaitable[None]:
         """Merge into the row's meta: to be awaited on the loop, done at once elsewhere."""
 
+    def complete_in(self, conn: Any, result: object) -> Awaitable[None]:
+        """Complete the job on a user's connection, in the transaction that is open there."""
+
 
 def to_seconds(value: Seconds, what: str) -> float:
     """Return a length of time in seconds.

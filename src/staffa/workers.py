@@ -86,13 +86,30 @@ class JobFunction(Generic[P, R_co]):
         return self.options().new(*args, **kwargs)
 
     async def enqueue(self, *args: P.args, **kwargs: P.kwargs) -> Job:
-        """Enqueue a job of this function through the client of this process.
+        """Enqueue a job of this function.
+
+        It goes through the client of this process, or the one that the option `instance` names.
 
         Raises:
             InvalidArgs: See `new`.
-            InstanceError: If there is no client.
+            InstanceError: If there is no such client, or several and none was chosen.
         """
         return await self.options().enqueue(*args, **kwargs)
+
+    def enqueue_sync(self, *args: P.args, **kwargs: P.kwargs) -> Job:
+        """Enqueue a job of this function from code without an event loop.
+
+        Raises:
+            LoopRunning: On a thread that runs an event loop.
+            InvalidArgs: See `new`.
+            InstanceError: If there is no client.
+
+        Example:
+            ```python
+            job = send_mail.enqueue_sync("a@example.com")
+            ```
+        """
+        return self.options().enqueue_sync(*args, **kwargs)
 
     def options(self, *, conn: Any = None, **options: Unpack[JobOptions]) -> JobCall[P]:
         """Return the same function with other options for the jobs made through it.
@@ -143,7 +160,15 @@ class JobCall(Generic[P]):
 
     async def enqueue(self, *args: P.args, **kwargs: P.kwargs) -> Job:
         """Enqueue a job, in the transaction of `conn` if one was given."""
-        return await instance.get().enqueue(self.new(*args, **kwargs), conn=self._conn)
+        job = self.new(*args, **kwargs)
+        return await instance.get(job.instance).enqueue(job, conn=self._conn)
+
+    def enqueue_sync(self, *args: P.args, **kwargs: P.kwargs) -> Job:
+        """Enqueue a job from code without an event loop; with `conn`, on this thread."""
+        called = self._definition.source.rpartition(".")[2]
+        instance.refuse_loop(f"{called}.enqueue_sync()", f"await {called}.enqueue(...)")
+        job = self.new(*args, **kwargs)
+        return instance.get(job.instance).sync.enqueue(job, conn=self._conn)
 
 
 class Worker(Generic[A]):
@@ -188,14 +213,40 @@ class Worker(Generic[A]):
         conn: Any = None,
         **options: Unpack[JobOptions],
     ) -> Job:
-        """Enqueue a job of this worker through the client of this process.
+        """Enqueue a job of this worker.
+
+        It goes through the client of this process, or the one that the option `instance` names.
 
         Args:
             args: See `new`.
             conn: Your own connection: the job is written in its transaction.
             **options: See `JobOptions`.
         """
-        return await instance.get().enqueue(cls.new(args, **options), conn=conn)
+        job = cls.new(args, **options)
+        return await instance.get(job.instance).enqueue(job, conn=conn)
+
+    @classmethod
+    def enqueue_sync(
+        cls,
+        args: A | Mapping[str, Any] | None = None,
+        *,
+        conn: Any = None,
+        **options: Unpack[JobOptions],
+    ) -> Job:
+        """Enqueue a job of this worker from code without an event loop.
+
+        Args:
+            args: See `new`.
+            conn: Your own connection: the job is written in its transaction, on this thread.
+            **options: See `JobOptions`.
+
+        Raises:
+            LoopRunning: On a thread that runs an event loop.
+        """
+        called = cls.__name__
+        instance.refuse_loop(f"{called}.enqueue_sync()", f"await {called}.enqueue(...)")
+        job = cls.new(args, **options)
+        return instance.get(job.instance).sync.enqueue(job, conn=conn)
 
 
 @overload
@@ -260,7 +311,7 @@ def worker(**options: Unpack[ClassOptions]) -> Callable[[W], W]:
         registry.register(definition)
         setattr(decorated, _DEFINITION, definition)
         setattr(decorated, _MODEL, model)
-        for name in ("new", "enqueue"):
+        for name in ("new", "enqueue", "enqueue_sync"):
             if not hasattr(decorated, name):
                 setattr(decorated, name, classmethod(getattr(Worker, name).__func__))
         new: Callable[..., Job] = functools.partial(Worker.new.__func__, decorated)  # type: ignore[attr-defined]  # of a class method

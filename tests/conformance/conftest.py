@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import asyncpg
 import pytest
 
 from staffa.engine import Engine, Producer
+from tests.conformance.sqlite_store import SqliteStore
 from tests.conformance.stores import PostgresStore, Store
 from tests.conformance.work import new_producer
 from tests.support.database import create_database, drop_database
@@ -21,6 +23,7 @@ VARIANTS = {
     "postgres with Elixir's table": "elixir_v14.sql",
     "postgres with Python oban's table": "python_oban.sql",
     "postgres behind PgBouncer": None,
+    "sqlite": None,
 }
 
 
@@ -50,24 +53,23 @@ def bouncer_dsn(dsn: str) -> Iterator[str]:
 
 
 @pytest.fixture(params=VARIANTS)
-def variant(request: pytest.FixtureRequest) -> tuple[str, str | None]:
-    """The name of a variant, and where its engines connect if not directly."""
-    bounced = "PgBouncer" in request.param
-    return request.param, request.getfixturevalue("bouncer_dsn") if bounced else None
+def variant(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
+    """A place for jobs that is not open yet, of every kind in turn."""
+    name = request.param
+    if name == "sqlite":  # needs no server
+        return SqliteStore(tmp_path / "jobs.db")
+    where = request.getfixturevalue("kathmandu_dsn" if "Kathmandu" in name else "dsn")
+    way = request.getfixturevalue("bouncer_dsn") if "PgBouncer" in name else None
+    prefix = f'Jobs "{uuid.uuid4().hex[:8]}" of a test'
+    return PostgresStore(where, prefix, VARIANTS[name], way)
 
 
 @pytest.fixture
-async def store(
-    variant: tuple[str, str | None], dsn: str, kathmandu_dsn: str
-) -> AsyncIterator[Store]:
+async def store(variant: Store) -> AsyncIterator[Store]:
     """A place for jobs, of every kind in turn."""
-    name, way = variant
-    prefix = f'Jobs "{uuid.uuid4().hex[:8]}" of a test'
-    where = kathmandu_dsn if "Kathmandu" in name else dsn
-    made = PostgresStore(where, prefix, VARIANTS[name], way)
-    await made.open()
-    yield made
-    await made.close()
+    await variant.open()
+    yield variant
+    await variant.close()
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ One more engine joins the suite as a class here and a parameter of the fixture `
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
@@ -51,6 +51,15 @@ class Store(Protocol):
     async def now(self) -> datetime:
         """Return the time on the store's clock."""
 
+    past_times: Sequence[str]
+    """Texts of columns of time that are beyond what Python can tell, or no time: long past."""
+
+    future_times: Sequence[str]
+    """The same, far ahead."""
+
+    async def open(self) -> None:
+        """Make the place."""
+
     async def close(self) -> None:
         """Close the engines and whatever else is open."""
 
@@ -64,6 +73,9 @@ class PostgresStore:
         variant: The file in `data` that alters the table after it was migrated.
         way: Where engines connect, if not to the database directly.
     """
+
+    past_times: Sequence[str] = ("-infinity", "4000-01-01 BC", "0044-03-15 BC")
+    future_times: Sequence[str] = ("infinity", "20000-01-01", "12345-01-01")
 
     def __init__(
         self, dsn: str, prefix: str, variant: str | None = None, way: str | None = None

@@ -24,7 +24,7 @@ class GivenUpError(Exception):
 
 async def enqueue_and_give_up(engine: Engine, user: UserConnection) -> None:
     async with user.transaction():
-        (job,) = await engine.enqueue_jobs([new_job()], conn=user.raw)
+        (job,) = await user.enqueue(engine, [new_job()])
         raise GivenUpError(job.id)
 
 
@@ -51,7 +51,7 @@ async def test_jobs_are_visible_to_others_from_the_commit_on(
     engine: Engine, user: UserConnection
 ) -> None:
     async with user.transaction():
-        jobs = await engine.enqueue_jobs([new_job(), new_job()], conn=user.raw)
+        jobs = await user.enqueue(engine, [new_job(), new_job()])
         assert len(ids(jobs)) == 2
         assert await engine.get_jobs(ids(jobs)) == []
     assert ids(await engine.get_jobs(ids(jobs))) == ids(jobs)
@@ -69,26 +69,25 @@ async def test_jobs_of_a_savepoint_go_with_it_and_the_others_stay(
     engine: Engine, user: UserConnection
 ) -> None:
     async with user.transaction():
-        (kept,) = await engine.enqueue_jobs([new_job()], conn=user.raw)
+        (kept,) = await user.enqueue(engine, [new_job()])
         with pytest.raises(GivenUpError) as given_up:
             await enqueue_and_give_up(engine, user)
-        (last,) = await engine.enqueue_jobs([new_job()], conn=user.raw)
+        (last,) = await user.enqueue(engine, [new_job()])
     (gone,) = given_up.value.args
     assert ids(await engine.get_jobs([*ids([kept, last]), gone])) == ids([kept, last])
 
 
-async def test_without_a_transaction_jobs_are_committed_at_once(
+async def test_without_a_transaction_the_library_decides_when_jobs_are_committed(
     engine: Engine, user: UserConnection
 ) -> None:
-    (job,) = await engine.enqueue_jobs([new_job()], conn=user.raw)
+    (job,) = await user.enqueue(engine, [new_job()])
+    await user.commit()
     assert changed(job, await read(engine, job)) == {}
 
 
 async def test_thousands_of_jobs_are_written_in_order(engine: Engine, user: UserConnection) -> None:
     async with user.transaction():
-        jobs = await engine.enqueue_jobs(
-            [new_job(args={"n": number}) for number in range(5000)], conn=user.raw
-        )
+        jobs = await user.enqueue(engine, [new_job(args={"n": number}) for number in range(5000)])
     assert ids(jobs) == sorted(ids(jobs))
     stored = await engine.get_jobs(ids(jobs))
     assert [job.args["n"] for job in stored] == list(range(5000))
@@ -100,7 +99,8 @@ async def test_values_and_times_are_those_that_our_own_connections_write(
     due = datetime(2100, 1, 1, tzinfo=UTC)
     given = new_job(args={"ž": [2**80, None, "😀"]}, meta={"a": {"b": 1}}, tags=["t,"])
     later = new_job(scheduled_at=due)
-    jobs = await engine.enqueue_jobs([given, later], conn=user.raw)
+    jobs = await user.enqueue(engine, [given, later])
+    await user.commit()
     for job in jobs:
         assert changed(job, await read(engine, job)) == {}
     assert jobs[0].inserted_at is not None
@@ -114,10 +114,10 @@ async def test_a_refused_job_is_told_and_the_users_savepoint_saves_the_rest(
     bad = new_job()
     bad.queue = "q" * 200
     async with user.transaction():
-        await engine.enqueue_jobs([new_job()], conn=user.raw)
+        await user.enqueue(engine, [new_job()])
         with pytest.raises(DataRefused):
             async with user.transaction():
-                await engine.enqueue_jobs([bad], conn=user.raw)
+                await user.enqueue(engine, [bad])
     assert await engine.count_jobs() == {(QUEUE, State.AVAILABLE): 1}
 
 
@@ -125,7 +125,7 @@ async def test_a_refused_job_is_told_and_the_users_savepoint_saves_the_rest(
 async def test_what_is_no_connection_is_refused_with_what_would_be_one(
     engine: Engine, given: object
 ) -> None:
-    with pytest.raises(ConfigError, match="give a connection of asyncpg"):
+    with pytest.raises(ConfigError, match="give a connection of asyncpg, psycopg"):
         await engine.enqueue_jobs([new_job()], conn=given)
 
 

@@ -296,10 +296,10 @@ async def test_times_beyond_those_of_python_are_read(
     engine: Engine, store: Store, producer: Producer
 ) -> None:
     await register(engine, producer, new_entry())
-    for time in ("infinity", "-infinity", "0044-03-15 BC", "12345-01-01"):
+    for time in (*store.past_times, *store.future_times):
         await store.write_cron("minutely", last_tick=time, booted_at=time)
         entry = await read(engine)
-        past = not time.startswith(("infinity", "12345"))
+        past = time in store.past_times
         assert len(entry.due(GRACE)) == (2 if past else 0)
         assert (entry.missed(GRACE) is not None) is past
 

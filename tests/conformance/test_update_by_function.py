@@ -116,6 +116,8 @@ async def test_refused_changes_roll_back(engine: Engine) -> None:
 async def test_a_row_is_let_go_although_the_function_never_returns(
     engine: Engine, other_engine: Engine
 ) -> None:
+    if not engine.capabilities.holds_rows:
+        pytest.skip("this engine holds no row")
     (job,) = await enqueue(engine)
     assert job.id is not None
     held, go_on = asyncio.Event(), asyncio.Event()
@@ -134,3 +136,42 @@ async def test_a_row_is_let_go_although_the_function_never_returns(
         await task
     assert (await read(engine, job)).meta == {"count": 1}
     assert await engine.update_job(job.id, count_up, idle=15)
+
+
+async def test_a_function_is_called_again_where_nobody_can_hold_the_row_and_it_has_changed(
+    engine: Engine, other_engine: Engine
+) -> None:
+    if engine.capabilities.holds_rows:
+        pytest.skip("this engine holds the row")
+    (job,) = await enqueue(engine)
+    assert job.id is not None
+    seen = []
+
+    async def look(job: Job) -> Mapping[str, Any]:
+        seen.append(job.meta)
+        if len(seen) == 1:
+            await other_engine.update_job(job.id or 0, count_up, idle=15)
+        return {"meta": {**job.meta, "looked": len(seen)}}
+
+    updated = await engine.update_job(job.id, look, idle=15)
+    assert updated is not None
+    assert seen == [{}, {"count": 1}]
+    assert updated.meta == {"count": 1, "looked": 2}
+    assert changed(updated, await read(engine, job)) == {}
+
+
+async def test_a_function_that_took_too_long_does_not_overwrite_what_others_have_written(
+    engine: Engine, other_engine: Engine
+) -> None:
+    if engine.capabilities.holds_rows:
+        pytest.skip("this engine lets the row go by itself")
+    (job,) = await enqueue(engine)
+    assert job.id is not None
+
+    async def stall(job: Job) -> Mapping[str, Any]:
+        await other_engine.update_job(job.id or 0, count_up, idle=15)
+        return {"meta": {"late": True}}
+
+    with pytest.raises(DatabaseError, match="changed by somebody else"):
+        await engine.update_job(job.id, stall, idle=0)
+    assert (await read(engine, job)).meta == {"count": 1}

@@ -76,7 +76,7 @@ async def test_a_call_that_waits_while_its_client_stops_leaves_no_connection(
     await app.enqueue(Job(worker="a.b", queue="mail"))
     waiting = asyncio.ensure_future(app.enqueue(Job(worker="a.b", queue="mail")))
     await asyncio.sleep(0)
-    await eventually(lambda: app._backend is not None, "the call to be under way")
+    await eventually(lambda: app._homes.here() is not None, "the call to be under way")
     await app.stop()
     with pytest.raises(InstanceError, match="stopped"):
         await waiting

@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from staffa.engine import Ack, Checkpoint, Lease, Producer, Statement
-from staffa.engines.postgres.statements.jobs import JobStatements
-from staffa.engines.postgres.statements.operations import OperationStatements
-from staffa.engines.postgres.statements.rescues import RescueStatements
-from staffa.engines.postgres.statements.unique import Entry, UniqueStatements
+from staffa.engines.statements.jobs import JobStatements
+from staffa.engines.statements.operations import OperationStatements
+from staffa.engines.statements.rescues import RescueStatements
+from staffa.engines.statements.unique import Entry, UniqueStatements
 from staffa.filters import JobFilter
 from staffa.jobs import Job
 from staffa.types import State

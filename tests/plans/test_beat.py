@@ -10,7 +10,7 @@ import orjson
 import pytest
 
 from staffa._internal.identifiers import quote_identifier
-from staffa.engines.postgres.statements.nodes import ProducerStatements
+from staffa.engines.statements.nodes import ProducerStatements
 from tests.plans.hot import PRODUCER
 
 COUNT = 20_000

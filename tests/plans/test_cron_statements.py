@@ -12,7 +12,7 @@ import pytest
 from staffa._internal.identifiers import quote_identifier
 from staffa.cron.stored import Entry
 from staffa.engine import Producer, Statement
-from staffa.engines.postgres.statements.crons import CronStatements
+from staffa.engines.statements.crons import CronStatements
 from staffa.jobs import Job
 from tests.plans.explain import explain
 from tests.plans.tables import PRODUCERS

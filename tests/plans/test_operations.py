@@ -12,7 +12,7 @@ from staffa._internal.identifiers import quote_identifier
 from staffa.drivers.asyncpg import ConnectionSettings
 from staffa.engine import Statement
 from staffa.engines.postgres import PostgresEngine
-from staffa.engines.postgres.statements.operations import OperationStatements
+from staffa.engines.statements.operations import OperationStatements
 from staffa.filters import JobFilter
 from tests.plans.explain import explain
 from tests.plans.tables import QUEUE, add_running, analyze

@@ -11,7 +11,7 @@ import pytest
 from staffa._internal.identifiers import quote_identifier
 from staffa._internal.sql import set_prefix
 from staffa.engine import Statement
-from staffa.engines.postgres.statements.prunes import PruneStatements
+from staffa.engines.statements.prunes import PruneStatements
 from staffa.maintenance import Finished
 from staffa.types import State
 from tests.conformance.stores import DATA

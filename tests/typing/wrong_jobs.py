@@ -15,54 +15,54 @@ def report(day: int) -> None: ...
 
 
 async def wrong_arguments() -> None:
-    send(5)  # type: ignore[arg-type, unused-coroutine]  # the wrong type
-    send.new()  # type: ignore[call-arg]  # `to` is missing
-    send.new(5)  # type: ignore[arg-type]  # the wrong type
-    send.new("ada", "bob")  # type: ignore[call-arg, arg-type]  # one too many
-    send.new("ada", copies="two")  # type: ignore[arg-type]  # the wrong type
-    send.new("ada", copy=2)  # type: ignore[call-arg]  # misspelt
-    await send.enqueue(None)  # type: ignore[arg-type]  # not optional
-    await report.enqueue("monday")  # type: ignore[arg-type]  # the wrong type
-    await report.enqueue(day=1, month=2)  # type: ignore[call-arg]  # unknown
+    send(5)  # wrong: the wrong type
+    send.new()  # wrong: `to` is missing
+    send.new(5)  # wrong: the wrong type
+    send.new("ada", "bob")  # wrong: one too many
+    send.new("ada", copies="two")  # wrong: the wrong type
+    send.new("ada", copy=2)  # wrong: misspelt
+    await send.enqueue(None)  # wrong: not optional
+    await report.enqueue("monday")  # wrong: the wrong type
+    await report.enqueue(day=1, month=2)  # wrong: unknown
 
 
 async def options_do_not_mix_with_arguments() -> None:
-    await send.enqueue("ada", queue="other")  # type: ignore[call-arg]  # goes through options
-    send.new("ada", priority=1)  # type: ignore[call-arg]  # goes through options
+    await send.enqueue("ada", queue="other")  # wrong: goes through options
+    send.new("ada", priority=1)  # wrong: goes through options
 
 
 async def wrong_options() -> None:
-    send.options(queu="other")  # type: ignore[call-arg]  # misspelt
-    send.options(queue=5)  # type: ignore[arg-type]  # the wrong type
-    send.options(priority="high")  # type: ignore[arg-type]  # the wrong type
-    send.options(backoff=5)  # type: ignore[call-arg]  # of the worker, not of one job
-    send.options(weight=2)  # type: ignore[call-arg]  # of a later version
-    send.options(unique="yes")  # type: ignore[arg-type]  # the wrong type
-    send.options(unique={"perod": 60})  # type: ignore[arg-type]  # misspelt
-    send.options(unique=True, replace={"scheduled": ["state"]})  # type: ignore[list-item]  # never
-    await send.options(queue="other").enqueue(5)  # type: ignore[arg-type]  # the wrong type
-    send.options(queue="other").new("ada", "bob")  # type: ignore[call-arg, arg-type]  # one too many
+    send.options(queu="other")  # wrong, unseen by ty: misspelt
+    send.options(queue=5)  # wrong: the wrong type
+    send.options(priority="high")  # wrong: the wrong type
+    send.options(backoff=5)  # wrong, unseen by ty: of the worker, not of one job
+    send.options(weight=2)  # wrong, unseen by ty: of a later version
+    send.options(unique="yes")  # wrong: the wrong type
+    send.options(unique={"perod": 60})  # wrong: misspelt
+    send.options(unique=True, replace={"scheduled": ["state"]})  # wrong: never
+    await send.options(queue="other").enqueue(5)  # wrong: the wrong type
+    send.options(queue="other").new("ada", "bob")  # wrong: one too many
 
 
-@job(quue="mail")  # type: ignore[call-overload]  # misspelt
+@job(quue="mail")  # wrong, unseen by ty: misspelt
 def misspelt() -> None: ...
 
 
-@job(recorded=5)  # type: ignore[call-overload]  # the wrong type
+@job(recorded=5)  # wrong: the wrong type
 def wrong_recorded() -> None: ...
 
 
-@job(args=dict)  # type: ignore[call-overload]  # of worker classes
+@job(args=dict)  # wrong, unseen by ty: of worker classes
 def args_of_a_function() -> None: ...
 
 
-@job(max_attempts="five")  # type: ignore[call-overload]  # the wrong type
+@job(max_attempts="five")  # wrong: the wrong type
 def wrong_value() -> None: ...
 
 
-@job(executor="ray")  # type: ignore[call-overload]  # of a later version
+@job(executor="ray")  # wrong: of a later version
 def later() -> None: ...
 
 
-@job(backoff=lambda: 5)  # type: ignore[arg-type]  # takes no job
+@job(backoff=lambda: 5)  # wrong: takes no job
 def backoff_without_a_job() -> None: ...

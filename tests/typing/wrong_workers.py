@@ -10,17 +10,17 @@ class GenerateBadge(Worker):
     async def process(self, job: Job) -> None: ...
 
 
-@worker(max_attempt=5)  # type: ignore[call-arg]  # misspelt
+@worker(max_attempt=5)  # wrong, unseen by ty: misspelt
 class Misspelt:
     def process(self, job: Job) -> None: ...
 
 
-@worker(chunk=True)  # type: ignore[call-arg]  # of a later version
+@worker(chunk=True)  # wrong, unseen by ty: of a later version
 class Later:
     def process(self, job: Job) -> None: ...
 
 
-@worker(timeout="5 s")  # type: ignore[arg-type]  # the wrong type
+@worker(timeout="5 s")  # wrong: the wrong type
 class WrongValue:
     def process(self, job: Job) -> None: ...
 
@@ -32,40 +32,40 @@ class Order:
 @worker(args=Order)
 class PrintOrder(Worker[Order]):
     async def process(self, job: Job[Order]) -> None:
-        job.args["id"]  # type: ignore[index]  # args are an order
+        job.args["id"]  # wrong: args are an order
 
 
-@worker(args=5)  # type: ignore[arg-type]  # no class
+@worker(args=5)  # wrong: no class
 class WrongModel:
     def process(self, job: Job) -> None: ...
 
 
 async def workers() -> None:
-    PrintOrder.new(5)  # type: ignore[arg-type]  # an order or a mapping
-    GenerateBadge.new(5)  # type: ignore[arg-type]  # args are a mapping
-    GenerateBadge.new({"id": 1}, queu="x")  # type: ignore[call-arg]  # misspelt
-    GenerateBadge.new({"id": 1}, backoff=5)  # type: ignore[call-arg]  # of the worker
-    await GenerateBadge.enqueue({1: "id"})  # type: ignore[dict-item]  # keys are strings
-    await GenerateBadge.enqueue({"id": 1}, priority="x")  # type: ignore[arg-type]  # the wrong type
+    PrintOrder.new(5)  # wrong: an order or a mapping
+    GenerateBadge.new(5)  # wrong: args are a mapping
+    GenerateBadge.new({"id": 1}, queu="x")  # wrong, unseen by ty: misspelt
+    GenerateBadge.new({"id": 1}, backoff=5)  # wrong, unseen by ty: of the worker
+    await GenerateBadge.enqueue({1: "id"})  # wrong: keys are strings
+    await GenerateBadge.enqueue({"id": 1}, priority="x")  # wrong: the wrong type
 
 
 async def client(app: Staffa) -> None:
-    Staffa("postgresql://localhost/app", queue={"default": 1})  # type: ignore[call-arg]  # misspelt
-    Staffa("postgresql://localhost/app", queues=["default"])  # type: ignore[arg-type]  # a list
-    Staffa(5)  # type: ignore[arg-type]  # no DSN
-    await app.enqueue(GenerateBadge)  # type: ignore[arg-type]  # no job
-    await app.enqueue({"id": 1})  # type: ignore[arg-type]  # no job
-    await app.enqueue_many([1])  # type: ignore[list-item]  # no job
-    await app.enqueue_many([], strem=True)  # type: ignore[call-overload]  # misspelt
-    await app.enqueue_many([], stream=True)  # type: ignore[misc]  # a stream is not awaited
-    await app.enqueue_many([], on_conflict="drop")  # type: ignore[call-overload]  # no such policy
-    await app.update_job(1, state="available")  # type: ignore[call-arg]  # can't be changed
+    Staffa("postgresql://localhost/app", queue={"default": 1})  # wrong, unseen by ty: misspelt
+    Staffa("postgresql://localhost/app", queues=["default"])  # wrong: a list
+    Staffa(5)  # wrong: no DSN
+    await app.enqueue(GenerateBadge)  # wrong: no job
+    await app.enqueue({"id": 1})  # wrong: no job
+    await app.enqueue_many([1])  # wrong: no job
+    await app.enqueue_many([], strem=True)  # wrong, unseen by ty: misspelt
+    await app.enqueue_many([], stream=True)  # wrong: a stream is not awaited
+    await app.enqueue_many([], on_conflict="drop")  # wrong: no such policy
+    await app.update_job(1, state="available")  # wrong, unseen by ty: can't be changed
 
 
 def values() -> None:
-    Job("myapp.send")  # type: ignore[call-arg]  # keywords only
-    Job(worker="w", args=[1])  # type: ignore[arg-type]  # args are a mapping
-    Job(worker="w", prio=1)  # type: ignore[call-arg]  # misspelt
-    Queue(limmit=5)  # type: ignore[call-arg]  # misspelt
-    Queue(5)  # type: ignore[call-arg]  # keywords only
-    Snooze("60")  # type: ignore[arg-type]  # the wrong type
+    Job("myapp.send")  # wrong: keywords only
+    Job(worker="w", args=[1])  # wrong: args are a mapping
+    Job(worker="w", prio=1)  # wrong: misspelt
+    Queue(limmit=5)  # wrong: misspelt
+    Queue(5)  # wrong: keywords only
+    Snooze("60")  # wrong: the wrong type

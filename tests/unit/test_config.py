@@ -158,7 +158,7 @@ def test_a_value_that_can_not_be_used_is_refused_by_its_setting(settings: dict[s
         Config(**settings)
 
 
-@pytest.mark.parametrize("scheme", ["sqlite", "mysql", "mariadb", "mysql+aiomysql"])
+@pytest.mark.parametrize("scheme", ["mysql", "mariadb", "mysql+aiomysql"])
 def test_a_database_of_a_later_version_says_so(scheme: str) -> None:
     with pytest.raises(NotYetAvailable, match=scheme.partition("+")[0]):
         Config(dsn=f"{scheme}://localhost/app")

@@ -20,7 +20,7 @@ from tests.support.events import Recorder
 
 
 def collect(*crons: Cron, timezone: str = "UTC") -> dict[str, Entry]:
-    return {entry.name: entry for entry in Collector(crons, timezone, ()).collect()}
+    return {entry.name: entry for entry in Collector(crons, "Oban", timezone, ()).collect()}
 
 
 def of_worker(entries: Mapping[str, Entry], name: str) -> list[Entry]:
@@ -251,7 +251,7 @@ async def test_an_entry_that_can_make_no_job_is_reported_and_left_out(events: Re
         Cron("@daily", worker="shop.needs", name="wrong", args={"day": 1}, priority=99),
         Cron("@daily", worker="Other.Program", name="foreign", args={"x": 1}, queue="other"),
     )
-    collector = Collector(crons, "UTC", ())
+    collector = Collector(crons, "Oban", "UTC", ())
     entries = {entry.name: entry for entry in collector.collect()}
     assert entries.keys() == {"has", "foreign"}
     assert entries["has"].job.queue == "reports"
@@ -266,7 +266,7 @@ async def test_an_entry_that_can_make_no_job_is_reported_and_left_out(events: Re
 
 
 def test_entries_declared_later_are_found_and_a_late_double_leaves_what_was() -> None:
-    collector = Collector((Cron("@daily", worker="a.b", name="nightly"),), "UTC", ())
+    collector = Collector((Cron("@daily", worker="a.b", name="nightly"),), "Oban", "UTC", ())
     before = collector.collect()
 
     @job(cron=Cron("@hourly", name="late"), name="shop.late")
@@ -327,7 +327,7 @@ def test_args_that_are_to_be_encrypted_are_stored_so_and_the_name_tells_nothing_
         @job(name="shop.pay", encrypted=True, cron=Cron("@daily", args={"ssn": secret}))
         def pay(ssn: str) -> None: ...
 
-        entries = Collector((), "UTC", (), KeyRing({"2026": bytes(32)})).collect()
+        entries = Collector((), "Oban", "UTC", (), KeyRing({"2026": bytes(32)})).collect()
         (entry,) = (entry for entry in entries if entry.job.worker == "shop.pay")
         assert secret not in str(entry.as_row())
         assert entry.as_row()["options"]["meta"]["encrypted"] is True

@@ -10,10 +10,10 @@ import pytest
 
 from staffa import Job, Unique
 from staffa.engine import Statement
-from staffa.engines.postgres.statements import enqueueing
-from staffa.engines.postgres.statements.enqueueing import EnqueueStatements
-from staffa.engines.postgres.statements.jobs import JobStatements
-from staffa.engines.postgres.statements.unique import Entry, Rounds, UniqueStatements
+from staffa.engines.statements import enqueueing
+from staffa.engines.statements.enqueueing import EnqueueStatements
+from staffa.engines.statements.jobs import JobStatements
+from staffa.engines.statements.unique import Entry, Rounds, UniqueStatements
 
 ENQUEUE = EnqueueStatements(JobStatements("public"), UniqueStatements("public"))
 AT = datetime(2026, 1, 1, tzinfo=UTC)

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from staffa import JobFilter, State
-from staffa.engines.postgres.statements.conditions import condition, has_index
+from staffa.engines.statements.conditions import condition, has_index
 from staffa.errors import ConfigError, UnknownOption
 
 MOMENT = datetime(2026, 1, 1, tzinfo=UTC)

@@ -12,11 +12,26 @@ from staffa import Job, Staffa, get_instance, instance
 from staffa.errors import InstanceError
 
 
+class SenderNow:
+    """The same for synchronous code."""
+
+    def __init__(self, sent: list[tuple[Job, Any]]) -> None:
+        self.sent = sent
+
+    def enqueue(self, job: Job, *, conn: Any = None) -> Job:
+        self.sent.append((job, conn))
+        return job
+
+    def enqueue_many(self, *jobs: Any, **options: Any) -> Any:
+        raise NotImplementedError
+
+
 class Sender:
     """A client, as far as decorated functions see it."""
 
     def __init__(self) -> None:
         self.sent: list[tuple[Job, Any]] = []
+        self.sync = SenderNow(self.sent)
 
     async def enqueue(self, job: Job, *, conn: Any = None) -> Job:
         self.sent.append((job, conn))

@@ -7,9 +7,12 @@ from typing import Any
 
 import pytest
 
-from staffa import Cancel, Discard, Snooze
-from staffa.errors import ConfigError
+from staffa import Cancel, Discard, Record, Snooze
+from staffa.errors import ConfigError, InvalidArgs, InvalidJob
+from staffa.queues import outcomes
+from staffa.queues.pools.process.results import dump_result, load_result
 from staffa.types import to_seconds
+from tests.unit.rows import claimed
 
 
 def test_results_compare_by_what_they_hold() -> None:
@@ -49,3 +52,28 @@ def test_a_length_of_time_has_a_limit_of_a_hundred_years() -> None:
     assert to_seconds(timedelta(days=36_500), "x") == 100 * 365 * 86_400
     with pytest.raises(ConfigError, match="100 years"):
         to_seconds(timedelta(days=36_501), "x")
+
+
+def test_a_snooze_takes_its_delay_once_under_either_name() -> None:
+    assert Snooze(seconds=30) == Snooze(30)
+    with pytest.raises(ConfigError, match="give it once"):
+        Snooze(30, seconds=30)
+
+
+def test_what_a_snooze_adds_to_meta_is_written_beside_the_count() -> None:
+    snooze = Snooze(30, meta={"waits_for": ("printer",), "snoozed": 99})
+
+    assert outcomes.of_result(claimed(), snooze).meta == {"waits_for": ["printer"], "snoozed": 1}
+    assert load_result(dump_result(snooze)) == snooze
+    assert load_result(dump_result(Snooze(30))) == Snooze(30)
+    with pytest.raises((InvalidArgs, InvalidJob)):
+        Snooze(30, meta={"what": object()})
+
+
+def test_a_result_may_have_a_limit_of_its_own() -> None:
+    small, large = Record("x" * 10, limit=1000), Record("x" * 2000, limit=1000)
+
+    assert outcomes.of_result(claimed(), small).error is None
+    assert "could not be recorded" in str(outcomes.of_result(claimed(), large).error)
+    with pytest.raises(InvalidJob, match="limit of recorded results is 0"):
+        Record("x", limit=0)

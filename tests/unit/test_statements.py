@@ -27,14 +27,14 @@ from staffa.engine import (
     Staged,
     Statement,
 )
-from staffa.engines.postgres.statements.crons import CronStatements
-from staffa.engines.postgres.statements.jobs import JobStatements
-from staffa.engines.postgres.statements.nodes import LeaderStatements, ProducerStatements
-from staffa.engines.postgres.statements.operations import OperationStatements, Stretch
-from staffa.engines.postgres.statements.prunes import PruneStatements
-from staffa.engines.postgres.statements.queues import QueueStatements
-from staffa.engines.postgres.statements.rescues import RescueStatements
-from staffa.engines.postgres.statements.unique import Entry, UniqueStatements
+from staffa.engines.statements.crons import CronStatements
+from staffa.engines.statements.jobs import JobStatements
+from staffa.engines.statements.nodes import LeaderStatements, ProducerStatements
+from staffa.engines.statements.operations import OperationStatements, Stretch
+from staffa.engines.statements.prunes import PruneStatements
+from staffa.engines.statements.queues import QueueStatements
+from staffa.engines.statements.rescues import RescueStatements
+from staffa.engines.statements.unique import Entry, UniqueStatements
 from staffa.maintenance import Finished
 from tests.unit.rows import CLAIMED_AT, claimed, row
 
@@ -64,6 +64,8 @@ BUILDERS: dict[str, Callable[[], Statement[Any]]] = {
     "jobs/trace": lambda: JOBS.trace([ACK], PRODUCER),
     "jobs/checkpoint": lambda: JOBS.checkpoint([Checkpoint(ACK.lease, {"a": 1})], PRODUCER),
     "jobs/stage": lambda: JOBS.stage(100, ["mail"]),
+    "jobs/stage_queue": lambda: JOBS.stage_queue("mail", None),
+    "jobs/reset": JOBS.reset,
     "jobs/cancel": lambda: OPERATIONS.cancel([1]),
     "jobs/retry": lambda: OPERATIONS.retry([1]),
     "jobs/delete": lambda: OPERATIONS.delete([1]),

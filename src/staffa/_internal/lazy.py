@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
+from staffa._internal.forks import unforked
+
 
 def load(path: str) -> Any:
     """Return the attribute that ``module:attribute`` names, importing the module now.
@@ -14,4 +16,5 @@ def load(path: str) -> Any:
         3.141592653589793
     """
     module, _, attribute = path.partition(":")
-    return getattr(importlib.import_module(module), attribute)
+    with unforked():
+        return getattr(importlib.import_module(module), attribute)

@@ -1,6 +1,7 @@
 """The client: `Staffa`, put together of its parts."""
 
 from staffa.client.crons import Crons
+from staffa.sync import SyncStaffa
 
 
 class Staffa(Crons):
@@ -11,6 +12,8 @@ class Staffa(Crons):
             in ``staffa.toml``, an embedded PostgreSQL is started for this project.
         queues: What this process runs: a limit by queue, or a `Queue`. Without any, it only sends.
         clock: The clocks, for tests.
+        pool: A pool of psycopg in place of `dsn`: its address is read, its connections are not
+            used.
         **options: See `staffa.config.Config`.
 
     Raises:
@@ -25,6 +28,17 @@ class Staffa(Crons):
             await app.enqueue(send_mail.new("a@example.com"))
         ```
     """
+
+    @property
+    def sync(self) -> SyncStaffa:
+        """The same methods for code without an event loop.
+
+        Example:
+            ```python
+            app.sync.enqueue(send_mail.new("a@example.com"))
+            ```
+        """
+        return SyncStaffa(self, self._insertion)
 
 
 __all__ = ["Staffa"]

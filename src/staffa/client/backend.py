@@ -9,13 +9,22 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.resources import files
+from typing import Any
 
+from staffa._internal.clock import SYSTEM_CLOCK, Clock
+from staffa.client.file_backend import (
+    TemporaryFile,
+    is_file,
+    make_file_migrator,
+    make_file_parts,
+)
 from staffa.config import Config
 from staffa.drivers.asyncpg import ConnectionSettings
+from staffa.drivers.connections import after_commit
 from staffa.engine import Engine
 from staffa.engines.postgres import PostgresEngine
 from staffa.engines.postgres.maintenance import PostgresMaintenance, maintenance_settings
-from staffa.errors import SchemaMissing
+from staffa.errors import ConfigError, SchemaMissing
 from staffa.maintenance import Maintenance
 from staffa.migrate import Migrator
 from staffa.notifier import Notifier
@@ -35,6 +44,10 @@ class Backend:
     notifier: Notifier
     migrator: Migrator
 
+    def after_commit(self, conn: Any, callback: Callable[[], object]) -> bool:
+        """Have something called once a user's connection has committed; tell if that works."""
+        return after_commit(conn, callback)
+
     async def check_schema(self) -> None:
         """Refuse a schema without Staffa's tables, and warn of an outdated one.
 
@@ -45,8 +58,12 @@ class Backend:
         status = await self.migrator.status()
         if not status.applied:
             raise SchemaMissing(
-                f"schema {self.migrator.prefix!r} has no tables of Staffa: run 'staffa migrate "
-                "up', with --prefix if they belong into another schema"
+                f"{self.migrator.place} has no tables of Staffa: run 'staffa migrate up'"
+                + (
+                    ", with --prefix if they belong into another schema"
+                    if self.engine.capabilities.schemas
+                    else ""
+                )
             )
         if status.pending:
             logger.warning(
@@ -57,23 +74,46 @@ class Backend:
 
 
 def make_migrator(dsn: str, prefix: str, pooler: bool | None = None) -> Migrator:
-    """Return the migrations of a schema."""
+    """Return the migrations of a schema, or of a file."""
+    if is_file(dsn):
+        return make_file_migrator(dsn, prefix)
     return _make_migrator(ConnectionSettings(dsn, pooler=pooler), prefix)
 
 
 def make_maintenance(dsn: str, prefix: str) -> Maintenance:
-    """Return what the owner of a schema's tables may do."""
+    """Return what the owner of a schema's tables may do.
+
+    Raises:
+        ConfigError: If there is nothing to be done.
+    """
+    if is_file(dsn):
+        raise ConfigError("indexes of SQLite do not bloat: there is nothing to maintain")
     return PostgresMaintenance(maintenance_settings(dsn), prefix)
 
 
-def make_backend(config: Config, dsn: str, on_reconnect: Callable[[], None]) -> Backend:
+def make_backend(
+    config: Config,
+    dsn: str,
+    on_reconnect: Callable[[], None],
+    temporary: TemporaryFile | None = None,
+    clock: Clock = SYSTEM_CLOCK,
+) -> Backend:
     """Return what a client talks to; connections are opened when they are needed.
 
     Args:
         config: The client's settings.
         dsn: Where the database is.
         on_reconnect: Called when notifications may have been missed.
+        temporary: The client's temporary file, where it has one.
+        clock: The clock of a file; a server has its own.
     """
+    if is_file(dsn):
+        return Backend(*make_file_parts(config, dsn, temporary, clock))
+    if config.notifier == "local":
+        raise ConfigError(
+            "the setting notifier can't be 'local' with PostgreSQL, whose notifications reach all "
+            "processes: leave it out, or give 'polling'"
+        )
     settings = ConnectionSettings(dsn, pooler=config.pooler)
     owner = None if config.maintenance_dsn is None else maintenance_settings(config.maintenance_dsn)
     engine = PostgresEngine(settings, config.prefix, config.pool_size, config.name, owner)

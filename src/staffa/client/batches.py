@@ -9,6 +9,7 @@ acknowledgements of running jobs would wait as well); then it is waited for alon
 from __future__ import annotations
 
 import asyncio
+import inspect
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import replace
@@ -83,7 +84,9 @@ class Batches:
             if missed:
                 await self._wait_for(replace(wanted, ids=missed))
             if self._on_progress is not None:
-                self._on_progress(self._done)
+                told = self._on_progress(self._done)
+                if inspect.isawaitable(told):  # that of a synchronous caller is
+                    await told
 
     async def _wait_for(self, missed: JobFilter) -> None:
         """Change those that were held by others, as far as they still fit."""

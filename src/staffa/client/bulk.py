@@ -62,6 +62,8 @@ class Bulk:
         self._size = size
         self._on_progress = options.get("on_progress")
         self._read = 0
+        self._chunk: list[Job] = []
+        self._characters = 0
         self._written = 0
         self._conflicts = 0
 
@@ -77,18 +79,30 @@ class Bulk:
 
     async def chunks(self, source: AsyncIterable[Job]) -> AsyncIterator[list[Job]]:
         """Yield jobs in chunks of bounded number and size, ready to be written."""
-        chunk: list[Job] = []
-        characters = 0
-        async for given in source:
-            job = self.prepare(given)
-            size = len(job.args_json) + len(job.meta_json)
-            if chunk and (len(chunk) == self._size or characters + size > _MAX_CHARACTERS):
-                yield chunk
-                chunk, characters = [], 0
-            chunk.append(job)
-            characters += size
-        if chunk:
-            yield chunk
+        async for job in source:
+            if full := self._add(job):
+                yield full
+        if self._chunk:
+            yield self._chunk
+
+    def chunks_now(self, source: Iterable[Job]) -> Iterator[list[Job]]:
+        """Do the same with jobs that are not waited for."""
+        for job in source:
+            if full := self._add(job):
+                yield full
+        if self._chunk:
+            yield self._chunk
+
+    def _add(self, given: object) -> list[Job]:
+        """Take one more job; return the chunk that was full before it, if it was."""
+        job = self.prepare(given)
+        size = len(job.args_json) + len(job.meta_json)
+        full: list[Job] = []
+        if len(self._chunk) == self._size or self._characters + size > _MAX_CHARACTERS:
+            full, self._chunk, self._characters = self._chunk, [], 0
+        self._chunk.append(job)
+        self._characters += size
+        return full
 
     def finish(self, stored: Sequence[Job]) -> list[Job]:
         """Return those of stored jobs that the caller asked for, and tell the progress."""

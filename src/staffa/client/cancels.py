@@ -7,7 +7,7 @@ runs no queues, before it goes on.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from staffa.engine import Changed, Engine, Rescued
 from staffa.queues import aftermath
@@ -17,16 +17,19 @@ from staffa.telemetry import emit, working_for
 from staffa.telemetry.catalogue import JobEnded
 from staffa.types import State
 
+CallHooks = Callable[[Sequence[int]], object]
+"""Has the hooks of jobs called soon, by their ids."""
+
 
 async def follow_cancel(
-    changed: Sequence[Changed], engine: Engine, node: Aftermath | None, instance: str
+    changed: Sequence[Changed], engine: Engine, hooks: CallHooks | None, instance: str
 ) -> None:
     """Tell of cancelled jobs that did not run.
 
     Args:
         changed: The jobs that were cancelled.
         engine: Where they are stored.
-        node: Calls the hooks of this process, if it runs queues.
+        hooks: Calls the hooks of jobs in this process, if it runs queues.
         instance: The client that cancelled them.
     """
     idle = [job for job in changed if job.previous_state is not State.EXECUTING]
@@ -37,8 +40,8 @@ async def follow_cancel(
         wanted = [job.id for job in idle if aftermath.has_hook("on_cancelled", job.worker)]
         if not wanted:
             return
-        if node is not None:
-            node.cancelled(wanted)
+        if hooks is not None:
+            hooks(wanted)
         else:
             await _call_here(wanted, engine)
 

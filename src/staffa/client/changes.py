@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, TypedDict
 
+from staffa._internal.clock import SYSTEM_CLOCK, Clock
 from staffa.errors import ConfigError, InvalidJob, UnknownOption
 from staffa.filters import LARGEST_ID
 from staffa.jobs import Job
-from staffa.options import check_time
+from staffa.options import check_length, check_time
+from staffa.types import Seconds
 
 UPDATE_SECONDS = 10.0
 """How long a function given to `update_job` may hold its job's row."""
@@ -28,6 +30,7 @@ class JobChanges(TypedDict, total=False):
     priority: int
     max_attempts: int
     scheduled_at: datetime
+    scheduled_in: Seconds
 
 
 Changes = Mapping[str, Any] | None
@@ -37,7 +40,7 @@ ChangeJob = Callable[[Job], Changes | Awaitable[Changes]]
 _KNOWN = frozenset(JobChanges.__annotations__)
 
 
-def check_changes(changes: object) -> dict[str, Any]:
+def check_changes(changes: object, clock: Clock = SYSTEM_CLOCK) -> dict[str, Any]:
     """Return changes as the constructor of a job accepts them, so that both refuse the same.
 
     Raises:
@@ -55,6 +58,8 @@ def check_changes(changes: object) -> dict[str, Any]:
     for key in changes:
         if key not in _KNOWN:
             raise UnknownOption("column to change", key, _KNOWN)
+    if "scheduled_in" in changes:
+        changes = _with_time(changes, clock)
     given = {key: value for key, value in changes.items() if key != "scheduled_at"}
     model = Job(**{"worker": "any", **given})
     checked = {key: getattr(model, key) for key in given}
@@ -63,7 +68,16 @@ def check_changes(changes: object) -> dict[str, Any]:
     return checked
 
 
-def merge_changes(changes: object, columns: Mapping[str, Any]) -> dict[str, Any]:
+def _with_time(changes: Mapping[str, Any], clock: Clock) -> dict[str, Any]:
+    """Return changes with a time in place of a delay."""
+    if "scheduled_at" in changes:
+        raise InvalidJob("scheduled_at and scheduled_in are both given: give one of them")
+    rest = {key: value for key, value in changes.items() if key != "scheduled_in"}
+    delay = timedelta(seconds=check_length(changes["scheduled_in"], "scheduled_in"))
+    return {**rest, "scheduled_at": clock.now() + delay}
+
+
+def merge_changes(changes: object, columns: Mapping[str, Any], clock: Clock) -> dict[str, Any]:
     """Return the changes that were given as a mapping or by keyword, checked.
 
     Raises:
@@ -71,10 +85,10 @@ def merge_changes(changes: object, columns: Mapping[str, Any]) -> dict[str, Any]
     """
     if changes is not None and columns:
         raise ConfigError("changes are given twice: give a mapping, or columns by keyword")
-    return check_changes(columns if changes is None else changes)
+    return check_changes(columns if changes is None else changes, clock)
 
 
-async def call_with_job(function: ChangeJob, job: Job) -> dict[str, Any]:
+async def call_with_job(function: ChangeJob, clock: Clock, job: Job) -> dict[str, Any]:
     """Return what a function wants changed of a job, checked.
 
     Raises:
@@ -92,7 +106,7 @@ async def call_with_job(function: ChangeJob, job: Job) -> dict[str, Any]:
             f"the function given to update_job took longer than {UPDATE_SECONDS:.0f} s, and held "
             f"job {job.id} meanwhile: do what is slow before"
         ) from None
-    return {} if changes is None else check_changes(changes)
+    return {} if changes is None else check_changes(changes, clock)
 
 
 def check_id(job: int | Job) -> int:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterable, Coroutine, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, Coroutine, Iterable
 from typing import Any, Literal, Unpack, overload
 
 from staffa.client.bulk import Bulk, as_stream, check_new, check_notify, flatten
 from staffa.client.lifecycle import Lifecycle
 from staffa.instance import Source
-from staffa.jobs import Job, find_current_job
+from staffa.jobs import Job
 from staffa.options import BulkOptions, Notify
-from staffa.telemetry import emit
-from staffa.telemetry.catalogue import JobConflicted
 
 
 class Enqueueing(Lifecycle):
@@ -25,8 +23,9 @@ class Enqueueing(Lifecycle):
 
         Args:
             job: From ``f.new(...)``, ``Worker.new(...)`` or ``Job(...)``.
-            conn: Your own asyncpg connection: the job is written in its transaction, and exists if
-                that commits. Workers then find it when they look for jobs next, within seconds.
+            conn: Your own connection, session or cursor, or the alias of a Django database: the job
+                is written in its transaction, and exists if that commits. Workers are woken then
+                where the library tells of it; else they find the job within seconds.
             notify: With `conn`, "in_transaction" has your transaction carry the notification, so
                 that workers hear of the job at its commit. PostgreSQL makes all transactions that
                 notify commit one after the other, on the whole server.
@@ -42,7 +41,7 @@ class Enqueueing(Lifecycle):
             job = await app.enqueue(send_mail.new("a@example.com"))
             ```
         """
-        (stored,) = await self._insert([check_new(job)], conn, check_notify(notify, conn))
+        (stored,) = await self._insertion.write([check_new(job)], conn, check_notify(notify, conn))
         return stored
 
     @overload
@@ -97,48 +96,11 @@ class Enqueueing(Lifecycle):
 
     async def _write_all(self, jobs: Iterable[Job], bulk: Bulk) -> list[Job]:
         prepared = [bulk.prepare(job) for job in jobs]
-        return bulk.finish(await self._insert(prepared, bulk.conn, bulk.notify))
+        return bulk.finish(await self._insertion.write(prepared, bulk.conn, bulk.notify))
 
     async def _stream(self, jobs: AsyncIterable[Job], bulk: Bulk) -> AsyncGenerator[int, None]:
         async for chunk in bulk.chunks(jobs):
-            for stored in bulk.finish(await self._insert(chunk, bulk.conn, bulk.notify)):
+            written = await self._insertion.write(chunk, bulk.conn, bulk.notify)
+            for stored in bulk.finish(written):
                 assert stored.id is not None  # noqa: S101  # it was stored
                 yield stored.id
-
-    async def _insert(self, jobs: Sequence[Job], conn: Any, notify: Notify) -> list[Job]:
-        """Write jobs that were checked, and wake their queues."""
-        if not jobs:
-            return []
-        backend = await self._open()
-        await self._depths.make_room(jobs, backend.engine.count_available, may_wait=conn is None)
-        jobs = [self._sealed(job) for job in jobs]
-        stored = await backend.engine.enqueue_jobs(jobs, conn=conn)
-        self._depths.note_written(stored)
-        for job in stored:
-            if job.conflict:
-                emit(JobConflicted, instance=self.config.name, job=job)
-        queues = {job.queue for job in stored if job.wakes_its_queue}
-        if conn is None:
-            await self._wake(queues)
-            return stored
-        if notify == "in_transaction":
-            messages = [("insert", {"queue": queue}) for queue in sorted(queues)]
-            await backend.notifier.notify(messages, conn=conn)
-        if (running := find_current_job()) is not None:
-            running.note_enqueued(queues)
-        return stored
-
-    def _sealed(self, job: Job) -> Job:
-        """Return a job as it is to be written; the key of a unique one is made of plain args."""
-        keys = self.config.encryption_keys
-        if job.encrypted and job.unique is not None:
-            job.refuse_strange_args()
-            job.fix_unique_key(keys.keyed_digest)
-        return job.sealed(keys)
-
-    async def _wake(self, queues: Iterable[str]) -> None:
-        """Tell this process and all others that queues have jobs."""
-        if self._node is not None:
-            self._node.supervisor.wake(queues)
-        if self._wakeups is not None:
-            await self._wakeups.send(queues)

@@ -3,25 +3,36 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+import os
+from collections.abc import Callable, Collection, Mapping
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, Unpack, cast
+from weakref import WeakSet
 
 from staffa import instance
 from staffa._internal.clock import SYSTEM_CLOCK, Clock
+from staffa._internal.forks import unforked
 from staffa._internal.lazy import load
+from staffa._internal.loop_thread import is_loop_thread, loop_thread
+from staffa._internal.loops import LoopsLock, call_soon_on, run_on
 from staffa.client.depths import Depths
+from staffa.client.homes import Homes
+from staffa.client.insertion import Insertion
 from staffa.client.node import Node
-from staffa.client.wakeups import Wakeups
 from staffa.config import ClientOptions, Config
-from staffa.errors import InstanceError
+from staffa.errors import ConfigError, InstanceError
+from staffa.modes import TestingMode, current_mode
 from staffa.queue import Queue, parse_queues
 from staffa.types import Connectivity, Seconds, to_seconds
 
 if TYPE_CHECKING:
     from staffa.client.backend import Backend
+    from staffa.client.file_backend import TemporaryFile
     from staffa.embedded import EmbeddedPostgres
+
+_NODE_SECONDS = 1.0
 
 
 class Lifecycle:
@@ -33,19 +44,26 @@ class Lifecycle:
         *,
         queues: Mapping[str, int | Queue | Mapping[str, Any]] | None = None,
         clock: Clock = SYSTEM_CLOCK,
+        pool: Any = None,
         **options: Unpack[ClientOptions],
     ) -> None:
+        if pool is not None:
+            if dsn is not None:
+                raise ConfigError("dsn and pool= are both given: give one of them")
+            dsn = load("staffa.drivers.pools:dsn_of")(pool)
         self.config = Config.load(dsn=dsn, queues={} if queues is None else queues, **options)
         self._clock = clock
         self._depths = Depths(self.config.max_depth, clock, self.config.name)
-        self._backend: Backend | None = None
-        self._wakeups: Wakeups | None = None
+        self._homes = Homes()
         self._embedded: EmbeddedPostgres | None = None
+        self._embedded_dsn: str | None = None
+        self._temporary: TemporaryFile | None = None
         self._node: Node | None = None
-        self._opening = asyncio.Lock()
-        self._changing = asyncio.Lock()
+        self._node_loop: asyncio.AbstractEventLoop | None = None
+        self._changing = LoopsLock()
         self._stopping = False
         instance.register(self.config.name, cast("instance.Enqueues", self))
+        _clients.add(self)
 
     @classmethod
     def get_instance(cls, name: str | None = None) -> Self:
@@ -69,8 +87,13 @@ class Lifecycle:
         """Whether notifications reach this process, as far as it knows; see `Connectivity`."""
         return Connectivity.UNKNOWN if self._node is None else self._node.upkeep.connectivity
 
+    @property
+    def _mode(self) -> TestingMode | None:
+        """What it does with jobs in tests; None in earnest."""
+        return current_mode(self.config.testing)
+
     async def start(self, *, queues: Mapping[str, Any] | None = None) -> None:
-        """Connect, and run the queues. Without queues the client only sends.
+        """Connect, and run the queues. Without queues the client only sends, so it does in tests.
 
         Args:
             queues: Runs these instead of those given at construction.
@@ -86,13 +109,13 @@ class Lifecycle:
             if queues is not None:
                 self.config = self.config.with_queues(parse_queues(queues))
             instance.register(self.config.name, cast("instance.Enqueues", self))
-            backend = await self._open()
+            home = await self._homes.open(self._make_backend)
+            backend = home.backend
             await backend.check_schema()
-            if not self.config.queues:
+            if not self.config.queues or self._mode is not None:
                 return
-            assert self._wakeups is not None  # noqa: S101  # made with the backend
-            node = Node(self.config, backend.engine, backend.notifier, self._wakeups, self._clock)
-            self._node = node
+            node = Node(self.config, backend.engine, backend.notifier, home.wakeups, self._clock)
+            self._node, self._node_loop = node, home.loop
             try:
                 await node.start()
             except BaseException:
@@ -102,21 +125,23 @@ class Lifecycle:
     async def stop(self, *, grace: Seconds | None = None) -> None:
         """Stop in order: no more claims, running jobs may end, what is left is put back.
 
-        A second call while the first one waits ends the grace period at once.
+        A second call while the first one waits ends the grace period at once. It may be called on
+        another thread than `start`.
 
         Args:
             grace: How long running jobs may go on; `shutdown_grace` if not given.
         """
         seconds = self.config.shutdown_grace if grace is None else to_seconds(grace, "grace")
-        if self._stopping and self._node is not None:
-            self._node.supervisor.hurry()
+        if self._stopping:
+            self._tell_node(lambda node: node.supervisor.hurry())
         async with self._changing:
             self._stopping = True
             try:
-                if self._node is not None:
-                    await self._node.stop(seconds)
+                if self._node is not None and self._node_loop is not None:
+                    await run_on(self._node_loop, partial(self._node.stop, seconds))
                     self._node = None
-                await self._close()
+                await self._homes.close()
+                await self._drop_databases()
             finally:
                 self._stopping = False
             instance.unregister(self.config.name, cast("instance.Enqueues", self))
@@ -137,33 +162,99 @@ class Lifecycle:
     ) -> None:
         await self.stop()
 
-    async def _open(self) -> Backend:
-        """Return the database's side, made when it is first needed."""
-        if self._backend is not None:
-            return self._backend
-        async with self._opening:
-            if self._backend is None:
-                dsn = self.config.dsn or await self._start_embedded()
-                make_backend = load("staffa.client.backend:make_backend")
-                backend: Backend = make_backend(self.config, dsn, self._after_reconnect)
-                self._wakeups = Wakeups(backend.notifier)
-                self._backend = backend
-            return self._backend
+    @property
+    def _insertion(self) -> Insertion:
+        # Made each time: the client must hold nothing that holds it, to be forgotten when dropped.
+        return Insertion(
+            self.config, self._clock, self._depths, self._open, self._wake, self._wake_soon
+        )
 
-    async def _close(self) -> None:
-        backend, self._backend, self._wakeups = self._backend, None, None
-        if backend is not None:
-            await backend.engine.close()
-        embedded, self._embedded = self._embedded, None
-        if embedded is not None:
-            await asyncio.to_thread(embedded.stop)
+    async def _open(self) -> Backend:
+        """Return the database's side for the running loop, made when it is first needed."""
+        return (await self._homes.open(self._make_backend)).backend
+
+    async def _make_backend(self) -> Backend:
+        if is_loop_thread(asyncio.get_running_loop()):
+            loop_thread().before_end(self._end)
+        dsn = self.config.dsn or self._embedded_dsn or await self._start_embedded()
+        make_backend = load("staffa.client.backend:make_backend")
+        with unforked():  # it reads the package's files, which imports
+            if self._temporary is None:
+                self._temporary = load("staffa.client.file_backend:make_temporary")(dsn)
+            backend: Backend = make_backend(
+                self.config, dsn, self._after_reconnect, self._temporary, self._clock
+            )
+        return backend
 
     async def _start_embedded(self) -> str:
         server: EmbeddedPostgres = load("staffa.embedded:EmbeddedPostgres")(Path.cwd())
         dsn = await asyncio.to_thread(server.start)
-        self._embedded = server
+        self._embedded, self._embedded_dsn = server, dsn
         return dsn
 
+    async def _drop_databases(self) -> None:
+        """Give up what was there for this client alone."""
+        temporary, self._temporary = self._temporary, None
+        if temporary is not None:
+            temporary.close()
+        embedded, self._embedded, self._embedded_dsn = self._embedded, None, None
+        if embedded is not None:
+            await asyncio.to_thread(embedded.stop)
+
+    async def _wake(self, queues: Collection[str]) -> None:
+        """Tell this process and all others that queues have jobs."""
+        self._tell_node(lambda node: node.supervisor.wake(queues))
+        home = self._homes.here()
+        if home is not None:  # else the client was stopped meanwhile
+            await home.wakeups.send(queues)
+
+    def _wake_soon(self, queues: Collection[str]) -> None:
+        """Do the same soon, from any thread: on a loop that the client uses, if one still runs."""
+        self._tell_node(lambda node: node.supervisor.wake(queues))
+        home = self._homes.find_running()
+        if home is not None:
+            wakeups = home.wakeups
+            call_soon_on(home.loop, lambda: wakeups.send_soon(queues))
+
+    def _tell_node(self, what: Callable[[Node], object]) -> None:
+        """Call something with the node of this process, if there is one, soon and on its loop."""
+        node, loop = self._node, self._node_loop
+        if node is not None and loop is not None:
+            call_soon_on(loop, lambda: what(node))
+
+    async def _have_node(self, what: Callable[[Node], object]) -> None:
+        """Do the same, and wait until it is done; but not for long if its loop is blocked."""
+        node, loop = self._node, self._node_loop
+        if node is not None and loop is not None:
+
+            async def act() -> None:
+                what(node)
+
+            await run_on(loop, act, within=_NODE_SECONDS)
+
+    async def _end(self) -> None:
+        """Leave nothing open at the exit of the interpreter."""
+        await self.stop(grace=0)
+
     def _after_reconnect(self) -> None:
-        if self._node is not None:
-            self._node.wake_all()
+        self._tell_node(lambda node: node.wake_all())
+
+    def leave_behind(self) -> None:
+        """Begin as if just made, in a process that was forked: the parent runs the node, if any."""
+        _inherited.append((self._node, self._embedded))
+        self._homes.leave_behind()
+        self._node = self._node_loop = self._embedded = None
+        self._changing = LoopsLock()
+        self._stopping = False
+
+
+_clients: WeakSet[Lifecycle] = WeakSet()
+_inherited: list[object] = []
+
+
+def _leave_behind() -> None:
+    for client in list(_clients):
+        client.leave_behind()
+
+
+os.register_at_fork(after_in_child=_leave_behind)

@@ -97,7 +97,11 @@ class Node:
             engine,
             self.producer,
             Collector(
-                config.cron or (), config.timezone, config.imports, config.encryption_keys
+                config.cron or (),
+                config.name,
+                config.timezone,
+                config.imports,
+                config.encryption_keys,
             ).collect,
             leading=lambda: self._leader.leading,
             grace=max(_LEAST_GRACE_SECONDS, 2 * config.leader_lease),

@@ -210,7 +210,7 @@ class Operations(Jobs):
                 may be an async function. What it raises is passed on, and nothing is changed.
                 It may take 10 seconds, in which a running job can't store its outcome.
             **columns: The same by keyword; see `JobChanges`. A new `scheduled_at` schedules a job
-                that does not run.
+                that does not run; `scheduled_in` is counted by this process's clock.
 
         Raises:
             InvalidJob: If a value can't be stored.
@@ -248,13 +248,13 @@ class Operations(Jobs):
     async def update_many_jobs(
         self,
         jobs: Iterable[int | Job],
-        changes: JobChanges | None = ...,
+        changes: JobChanges | ChangeJob | None = ...,
         **columns: Unpack[JobChanges],
     ) -> list[Job]: ...
     async def update_many_jobs(
         self,
         jobs: JobFilter | Iterable[int | Job],
-        changes: JobChanges | None = None,
+        changes: JobChanges | ChangeJob | None = None,
         *,
         everything: bool = False,
         on_progress: Progress | None = None,
@@ -264,7 +264,8 @@ class Operations(Jobs):
 
         Args:
             jobs: Ids, jobs, or a filter.
-            changes: A mapping of columns; see `JobChanges`.
+            changes: A mapping of columns; see `JobChanges`. For ids and jobs also a function, which
+                is called with one job after the other, each in a transaction of its own.
             everything: Needed for a filter that restricts nothing.
             on_progress: Called after each portion with how many jobs were changed so far.
             **columns: The same by keyword.
@@ -283,7 +284,13 @@ class Operations(Jobs):
             await app.update_many_jobs(JobFilter(queues=["mail"], tags=["vip"]), priority=0)
             ```
         """
-        checked = merge_changes(changes, columns)
+        if callable(changes):
+            if isinstance(jobs, JobFilter) or columns:
+                raise ConfigError("a function goes with ids or jobs alone: no filter, no columns")
+            _refuse_options(everything, on_progress)
+            found = [await self.update_job(number, changes) for number in check_ids(jobs)]
+            return [job for job in found if job is not None]
+        checked = merge_changes(changes, columns, self._clock)
         engine = (await self._open()).engine
         if isinstance(jobs, JobFilter):
             if not checked:
@@ -300,7 +307,7 @@ class Operations(Jobs):
     async def _update_by(self, number: int, function: ChangeJob) -> Job | None:
         backend = await self._open()
         return await backend.engine.update_job(
-            number, partial(call_with_job, function), idle=_IDLE_SECONDS
+            number, partial(call_with_job, function, self._clock), idle=_IDLE_SECONDS
         )
 
     async def _run(
@@ -312,16 +319,18 @@ class Operations(Jobs):
     async def _after_cancel(self, changed: Sequence[Changed]) -> None:
         await self._stop(changed)
         engine = (await self._open()).engine
-        node = None if self._node is None else self._node.supervisor.aftermath
-        await follow_cancel(changed, engine, node, self.config.name)
+        hooks = None if self._node is None else self._call_cancel_hooks
+        await follow_cancel(changed, engine, hooks, self.config.name)
+
+    def _call_cancel_hooks(self, wanted: Sequence[int]) -> None:
+        self._tell_node(lambda node: node.supervisor.aftermath.cancelled(wanted))
 
     async def _stop(self, changed: Sequence[Changed]) -> None:
         """Stop cancelled jobs that run: here at once, elsewhere by notifications or heartbeats."""
         running = [job.id for job in changed if job.previous_state is State.EXECUTING]
         if not running:
             return
-        if self._node is not None:
-            self._node.supervisor.check_leases()
+        self._tell_node(lambda node: node.supervisor.check_leases())
         backend = await self._open()
         try:
             for start in range(0, len(running), PORTION):

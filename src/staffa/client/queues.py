@@ -63,7 +63,8 @@ class Queues(Operations):
 
     def check_all_queues(self) -> list[QueueCheck]:
         """Return what each queue does in this process."""
-        if self._node is None:
+        node = self._node
+        if node is None:
             return []
         return [
             QueueCheck(
@@ -74,9 +75,9 @@ class Queues(Operations):
                 running=tuple(entry.producer.running_ids),
                 started_at=entry.started_at,
                 updated_at=entry.updated_at,
-                uuid=uuid5(self._node.producer.uuid, name),
+                uuid=uuid5(node.producer.uuid, name),
             )
-            for name, entry in self._node.supervisor.roster.open()
+            for name, entry in node.supervisor.roster.open()
         ]
 
     async def pause_queue(self, queue: str, *, node: str | None = None) -> None:
@@ -232,8 +233,8 @@ class Queues(Operations):
         backend = await self._open()
         wanted = [Control(queue, scope, option, value) for option, value in settings.items()]
         written = await backend.engine.control_queues(self.config.name, wanted)
-        if self._node is not None and (node is None or node == self.config.node):
-            self._node.supervisor.roster.obey(written)
+        if node is None or node == self.config.node:
+            await self._have_node(lambda here: here.supervisor.roster.obey(written))
         signal = _make_signal(action, queue, settings, self._ident(node))
         twin = {"name": self.config.name, "signal": signal}
         try:

@@ -40,7 +40,7 @@ class Upkeep:
         clock: Clock,
         on_recovered: Callable[[], None],
     ) -> None:
-        self._polling = config.notifier == "polling"
+        self._polling = config.notifier == "polling" or not engine.capabilities.listens
         self._sonar: Sonar | None = None
         self._services: list[Loop] = []
         if config.sonar and not self._polling:

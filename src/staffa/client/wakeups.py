@@ -29,6 +29,7 @@ class Wakeups(Service):
         self._notifier = notifier
         self._waiting: set[str] = set()
         self._arrived = asyncio.Event()
+        self._sending: asyncio.Task[None] | None = None
 
     async def send(self, queues: Iterable[str]) -> None:
         """Wake queues on all nodes."""
@@ -41,6 +42,13 @@ class Wakeups(Service):
         self._waiting.update(queues)
         if self._waiting:
             self._arrived.set()
+
+    def send_soon(self, queues: Iterable[str]) -> None:
+        """Wake queues on all nodes soon; for callers on the loop that can't await."""
+        self.announce(queues)
+        if not self.running and (self._sending is None or self._sending.done()):
+            loop = asyncio.get_running_loop()
+            self._sending = loop.create_task(self._send_waiting(), name="staffa-wakeups")
 
     async def run(self) -> None:
         """Send what has come, until cancelled."""

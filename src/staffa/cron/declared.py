@@ -58,7 +58,11 @@ def declare(worker: str, given: Any, make: MakeJob) -> None:
             pass
     merged = {**_declared, worker: tuple((cron, make) for cron in crons)}
     _refuse_doubles(
-        (cron.name or _derive_name(cron, name, cron.timezone or ""), f"{cron!r} of {name}")
+        (
+            cron.name or _derive_name(cron, name, cron.timezone or ""),
+            _instance_of(cron, name),
+            f"{cron!r} of {name}",
+        )
         for name, entries in merged.items()
         for cron, _ in entries
     )
@@ -75,18 +79,31 @@ class Collector:
 
     Args:
         crons: The entries of the settings.
+        instance: The client's name: of the entries of decorators, those that name another one are
+            left out.
         timezone: Where expressions are read that do not say it.
         imports: Packages under which unknown workers may be imported.
         keys: What encrypted args are stored with.
+
+    Raises:
+        ConfigError: If an entry of the settings names another client.
     """
 
     def __init__(
         self,
         crons: Sequence[Cron],
+        instance: str,
         timezone: str,
         imports: Sequence[str],
         keys: KeyRing = NO_KEYS,
     ) -> None:
+        for cron in crons:
+            if cron.options.get("instance", instance) != instance:
+                raise ConfigError(
+                    f"{cron!r} in the settings of {instance!r} has instance="
+                    f"{cron.options.get('instance')!r}: leave it out, or give the entry to that one"
+                )
+        self._instance = instance
         self._configured = [(cron, str(cron.worker), _make_configured(imports)) for cron in crons]
         self._timezone = timezone
         self._keys = keys
@@ -108,7 +125,12 @@ class Collector:
         return self._entries
 
     def _make(self) -> list[Entry]:
-        found = [(cron, name, make) for name, all_ in _declared.items() for cron, make in all_]
+        found = [
+            (cron, name, make)
+            for name, declared_here in _declared.items()
+            for cron, make in declared_here
+            if _instance_of(cron, name) in (None, self._instance)
+        ]
         entries = []
         for cron, worker, make in [*found, *self._configured]:
             zone = cron.timezone or self._timezone
@@ -121,7 +143,7 @@ class Collector:
             name = cron.name or _derive_name(cron, worker, zone, hide=job.encrypted)
             entries.append(Entry(name, cron.expression.text, zone, cron.dst, sealed))
         _refuse_doubles(
-            (entry.name, f"{entry.expression!r} of {entry.job.worker}") for entry in entries
+            (entry.name, None, f"{entry.expression!r} of {entry.job.worker}") for entry in entries
         )
         return entries
 
@@ -165,13 +187,22 @@ def _derive_name(cron: Cron, worker: str, timezone: str, *, hide: bool = False) 
     return f"{worker[:_WORKER_CHARACTERS]}-{digest[:_DIGEST_CHARACTERS]}"
 
 
-def _refuse_doubles(entries: Iterable[tuple[str, str]]) -> None:
-    """Refuse two entries of one name."""
-    seen: dict[str, str] = {}
-    for name, what in entries:
-        if name in seen:
-            raise ConfigError(
-                f"two cron entries are named {name!r}: {seen[name]} and {what}; give one of them "
-                "another name="
-            )
-        seen[name] = what
+def _instance_of(cron: Cron, worker: str) -> str | None:
+    """Return the client that an entry of a decorator belongs to; None if it is everybody's."""
+    definition = registry.find(worker)
+    options = {} if definition is None else definition.options
+    found: str | None = cron.options.get("instance", options.get("instance"))
+    return found
+
+
+def _refuse_doubles(entries: Iterable[tuple[str, str | None, str]]) -> None:
+    """Refuse two entries of one name, if there is a client that would have both."""
+    seen: dict[str, list[tuple[str | None, str]]] = {}
+    for name, instance, what in entries:
+        for other, same in seen.setdefault(name, []):
+            if instance is None or other is None or instance == other:
+                raise ConfigError(
+                    f"two cron entries are named {name!r}: {same} and {what}; give one of them "
+                    "another name="
+                )
+        seen[name].append((instance, what))

@@ -103,7 +103,8 @@ def parse_crons(given: Any) -> tuple[Cron, ...]:
     if isinstance(given, str | Cron):
         return (_parse(given),)
     if isinstance(given, Mapping):
-        if "expression" in given and not isinstance(given["expression"], Mapping):
+        named = "expression" in given and not isinstance(given["expression"], Mapping)
+        if named or _is_short(given):
             return (_parse(given),)
         return tuple(_parse_named(name, table) for name, table in given.items())
     if isinstance(given, Iterable):
@@ -149,12 +150,19 @@ def _parse(given: Any) -> Cron:
         return Cron(given)
     if not isinstance(given, Mapping):
         raise ConfigError(f"cron entry {given!r:.200}: give an expression, a Cron or a table")
+    if _is_short(given):
+        given = {"expression": given["expr"], **{k: v for k, v in given.items() if k != "expr"}}
     for key in given:
         if key not in _TABLE_KEYS:
             raise UnknownOption("key of a cron entry", key, _TABLE_KEYS)
     if "expression" not in given:
         raise ConfigError(f"cron entry {dict(given)!r:.200} lacks its expression: add '0 3 * * *'")
     return Cron(**given)
+
+
+def _is_short(given: Mapping[str, Any]) -> bool:
+    """Tell whether a table calls its expression "expr", as the package `oban` does."""
+    return isinstance(given.get("expr"), str) and "expression" not in given
 
 
 def _worker_name(worker: Any, what: str) -> str:

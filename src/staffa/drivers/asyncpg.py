@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Protocol, TypeVar, cast
@@ -91,6 +91,10 @@ class ConnectionSettings:
             settings = {key: settings[key] for key in _POOLED_SETTINGS & settings.keys()}
             options["statement_cache_size"] = 0
         return await self._connect(settings, **options)
+
+    def session(self, *, create: bool = False) -> AbstractAsyncContextManager[Session]:
+        """Connect for a sequence of statements; a database is never created."""
+        return open_session(self)
 
     async def is_pooled(self) -> bool:
         """Tell whether a pooler stands before the server; the first call asks.

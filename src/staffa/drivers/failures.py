@@ -1,4 +1,4 @@
-"""The driver's errors in our own terms: what each SQLSTATE means to whoever ran a statement."""
+"""The drivers' errors in our own terms: what each SQLSTATE means to whoever ran a statement."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def translated_errors() -> Iterator[None]:
     try:
         yield
     except asyncpg.PostgresError as error:
-        raise _translate(error) from error
+        raise translate(error, error.sqlstate or "") from error
     except asyncpg.ClientConfigurationError as error:
         raise ConfigError(f"the DSN can't be used: {error}") from None
     except (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
@@ -37,8 +37,15 @@ def translated_errors() -> Iterator[None]:
         raise DatabaseUnavailable(f"the database can't be reached: {what}") from error
 
 
-def _translate(error: asyncpg.PostgresError) -> DatabaseError:
-    state = error.sqlstate or ""
+def translate(error: Exception, state: str | None) -> DatabaseError:
+    """Return an error of any library in our own terms.
+
+    Args:
+        error: As it was raised.
+        state: The SQLSTATE that the server sent; None if it sent none.
+    """
+    if state is None:
+        return _translate_by_class(error)
     message = f"{error} (SQLSTATE {state})"
     if state in _MISSING_STATES:
         return SchemaMissing(
@@ -61,6 +68,19 @@ def _translate(error: asyncpg.PostgresError) -> DatabaseError:
     return DatabaseError(message, sqlstate=state)
 
 
-def is_refused_setting(error: asyncpg.PostgresError) -> bool:
+def _translate_by_class(error: Exception) -> DatabaseError:
+    """Return an error by its class, which has the same name in every library of PEP 249."""
+    names = {base.__name__ for base in type(error).__mro__}
+    message = str(error) or type(error).__name__
+    if names & {"DataError", "IntegrityError"}:
+        return DataRefused(message)
+    if names & {"OperationalError", "InterfaceError"}:
+        return DatabaseUnavailable(f"the database can't be reached: {message}")
+    return DatabaseError(message)
+
+
+def is_refused_setting(error: Exception) -> bool:
     """Tell whether a pooler has refused a setting that was sent at the start of a session."""
-    return error.sqlstate == _PROTOCOL_VIOLATION and "startup parameter" in str(error)
+    return getattr(error, "sqlstate", None) == _PROTOCOL_VIOLATION and "startup parameter" in str(
+        error
+    )

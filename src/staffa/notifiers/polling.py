@@ -41,3 +41,7 @@ class PollingNotifier:
             DatabaseError: If they could not be sent.
         """
         await self._sender.notify(messages, conn=conn)
+
+    def notify_on(self, messages: Iterable[tuple[str, Mapping[str, Any]]], conn: Any) -> None:
+        """Send payloads in the transaction of a connection of synchronous code."""
+        self._sender.notify_on(messages, conn)

@@ -22,7 +22,7 @@ from staffa.drivers.asyncpg import (
     Pool,
     close_connection,
 )
-from staffa.drivers.connections import run_on
+from staffa.drivers.connections import run_on, run_on_sync
 from staffa.drivers.failures import translated_errors
 from staffa.engine import Statement, Statements
 from staffa.errors import DatabaseError, DatabaseUnavailable
@@ -87,18 +87,31 @@ class PostgresNotifier(Service):
             DatabaseError: If they could not be sent.
             ValueError: If a payload is too long.
         """
+        statement = self._statement(messages)
+        if statement is None:
+            return
+        if conn is None:
+            await self._pool.run(statement)
+        else:
+            await run_on(conn, Statements([lambda: statement], lambda results: None))
+
+    def notify_on(self, messages: Iterable[tuple[str, Mapping[str, Any]]], conn: Any) -> None:
+        """Do the same in the transaction of a connection of synchronous code."""
+        statement = self._statement(messages)
+        if statement is not None:
+            run_on_sync(conn, Statements([lambda: statement], lambda results: None))
+
+    def _statement(
+        self, messages: Iterable[tuple[str, Mapping[str, Any]]]
+    ) -> Statement[None] | None:
         encoded = [
             (f"{self._prefix}.oban_{channel}", encode_payload(payload))
             for channel, payload in messages
         ]
         if not encoded:
-            return
+            return None
         channels, payloads = zip(*encoded, strict=True)
-        statement = Statement(self._notify, (list(channels), list(payloads)), lambda rows: None)
-        if conn is None:
-            await self._pool.run(statement)
-        else:
-            await run_on(conn, Statements([lambda: statement], lambda results: None))
+        return Statement(self._notify, (list(channels), list(payloads)), lambda rows: None)
 
     async def on_start(self) -> None:
         """Make the first connection; where listening is refused, it will be tried again."""

@@ -135,7 +135,7 @@ class Acker(Service):
         elif outcome.ack.meta and PROGRESS_KEY in outcome.ack.meta:  # maybe that alone is refused
             await self._write([_without_progress(outcome)])
         else:
-            await self._write([_failed_instead(outcome, error)])
+            await self._write([failed_instead(outcome, error)])
 
     def _set_aside(self, outcome: Outcome) -> None:
         lease = outcome.ack.lease
@@ -148,13 +148,17 @@ class Acker(Service):
         asyncio.get_running_loop().call_later(_SET_ASIDE_SECONDS, try_again)
 
     def _tell(self, outcome: Outcome, written: dict[int, State], traced: frozenset[int]) -> None:
+        number = outcome.ack.lease.id
+        state = written.get(number) or (outcome.state if number in traced else None)
+        self.tell(outcome, state)
+
+    def tell(self, outcome: Outcome, state: State | None) -> None:
+        """Tell of an outcome that is stored, and the state of its job; None if it is not."""
         ack = outcome.ack
-        number = ack.lease.id
-        if number not in written and number not in traced:
+        if state is None:
             emit(JobLeaseLost, job=outcome.job, seconds=outcome.seconds)
             self._on_lost(outcome.job, outcome.seconds)
             return
-        state = written.get(number) or _state_of(outcome)
         emit(
             JobEnded,
             job=outcome.job,
@@ -191,19 +195,12 @@ def _size(ack: Ack) -> int:
     return len(result) if isinstance(result, str) else 0
 
 
-def _state_of(outcome: Outcome) -> State:
-    """Return the state that an outcome led to whose reply was lost."""
-    job, state = outcome.job, outcome.ack.state
-    exhausted = state is State.RETRYABLE and job.attempt >= job.max_attempts
-    return State.DISCARDED if exhausted else state
-
-
 def _without_progress(outcome: Outcome) -> Outcome:
     meta = {key: value for key, value in (outcome.ack.meta or {}).items() if key != PROGRESS_KEY}
     return replace(outcome, ack=replace(outcome.ack, meta=meta or None))
 
 
-def _failed_instead(outcome: Outcome, error: Exception) -> Outcome:
+def failed_instead(outcome: Outcome, error: Exception) -> Outcome:
     """Return a failed attempt in place of an outcome that can't be stored.
 
     It holds nothing of what was refused: numbers and plain text only, so that it is accepted.

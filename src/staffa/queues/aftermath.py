@@ -21,7 +21,7 @@ from staffa.engine import Engine, Rescued
 from staffa.errors import DatabaseUnavailable, JobCancelled
 from staffa.jobs import Job
 from staffa.queues.outcomes import Outcome
-from staffa.queues.pools.thread import ThreadPool
+from staffa.queues.pools.thread import ThreadPool, Threads
 from staffa.queues.recording import Recording
 from staffa.service import Service
 from staffa.telemetry import emit, report
@@ -62,14 +62,9 @@ class Aftermath(Service):
 
     def settled(self, outcome: Outcome, state: State) -> None:
         """Call the hooks of a run whose outcome is stored."""
-        if state not in _AFTER_A_RUN or outcome.unknown_worker:
-            return
-        reason = outcome.reason
-        if state is State.DISCARDED and reason is None:
-            reason = EndReason.EXHAUSTED
-        calls = _calls(outcome.job, state, outcome.result, reason)
+        calls = calls_after(outcome, state)
         if calls:
-            self._add(functools.partial(self._call_all, calls))
+            self._add(functools.partial(call_all, calls, self._threads))
 
     def lost(self, job: Job, seconds: float) -> None:
         """Look what became of a job whose lease ended while it ran here."""
@@ -130,33 +125,19 @@ class Aftermath(Service):
             if not self._busy:
                 self._idle.set()
 
-    async def _call_all(self, calls: Sequence[_Call]) -> None:
-        for call in calls:
-            await self._call(call)
-
-    async def _call(self, call: _Call) -> None:
-        limit = asyncio.timeout(LONGEST_SECONDS)
-        try:
-            async with limit:
-                await call_hook(call.func, *call.args, threads=self._threads)
-        except BaseException as error:
-            if isinstance(error, asyncio.CancelledError) and _is_cancelled():
-                raise
-            ended = f"took longer than {LONGEST_SECONDS:g} s" if limit.expired() else "raised"
-            report(f"hook {hooks.name_of(call.func)} {ended}", error)
-
     async def _look(self, job: Job, seconds: float) -> None:
         assert job.id is not None  # noqa: S101  # it was claimed
         for row in await self._read([job.id]):
             if row.state is State.CANCELLED and row.attempted_at == job.attempted_at:
                 emit(JobEnded, job=job, state=row.state, seconds=seconds)
                 cause = JobCancelled(f"job {job.id} was cancelled while it ran")
-                await self._call_all(_calls(job, row.state, cause, EndReason.MANUAL))
+                calls = _calls(job, row.state, cause, EndReason.MANUAL)
+                await call_all(calls, self._threads)
 
     async def _read_and_call(self, numbers: Sequence[int], state: State, reason: EndReason) -> None:
         for job in await self._read(numbers):
             if job.state is state:  # else somebody has changed it meanwhile
-                await self._call_all(_end_calls(job, state, reason))
+                await call_all(_end_calls(job, state, reason), self._threads)
 
     async def _read(self, numbers: Sequence[int]) -> list[Job]:
         """Read rows, after an outage if there is one: others tell of it."""
@@ -168,6 +149,34 @@ class Aftermath(Service):
                 await asyncio.sleep(backoff.next_seconds())
 
 
+def calls_after(outcome: Outcome, state: State) -> list[_Call]:
+    """Return the hooks to call after a run whose outcome is stored."""
+    if state not in _AFTER_A_RUN or outcome.unknown_worker:
+        return []
+    reason = outcome.reason
+    if state is State.DISCARDED and reason is None:
+        reason = EndReason.EXHAUSTED
+    return _calls(outcome.job, state, outcome.result, reason)
+
+
+async def call_all(calls: Sequence[_Call], threads: Threads) -> None:
+    """Call hooks one after the other; one that raises is reported, and changes nothing."""
+    for call in calls:
+        await _call(call, threads)
+
+
+async def _call(call: _Call, threads: Threads) -> None:
+    limit = asyncio.timeout(LONGEST_SECONDS)
+    try:
+        async with limit:
+            await call_hook(call.func, *call.args, threads=threads)
+    except BaseException as error:
+        if isinstance(error, asyncio.CancelledError) and _is_cancelled():
+            raise
+        ended = f"took longer than {LONGEST_SECONDS:g} s" if limit.expired() else "raised"
+        report(f"hook {hooks.name_of(call.func)} {ended}", error)
+
+
 def has_hook(name: str, worker: str) -> bool:
     """Tell whether a hook is there for the jobs of a worker."""
     return bool(hooks.find(name, _own_hooks(worker)))
@@ -176,7 +185,7 @@ def has_hook(name: str, worker: str) -> bool:
 async def call_hook(
     hook: Callable[..., Any],
     *args: Any,
-    threads: ThreadPool | None,
+    threads: Threads | None,
     ask_to_stop: Callable[[], None] | None = None,
 ) -> Any:
     """Call a hook: on the loop if it waits, else in a thread, or here without one."""

@@ -14,18 +14,74 @@ import logging
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from staffa._internal.backoff import Backoff
 from staffa._internal.clock import Clock
-from staffa.engine import Checkpoint, Engine, Lease, Producer
+from staffa.engine import Ack, Checkpoint, Engine, Lease, Producer, Statements
 from staffa.errors import DatabaseError, DataRefused, InvalidJob, JobCancelled
 from staffa.service import Service
 from staffa.telemetry import report
+from staffa.types import State
 
 PROGRESS_SECONDS = 1.0
 _LARGEST_BUNDLE = 1000
 _LARGEST_CHARACTERS = 32 * 1024 * 1024
+
+
+class Notes(Protocol):
+    """Where running jobs note something."""
+
+    def note(self, lease: Lease, patch: Mapping[str, Any]) -> None:
+        """Have progress written, unless newer one comes first."""
+
+    def take(self, lease: Lease) -> Mapping[str, Any] | None:
+        """Return what is not written, for the outcome of the job that has ended."""
+
+    async def write(self, lease: Lease, patch: Mapping[str, Any]) -> None:
+        """Merge something into a job's meta."""
+
+    def completing(self, ack: Ack) -> Statements[dict[int, State]]:
+        """Return what completes a job, for a user's connection to run."""
+
+
+class KeptNotes:
+    """Keeps what jobs note until they end: for runs that nobody watches by their rows.
+
+    Args:
+        engine: Where their rows are; None if they have none.
+        producer: Whose leases they are.
+    """
+
+    def __init__(self, engine: Engine | None, producer: Producer) -> None:
+        self._engine = engine
+        self._producer = producer
+        self._kept: dict[Lease, dict[str, Any]] = {}
+
+    def note(self, lease: Lease, patch: Mapping[str, Any]) -> None:
+        """Keep progress."""
+        self._kept.setdefault(lease, {}).update(patch)
+
+    def take(self, lease: Lease) -> Mapping[str, Any] | None:
+        """Return all that was noted."""
+        return self._kept.pop(lease, None)
+
+    async def write(self, lease: Lease, patch: Mapping[str, Any]) -> None:
+        """Keep a checkpoint."""
+        self.note(lease, patch)
+
+    def completing(self, ack: Ack) -> Statements[dict[int, State]]:
+        """Return what completes a job that has a row.
+
+        Raises:
+            InvalidJob: If it has none.
+        """
+        if self._engine is None:
+            raise InvalidJob(
+                "a job that runs without a database can't be completed in a transaction: enqueue "
+                "it, and let drain_queue run it"
+            )
+        return self._engine.acknowledging([ack], self._producer)
 
 
 class Checkpoints(Service):
@@ -71,6 +127,10 @@ class Checkpoints(Service):
         self._waiting.append((Checkpoint(lease, patch), future))
         self._arrived.set()
         await future
+
+    def completing(self, ack: Ack) -> Statements[dict[int, State]]:
+        """Return what completes a job, for a user's connection to run."""
+        return self._engine.acknowledging([ack], self._producer)
 
     async def run(self) -> None:
         """Write what comes, until cancelled."""

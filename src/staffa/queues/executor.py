@@ -31,12 +31,11 @@ from staffa.errors import (
 )
 from staffa.jobs import Job, find_job_in, set_current_job
 from staffa.queues import outcomes
-from staffa.queues.acker import Acker
 from staffa.queues.aftermath import call_hook
-from staffa.queues.checkpoints import Checkpoints
-from staffa.queues.outcomes import Outcome
+from staffa.queues.checkpoints import Notes
+from staffa.queues.outcomes import Outcome, TakesHandovers, TakesOutcomes
 from staffa.queues.pools.process import ProcessCall, ProcessPool
-from staffa.queues.pools.thread import ThreadPool
+from staffa.queues.pools.thread import Threads
 from staffa.queues.run import Run, Stop
 from staffa.registry import WorkerDefinition
 from staffa.results import Cancel, Discard
@@ -62,20 +61,22 @@ class Executor:
         clock: Measures how long jobs run.
         on_lost: Called with each job whose lease had ended, and the seconds that it ran.
         keys: What encrypted args are read with.
+        handovers: Finds out what became of jobs that were completed in transactions of users.
     """
 
     def __init__(
         self,
-        acker: Acker,
-        threads: ThreadPool,
+        acker: TakesOutcomes,
+        threads: Threads,
         processes: ProcessPool,
-        checkpoints: Checkpoints,
+        checkpoints: Notes,
         *,
         imports: Sequence[str],
         unknown_after: float,
         clock: Clock,
         on_lost: Callable[[Job, float], None] = _ignore,
         keys: KeyRing = NO_KEYS,
+        handovers: TakesHandovers | None = None,
     ) -> None:
         self._acker = acker
         self._threads = threads
@@ -86,6 +87,7 @@ class Executor:
         self._clock = clock
         self._on_lost = on_lost
         self._keys = keys
+        self._handovers = handovers
         self._runs: set[Run] = set()
         self._loop = asyncio.get_running_loop()
 
@@ -106,7 +108,8 @@ class Executor:
     def stop_job(self, lease: Lease, why: Stop) -> None:
         """Ask a job to stop if it runs under a lease: a task is cancelled, a thread is told."""
         for run in self._runs.copy():
-            if run.why is None and run.lease == lease:
+            # A lease may have ended by the job's own doing: then its row tells, once it has ended.
+            if run.why is None and run.lease == lease and run.completion is None:
                 self._stop(run, why)
 
     def leases(self) -> list[Lease]:
@@ -164,10 +167,16 @@ class Executor:
                 ack = outcome.ack
                 if progress is not None:
                     ack = replace(ack, meta={**progress, **(ack.meta or {})})
-                self._acker.submit(replace(outcome, ack=ack, seconds=seconds))
+                self._submit(run, replace(outcome, ack=ack, seconds=seconds))
         finally:
             self._runs.discard(run)
             on_done(job)
+
+    def _submit(self, run: Run, outcome: Outcome) -> None:
+        if run.completion is None or self._handovers is None:
+            self._acker.submit(outcome)
+        else:
+            self._handovers.hand_over(replace(outcome, completion=run.completion))
 
     async def _perform(self, run: Run) -> Outcome | None:
         """Return the outcome to write, or None where the row is not ours any more."""
@@ -176,7 +185,7 @@ class Executor:
             return _broken_off(run)
         try:
             job.args, job.meta  # noqa: B018  # decoded here, for the first time
-            definition = self._resolve(job)
+            definition = run.definition = self._resolve(job)
             job.unseal(self._keys)
             call = definition.prepare(job)
         except (UnknownWorker, UnknownKey) as error:

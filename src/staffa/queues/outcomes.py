@@ -6,6 +6,7 @@ import traceback
 from dataclasses import dataclass
 from datetime import datetime
 from types import TracebackType
+from typing import Protocol
 
 from staffa._internal.backoff import retry_delay
 from staffa._internal.json import clean
@@ -30,6 +31,7 @@ class Outcome:
         reason: Why it was cancelled or discarded; None where its last attempt may have failed.
         unknown_worker: Whether it did not run at all.
         substitute: Whether it stands for one that could not be written.
+        completion: What a transaction of the user's has written already, if it was committed.
     """
 
     job: Job
@@ -39,6 +41,7 @@ class Outcome:
     reason: EndReason | None = None
     unknown_worker: bool = False
     substitute: bool = False
+    completion: Ack | None = None
 
     @property
     def exception(self) -> BaseException | None:
@@ -53,12 +56,47 @@ class Outcome:
             case _:
                 return None
 
+    @property
+    def state(self) -> State:
+        """The state that it leads to."""
+        exhausted = self.job.attempt >= self.job.max_attempts
+        discarded = self.ack.state is State.RETRYABLE and exhausted
+        return State.DISCARDED if discarded else self.ack.state
+
+    @property
+    def failure(self) -> BaseException | None:
+        """What made the attempt fail; None if it did not, or if an error was to end the job."""
+        expected = self.reason in {EndReason.ERROR, EndReason.DEADLINE}
+        return self.result if isinstance(self.result, BaseException) and not expected else None
+
+
+class TakesOutcomes(Protocol):
+    """Where outcomes go."""
+
+    def submit(self, outcome: Outcome) -> None:
+        """Take an outcome."""
+
+
+class TakesHandovers(Protocol):
+    """Where the outcomes of functions go whose jobs were completed in transactions of users."""
+
+    def hand_over(self, outcome: Outcome) -> None:
+        """Take an outcome, whose `completion` says what may be in the row already."""
+
 
 _LONGEST_ERROR = 64 * 1024
 _FIRST_PUT_BACK_SECONDS = 30.0
 _LONGEST_PUT_BACK_SECONDS = 600.0
 _FORGET_UNKNOWN_SECONDS = 3600.0
 _LARGEST_COUNT = 10**9
+
+
+def of_completion(job: Job, result: object, definition: WorkerDefinition | None) -> Ack:
+    """Return the outcome of a job that completes in a transaction of the user's."""
+    lease = Lease.of(job)
+    if wants_record(job, result, definition):
+        return _completed(lease, record(job, result, definition))
+    return Ack(lease=lease, state=State.COMPLETED)
 
 
 def of_result(job: Job, result: object, definition: WorkerDefinition | None = None) -> Ack:
@@ -81,7 +119,7 @@ def of_result(job: Job, result: object, definition: WorkerDefinition | None = No
                 state=State.SCHEDULED,
                 refund=True,
                 delay=result.seconds,
-                meta={"snoozed": _count(job.meta.get("snoozed")) + 1},
+                meta={**(result.meta or {}), "snoozed": _count(job.meta.get("snoozed")) + 1},
             )
         case Recording():
             return _completed(lease, result)

@@ -83,8 +83,8 @@ class QueueProducer(Service):
 
     @property
     def running_ids(self) -> list[int]:
-        """The jobs that take slots."""
-        return [job.id for job in self._running if job.id is not None]
+        """The jobs that take slots; any thread may ask."""
+        return [job.id for job in list(self._running) if job.id is not None]
 
     @property
     def ended(self) -> bool:

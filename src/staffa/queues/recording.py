@@ -53,6 +53,8 @@ def record(job: Job, result: object, definition: WorkerDefinition | None) -> Rec
     value = result.value if isinstance(result, Record) else result
     meta = {} if definition is None else recorded_meta(definition.options.get("recorded", False))
     limit = record_limit({**meta, **job.meta})
+    if isinstance(result, Record) and result.limit is not None:
+        limit = result.limit
     try:
         return Recording({"recorded": True, "return": _dump(value, definition, limit)})
     except InvalidTerm as error:

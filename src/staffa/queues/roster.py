@@ -88,8 +88,9 @@ class Roster(Service):
         return any(entry.producer.in_doubt for entry in self._entries.values())
 
     def open(self) -> list[tuple[str, Entry]]:
-        """Return the queues that run here."""
-        return [(name, entry) for name, entry in self._entries.items() if not entry.producer.closed]
+        """Return the queues that run here; any thread may ask."""
+        entries = list(self._entries.items())
+        return [(name, entry) for name, entry in entries if not entry.producer.closed]
 
     def runs(self, queue: str) -> bool:
         """Tell whether a queue runs here."""

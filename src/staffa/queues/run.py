@@ -9,11 +9,15 @@ from concurrent.futures import CancelledError
 from enum import Enum, auto
 from typing import Any
 
-from staffa.engine import Lease
+from staffa.engine import Ack, Lease, Statements
 from staffa.errors import InvalidJob, JobCancelled
 from staffa.jobs import Job
-from staffa.queues.checkpoints import Checkpoints
-from staffa.queues.pools.process.messages import META, PROGRESS
+from staffa.queues.checkpoints import Notes
+from staffa.queues.completions import complete_on, complete_on_sync, dump_statements
+from staffa.queues.outcomes import of_completion
+from staffa.queues.pools.process.messages import COMPLETE, META, PROGRESS
+from staffa.registry import WorkerDefinition
+from staffa.types import State
 
 _LOOK_SECONDS = 0.5
 
@@ -38,7 +42,7 @@ class Run:
 
     Args:
         job: As it was claimed.
-        checkpoints: Writes what the job notes.
+        checkpoints: Takes what the job notes.
         loop: Where the executor runs.
     """
 
@@ -47,6 +51,8 @@ class Run:
         "_loop",
         "_thread",
         "begun",
+        "completion",
+        "definition",
         "ended",
         "job",
         "lease",
@@ -55,11 +61,13 @@ class Run:
         "why",
     )
 
-    def __init__(self, job: Job, checkpoints: Checkpoints, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, job: Job, checkpoints: Notes, loop: asyncio.AbstractEventLoop) -> None:
         self.job = job
         self.lease = Lease.of(job)
         self.task: asyncio.Task[None] | None = None
         self.why: Stop | None = None
+        self.definition: WorkerDefinition | None = None
+        self.completion: Ack | None = None
         self.begun = False
         self.ended = False
         self.stopping = False
@@ -105,7 +113,26 @@ class Run:
         self._wait_for(writing)
         return Done()
 
-    async def take_message(self, kind: str, patch: dict[str, Any]) -> None:
+    def complete_in(self, conn: Any, result: object) -> Awaitable[None]:
+        """Complete the job on a user's connection: awaited on the loop, done at once elsewhere.
+
+        Raises:
+            JobCancelled: If the lease has ended.
+        """
+        statements = self._completing(of_completion(self.job, result, self.definition))
+        if threading.get_ident() == self._thread:
+            return complete_on(conn, statements, self.job.id)
+        complete_on_sync(conn, statements, self.job.id)
+        return Done()
+
+    def _completing(self, ack: Ack) -> Statements[dict[int, State]]:
+        """Return what writes a completion; from now on it may have been written."""
+        if self.ended:  # what outlives its job may not end it
+            raise JobCancelled(f"job {self.job.id} has ended: it can't be completed any more")
+        self.completion = ack
+        return self._checkpoints.completing(ack)
+
+    async def take_message(self, kind: str, patch: dict[str, Any]) -> Mapping[str, Any] | None:
         """Serve what the job asks for in a process of its own.
 
         Raises:
@@ -116,8 +143,14 @@ class Run:
             await self.note_progress(patch)
         elif kind == META:
             await self.write_meta(patch)
+        elif kind == COMPLETE:
+            ack = Ack(
+                lease=self.lease, state=State.COMPLETED, error=patch["error"], meta=patch["meta"]
+            )
+            return dump_statements(self._completing(ack))
         else:
             raise InvalidJob(f"message {kind!r:.100} is unknown here")
+        return None
 
     def _call_soon(self, patch: Mapping[str, Any]) -> None:
         try:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from uuid import UUID
 
 from staffa._internal.clock import Clock
@@ -22,6 +23,7 @@ from staffa.queues.acker import Acker
 from staffa.queues.aftermath import Aftermath
 from staffa.queues.checkpoints import Checkpoints
 from staffa.queues.executor import Executor
+from staffa.queues.handovers import Handovers
 from staffa.queues.pools.process import ProcessPool, ProcessPoolSettings
 from staffa.queues.pools.thread import PATIENCE_SECONDS, ThreadPool
 from staffa.queues.producer import QueueProducer
@@ -31,6 +33,7 @@ from staffa.queues.watchdog import Watchdog
 from staffa.queues.watchman import Observations, Watchman
 from staffa.telemetry import emit, report
 from staffa.telemetry.catalogue import ShutdownBegun, ShutdownEnded
+from staffa.types import State
 
 _FLUSH_SECONDS = 10.0
 
@@ -64,6 +67,12 @@ class Supervisor:
         self._processes = ProcessPool(ProcessPoolSettings.of(config))
         self.aftermath = Aftermath(engine, self._threads)
         self._acker = Acker(engine, producer, self.aftermath.settled, self.aftermath.lost)
+        self._handovers = Handovers(
+            engine,
+            producer,
+            self._acker.submit,
+            lambda outcome, stored: self._acker.tell(outcome, State.COMPLETED if stored else None),
+        )
         self._checkpoints = Checkpoints(engine, producer, clock)
         self._executor = Executor(
             self._acker,
@@ -75,6 +84,7 @@ class Supervisor:
             clock=clock,
             on_lost=self.aftermath.lost,
             keys=config.encryption_keys,
+            handovers=self._handovers,
         )
         self._watchman = Watchman(
             engine.heartbeat,
@@ -107,7 +117,7 @@ class Supervisor:
             DatabaseError: If the first heartbeat fails.
         """
         await self._watchman.start()
-        for service in (self._acker, self._checkpoints, self.aftermath):
+        for service in (self._acker, self._handovers, self._checkpoints, self.aftermath):
             await service.start()
         self._watchdog.start()
         await self.roster.start()
@@ -140,8 +150,10 @@ class Supervisor:
         self._executor.stop_all(Stop.SHUTDOWN)
         await self._executor.wait(2 * PATIENCE_SECONDS)
         await self._processes.stop()
+        await self._settle_handovers()
         await self._flush()
         await self._checkpoints.stop()
+        await self._handovers.stop()
         await self._acker.stop()
         await self.aftermath.flush(_FLUSH_SECONDS)
         await self.aftermath.stop()
@@ -160,6 +172,11 @@ class Supervisor:
         finally:
             waiting.cancel()
             hurried.cancel()
+
+    async def _settle_handovers(self) -> None:
+        with suppress(TimeoutError):  # transactions may stay open: what they hold ends with them
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                await self._handovers.flush()
 
     async def _flush(self) -> None:
         try:
@@ -204,7 +221,8 @@ class Supervisor:
 
     def _held(self) -> Sequence[int]:
         running = [lease.id for lease in self._executor.leases()]
-        return running + [outcome.ack.lease.id for outcome in self._acker.unwritten()]
+        outcomes = self._acker.unwritten() + self._handovers.unwritten()
+        return running + [outcome.ack.lease.id for outcome in outcomes]
 
     def _stop_lost(self, leases: Sequence[Lease]) -> None:
         for lease in leases:

@@ -1,5 +1,6 @@
 """What happens inside, for whoever listens: events, spans, a log of them, reports."""
 
+from staffa.telemetry import logger
 from staffa.telemetry.events import Event, Handler, attach, detach, emit, listening, working_for
 from staffa.telemetry.logs import attach_default_logger, detach_default_logger
 from staffa.telemetry.reports import report
@@ -15,6 +16,7 @@ __all__ = [
     "detach_default_logger",
     "emit",
     "listening",
+    "logger",
     "observed",
     "report",
     "span",

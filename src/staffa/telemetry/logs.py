@@ -42,6 +42,7 @@ def attach_default_logger(
     *,
     events: Iterable[str] = _DEFAULT,
     instance: str | None = None,
+    logger: logging.Logger = logger,
 ) -> None:
     """Log events as JSON to the logger ``staffa``.
 
@@ -53,6 +54,7 @@ def attach_default_logger(
         events: Groups of events, see `GROUPS`, or beginnings of names such as
             ``staffa.job.completed``. Spans of the engine and of services are left out unless named.
         instance: Only those of the client of this name.
+        logger: Another logger.
 
     Raises:
         UnknownOption: For a group that does not exist.
@@ -62,7 +64,7 @@ def attach_default_logger(
         >>> detach_default_logger()
     """
     names = [_beginning(name) for name in ([events] if isinstance(events, str) else events)]
-    handler = functools.partial(_log, level)
+    handler = functools.partial(_log, level, logger)
     _attached.append(handler)
     attach(handler, events=names, instance=instance)
 
@@ -126,7 +128,7 @@ def _plain(value: object) -> Any:
             return clean(str(value))[-_LONGEST_TEXT:]
 
 
-def _log(level: int, event: Event) -> None:
+def _log(level: int, logger: logging.Logger, event: Event) -> None:
     failed = isinstance(event, JobEnded) and event.state in _WARNINGS
     failed = failed or (isinstance(event, SpanEvent) and event.name.endswith(".exception"))
     chosen = max(level, logging.WARNING) if failed else level

@@ -2,36 +2,58 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
+from typing import Any, cast
 
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
+from staffa.drivers.connections.joining import Awaited, AwaitedSteps, Rows
 from staffa.drivers.failures import translated_errors
-from staffa.engine import Statements
+from staffa.engine import Dialect, Statement
 from staffa.errors import ConfigError
 
-T = TypeVar("T")
 
+def join(connection: Any) -> Awaited:
+    """Return an asyncpg connection.
 
-async def run(connection: Any, statements: Statements[T]) -> T:
-    """Run statements on an asyncpg connection."""
+    Raises:
+        ConfigError: If it is something else of asyncpg.
+    """
     if not isinstance(connection, asyncpg.Connection | PoolConnectionProxy):
         raise ConfigError(
             f"conn= is an asyncpg {type(connection).__name__}: give a connection, for example "
             "from pool.acquire()"
         )
-    with translated_errors():
-        if len(statements.parts) == 1 or connection.is_in_transaction():
-            return await _run_all(connection, statements)
-        async with connection.transaction(isolation="read_committed"):
-            return await _run_all(connection, statements)
+    return AsyncpgConnection(connection)
 
 
-async def _run_all(connection: Any, statements: Statements[T]) -> T:
-    results = []
-    for part in statements.parts:
-        statement = part()
-        rows = await connection.fetch(statement.sql, *statement.params)
-        results.append(statement.decode(rows))
-    return statements.combine(results)
+class AsyncpgConnection(AwaitedSteps):
+    """An asyncpg connection."""
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+
+    @property
+    def dialect(self) -> Dialect:
+        """PostgreSQL."""
+        return "postgres"
+
+    def joins(self) -> bool:
+        """Tell whether a transaction is open."""
+        with self.failures():
+            return bool(self._connection.is_in_transaction())
+
+    def failures(self) -> AbstractContextManager[object]:
+        """Return what raises asyncpg's errors as ours."""
+        return translated_errors()
+
+    def transaction(self) -> AbstractAsyncContextManager[object]:
+        """Begin a transaction."""
+        begun = self._connection.transaction(isolation="read_committed")
+        return cast("AbstractAsyncContextManager[object]", begun)
+
+    async def execute(self, statement: Statement[Any]) -> Rows:
+        """Run a statement."""
+        rows = await self._connection.fetch(statement.sql, *statement.params)
+        return cast("Rows", rows)

@@ -8,43 +8,51 @@ on another thread.
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from copy import copy
 from datetime import datetime
-from typing import Any
+from typing import Any, Self, TypeVar
 from uuid import UUID
 
+from staffa.capabilities import Capabilities
 from staffa.cron.stored import CronBoard, Entry
 from staffa.drivers.asyncpg import ConnectionSettings, Dedicated, Pool
-from staffa.drivers.connections import run_on
+from staffa.drivers.connections import run_on, run_on_sync
+from staffa.drivers.joined import Joined
 from staffa.engine import (
     Ack,
-    Capabilities,
     Changed,
     Checkpoint,
     Control,
     Heartbeat,
+    Hold,
     Lease,
     Producer,
     Pulse,
     Rescued,
     Staged,
+    Statement,
+    Statements,
 )
 from staffa.engines.postgres.maintenance import PostgresMaintenance, check_vacuum
-from staffa.engines.postgres.statements.conditions import Wanted
-from staffa.engines.postgres.statements.crons import CronStatements
-from staffa.engines.postgres.statements.enqueueing import EnqueueStatements
-from staffa.engines.postgres.statements.jobs import JobStatements
-from staffa.engines.postgres.statements.nodes import LeaderStatements, ProducerStatements
-from staffa.engines.postgres.statements.operations import OperationStatements
-from staffa.engines.postgres.statements.prunes import PruneStatements
-from staffa.engines.postgres.statements.queues import QueueStatements
-from staffa.engines.postgres.statements.rescues import RescueStatements
-from staffa.engines.postgres.statements.unique import UniqueStatements
-from staffa.engines.postgres.walks import Walks
+from staffa.engines.statements.conditions import Wanted
+from staffa.engines.statements.crons import CronStatements
+from staffa.engines.statements.enqueueing import EnqueueStatements
+from staffa.engines.statements.jobs import JobStatements
+from staffa.engines.statements.nodes import LeaderStatements, ProducerStatements
+from staffa.engines.statements.operations import OperationStatements
+from staffa.engines.statements.prunes import PruneStatements
+from staffa.engines.statements.queues import QueueStatements
+from staffa.engines.statements.rescues import RescueStatements
+from staffa.engines.statements.unique import UniqueStatements
+from staffa.engines.walks import Walks
 from staffa.filters import JobFilter
 from staffa.jobs import Job
 from staffa.maintenance import Finished, Maintenance, VacuumHealth
+from staffa.rehearsal import Execute
 from staffa.telemetry import observed
 from staffa.types import State
+
+T = TypeVar("T")
 
 _KEYS_AT_ONCE = 1_000
 _WORTH_GOING_ON = 0.1  # the share of a page that makes the next one worth a look
@@ -75,10 +83,10 @@ class PostgresEngine:
         self._maintenance = None if owner is None else PostgresMaintenance(owner, prefix)
         self._settings = settings
         self.pool = Pool(settings, pool_size)
-        self._acks = Dedicated(settings)
+        self._acks: Dedicated | Joined = Dedicated(settings)
         self._jobs = JobStatements(prefix)
         self._operations = OperationStatements(prefix)
-        self._walks = Walks(self.pool, self._operations)
+        self._walks = Walks(self._read, self._operations)
         self._unique = UniqueStatements(prefix)
         self._enqueueing = EnqueueStatements(self._jobs, self._unique)
         self._pruned_until = ""
@@ -115,6 +123,17 @@ class PostgresEngine:
             return await run_on(conn, statements)
         return await self.pool.run_together(statements)
 
+    def joined(self, execute: Execute) -> Self:
+        """Return an engine that works in a transaction of the user's."""
+        engine = copy(self)
+        engine.pool = engine._acks = Joined(execute)
+        engine._walks = Walks(engine._read, self._operations)
+        return engine
+
+    def enqueue_jobs_on(self, jobs: Sequence[Job], conn: Any) -> list[Job]:
+        """Insert jobs in a user's transaction, on this thread."""
+        return run_on_sync(conn, self._enqueueing.enqueue(jobs))
+
     async def prune_unique_keys(self, limit: int) -> int:
         """Forget keys of unique jobs none of which is left."""
         forgotten = 0
@@ -139,6 +158,16 @@ class PostgresEngine:
         """Write outcomes."""
         return await self._acks.run(self._jobs.ack(acks, producer))
 
+    def acknowledging(
+        self, acks: Sequence[Ack], producer: Producer
+    ) -> Statements[dict[int, State]]:
+        """Return what writes outcomes."""
+        return Statements.of(self._jobs.ack(acks, producer))
+
+    async def find_holds(self, leases: Sequence[Lease], producer: Producer) -> list[Hold]:
+        """Tell how it stands with leases."""
+        return await self.pool.run(self._jobs.find_holds(producer, leases))
+
     async def trace_acks(self, acks: Sequence[Ack], producer: Producer) -> frozenset[int]:
         """Read whether outcomes had been written before."""
         return await self._acks.run(self._jobs.trace(acks, producer))
@@ -152,6 +181,14 @@ class PostgresEngine:
     async def stage_jobs(self, limit: int, queues: Sequence[str]) -> Staged:
         """Make due jobs available."""
         return await self.pool.run(self._jobs.stage(limit, queues))
+
+    async def stage_queue(self, queue: str, until: datetime | None) -> int:
+        """Make the jobs of a queue available that are due until a time."""
+        return await self.pool.run(self._jobs.stage_queue(queue, until))
+
+    async def reset(self) -> None:
+        """Delete all there is."""
+        await self.pool.run(self._jobs.reset())
 
     async def cancel_jobs(self, wanted: Wanted, *, wait: bool = True) -> list[Changed]:
         """Cancel unfinished jobs."""
@@ -185,6 +222,9 @@ class PostgresEngine:
                 return job
             (updated,) = await run(self._operations.update([number], changes))
             return updated
+
+    async def _read(self, statement: Statement[T]) -> T:
+        return await self.pool.run(statement)
 
     async def get_jobs(self, ids: Sequence[int]) -> list[Job]:
         """Read jobs by id."""

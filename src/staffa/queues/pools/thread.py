@@ -16,7 +16,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from queue import Empty, SimpleQueue
-from typing import Any
+from typing import Any, Protocol
 
 from staffa.jobs import find_current_job
 from staffa.telemetry import emit
@@ -27,6 +27,13 @@ _IDLE_SECONDS = 30.0
 
 _Call = tuple[Callable[[], Any], contextvars.Context, "asyncio.Future[Any]"]
 _Reply = tuple["asyncio.Future[Any]", Any, BaseException | None]
+
+
+class Threads(Protocol):
+    """Where plain functions run."""
+
+    async def run(self, call: Callable[[], Any], *, ask_to_stop: Callable[[], None]) -> Any:
+        """Run a function with the context variables of the caller, and return its result."""
 
 
 class ThreadPool:

@@ -20,6 +20,8 @@ PROGRESS = "progress"
 """The kind of the message with a patch of meta that may wait; no answer is wanted."""
 META = "meta"
 """The kind of the message with a patch of meta that is to be stored before it is answered."""
+COMPLETE = "complete"
+"""The kind of the message that asks for the statement which completes the job; with its meta."""
 
 _MOST_WAITING = 100
 _LONGEST_TEXT = 10_000

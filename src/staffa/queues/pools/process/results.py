@@ -34,7 +34,8 @@ def dump_result(result: object) -> dict[str, Any]:
         case Discard():
             return {"kind": "discard", "reason": _reason(result.reason)}
         case Snooze():
-            return {"kind": "snooze", "seconds": result.seconds}
+            meta = {} if result.meta is None else {"meta": dict(result.meta)}
+            return {"kind": "snooze", "seconds": result.seconds, **meta}
         case Recording():
             return {"kind": "recording", "meta": dict(result.meta), "error": result.error}
         case _:
@@ -62,7 +63,7 @@ def load_result(dumped: Mapping[str, Any]) -> object:
         case "discard":
             return Discard(dumped["reason"])
         case "snooze":
-            return Snooze(dumped["seconds"])
+            return Snooze(dumped["seconds"], meta=dumped.get("meta"))
         case "recording":
             return Recording(dumped["meta"], dumped["error"])
         case "value":

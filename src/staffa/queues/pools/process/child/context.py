@@ -17,9 +17,13 @@ from typing import Any
 from staffa._internal import json
 from staffa.args.plain import dump_object
 from staffa.errors import InvalidJob, JobCancelled, JobError, StaffaError
+from staffa.jobs import Job
+from staffa.queues.completions import complete_on, complete_on_sync, load_statements
+from staffa.queues.outcomes import of_completion
 from staffa.queues.pools.process.frames import Frame, encode_frame
-from staffa.queues.pools.process.messages import META, PROGRESS
+from staffa.queues.pools.process.messages import COMPLETE, META, PROGRESS
 from staffa.queues.run import Done
+from staffa.registry import WorkerDefinition
 
 _Answer = dict[str, Any]
 _ERRORS: dict[str, type[StaffaError]] = {"JobCancelled": JobCancelled, "InvalidJob": InvalidJob}
@@ -41,6 +45,8 @@ class ChildContext:
         self._answers: dict[int, Future[_Answer]] = {}
         self._ended = False
         self.cancelled = False
+        self.job: Job | None = None
+        self.definition: WorkerDefinition | None = None
 
     def note_progress(self, patch: Mapping[str, Any]) -> Awaitable[None]:
         """Have progress written soon."""
@@ -55,6 +61,24 @@ class ChildContext:
             self.send_message(META, patch)
             return Done()
         return self._write_meta(patch)
+
+    def complete_in(self, conn: Any, result: object) -> Awaitable[None]:
+        """Complete the job on a user's connection, by the statement that the parent sends."""
+        if self.job is None:
+            raise InvalidJob("the job has not begun: it can't be completed")
+        ack = of_completion(self.job, result, self.definition)
+        message = {"meta": None if ack.meta is None else dict(ack.meta), "error": ack.error}
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            found = load_statements(self.send_message(COMPLETE, message))
+            complete_on_sync(conn, found, self.job.id)
+            return Done()
+        return self._complete_in(conn, message, self.job.id)
+
+    async def _complete_in(self, conn: Any, message: dict[str, Any], number: int | None) -> None:
+        found = load_statements(await self.send_message_async(COMPLETE, message))
+        await complete_on(conn, found, number)
 
     async def _write_meta(self, patch: Mapping[str, Any]) -> None:
         await self.send_message_async(META, patch)

@@ -39,9 +39,12 @@ class Performer:
         call = ProcessCall.load(frame)
         job = call.job
         job.bind(context)
+        context.job = job
         found = contextvars.copy_context()
         definitions: list[WorkerDefinition] = []
-        result, error = self._interruption.guard(lambda: found.run(_begin, call, definitions))
+        result, error = self._interruption.guard(
+            lambda: found.run(_begin, call, definitions, context)
+        )
         if error is None and inspect.iscoroutine(result):
             result, error = self._interruption.run(result, found)
         if error is None and _is_kept(job, result, definitions[0]):
@@ -61,13 +64,14 @@ class Performer:
         return encode_frame("error", error=dump_error(error), stopped=stopped, **after)
 
 
-def _begin(call: ProcessCall, definitions: list[WorkerDefinition]) -> Any:
+def _begin(call: ProcessCall, definitions: list[WorkerDefinition], context: ChildContext) -> Any:
     """Call the job's function; a coroutine function only makes its coroutine here.
 
     The worker's definition is left in the list, for what comes after the call.
     """
     definition = _resolve(call)
     definitions.append(definition)
+    context.definition = definition
     begin: Callable[[], Any] = definition.prepare(call.job)
     set_current_job(call.job)
     return begin()

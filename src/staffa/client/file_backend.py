@@ -1,0 +1,182 @@
+"""The engine, the notifier and the migrations of a SQLite file, and what is refused with it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import weakref
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from staffa._internal.clock import SYSTEM_CLOCK, Clock
+from staffa.capabilities import Capabilities
+from staffa.config import DEFAULT_PREFIX, Config
+from staffa.drivers.sqlite import FileSettings
+from staffa.engines.sqlite import SqliteEngine
+from staffa.engines.sqlite.engine import CAPABILITIES
+from staffa.engines.sqlite.functions import install
+from staffa.errors import ConfigError
+from staffa.migrate import Migrator
+from staffa.notifier import Notifier
+from staffa.notifiers.local import LocalNotifier
+from staffa.notifiers.polling import PollingNotifier
+from staffa.upkeep import Reindexer
+
+SCHEME = "sqlite"
+_PACKAGE = "staffa.engines.sqlite"
+_TEMPORARY = ("", "/", "/:memory:")
+
+_REFUSED: dict[str, tuple[Callable[[Config], bool], Callable[[Capabilities], bool], str]] = {
+    "prefix": (
+        lambda config: config.prefix != DEFAULT_PREFIX,
+        lambda able: able.schemas,
+        "a file has no schemas: leave it out, and give each instance a file of its own",
+    ),
+    "listen_dsn": (
+        lambda config: config.listen_dsn is not None,
+        lambda able: able.listens,
+        "a file carries no notifications: leave it out, jobs are found by polling",
+    ),
+    "notifier": (
+        lambda config: config.notifier == "postgres",
+        lambda able: able.listens,
+        "a file carries no notifications: give 'local' or 'polling', or leave it out",
+    ),
+    "pooler": (
+        lambda config: bool(config.pooler),
+        lambda able: able.poolers,
+        "there is no server that a pooler could stand before: leave it out",
+    ),
+    "maintenance_dsn": (
+        lambda config: config.maintenance_dsn is not None,
+        lambda able: able.rebuilds_indexes,
+        "indexes of SQLite do not bloat and are never rebuilt: leave it out",
+    ),
+    "reindexer": (
+        lambda config: config.reindexer not in {None, Reindexer()},
+        lambda able: able.rebuilds_indexes,
+        "indexes of SQLite do not bloat and are never rebuilt: leave it out",
+    ),
+}
+
+
+def is_file(dsn: str) -> bool:
+    """Tell whether a DSN names a SQLite file.
+
+    Example:
+        >>> is_file("sqlite:///jobs.db"), is_file("postgresql://localhost/app")
+        (True, False)
+    """
+    return dsn.partition("://")[0].partition("+")[0] == SCHEME
+
+
+def path_of(dsn: str) -> Path | None:
+    """Return the file of a DSN; None for a temporary one.
+
+    Raises:
+        ConfigError: If it is written wrongly.
+
+    Example:
+        >>> path_of("sqlite:///jobs.db"), path_of("sqlite:////srv/jobs.db"), path_of("sqlite://")
+        (PosixPath('jobs.db'), PosixPath('/srv/jobs.db'), None)
+    """
+    rest = dsn.partition("://")[2]
+    if rest in _TEMPORARY:
+        return None
+    if not rest.startswith("/") or "?" in rest or "#" in rest:
+        raise ConfigError(
+            f"dsn {dsn!r} can't be used: write sqlite:///relative.db, sqlite:////absolute.db, or "
+            "sqlite:// for a temporary file"
+        )
+    return Path(rest[1:])
+
+
+def check_config(config: Config) -> None:
+    """Refuse settings that make no sense with a file.
+
+    Raises:
+        ConfigError: For the first of them, with the reason.
+    """
+    for setting, (is_given, can, reason) in _REFUSED.items():
+        if is_given(config) and not can(CAPABILITIES):
+            raise ConfigError(f"the setting {setting} can't be used with SQLite: {reason}")
+
+
+def make_file_migrator(dsn: str, prefix: str) -> Migrator:
+    """Return the migrations of a file.
+
+    Raises:
+        ConfigError: If a schema is named, or the file is a temporary one.
+    """
+    check_config(Config(prefix=prefix))
+    path = path_of(dsn)
+    if path is None:
+        raise ConfigError(
+            "a temporary database makes its tables itself, and is gone when its client stops: "
+            "name a file, such as sqlite:///jobs.db"
+        )
+    return _migrator(FileSettings(path, install))
+
+
+class TemporaryFile:
+    """A database that is deleted when it is closed, or no longer held by anybody."""
+
+    def __init__(self) -> None:
+        folder = Path(tempfile.mkdtemp(prefix="staffa-"))
+        self.path = folder / "jobs.db"
+        self.close = weakref.finalize(self, _remove, folder, os.getpid())
+
+
+def make_temporary(dsn: str) -> TemporaryFile | None:
+    """Return the file that the backends of one client share, if a DSN asks for a temporary one."""
+    return TemporaryFile() if is_file(dsn) and path_of(dsn) is None else None
+
+
+def make_file_parts(
+    config: Config, dsn: str, temporary: TemporaryFile | None = None, clock: Clock = SYSTEM_CLOCK
+) -> tuple[SqliteEngine, Notifier, Migrator]:
+    """Return what a client talks to; the file is opened when it is needed.
+
+    Args:
+        config: The client's settings.
+        dsn: Names the file.
+        temporary: The client's temporary file, where it has one.
+        clock: The database's clock.
+
+    Raises:
+        ConfigError: If a setting makes no sense with a file.
+    """
+    path = path_of(dsn)
+    if path is not None or config.testing is None:  # a program's server is no mistake of its tests
+        check_config(config)
+    prepare = partial(install, clock=clock)
+    if path is None:
+        owned = TemporaryFile() if temporary is None else temporary
+        settings = FileSettings(owned.path, prepare, durable=False)
+        settings = replace(settings, script=_migrator(settings).script())
+        engine = SqliteEngine(settings, config.name, clock)
+        if temporary is None:
+            engine.on_close = owned.close
+    else:
+        settings = FileSettings(path, prepare)
+        engine = SqliteEngine(settings, config.name, clock)
+    notifier: Notifier = LocalNotifier(str(settings.path.absolute()))
+    if config.notifier == "polling":
+        notifier = PollingNotifier(notifier)
+    return engine, notifier, _migrator(settings)
+
+
+def _migrator(settings: FileSettings) -> Migrator:
+    names = [entry.name for entry in files(_PACKAGE).joinpath("migrations").iterdir()]
+    return Migrator(settings, _PACKAGE, names, DEFAULT_PREFIX, file=str(settings.path))
+
+
+def _remove(folder: Path, process: int) -> Any:
+    """Remove a temporary database; a forked child leaves its parent's alone."""
+    if os.getpid() == process:
+        shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,163 @@
+"""Writing jobs that were checked: from an event loop, or on the thread of a synchronous caller.
+
+Both ways are the same steps: there must be room in the queues, the jobs are sealed, the engine
+writes them, and what follows is told. Only what waits for a database differs.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from staffa._internal.calls import Call, call
+from staffa._internal.clock import Clock
+from staffa._internal.lazy import load
+from staffa.client.depths import Depths
+from staffa.client.inline import CallersThread, run_inline
+from staffa.config import Config
+from staffa.errors import ConfigError
+from staffa.jobs import Job, find_current_job
+from staffa.modes import current_mode
+from staffa.options import Notify
+from staffa.telemetry import emit, report
+from staffa.telemetry.catalogue import JobConflicted
+
+if TYPE_CHECKING:
+    from staffa.client.backend import Backend
+
+
+class Insertion:
+    """Writes the jobs of one client.
+
+    Args:
+        config: The client's settings.
+        clock: Measures jobs that run inline.
+        depths: The depths of the queues that have a limit.
+        open_backend: Returns the database's side for the running loop.
+        wake: Tells all processes that queues have jobs.
+        wake_soon: Does so soon, from any thread.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        clock: Clock,
+        depths: Depths,
+        open_backend: Callable[[], Awaitable[Backend]],
+        wake: Callable[[Collection[str]], Awaitable[None]],
+        wake_soon: Callable[[Collection[str]], None],
+    ) -> None:
+        self._config = config
+        self._clock = clock
+        self._name = config.name
+        self._dsn = config.dsn
+        self._django_alias = config.django_alias
+        self._keys = config.encryption_keys
+        self._depths = depths
+        self._open = open_backend
+        self._wake = wake
+        self._wake_soon = wake_soon
+
+    async def write(self, jobs: Sequence[Job], conn: Any, notify: Notify) -> list[Job]:
+        """Write jobs, in the transaction of a user's connection if one is given."""
+        if not jobs:
+            return []
+        if self._inline:
+            return await run_inline(jobs, self._config, self._clock)
+        backend = await self._make_ready(jobs, notify, may_wait=conn is None)
+        stored = await backend.engine.enqueue_jobs(self._sealed(jobs), conn=conn)
+        queues = self._note(stored)
+        if conn is None:
+            await self._wake(queues)
+        else:
+            if notify == "in_transaction":
+                await backend.notifier.notify(_wakeups(queues), conn=conn)
+            self._wake_after_commit(backend, conn, queues)
+        return stored
+
+    def write_here(self, jobs: Sequence[Job], conn: Any, notify: Notify) -> list[Job]:
+        """Do the same from a thread without a loop; a user's connection is used on it.
+
+        Without one, the thread's `atomic` block of Django is joined if it is in one.
+        """
+        if not jobs:
+            return []
+        if self._inline:  # jobs that are plain functions run on the caller's thread, like its own
+            made: Call[list[Job]] = Call()
+            threads = CallersThread(made)
+            return made.run(lambda: run_inline(jobs, self._config, self._clock, threads))
+        conn = self.find_atomic() if conn is None else conn
+        if conn is None:
+            return call(self.write, jobs, None, notify)
+        backend = call(self._make_ready, jobs, notify, may_wait=False)
+        stored = backend.engine.enqueue_jobs_on(self._sealed(jobs), conn)
+        queues = self._note(stored)
+        if notify == "in_transaction":
+            backend.notifier.notify_on(_wakeups(queues), conn)
+        self._wake_after_commit(backend, conn, queues)
+        return stored
+
+    @property
+    def _inline(self) -> bool:
+        return current_mode(self._config.testing) == "inline"
+
+    async def _make_ready(self, jobs: Sequence[Job], notify: Notify, *, may_wait: bool) -> Backend:
+        backend = await self._open()
+        if notify == "in_transaction" and not backend.engine.capabilities.listens:
+            raise ConfigError(
+                "notify='in_transaction' can't be used with SQLite, which carries no "
+                "notifications: leave it out"
+            )
+        await self._depths.make_room(jobs, backend.engine.count_available, may_wait=may_wait)
+        return backend
+
+    def _sealed(self, jobs: Iterable[Job]) -> list[Job]:
+        """Return jobs as they are to be written; the keys of unique ones are made of plain args."""
+        sealed = []
+        for job in jobs:
+            if job.encrypted and job.unique is not None:
+                job.refuse_strange_args()
+                job.fix_unique_key(self._keys.keyed_digest)
+            sealed.append(job.sealed(self._keys))
+        return sealed
+
+    def find_atomic(self) -> str | None:
+        """Return the alias of Django's database if this thread is in a transaction there."""
+        if "django" not in sys.modules:
+            return None
+        find_atomic = load("staffa.drivers.connections:find_atomic")
+        found: str | None = find_atomic(self._django_alias, self._dsn)
+        return found
+
+    def _wake_after_commit(self, backend: Backend, conn: Any, queues: Collection[str]) -> None:
+        """Have queues woken once a user's transaction is committed.
+
+        Where nobody tells of that, it is the end of the running job that wakes them, or polling.
+        """
+        _note_with_job(queues)
+        if not queues:
+            return
+        try:
+            backend.after_commit(conn, partial(self._wake_soon, queues))
+        except Exception as error:  # noqa: BLE001  # the jobs are written: polling finds them
+            report("the commit of conn= is not observed; polling finds the jobs", error)
+
+    def _note(self, stored: Sequence[Job]) -> set[str]:
+        """Tell of what was stored, and return the queues that have more to do."""
+        self._depths.note_written(stored)
+        for job in stored:
+            if job.conflict:
+                emit(JobConflicted, instance=self._name, job=job)
+        return {job.queue for job in stored if job.wakes_its_queue}
+
+
+def _wakeups(queues: Iterable[str]) -> list[tuple[str, dict[str, str]]]:
+    return [("insert", {"queue": queue}) for queue in sorted(queues)]
+
+
+def _note_with_job(queues: Iterable[str]) -> None:
+    """Have queues woken once the running job has ended, by when its transaction has, too."""
+    if (running := find_current_job()) is not None:
+        running.note_enqueued(queues)

@@ -1,0 +1,115 @@
+"""What the surface for synchronous code, `staffa.sync`, stands on.
+
+Its methods are the client's: they are carried out on the loop's thread, while the caller's thread
+waits. What the caller gives stays on its thread: iterables are read there, functions are called
+there, and statements for its own connection run there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Coroutine, Iterable, Iterator
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+from staffa._internal.calls import Call, call, iterate
+from staffa.client.bulk import Bulk, check_new, check_notify, flatten
+from staffa.client.insertion import Insertion
+from staffa.errors import ConfigError
+from staffa.instance import Source, refuse_loop
+from staffa.jobs import Job
+from staffa.options import BulkOptions, Notify
+
+if TYPE_CHECKING:
+    from staffa.client import Staffa
+
+T = TypeVar("T")
+
+_CONTAINERS = (str, bytes, dict, list, tuple, set, frozenset)
+
+
+class Synchronous:
+    """The base of the surface for synchronous code.
+
+    Args:
+        app: The client.
+        insertion: Writes its jobs.
+    """
+
+    def __init__(self, app: Staffa, insertion: Insertion) -> None:
+        self._app = app
+        self._insertion = insertion
+
+    def __enter__(self) -> Self:
+        refuse_loop("with app.sync", "async with app")
+        call(self._app.__aenter__)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        refuse_loop("with app.sync", "async with app")
+        call(self._app.stop)
+
+    def _call(
+        self, function: Callable[..., Coroutine[Any, Any, T]], *args: Any, **kwargs: Any
+    ) -> T:
+        """Call a method of the client, and wait for what it returns."""
+        name = function.__name__
+        refuse_loop(f"app.sync.{name}()", f"await app.{name}(...)")
+        made: Call[T] = Call()
+        given = [_bring(value, made) for value in args]
+        named = {key: _bring(value, made) for key, value in kwargs.items()}
+        return made.run(lambda: function(*given, **named))
+
+    def _iterate(
+        self, function: Callable[..., AsyncGenerator[T, None]], *args: Any, **kwargs: Any
+    ) -> Iterator[T]:
+        """Call a method of the client that yields."""
+        name = function.__name__
+        refuse_loop(f"app.sync.{name}()", f"async for ... in app.{name}(...)")
+        return iterate(function(*args, **kwargs))
+
+    def _enqueue(self, job: Job, *, conn: Any, notify: Notify) -> Job:
+        refuse_loop("app.sync.enqueue()", "await app.enqueue(...)")
+        chosen = check_notify(notify, conn)
+        (stored,) = self._insertion.write_here([check_new(job)], conn, chosen)
+        return stored
+
+    def _enqueue_many(
+        self, *jobs: Source, stream: bool, **options: Any
+    ) -> list[Job] | Iterator[int]:
+        instead = "async for ... in app" if stream else "await app"
+        refuse_loop("app.sync.enqueue_many()", f"{instead}.enqueue_many(...)")
+        for source in jobs:
+            if isinstance(source, AsyncIterable):
+                raise ConfigError(
+                    f"{source!r:.100} is an async iterable: give it to app.enqueue_many on an "
+                    "event loop, or give an iterable"
+                )
+        given: BulkOptions = options  # type: ignore[assignment]  # checked by Bulk
+        bulk = Bulk(given)
+        if stream:
+            return self._stream(flatten(jobs), bulk)
+        prepared = [bulk.prepare(job) for job in flatten(jobs)]
+        return bulk.finish(self._insertion.write_here(prepared, bulk.conn, bulk.notify))
+
+    def _stream(self, jobs: Iterable[Job], bulk: Bulk) -> Iterator[int]:
+        for chunk in bulk.chunks_now(jobs):
+            written = self._insertion.write_here(chunk, bulk.conn, bulk.notify)
+            for stored in bulk.finish(written):
+                assert stored.id is not None  # noqa: S101  # it was stored
+                yield stored.id
+
+
+def _bring(value: Any, made: Call[Any]) -> Any:
+    """Return a caller's value as the loop's thread may use it."""
+    if isinstance(value, _CONTAINERS):
+        return value
+    if isinstance(value, Iterable):
+        return list(value)
+    if callable(value):
+        return made.brought(value)
+    return value

@@ -1,0 +1,81 @@
+"""A pool in name only: everything runs on one connection of the user's, in its open transaction.
+
+So an engine sees what the transaction has written and nobody else does: what a test needs that
+rolls back at its end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import Any, TypeVar
+
+from staffa.drivers.asyncpg import Pool, Run
+from staffa.drivers.sqlite import FileConnection
+from staffa.drivers.sqlite import Run as RunOnFile
+from staffa.engine import Statement, Statements
+from staffa.errors import ConfigError
+from staffa.rehearsal import Execute
+
+T = TypeVar("T")
+
+
+class Joined(Pool):
+    """Runs statements on a connection that is not ours.
+
+    Args:
+        execute: Runs statements there.
+    """
+
+    def __init__(self, execute: Execute) -> None:
+        self._execute = execute
+
+    async def run(self, statement: Statement[T]) -> T:
+        """Run a statement."""
+        result: T = await self._execute(Statements.of(statement))
+        return result
+
+    async def run_together(self, statements: Statements[T]) -> T:
+        """Run statements; none is repeated: a transaction that lost is not ours to repeat."""
+        result: T = await self._execute(statements)
+        return result
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Run]:
+        """Lend what runs statements in the user's transaction."""
+        yield self.run
+
+    async def close(self) -> None:
+        """Leave the connection to the user."""
+
+
+class JoinedFile(FileConnection):
+    """The same for a file.
+
+    Args:
+        execute: Runs statements on the user's connection.
+        prepare: Registers there what the statements need.
+    """
+
+    def __init__(self, execute: Execute, prepare: Callable[[Any], None]) -> None:
+        self._execute = execute
+        self._prepare = prepare
+
+    async def read(self, statement: Statement[T]) -> T:
+        """Run a statement."""
+        return await self.write(statement)
+
+    async def write(self, statements: Statement[T] | Statements[T]) -> T:
+        """Run statements."""
+        if isinstance(statements, Statement):
+            statements = Statements.of(statements)
+        result: T = await self._execute(replace(statements, prepare=self._prepare))
+        return result
+
+    async def transact(self, work: Callable[[RunOnFile], T]) -> T:
+        """Refuse what runs on a thread of its own."""
+        raise ConfigError("that can't be done in a transaction of yours: leave out conn=")
+
+    async def close(self) -> None:
+        """Leave the connection to the user."""

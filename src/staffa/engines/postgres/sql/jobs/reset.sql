@@ -1,0 +1,10 @@
+-- Delete all jobs and all that is known of queues, entries of cron, leaders and producers; for tests.
+-- No TRUNCATE: it takes the owner of the tables, and waits for whoever has looked at them.
+-- Locks: all rows. Index: none.
+WITH crons AS (DELETE FROM :"prefix".staffa_crons),
+     keys AS (DELETE FROM :"prefix".staffa_unique),
+     queues AS (DELETE FROM :"prefix".staffa_queues),
+     versions AS (DELETE FROM :"prefix".staffa_queue_versions),
+     producers AS (DELETE FROM :"prefix".staffa_producers),
+     leaders AS (DELETE FROM :"prefix".staffa_leaders)
+DELETE FROM :"prefix".oban_jobs;

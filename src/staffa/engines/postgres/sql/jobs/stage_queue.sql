@@ -1,0 +1,16 @@
+-- Make the jobs of a queue available that are due until a time: a test does not wait for it.
+-- $1 text: queue, $2 timestamptz: until when, or null for ever.
+-- Locks: the rows it stages; rows that others hold are skipped.
+-- Index: staffa_jobs_stage.
+UPDATE :"prefix".oban_jobs AS job
+   SET state = 'available'
+ WHERE job.id = ANY (ARRAY(
+           SELECT due.id
+             FROM :"prefix".oban_jobs AS due
+            WHERE due.state IN ('scheduled', 'retryable')
+              AND due.queue = $1::text
+              AND ($2::timestamptz IS NULL OR due.scheduled_at <= timezone('UTC', $2::timestamptz))
+            ORDER BY due.scheduled_at, due.id
+              FOR UPDATE SKIP LOCKED
+       ))
+RETURNING job.id;

@@ -1,0 +1,410 @@
+"""The engine for SQLite: each method runs one statement, or several in one transaction.
+
+Three connections to the file, each on a thread of its own. One writes: a file has one writer at a
+time, whoever it is, so what a process writes takes turns before it comes to that. One reads beside
+it. One is for the heartbeat, which must not wait in a line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from datetime import datetime
+from functools import partial
+from typing import Any, cast
+from uuid import UUID
+
+from staffa._internal.clock import SYSTEM_CLOCK, Clock
+from staffa.capabilities import Capabilities
+from staffa.cron.stored import CronBoard, Entry
+from staffa.drivers.connections import run_on, run_on_sync
+from staffa.drivers.sqlite import FileConnection, FileSettings, Run
+from staffa.engine import (
+    Ack,
+    Changed,
+    Checkpoint,
+    Control,
+    Heartbeat,
+    Hold,
+    Lease,
+    Producer,
+    Pulse,
+    Rescued,
+    Staged,
+    Statements,
+)
+from staffa.engines.sqlite.functions import install
+from staffa.engines.sqlite.rehearsal import SqliteRehearsal
+from staffa.engines.sqlite.statements.changes import ChangeStatements, Seen
+from staffa.engines.sqlite.statements.idiom import SQLITE
+from staffa.engines.sqlite.statements.jobs import JobStatements, StageStatements
+from staffa.engines.sqlite.statements.nodes import (
+    BeatStatements,
+    ControlStatements,
+    TendStatements,
+)
+from staffa.engines.sqlite.statements.unique import UniqueStatements
+from staffa.engines.statements.conditions import Wanted
+from staffa.engines.statements.enqueueing import EnqueueStatements
+from staffa.engines.statements.nodes import LeaderStatements
+from staffa.engines.statements.prunes import PruneStatements
+from staffa.engines.statements.rescues import RescueStatements
+from staffa.engines.walks import Walks
+from staffa.errors import StatementConflict
+from staffa.filters import JobFilter
+from staffa.jobs import Job
+from staffa.maintenance import Finished, Maintenance, VacuumHealth
+from staffa.telemetry import observed
+from staffa.types import State
+
+CAPABILITIES = Capabilities(
+    user_transactions=True,
+    schemas=False,
+    listens=False,
+    poolers=False,
+    rebuilds_indexes=False,
+    holds_rows=False,
+)
+
+_KEYS_AT_ONCE = 1_000
+_WORTH_GOING_ON = 0.1  # the share of a page that makes the next one worth a look
+_PREFIX = "main"
+
+
+@observed("staffa.engine")
+class SqliteEngine(SqliteRehearsal):
+    """Jobs in a file.
+
+    Args:
+        settings: The file.
+        instance: The client whose events its calls are.
+        clock: The database's clock.
+    """
+
+    def __init__(
+        self,
+        settings: FileSettings,
+        instance: str | None = None,
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
+        self.instance = instance
+        self._settings = settings
+        self._clock = clock
+        self.on_close: Callable[[], object] = lambda: None
+        self._writer = FileConnection(settings, "staffa-sqlite-writer")
+        self._reader = FileConnection(settings, "staffa-sqlite-reader")
+        self._jobs = JobStatements(_PREFIX, SQLITE)
+        self._stages = StageStatements(_PREFIX, SQLITE)
+        self._changes = ChangeStatements(_PREFIX, SQLITE)
+        self._walks = Walks(self._reader.read, self._changes)
+        self._unique = UniqueStatements(_PREFIX, SQLITE)
+        self._enqueueing = EnqueueStatements(
+            self._jobs, self._unique, "sqlite", partial(install, clock=clock)
+        )
+        self._pruned_until = ""
+        self._rescues = RescueStatements(_PREFIX, SQLITE)
+        self._prunes = PruneStatements(_PREFIX, SQLITE)
+        self._producers = BeatStatements(_PREFIX, SQLITE)
+        self._leaders = LeaderStatements(_PREFIX, SQLITE)
+        self._queues = ControlStatements(_PREFIX, SQLITE)
+        self._crons = TendStatements(_PREFIX, SQLITE)
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What a file can do."""
+        return CAPABILITIES
+
+    async def open(self) -> None:
+        """Open the file."""
+        await self._writer.perform(lambda raw: None)
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._writer.close()
+        await self._reader.close()
+        self.on_close()
+
+    def heartbeat(self) -> Heartbeat:
+        """Return a heartbeat with its own connection."""
+        connection = FileConnection(self._settings, "staffa-sqlite-heartbeat")
+        return SqliteHeartbeat(connection, self._producers, self._jobs)
+
+    async def enqueue_jobs(self, jobs: Sequence[Job], *, conn: Any = None) -> list[Job]:
+        """Insert jobs."""
+        statements = self._enqueueing.enqueue(jobs)
+        if conn is not None:
+            return await run_on(conn, statements)
+        return await self._writer.write(statements)
+
+    def enqueue_jobs_on(self, jobs: Sequence[Job], conn: Any) -> list[Job]:
+        """Insert jobs in a user's transaction, on this thread."""
+        return run_on_sync(conn, self._enqueueing.enqueue(jobs))
+
+    async def prune_unique_keys(self, limit: int) -> int:
+        """Forget keys of unique jobs none of which is left."""
+        forgotten = 0
+        while forgotten < limit:
+            page = min(limit - forgotten, _KEYS_AT_ONCE)
+            found = await self._writer.write(self._unique.prune(self._pruned_until, page))
+            self._pruned_until = found.stopped_at if found.seen == page else ""
+            forgotten += found.forgotten
+            if not self._pruned_until or found.forgotten < page * _WORTH_GOING_ON:
+                break
+        return forgotten
+
+    async def count_available(self, limits: Mapping[str, int]) -> dict[str, int]:
+        """Count the available jobs of queues."""
+        return {
+            queue: await self._reader.read(self._jobs.count_waiting(queue, limit))
+            for queue, limit in limits.items()
+        }
+
+    async def claim_jobs(self, queue: str, limit: int, producer: Producer) -> list[Job]:
+        """Lease available jobs."""
+        return await self._writer.write(self._jobs.claim(queue, limit, producer))
+
+    async def ack_jobs(self, acks: Sequence[Ack], producer: Producer) -> dict[int, State]:
+        """Write outcomes."""
+        return await self._writer.write(self._jobs.ack(acks, producer))
+
+    def acknowledging(
+        self, acks: Sequence[Ack], producer: Producer
+    ) -> Statements[dict[int, State]]:
+        """Return what writes outcomes."""
+        statement = self._jobs.ack(acks, producer)
+        return Statements(
+            [lambda: statement],
+            lambda results: cast("dict[int, State]", results[0]),
+            "sqlite",
+            partial(install, clock=self._clock),
+        )
+
+    async def find_holds(self, leases: Sequence[Lease], producer: Producer) -> list[Hold]:
+        """Tell how it stands with leases; a row that is written to can't be told from others."""
+        lost = await self._reader.read(self._jobs.find_lost_leases(producer, leases))
+        return [Hold.ENDED if lease in lost else Hold.FREE for lease in leases]
+
+    async def trace_acks(self, acks: Sequence[Ack], producer: Producer) -> frozenset[int]:
+        """Read whether outcomes had been written before."""
+        return await self._writer.read(self._jobs.trace(acks, producer))
+
+    async def checkpoint_jobs(
+        self, checkpoints: Sequence[Checkpoint], producer: Producer
+    ) -> frozenset[Lease]:
+        """Write what running jobs note."""
+        return await self._writer.write(self._jobs.checkpoint(checkpoints, producer))
+
+    async def stage_jobs(self, limit: int, queues: Sequence[str]) -> Staged:
+        """Make due jobs available."""
+        return await self._writer.write(self._stages.stage(limit, queues))
+
+    async def cancel_jobs(self, wanted: Wanted, *, wait: bool = True) -> list[Changed]:
+        """Cancel unfinished jobs; nobody holds rows, so there are none to wait for."""
+        return await self._writer.write(self._changes.cancel_together(wanted))
+
+    async def retry_jobs(self, wanted: Wanted, *, wait: bool = True) -> list[Changed]:
+        """Make jobs available at once."""
+        return await self._writer.write(self._changes.retry_together(wanted))
+
+    async def delete_jobs(self, wanted: Wanted, *, wait: bool = True) -> list[Changed]:
+        """Delete jobs that do not run."""
+        return await self._writer.write(self._changes.delete(wanted))
+
+    async def update_jobs(self, ids: Sequence[int], changes: Mapping[str, Any]) -> list[Job]:
+        """Change columns of jobs, and return the jobs."""
+        return await self._writer.write(self._changes.update(ids, changes))
+
+    async def change_jobs(
+        self, wanted: Wanted, changes: Mapping[str, Any], *, wait: bool = True
+    ) -> list[Changed]:
+        """Change columns of jobs."""
+        return await self._writer.write(self._changes.change_together(wanted, changes))
+
+    async def update_job(
+        self, number: int, change: Callable[[Job], Awaitable[Mapping[str, Any]]], *, idle: float
+    ) -> Job | None:
+        """Change columns of a job as a function says that sees it.
+
+        To hold a row would be to hold the whole file. So the function is called again where the row
+        has changed meanwhile; it never changes a job that it has not seen.
+        """
+        while True:
+            seen = await self._reader.read(self._changes.see(number))
+            if seen is None:
+                return None
+            began = self._clock.monotonic()
+            changes = await change(seen.job)
+            if not changes:
+                return seen.job
+            updated = await self._writer.transact(partial(self._update_seen, seen, changes))
+            if updated is not None:
+                return updated
+            if self._clock.monotonic() - began > idle:
+                raise StatementConflict(
+                    f"job {number} was changed by somebody else while its function ran for more "
+                    f"than {idle:g} s: nothing was written"
+                )
+
+    def _update_seen(self, seen: Seen, changes: Mapping[str, Any], run: Run) -> Job | None:
+        """Change a job if it is still the same; None if it is not."""
+        number = seen.job.id or 0
+        now = run(self._changes.see(number))
+        if now is None or now.version != seen.version:
+            return None
+        (updated,) = run(self._changes.update([number], changes))
+        return updated
+
+    async def get_jobs(self, ids: Sequence[int]) -> list[Job]:
+        """Read jobs by id."""
+        return await self._reader.read(self._changes.get(ids))
+
+    async def list_jobs(self, wanted: JobFilter) -> list[Job]:
+        """Read the newest jobs of a filter."""
+        return await self._walks.list_jobs(wanted)
+
+    def find_jobs(self, wanted: JobFilter) -> AsyncGenerator[list[int], None]:
+        """Yield the ids of the jobs of a filter."""
+        return self._walks.find_jobs(wanted)
+
+    async def count_jobs(self, wanted: JobFilter | None = None) -> dict[tuple[str, State], int]:
+        """Count the jobs of a filter by queue and state."""
+        return await self._reader.read(self._changes.count(wanted or JobFilter()))
+
+    async def release_jobs(
+        self, producer: Producer, *, queue: str | None = None, running: Sequence[int] = ()
+    ) -> frozenset[str]:
+        """Put back what a producer holds but does not run."""
+        return await self._writer.write(
+            self._rescues.release(producer, queue=queue, running=running)
+        )
+
+    async def rescue_jobs(
+        self, dead: Mapping[UUID, int], *, max_rescues: int, limit: int
+    ) -> list[Rescued]:
+        """Take jobs away from dead producers."""
+        return await self._writer.write(
+            self._rescues.rescue(dead, max_rescues=max_rescues, limit=limit)
+        )
+
+    async def rescue_foreign_jobs(self, *, age: float, limit: int) -> list[Rescued]:
+        """Take old jobs away from other implementations."""
+        return await self._writer.write(self._rescues.rescue_foreign(age=age, limit=limit))
+
+    async def discard_exhausted_jobs(self, *, limit: int) -> list[Rescued]:
+        """Discard available jobs without attempts left."""
+        return await self._writer.write(self._rescues.discard_exhausted(limit=limit))
+
+    async def find_oldest_finished(
+        self, state: State, *, age: float, after: Finished | None, limit: int
+    ) -> list[Finished]:
+        """Walk finished jobs from the one that ended first."""
+        return await self._reader.read(
+            self._prunes.find_oldest(state, age=age, after=after, limit=limit)
+        )
+
+    async def find_newest_finished(
+        self, state: State, *, age: float, before: Finished | None, limit: int
+    ) -> list[Finished]:
+        """Walk finished jobs from the one that ended last."""
+        return await self._reader.read(
+            self._prunes.find_newest(state, age=age, before=before, limit=limit)
+        )
+
+    async def prune_jobs(self, jobs: Sequence[Finished]) -> frozenset[int]:
+        """Delete finished jobs that have not changed since they were read."""
+        return await self._writer.write(self._prunes.prune(jobs))
+
+    async def check_vacuum(self) -> VacuumHealth:
+        """There are no dead rows: SQLite uses the room of deleted ones again."""
+        return VacuumHealth(live=0, dead=0, vacuumed_at=None, oldest_snapshot=None)
+
+    @property
+    def maintenance(self) -> Maintenance | None:
+        """Nothing: indexes of SQLite do not bloat."""
+        return None
+
+    async def remove_producer(self, producer: Producer) -> None:
+        """Forget a producer that has stopped."""
+        await self._writer.write(self._producers.remove(producer))
+
+    async def reap_producers(self, *, age: float) -> int:
+        """Forget producers that died long ago."""
+        return await self._writer.write(self._producers.reap(age=age))
+
+    async def control_queues(self, name: str, controls: Sequence[Control]) -> list[Control]:
+        """Set options of queues."""
+        return await self._writer.write(self._queues.control_together(name, controls))
+
+    async def forget_controls(self, *, age: float) -> int:
+        """Forget options that make no difference."""
+        return await self._writer.write(self._queues.forget(age=age))
+
+    async def elect_leader(self, producer: Producer, *, lease: float) -> bool:
+        """Become or stay the leader."""
+        return await self._writer.write(self._leaders.elect(producer, lease=lease))
+
+    async def resign_leader(self, producer: Producer) -> bool:
+        """Give up leadership."""
+        return await self._writer.write(self._leaders.resign(producer))
+
+    async def register_crons(
+        self, producer: Producer, entries: Sequence[Entry], *, dead_after: float
+    ) -> None:
+        """Write the entries that a producer declares."""
+
+        def register(run: Run) -> None:
+            run(self._crons.register(producer, entries))
+            run(self._crons.declare(producer, entries, dead_after=dead_after))
+
+        await self._writer.transact(register)
+
+    async def read_crons(
+        self, instance: str, *, reader: UUID | None, dead_after: float
+    ) -> CronBoard:
+        """Read the entries of an instance."""
+        return await self._reader.read(
+            self._crons.read(instance, reader=reader, dead_after=dead_after)
+        )
+
+    async def enqueue_tick(self, instance: str, name: str, tick: datetime, job: Job) -> Job | None:
+        """Take a tick and insert its job."""
+        statements = self._enqueueing.enqueue([job])
+
+        def take(run: Run) -> Job | None:
+            if not run(self._crons.take(instance, name, tick)):
+                return None
+            (stored,) = statements.combine([run(part()) for part in statements.parts])
+            run(self._crons.note(instance, name, stored.id))
+            return stored
+
+        return await self._writer.transact(take)
+
+    async def tend_crons(
+        self, instance: str, *, dead_after: float, forget_after: float
+    ) -> list[str]:
+        """Forget the entries that nobody declares any more."""
+        return await self._writer.write(
+            self._crons.tend_together(instance, dead_after=dead_after, forget_after=forget_after)
+        )
+
+
+class SqliteHeartbeat:
+    """The signs of life of one producer; used on the watchman's thread alone."""
+
+    def __init__(
+        self, connection: FileConnection, producers: BeatStatements, jobs: JobStatements
+    ) -> None:
+        self._connection = connection
+        self._producers = producers
+        self._jobs = jobs
+
+    async def beat(self, producer: Producer, known: int | None = None) -> Pulse:
+        """Show that a producer lives, and read what has changed."""
+        return await self._connection.write(self._producers.beat_together(producer, known))
+
+    async def find_lost_leases(self, producer: Producer, leases: Sequence[Lease]) -> list[Lease]:
+        """Return those of the leases that have ended."""
+        return await self._connection.read(self._jobs.find_lost_leases(producer, leases))
+
+    async def close(self) -> None:
+        """Close the connection."""
+        await self._connection.close()

@@ -1,0 +1,2 @@
+-- Drops every job: the caller has counted them and asked.
+DROP TABLE oban_jobs;

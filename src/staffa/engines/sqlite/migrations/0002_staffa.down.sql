@@ -1,0 +1,10 @@
+DROP TABLE staffa_unique;
+DROP TABLE staffa_crons;
+DROP TABLE staffa_queue_versions;
+DROP TABLE staffa_queues;
+DROP TABLE staffa_leaders;
+DROP TABLE staffa_producers;
+DROP INDEX staffa_jobs_finished;
+DROP INDEX staffa_jobs_lease;
+DROP INDEX staffa_jobs_stage;
+DROP INDEX staffa_jobs_claim;

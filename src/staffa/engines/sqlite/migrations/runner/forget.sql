@@ -1,0 +1,2 @@
+-- $1: version.
+DELETE FROM staffa_migrations WHERE version = $1;

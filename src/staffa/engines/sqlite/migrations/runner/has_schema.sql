@@ -1,0 +1,2 @@
+-- A file is a schema.
+SELECT 1 AS found;

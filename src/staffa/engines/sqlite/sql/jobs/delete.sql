@@ -1,0 +1,7 @@
+-- Delete jobs that are not running.
+-- The filter's parameters are the only ones.
+-- Index: the primary key; the filter names the ids.
+DELETE FROM oban_jobs AS job
+ WHERE false /* filter */
+   AND job.state <> 'executing'
+RETURNING id, queue, worker, state AS previous_state;

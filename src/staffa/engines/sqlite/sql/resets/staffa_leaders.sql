@@ -1,0 +1,2 @@
+-- Delete all rows; for tests.
+DELETE FROM staffa_leaders;

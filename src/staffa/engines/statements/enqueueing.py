@@ -1,0 +1,137 @@
+"""What is run to enqueue jobs: mostly one statement, several in a transaction where one won't do.
+
+A statement takes a limited number of jobs and characters of JSON. Unique jobs need their keys taken
+first: all keys of the call, in their order, before any job is written, so that calls that share
+keys wait for each other instead of ending in a deadlock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from itertools import accumulate
+from typing import Any, Protocol
+
+from staffa.engine import Dialect, Statement, Statements
+from staffa.engines.statements.jobs import JobStatements
+from staffa.engines.statements.unique import Entry, Rounds
+from staffa.jobs import Job
+
+MAX_JOBS = 5_000
+MAX_CHARACTERS = 8 * 1024 * 1024
+MAX_KEYS = 50_000
+
+Part = Callable[[], Statement[Any]]
+
+
+class WritesUnique(Protocol):
+    """The statements of unique jobs."""
+
+    def take(self, keys: Sequence[bytes]) -> Statement[None]:
+        """Take keys, in their order."""
+
+    def write(self, entries: Mapping[int, Entry]) -> Sequence[Part]:
+        """Return what inserts jobs no two of which have the same key, once their keys are taken.
+
+        The last part's result has what became of them, by their places.
+        """
+
+
+class _Chunk(Protocol):
+    """The jobs that are written by some statements one after the other."""
+
+    @property
+    def parts(self) -> Sequence[Part]:
+        """Make the statements."""
+
+    def combine(self, results: list[Any]) -> list[Job]:
+        """Return the jobs in the order given."""
+
+
+class EnqueueStatements:
+    """Puts together what enqueues jobs.
+
+    Args:
+        jobs: The statements of jobs.
+        unique: The statements of unique jobs.
+        dialect: The database that they are for.
+        prepare: What they need on a connection, if anything.
+    """
+
+    def __init__(
+        self,
+        jobs: JobStatements,
+        unique: WritesUnique,
+        dialect: Dialect = "postgres",
+        prepare: Callable[[Any], None] | None = None,
+    ) -> None:
+        self._jobs = jobs
+        self._unique = unique
+        self._dialect = dialect
+        self._prepare = prepare
+
+    def enqueue(self, jobs: Sequence[Job]) -> Statements[list[Job]]:
+        """Return what inserts jobs, all or none, in the order given."""
+        entries = [Entry(job, job.unique_key) for job in jobs]
+        keys = sorted({entry.key for entry in entries if entry.key is not None})
+        takes: list[Part] = [
+            partial(self._unique.take, keys[start : start + MAX_KEYS])
+            for start in range(0, len(keys), MAX_KEYS)
+        ]
+        chunks = [self._chunk(some) for some in _split(entries)]
+
+        def combine(results: list[Any]) -> list[Job]:
+            stored: list[Job] = []
+            start = len(takes)
+            for chunk in chunks:
+                end = start + len(chunk.parts)
+                stored.extend(chunk.combine(results[start:end]))
+                start = end
+            return stored
+
+        parts = [*takes, *(part for chunk in chunks for part in chunk.parts)]
+        return Statements(parts, combine, self._dialect, self._prepare)
+
+    def _chunk(self, entries: Sequence[Entry]) -> _Chunk:
+        if any(entry.key is not None for entry in entries):
+            return _UniqueChunk(self._unique, Rounds.plan(entries))
+        return _PlainChunk(self._jobs, [entry.job for entry in entries])
+
+
+class _PlainChunk:
+    """Jobs that are written whatever else there is."""
+
+    def __init__(self, statements: JobStatements, jobs: Sequence[Job]) -> None:
+        self.parts: Sequence[Part] = [partial(statements.enqueue, jobs)]
+
+    def combine(self, results: list[Any]) -> list[Job]:
+        """Return the jobs in the order given."""
+        stored: list[Job] = results[0]
+        return stored
+
+
+class _UniqueChunk:
+    """Jobs some of which are unique."""
+
+    def __init__(self, statements: WritesUnique, plan: Rounds) -> None:
+        rounds = [statements.write(entries) for entries in plan.rounds]
+        self.parts: Sequence[Part] = [part for parts in rounds for part in parts]
+        self._ends = [end - 1 for end in accumulate(map(len, rounds))]
+        self._plan = plan
+
+    def combine(self, results: list[Any]) -> list[Job]:
+        """Return the jobs in the order given."""
+        return self._plan.combine([results[end] for end in self._ends])
+
+
+def _split(entries: Sequence[Entry]) -> Iterator[Sequence[Entry]]:
+    """Yield entries in pieces that a statement can take."""
+    start, characters = 0, 0
+    for place, entry in enumerate(entries):
+        size = len(entry.job.args_json) + len(entry.job.meta_json)
+        if place > start and (place - start == MAX_JOBS or characters + size > MAX_CHARACTERS):
+            yield entries[start:place]
+            start, characters = place, 0
+        characters += size
+    if start < len(entries):
+        yield entries[start:]

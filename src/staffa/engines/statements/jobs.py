@@ -1,0 +1,194 @@
+"""The statements of a job's life; each verb is the file of that name in ``sql/jobs/``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from staffa._internal import json
+from staffa.engine import (
+    Ack,
+    Checkpoint,
+    Hold,
+    Lease,
+    Producer,
+    Staged,
+    Statement,
+)
+from staffa.engines.statements.area import Area, Rows, count
+from staffa.jobs import PROGRESS_KEY, Job
+from staffa.types import State
+
+
+class JobStatements(Area):
+    """What producers, the acker and the stager ask of the jobs table."""
+
+    folder = "jobs"
+
+    def enqueue(self, jobs: Sequence[Job]) -> Statement[list[Job]]:
+        """Insert jobs."""
+        rows = [describe_job(job) for job in jobs]
+
+        def decode(found: Rows) -> list[Job]:
+            return [job.as_enqueued(row) for job, row in zip(jobs, found, strict=True)]
+
+        return self.statement("enqueue", (orjson.dumps(rows).decode(),), decode)
+
+    def count_available(self, limits: Mapping[str, int]) -> Statement[dict[str, int]]:
+        """Count the available jobs of queues, each up to its limit."""
+        return self.statement(
+            "count_available",
+            (list(limits), list(limits.values())),
+            lambda rows: {row["queue"]: row["count"] for row in rows},
+        )
+
+    def claim(self, queue: str, limit: int, producer: Producer) -> Statement[list[Job]]:
+        """Lease available jobs."""
+        attempted_by = (producer.node, str(producer.uuid))
+
+        def decode(rows: Rows) -> list[Job]:
+            return _sorted_by_urgency(Job.from_claim(row, queue, attempted_by) for row in rows)
+
+        return self.statement("claim", (queue, limit, *attempted_by), decode)
+
+    def ack(self, acks: Sequence[Ack], producer: Producer) -> Statement[dict[int, State]]:
+        """Write outcomes."""
+        return self.statement(
+            "ack",
+            (
+                [ack.lease.id for ack in acks],
+                [ack.lease.attempt for ack in acks],
+                [ack.lease.attempted_at for ack in acks],
+                str(producer.uuid),
+                [ack.state.value for ack in acks],
+                [ack.refund for ack in acks],
+                [ack.error for ack in acks],
+                [ack.delay for ack in acks],
+                [None if ack.meta is None else json.dumps(dict(ack.meta)) for ack in acks],
+            ),
+            lambda rows: {row["id"]: State(row["state"]) for row in rows},
+        )
+
+    def trace(self, acks: Sequence[Ack], producer: Producer) -> Statement[frozenset[int]]:
+        """Read whether outcomes had been written before."""
+        by_id = {ack.lease.id: ack for ack in acks}
+
+        def decode(rows: Rows) -> frozenset[int]:
+            found = {row["id"]: row for row in rows}
+            return frozenset(
+                number
+                for number, ack in by_id.items()
+                if number not in found or _shows(found[number], ack, producer)
+            )
+
+        return self.statement("trace", (list(by_id),), decode)
+
+    def checkpoint(
+        self, checkpoints: Sequence[Checkpoint], producer: Producer
+    ) -> Statement[frozenset[Lease]]:
+        """Write what running jobs note."""
+        return self.statement(
+            "checkpoint",
+            (
+                [checkpoint.lease.id for checkpoint in checkpoints],
+                [checkpoint.lease.attempt for checkpoint in checkpoints],
+                [checkpoint.lease.attempted_at for checkpoint in checkpoints],
+                str(producer.uuid),
+                [json.dumps(dict(checkpoint.meta)) for checkpoint in checkpoints],
+            ),
+            lambda rows: frozenset(checkpoints[row["place"] - 1].lease for row in rows),
+        )
+
+    def stage(self, limit: int, queues: Sequence[str]) -> Statement[Staged]:
+        """Make due jobs available."""
+        return self.statement(
+            "stage",
+            (limit, list(queues)),
+            lambda rows: Staged(
+                sum(row["staged"] for row in rows), frozenset(row["queue"] for row in rows)
+            ),
+        )
+
+    def stage_queue(self, queue: str, until: datetime | None) -> Statement[int]:
+        """Make the jobs of a queue available that are due until a time."""
+        return self.statement("stage_queue", (queue, until), count)
+
+    def reset(self) -> Statement[int]:
+        """Delete all there is."""
+        return self.statement("reset", (), count)
+
+    def find_holds(self, producer: Producer, leases: Sequence[Lease]) -> Statement[list[Hold]]:
+        """Read how it stands with leases."""
+
+        def decode(rows: Rows) -> list[Hold]:
+            held = {row["place"]: row["held"] for row in rows}
+            found = (held.get(place) for place in range(1, len(leases) + 1))
+            return [
+                Hold.ENDED if some is None else Hold.HELD if some else Hold.FREE for some in found
+            ]
+
+        return self.statement(
+            "holds",
+            (
+                [lease.id for lease in leases],
+                [lease.attempted_at for lease in leases],
+                str(producer.uuid),
+            ),
+            decode,
+        )
+
+    def find_lost_leases(
+        self, producer: Producer, leases: Sequence[Lease]
+    ) -> Statement[list[Lease]]:
+        """Read which leases have ended."""
+        return self.statement(
+            "lost_leases",
+            (
+                [lease.id for lease in leases],
+                [lease.attempted_at for lease in leases],
+                str(producer.uuid),
+            ),
+            lambda rows: [leases[row["place"] - 1] for row in rows],
+        )
+
+
+def _sorted_by_urgency(jobs: Iterable[Job]) -> list[Job]:
+    """Return claimed jobs in the order in which they start."""
+    return sorted(jobs, key=lambda job: (job.priority, job.scheduled_at, job.id))
+
+
+def describe_job(job: Job) -> dict[str, Any]:
+    """Return the columns of a new job, as its statement reads them."""
+    return {
+        "queue": job.queue,
+        "worker": job.worker,
+        "args": orjson.Fragment(job.args_json),
+        "meta": orjson.Fragment(job.meta_json),
+        "tags": job.tags,
+        "priority": job.priority,
+        "max_attempts": job.max_attempts,
+        "scheduled_at": job.scheduled_at,
+        "scheduled_in": job.scheduled_in,
+    }
+
+
+def _shows(row: Mapping[str, Any], ack: Ack, producer: Producer) -> bool:
+    """Tell whether a row bears the mark of an outcome: the same lease, and what it wrote."""
+    if row["attempted_at"] != ack.lease.attempted_at or row["producer"] != str(producer.uuid):
+        return False
+    if row["state"] == State.EXECUTING:
+        return False
+    if ack.error is not None:
+        errors = json.loads(row["errors"])
+        ours = {"attempt": ack.lease.attempt, "error": ack.error}
+        return any(isinstance(error, dict) and ours.items() <= error.items() for error in errors)
+    marks = {key: value for key, value in (ack.meta or {}).items() if key != PROGRESS_KEY}
+    if marks:
+        meta = json.loads(row["meta"] or "{}")
+        return isinstance(meta, dict) and all(
+            meta.get(key) == value for key, value in marks.items()
+        )
+    return bool(row["state"] == ack.state)

@@ -1,0 +1,137 @@
+"""What became of jobs that were completed in transactions of users, once their functions end.
+
+Invariants: a row that a transaction still holds is never waited for, as the statement that waits
+would hold up the outcomes of other jobs: it is looked at again, ever more rarely; a completion that
+was committed is told once, whatever the function did afterwards; where it was rolled back, the
+outcome of the function is written as that of any other job.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+
+from staffa._internal.backoff import Backoff
+from staffa.engine import Engine, Hold, Producer
+from staffa.errors import DatabaseError
+from staffa.queues.outcomes import Outcome
+from staffa.service import Service
+from staffa.telemetry import report
+
+_FIRST_LOOK_SECONDS = 0.02
+_RAREST_LOOK_SECONDS = 1.0
+_TOLD_AFTER_LOOKS = 10
+
+
+class Handovers(Service):
+    """Finds out how such jobs have ended.
+
+    Args:
+        engine: Where their rows are.
+        producer: Whose leases they are.
+        submit: Takes an outcome that is to be written.
+        tell: Takes an outcome that has ended its job, and whether that is in the row.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        producer: Producer,
+        submit: Callable[[Outcome], None],
+        tell: Callable[[Outcome, bool], None],
+    ) -> None:
+        super().__init__()
+        self._engine = engine
+        self._producer = producer
+        self._submit = submit
+        self._tell = tell
+        self._open: list[Outcome] = []
+        self._arrived = asyncio.Event()
+        self._settled = asyncio.Event()
+        self._settled.set()
+
+    def hand_over(self, outcome: Outcome) -> None:
+        """Take the outcome of a function whose job was completed in a transaction."""
+        self._open.append(outcome)
+        self._arrived.set()
+        self._settled.clear()
+
+    def unwritten(self) -> list[Outcome]:
+        """Return the outcomes whose fate is open."""
+        return list(self._open)
+
+    async def flush(self) -> None:
+        """Return once no transaction is open any more."""
+        await self._settled.wait()
+
+    async def run(self) -> None:
+        """Look at what comes, until cancelled."""
+        backoff = Backoff(first_seconds=_FIRST_LOOK_SECONDS, cap_seconds=_RAREST_LOOK_SECONDS)
+        looks = 0
+        while True:
+            if not self._open:
+                self._settled.set()
+                backoff.reset()
+                looks = 0
+                await self._arrived.wait()
+            self._arrived.clear()
+            try:
+                await self._look()
+            except DatabaseError as error:
+                report("completions wait to be looked at", error, level=logging.WARNING)
+            if not self._open:
+                continue
+            looks += 1
+            if looks == _TOLD_AFTER_LOOKS:
+                self._complain()
+            try:
+                async with asyncio.timeout(backoff.next_seconds()):
+                    await self._arrived.wait()
+            except TimeoutError:
+                pass
+
+    async def _look(self) -> None:
+        outcomes = list(self._open)
+        leases = [outcome.ack.lease for outcome in outcomes]
+        holds = await self._engine.find_holds(leases, self._producer)
+        ended = [
+            outcome.completion
+            for outcome, hold in zip(outcomes, holds, strict=True)
+            if hold is Hold.ENDED and outcome.completion is not None
+        ]
+        traced = await self._engine.trace_acks(ended, self._producer) if ended else frozenset()
+        for outcome, hold in zip(outcomes, holds, strict=True):
+            if hold is Hold.HELD:
+                continue
+            self._open.remove(outcome)
+            if hold is Hold.FREE:
+                self._submit(replace(outcome, completion=None))
+                continue
+            committed = outcome.ack.lease.id in traced
+            try:
+                self._tell(completed(outcome) if committed else outcome, committed)
+            except Exception as error:  # noqa: BLE001  # hooks are objects of users' making
+                report(f"telling the outcome of job {outcome.job.id} failed", error)
+
+    def _complain(self) -> None:
+        numbers = ", ".join(str(outcome.job.id) for outcome in self._open[:10])
+        report(
+            f"the transactions that completed these jobs are still open, though their functions "
+            f"have ended: {numbers}",
+            TimeoutError("commit or roll back before the function ends"),
+            level=logging.WARNING,
+        )
+
+
+def completed(outcome: Outcome) -> Outcome:
+    """Return the outcome that is in the row; what the function raised afterwards is only logged."""
+    if isinstance(outcome.result, BaseException):
+        report(
+            f"job {outcome.job.id} raised after its completion was committed: it stays completed",
+            outcome.result,
+        )
+    assert outcome.completion is not None  # noqa: S101  # it was handed over for that
+    result = None if isinstance(outcome.result, BaseException) else outcome.result
+    return replace(outcome, ack=outcome.completion, result=result, reason=None, completion=None)

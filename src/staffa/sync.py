@@ -1,0 +1,610 @@
+"""The client for synchronous code: `app.sync`, with the methods of the client.
+
+Written by `make sync` from the client's own methods: change those, then write it again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Literal, Unpack, overload
+
+from staffa.client.batches import Progress
+from staffa.client.changes import ChangeJob, JobChanges
+from staffa.client.queues import QueueCheck
+from staffa.client.synchronous import Synchronous
+from staffa.cron.stored import StoredCron
+from staffa.filters import JobFilter
+from staffa.instance import Source
+from staffa.jobs import Job
+from staffa.options import BulkOptions, Notify
+from staffa.types import Seconds, State
+
+
+class SyncStaffa(Synchronous):
+    """The client's methods for code without an event loop: scripts, threads, web views.
+
+    They are carried out on one event loop on a thread of its own, for the whole process. With
+    `conn=`, the statements run on the caller's thread instead. Queues that are started here run
+    their async jobs on that loop.
+
+    Raises:
+        LoopRunning: By every method, on a thread that runs an event loop; it says what to call
+            there.
+
+    Example:
+        ```python
+        app = Staffa("postgresql://localhost/app")
+
+        job = app.sync.enqueue(send_mail.new("a@example.com"))
+        ```
+    """
+
+    def start(self, *, queues: Mapping[str, Any] | None = None) -> None:
+        """Connect, and run the queues. Without queues the client only sends, so it does in tests.
+
+        Args:
+            queues: Runs these instead of those given at construction.
+
+        Raises:
+            SchemaMissing: If the tables are not there: run ``staffa migrate up``.
+            DatabaseUnavailable: If the database can't be reached.
+            InstanceError: If it runs already.
+        """
+        self._call(self._app.start, queues=queues)
+
+    def stop(self, *, grace: Seconds | None = None) -> None:
+        """Stop in order: no more claims, running jobs may end, what is left is put back.
+
+        A second call while the first one waits ends the grace period at once. It may be called on
+        another thread than `start`.
+
+        Args:
+            grace: How long running jobs may go on; `shutdown_grace` if not given.
+        """
+        self._call(self._app.stop, grace=grace)
+
+    def enqueue(self, job: Job, *, conn: Any = None, notify: Notify = "after_commit") -> Job:
+        """Write a job, and return it with its id.
+
+        A unique job that there is already is not written: the existing one is returned, with
+        `conflict` true.
+
+        Args:
+            job: From ``f.new(...)``, ``Worker.new(...)`` or ``Job(...)``.
+            conn: Your own connection, session or cursor, or the alias of a Django database: the job
+                is written in its transaction, and exists if that commits. Workers are woken then
+                where the library tells of it; else they find the job within seconds.
+            notify: With `conn`, "in_transaction" has your transaction carry the notification, so
+                that workers hear of the job at its commit. PostgreSQL makes all transactions that
+                notify commit one after the other, on the whole server.
+
+        Raises:
+            InvalidJob: If it is no job, or was enqueued before.
+            QueueFull: If too many jobs wait in its queue; see the setting `max_depth`.
+            SchemaMissing: If the tables are not there.
+            DatabaseError: If the database refuses or can't be reached.
+
+        Example:
+            ```python
+            job = app.sync.enqueue(send_mail.new("a@example.com"))
+            ```
+        """
+        return self._enqueue(job, conn=conn, notify=notify)
+
+    @overload
+    def enqueue_many(
+        self, *jobs: Source, stream: Literal[False] = False, **options: Unpack[BulkOptions]
+    ) -> list[Job]: ...
+    @overload
+    def enqueue_many(
+        self, *jobs: Source, stream: Literal[True], **options: Unpack[BulkOptions]
+    ) -> Iterator[int]: ...
+    def enqueue_many(
+        self, *jobs: Source, stream: bool = False, **options: Unpack[BulkOptions]
+    ) -> list[Job] | Iterator[int]:
+        """Write many jobs: all or none of them, or as a stream.
+
+        Args:
+            *jobs: Jobs, or iterables of jobs.
+            stream: Whether to write chunk by chunk, each in a transaction of its own, with never
+                more than one of them in memory.
+            **options: See `BulkOptions`.
+
+        Returns:
+            The stored jobs in the order given. Or, of a stream, an iterator of
+            their ids as they are written; it writes only as far as it is read.
+
+        Raises:
+            ConfigError: If an option can't be used.
+            InvalidJob: If one of them is no job, or was enqueued before.
+            QueueFull: If too many jobs wait in a queue; see the setting `max_depth`.
+            SchemaMissing: If the tables are not there.
+            DatabaseError: If the database refuses or can't be reached.
+
+        Example:
+            ```python
+            jobs = app.sync.enqueue_many(send_mail.new(to) for to in recipients)
+
+            for number in app.sync.enqueue_many(read_jobs(), stream=True):
+                print("job", number, "is written")
+            ```
+        """
+        return self._enqueue_many(*jobs, stream=stream, **options)
+
+    def get_job(self, job: int | Job) -> Job | None:
+        """Return a job as it is now, or None if there is none.
+
+        Args:
+            job: Its id, or the job.
+        """
+        return self._call(self._app.get_job, job)
+
+    def fetch_result(self, job: int | Job) -> Any:
+        """Return what a completed job recorded: plain data, not the model of an annotation.
+
+        Args:
+            job: Its id, or the job.
+
+        Raises:
+            ResultUnavailable: If there is no such job, it has not completed, does not record its
+                result, or had to drop it; the message says which.
+
+        Example:
+            ```python
+            total = app.sync.fetch_result(job)
+            ```
+        """
+        return self._call(self._app.fetch_result, job)
+
+    def list_jobs(self, wanted: JobFilter | None = None) -> list[Job]:
+        """Return jobs, the newest first.
+
+        Args:
+            wanted: Which ones; the newest hundred if not given. The next page is the same filter
+                with ``before_id`` set to the id of the last job.
+
+        Raises:
+            DatabaseError: If the database can't be reached.
+
+        Example:
+            ```python
+            failed = app.sync.list_jobs(JobFilter(states=["discarded"], queues=["mail"], limit=20))
+            ```
+        """
+        return self._call(self._app.list_jobs, wanted)
+
+    def stream_jobs(self, wanted: JobFilter | None = None) -> Iterator[Job]:
+        """Yield all jobs of a filter, the newest first, holding one page at a time in memory.
+
+        Args:
+            wanted: Which ones; all if not given. Jobs that are written meanwhile are not among
+                them.
+
+        Raises:
+            DatabaseError: If the database can't be reached.
+
+        Example:
+            ```python
+            for job in app.sync.stream_jobs(JobFilter(states=["discarded"])):
+                print(job.id, job.errors[-1]["error"])
+            ```
+        """
+        return self._iterate(self._app.stream_jobs, wanted)
+
+    def count_jobs(self, wanted: JobFilter | None = None) -> dict[tuple[str, State], int]:
+        """Return how many jobs each queue has in each state.
+
+        Args:
+            wanted: Which jobs to count; all if not given. Its limit is of no matter.
+
+        Example:
+            ```python
+            waiting = app.sync.count_jobs(JobFilter(states=["available", "scheduled"]))
+            ```
+        """
+        return self._call(self._app.count_jobs, wanted)
+
+    def cancel_job(self, job: int | Job) -> bool:
+        """Cancel a job that has not ended; one that runs is stopped, whatever node it is on.
+
+        Args:
+            job: Its id, or the job.
+
+        Returns:
+            Whether it was cancelled.
+        """
+        return self._call(self._app.cancel_job, job)
+
+    @overload
+    def cancel_many_jobs(
+        self, jobs: JobFilter, *, everything: bool = ..., on_progress: Progress | None = ...
+    ) -> int: ...
+    @overload
+    def cancel_many_jobs(self, jobs: Iterable[int | Job]) -> list[int]: ...
+    def cancel_many_jobs(
+        self,
+        jobs: JobFilter | Iterable[int | Job],
+        *,
+        everything: bool = False,
+        on_progress: Progress | None = None,
+    ) -> list[int] | int:
+        """Cancel jobs that have not ended; those that run are stopped.
+
+        Args:
+            jobs: Ids, jobs, or a filter.
+            everything: Needed for a filter that restricts nothing.
+            on_progress: Called after each portion with how many jobs were cancelled so far.
+
+        Returns:
+            The ids of those that were cancelled; for a filter, how many.
+
+        Raises:
+            OperationInterrupted: If the database fails in the middle of a filter's jobs.
+            ConfigError: For a filter that restricts nothing, without `everything`.
+
+        Example:
+            ```python
+            app.sync.cancel_many_jobs(JobFilter(queues=["mail"], args={"campaign": 7}))
+            ```
+        """
+        return self._call(
+            self._app.cancel_many_jobs, jobs, everything=everything, on_progress=on_progress
+        )
+
+    def retry_job(self, job: int | Job) -> bool:
+        """Make a job available at once, with room for one more attempt.
+
+        Args:
+            job: Its id, or the job. One that is available, running or suspended is left alone.
+
+        Returns:
+            Whether it will run.
+        """
+        return self._call(self._app.retry_job, job)
+
+    @overload
+    def retry_many_jobs(
+        self, jobs: JobFilter, *, everything: bool = ..., on_progress: Progress | None = ...
+    ) -> int: ...
+    @overload
+    def retry_many_jobs(self, jobs: Iterable[int | Job]) -> list[int]: ...
+    def retry_many_jobs(
+        self,
+        jobs: JobFilter | Iterable[int | Job],
+        *,
+        everything: bool = False,
+        on_progress: Progress | None = None,
+    ) -> list[int] | int:
+        """Make jobs available at once, but for those that are available, running or suspended.
+
+        Args:
+            jobs: Ids, jobs, or a filter.
+            everything: Needed for a filter that restricts nothing.
+            on_progress: Called after each portion with how many jobs will run so far.
+
+        Returns:
+            The ids of those that will run; for a filter, how many.
+
+        Raises:
+            OperationInterrupted: If the database fails in the middle of a filter's jobs.
+            ConfigError: For a filter that restricts nothing, without `everything`.
+
+        Example:
+            ```python
+            app.sync.retry_many_jobs(JobFilter(states=["discarded"], workers=["shop.send_mail"]))
+            ```
+        """
+        return self._call(
+            self._app.retry_many_jobs, jobs, everything=everything, on_progress=on_progress
+        )
+
+    def delete_job(self, job: int | Job) -> bool:
+        """Delete a job that is not running.
+
+        Args:
+            job: Its id, or the job.
+
+        Returns:
+            Whether it was deleted.
+        """
+        return self._call(self._app.delete_job, job)
+
+    @overload
+    def delete_many_jobs(
+        self, jobs: JobFilter, *, everything: bool = ..., on_progress: Progress | None = ...
+    ) -> int: ...
+    @overload
+    def delete_many_jobs(self, jobs: Iterable[int | Job]) -> list[int]: ...
+    def delete_many_jobs(
+        self,
+        jobs: JobFilter | Iterable[int | Job],
+        *,
+        everything: bool = False,
+        on_progress: Progress | None = None,
+    ) -> list[int] | int:
+        """Delete jobs that are not running.
+
+        Args:
+            jobs: Ids, jobs, or a filter.
+            everything: Needed for a filter that restricts nothing.
+            on_progress: Called after each portion with how many jobs were deleted so far.
+
+        Returns:
+            The ids of those that were deleted; for a filter, how many.
+
+        Raises:
+            OperationInterrupted: If the database fails in the middle of a filter's jobs.
+            ConfigError: For a filter that restricts nothing, without `everything`.
+
+        Example:
+            ```python
+            app.sync.delete_many_jobs(JobFilter(finished_before=datetime.now(UTC) - days))
+            ```
+        """
+        return self._call(
+            self._app.delete_many_jobs, jobs, everything=everything, on_progress=on_progress
+        )
+
+    def update_job(
+        self,
+        job: int | Job,
+        changes: JobChanges | ChangeJob | None = None,
+        **columns: Unpack[JobChanges],
+    ) -> Job | None:
+        """Change columns of a job, and return it; None if there is none.
+
+        Args:
+            job: Its id, or the job.
+            changes: A mapping of columns, or a function that is called with the job as it is now,
+                while its row is locked, and returns such a mapping, or None to leave it alone. It
+                may be an async function. What it raises is passed on, and nothing is changed.
+                It may take 10 seconds, in which a running job can't store its outcome.
+            **columns: The same by keyword; see `JobChanges`. A new `scheduled_at` schedules a job
+                that does not run; `scheduled_in` is counted by this process's clock.
+
+        Raises:
+            InvalidJob: If a value can't be stored.
+            UnknownOption: For a column that can't be changed.
+            ConfigError: If changes are given twice, or the function takes too long.
+
+        Example:
+            ```python
+            app.sync.update_job(job, priority=1, tags=["urgent"])
+            app.sync.update_job(job, lambda job: {"meta": {**job.meta, "seen": True}})
+            ```
+        """
+        return self._call(self._app.update_job, job, changes, **columns)
+
+    @overload
+    def update_many_jobs(
+        self,
+        jobs: JobFilter,
+        changes: JobChanges | None = ...,
+        *,
+        everything: bool = ...,
+        on_progress: Progress | None = ...,
+        **columns: Unpack[JobChanges],
+    ) -> int: ...
+    @overload
+    def update_many_jobs(
+        self,
+        jobs: Iterable[int | Job],
+        changes: JobChanges | ChangeJob | None = ...,
+        **columns: Unpack[JobChanges],
+    ) -> list[Job]: ...
+    def update_many_jobs(
+        self,
+        jobs: JobFilter | Iterable[int | Job],
+        changes: JobChanges | ChangeJob | None = None,
+        *,
+        everything: bool = False,
+        on_progress: Progress | None = None,
+        **columns: Unpack[JobChanges],
+    ) -> list[Job] | int:
+        """Change columns of jobs.
+
+        Args:
+            jobs: Ids, jobs, or a filter.
+            changes: A mapping of columns; see `JobChanges`. For ids and jobs also a function, which
+                is called with one job after the other, each in a transaction of its own.
+            everything: Needed for a filter that restricts nothing.
+            on_progress: Called after each portion with how many jobs were changed so far.
+            **columns: The same by keyword.
+
+        Returns:
+            The jobs; for a filter, how many there were.
+
+        Raises:
+            InvalidJob: If a value can't be stored.
+            UnknownOption: For a column that can't be changed.
+            OperationInterrupted: If the database fails in the middle of a filter's jobs.
+            ConfigError: For a filter that restricts nothing, without `everything`.
+
+        Example:
+            ```python
+            app.sync.update_many_jobs(JobFilter(queues=["mail"], tags=["vip"]), priority=0)
+            ```
+        """
+        return self._call(
+            self._app.update_many_jobs,
+            jobs,
+            changes,
+            everything=everything,
+            on_progress=on_progress,
+            **columns,
+        )
+
+    def check_queue(self, queue: str) -> QueueCheck:
+        """Return what a queue does in this process.
+
+        Raises:
+            InstanceError: If it does not run here.
+        """
+        return self._app.check_queue(queue)
+
+    def check_all_queues(self) -> list[QueueCheck]:
+        """Return what each queue does in this process."""
+        return self._app.check_all_queues()
+
+    def pause_queue(self, queue: str, *, node: str | None = None) -> None:
+        """Claim no more jobs of a queue; jobs that run go on.
+
+        Args:
+            queue: Its name.
+            node: Only on this node, until its processes end. Without it on all nodes, those that
+                are started later too, until the queue is resumed.
+
+        Raises:
+            ConfigError: If the queue or the node is no name.
+            DatabaseError: If it could not be written; nothing has changed then, unless only the
+                reply was lost. It may be repeated.
+
+        Example:
+            ```python
+            app.sync.pause_queue("mail")
+            app.sync.resume_queue("mail")
+            ```
+        """
+        self._call(self._app.pause_queue, queue, node=node)
+
+    def resume_queue(self, queue: str, *, node: str | None = None) -> None:
+        """Claim jobs of a queue again.
+
+        Args:
+            queue: Its name.
+            node: Only on this node.
+
+        Raises:
+            ConfigError: If the queue or the node is no name.
+            DatabaseError: If it could not be written.
+
+        Example:
+            ```python
+            app.sync.resume_queue("mail", node="web.1")
+            ```
+        """
+        self._call(self._app.resume_queue, queue, node=node)
+
+    def pause_all_queues(self, *, node: str | None = None) -> None:
+        """Claim no more jobs of any queue; jobs that run go on.
+
+        Args:
+            node: Only on this node, until its processes end.
+
+        Raises:
+            ConfigError: If the node is no name.
+            DatabaseError: If it could not be written.
+
+        Example:
+            ```python
+            app.sync.pause_all_queues()
+            app.sync.resume_queue("mail")  # all but this one stay paused
+            ```
+        """
+        self._call(self._app.pause_all_queues, node=node)
+
+    def resume_all_queues(self, *, node: str | None = None) -> None:
+        """Claim jobs of all queues again, whichever way they were paused.
+
+        Args:
+            node: Only on this node.
+
+        Raises:
+            ConfigError: If the node is no name.
+            DatabaseError: If it could not be written.
+
+        Example:
+            ```python
+            app.sync.resume_all_queues()
+            ```
+        """
+        self._call(self._app.resume_all_queues, node=node)
+
+    def scale_queue(self, queue: str, *, limit: int, node: str | None = None) -> None:
+        """Change how many jobs of a queue run at once in each process, until the process ends.
+
+        Args:
+            queue: Its name.
+            limit: How many. Jobs that run above a lower limit go on.
+            node: Only on this node.
+
+        Raises:
+            ConfigError: If the queue or the node is no name, or the limit can't be used.
+            DatabaseError: If it could not be written.
+
+        Example:
+            ```python
+            app.sync.scale_queue("mail", limit=20)
+            ```
+        """
+        self._call(self._app.scale_queue, queue, limit=limit, node=node)
+
+    def start_queue(
+        self,
+        queue: str,
+        *,
+        limit: int | None = None,
+        paused: bool | None = None,
+        node: str | None = None,
+    ) -> None:
+        """Run a queue in each worker process that is alive now, until it ends.
+
+        Args:
+            queue: Its name.
+            limit: How many of its jobs run at once in each process. Without it, what was set last,
+                what is configured, or 10.
+            paused: Whether it starts paused. Without it, a pause stays as it is.
+            node: Only on this node.
+
+        Raises:
+            ConfigError: If the queue or the node is no name, or an option can't be used.
+            DatabaseError: If it could not be written.
+
+        Example:
+            ```python
+            app.sync.start_queue("reports", limit=2, node="web.1")
+            ```
+        """
+        self._call(self._app.start_queue, queue, limit=limit, paused=paused, node=node)
+
+    def stop_queue(self, queue: str, *, node: str | None = None) -> None:
+        """Run a queue no more, in each worker process that is alive now; jobs that run go on.
+
+        Args:
+            queue: Its name.
+            node: Only on this node.
+
+        Raises:
+            ConfigError: If the queue or the node is no name.
+            DatabaseError: If it could not be written.
+
+        Example:
+            ```python
+            app.sync.stop_queue("reports")
+            ```
+        """
+        self._call(self._app.stop_queue, queue, node=node)
+
+    def list_crons(self) -> list[StoredCron]:
+        """Return the entries of this instance by name, with their last and next runs.
+
+        They are those that worker processes have registered, whatever runs here.
+
+        Example:
+            ```python
+            for entry in app.sync.list_crons():
+                print(entry.name, entry.expression, entry.last_run, entry.next_run)
+            ```
+        """
+        return self._call(self._app.list_crons)
+
+    def run_cron(self, name: str) -> Job:
+        """Enqueue the job of an entry now, beside its ticks, and return it.
+
+        Args:
+            name: The entry's.
+
+        Raises:
+            UnknownOption: If there is none of that name; names the nearest one.
+        """
+        return self._call(self._app.run_cron, name)

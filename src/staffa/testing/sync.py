@@ -1,0 +1,192 @@
+"""The same helpers for synchronous tests: those of `staffa.testing`, without awaiting.
+
+What waits is carried out on the loop's thread, as by `app.sync`; what belongs to the test's own
+thread stays there: statements for its connection, and jobs that are plain functions. Within an
+`atomic` block of Django, as in its `TestCase`, they join that without `conn=`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any, TypeVar, Unpack
+
+from staffa._internal.calls import Call
+from staffa.client import Staffa
+from staffa.client.inline import CallersThread
+from staffa.drivers.connections import run_on_sync
+from staffa.instance import refuse_loop
+from staffa.jobs import Job
+from staffa.options import JobOptions
+from staffa.rehearsal import Execute
+from staffa.testing import asserts, crons, drain, perform, resets
+from staffa.testing.targets import App, clock_of, find_app, transaction_of
+from staffa.testing.wanted import Wanted
+from staffa.types import Seconds, to_seconds
+
+T = TypeVar("T")
+
+
+def all_enqueued(
+    *, app: App = None, oban: App = None, conn: Any = None, **wanted: Unpack[Wanted]
+) -> list[Job]:
+    """Return the jobs that have been enqueued and have not run; see `staffa.testing.all_enqueued`.
+
+    Example:
+        ```python
+        (job,) = all_enqueued(worker=send_mail, conn=connection)
+        ```
+    """
+    return _look("all_enqueued", asserts.Look.matching, app, oban, conn, wanted)
+
+
+def assert_enqueued(
+    *,
+    timeout: Seconds = 0.0,
+    app: App = None,
+    oban: App = None,
+    conn: Any = None,
+    **wanted: Unpack[Wanted],
+) -> Job:
+    """Assert that a job has been enqueued, and return it; see `staffa.testing.assert_enqueued`.
+
+    Example:
+        ```python
+        assert_enqueued(worker=send_mail, args={"to": "ada@example.com"}, conn=connection)
+        ```
+    """
+    seconds = to_seconds(timeout, "timeout")
+    look = partial(asserts.Look.assert_some, seconds=seconds)
+    return _look("assert_enqueued", look, app, oban, conn, wanted)
+
+
+def refute_enqueued(
+    *,
+    timeout: Seconds = 0.0,
+    app: App = None,
+    oban: App = None,
+    conn: Any = None,
+    **wanted: Unpack[Wanted],
+) -> None:
+    """Assert that no job has been enqueued; see `staffa.testing.refute_enqueued`.
+
+    Example:
+        ```python
+        refute_enqueued(worker=send_mail, conn=connection)
+        ```
+    """
+    seconds = to_seconds(timeout, "timeout")
+    look = partial(asserts.Look.assert_none, seconds=seconds)
+    _look("refute_enqueued", look, app, oban, conn, wanted)
+
+
+def drain_queue(
+    queue: str = "default",
+    *,
+    with_scheduled: drain.Scheduled = True,
+    with_recursion: bool = True,
+    with_safety: bool = False,
+    limit: int | None = None,
+    app: App = None,
+    oban: App = None,
+    conn: Any = None,
+) -> dict[str, int]:
+    """Run the jobs of a queue, and count what became of them; see `staffa.testing.drain_queue`.
+
+    Jobs that are plain functions run on the caller's thread.
+
+    Example:
+        ```python
+        assert drain_queue("mail", conn=connection)["completed"] == 2
+        ```
+    """
+    _refuse_loop("drain_queue")
+    found = find_app(app, oban)
+    plan = drain.Plan.of(
+        queue, with_scheduled, with_recursion, with_safety, limit, now=clock_of(found)
+    )
+    made: Call[dict[str, int]] = Call()
+    threads = CallersThread(made)
+    execute = _execute(made, found, conn)
+    return made.run(lambda: drain.drain_app(found, plan, execute, threads))
+
+
+def perform_job(
+    worker: Any,
+    args: Any = None,
+    /,
+    *,
+    attempt: int = 1,
+    app: App = None,
+    oban: App = None,
+    **options: Unpack[JobOptions],
+) -> perform.Performed:
+    """Run a job once, without a database; see `staffa.testing.perform_job`.
+
+    Plain functions run on the caller's thread.
+
+    Example:
+        ```python
+        assert perform_job(send_mail, {"to": "ada@example.com"}).state == "completed"
+        ```
+    """
+    _refuse_loop("perform_job")
+    rehearsal = perform.Rehearsal.of(worker, args, options, attempt, app, oban)
+    made: Call[perform.Performed] = Call()
+    threads = CallersThread(made)
+    return made.run(lambda: rehearsal.run(threads))
+
+
+def reset(app: App = None) -> None:
+    """Delete all jobs, and all that is known of queues, cron and processes.
+
+    Example:
+        ```python
+        reset()
+        ```
+    """
+    _refuse_loop("reset")
+    made: Call[None] = Call()
+    made.run(lambda: resets.reset(app))
+
+
+def tick_crons(app: App = None) -> None:
+    """Enqueue the jobs of all ticks since the last call; see `staffa.testing.tick_crons`.
+
+    Example:
+        ```python
+        tick_crons()
+        ```
+    """
+    _refuse_loop("tick_crons")
+    made: Call[None] = Call()
+    made.run(lambda: crons.tick_crons(app))
+
+
+def _look(
+    name: str,
+    ask: Callable[[asserts.Look], Awaitable[T]],
+    app: App,
+    oban: App,
+    conn: Any,
+    wanted: Wanted,
+) -> T:
+    _refuse_loop(name)
+    made: Call[T] = Call()
+    found = find_app(app, oban)
+    look = asserts.Look(found, _execute(made, found, conn), wanted)
+
+    async def answer() -> T:
+        return await ask(look)
+
+    return made.run(answer)
+
+
+def _execute(made: Call[Any], app: Staffa, conn: Any) -> Execute | None:
+    """Return what runs statements on a connection of the caller's, on the caller's thread."""
+    chosen = transaction_of(app, conn)
+    return None if chosen is None else made.brought(partial(run_on_sync, chosen))
+
+
+def _refuse_loop(name: str) -> None:
+    refuse_loop(f"staffa.testing.sync.{name}()", f"await staffa.testing.{name}(...)")

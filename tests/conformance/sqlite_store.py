@@ -1,0 +1,112 @@
+"""A SQLite file that engines are tested on, and what a test may do there beside an engine."""
+
+from __future__ import annotations
+
+import json as plain_json
+import sqlite3
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from staffa._internal import json
+from staffa.client.backend import make_migrator
+from staffa.drivers.sqlite import FileSettings
+from staffa.engine import Engine
+from staffa.engines.sqlite import SqliteEngine
+from staffa.engines.sqlite.functions import install
+
+_JSON = frozenset({"args", "meta", "tags", "errors", "attempted_by"})
+
+
+class SqliteStore:
+    """A file with tables.
+
+    Args:
+        path: The file.
+        durable: Whether commits are on the disk when they return.
+    """
+
+    past_times: Sequence[str] = ("-infinity", "0000-00-00 00:00:00", "1999-99-99 99:99:99.000000")
+    future_times: Sequence[str] = ("infinity", "garbage", "9999-99-99 99:99:99.999999")
+
+    def __init__(self, path: Path, *, durable: bool = False) -> None:
+        self.path = path
+        self._durable = durable
+        self._engines: list[SqliteEngine] = []
+        self.connection: sqlite3.Connection
+
+    async def open(self) -> None:
+        """Make the file."""
+        await make_migrator(f"sqlite:///{self.path}", "public").up()
+        self.connection = sqlite3.connect(self.path, timeout=30, isolation_level=None)
+        self.connection.execute("PRAGMA synchronous = OFF")
+        self.connection.row_factory = sqlite3.Row
+
+    def engine(self) -> Engine:
+        """Return one more engine."""
+        settings = FileSettings(self.path, install, durable=self._durable)
+        self._engines.append(SqliteEngine(settings))
+        return self._engines[-1]
+
+    async def row(self, job_id: int | None) -> dict[str, Any]:
+        """Return the columns of a job."""
+        found = self.connection.execute("SELECT * FROM oban_jobs WHERE id = ?", (job_id,))
+        return {name: _from_column(name, value) for name, value in dict(found.fetchone()).items()}
+
+    async def write(self, job_id: int | None, **columns: Any) -> None:
+        """Overwrite columns of a job."""
+        self._overwrite("oban_jobs", "id", job_id, columns)
+
+    async def write_cron(self, name: str, **columns: Any) -> None:
+        """Overwrite columns of an entry of cron."""
+        self._overwrite("staffa_crons", "name", name, columns)
+
+    async def write_producer(self, uuid: UUID, **columns: Any) -> None:
+        """Overwrite columns of a producer."""
+        self._overwrite("staffa_producers", "uuid", str(uuid), columns)
+
+    def _overwrite(self, table: str, key: str, value: Any, columns: dict[str, Any]) -> None:
+        names = ", ".join(f"{name} = ?" for name in columns)
+        values = [_to_column(name, given) for name, given in columns.items()]
+        self.connection.execute(f"UPDATE {table} SET {names} WHERE {key} = ?", (*values, value))
+
+    async def delete(self, job_id: int | None) -> None:
+        """Delete a job's row."""
+        self.connection.execute("DELETE FROM oban_jobs WHERE id = ?", (job_id,))
+
+    async def producers(self) -> set[str]:
+        """Return the uuids of the producers."""
+        return {row["uuid"] for row in self.connection.execute("SELECT uuid FROM staffa_producers")}
+
+    async def now(self) -> datetime:
+        """Return the machine's time."""
+        return datetime.now(UTC)
+
+    async def close(self) -> None:
+        """Close the engines and the connection."""
+        for engine in self._engines:
+            await engine.close()
+        self.connection.close()
+
+
+def _from_column(name: str, value: Any) -> Any:
+    """Return a value as JSON has it, with times written as PostgreSQL writes them there."""
+    if value is None:
+        return None
+    if name in _JSON:
+        return json.loads(value)
+    if name.endswith("_at"):
+        return datetime.fromisoformat(value).isoformat()
+    return value
+
+
+def _to_column(name: str, value: Any) -> Any:
+    """Return a value of JSON as the column has it."""
+    if isinstance(value, datetime):
+        naive = value.astimezone(UTC).replace(tzinfo=None)
+        return naive.isoformat(sep=" ", timespec="microseconds")
+    if name in _JSON:
+        return None if value is None and name == "attempted_by" else plain_json.dumps(value)
+    return value

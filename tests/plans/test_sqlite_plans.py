@@ -1,0 +1,167 @@
+"""How SQLite runs the hot statements: by indexes, never through the whole table."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+import staffa.engines.sqlite
+from staffa.engine import Ack, Checkpoint, Lease, Producer, Statement
+from staffa.engines.sqlite.functions import install
+from staffa.engines.sqlite.statements.changes import ChangeStatements
+from staffa.engines.sqlite.statements.idiom import SQLITE
+from staffa.engines.sqlite.statements.jobs import JobStatements, StageStatements
+from staffa.engines.sqlite.statements.nodes import BeatStatements
+from staffa.engines.sqlite.statements.unique import UniqueStatements
+from staffa.engines.statements.prunes import PruneStatements
+from staffa.engines.statements.rescues import RescueStatements
+from staffa.filters import JobFilter
+from staffa.maintenance import Finished
+from staffa.types import State
+
+FOLDER = Path(staffa.engines.sqlite.__file__).parent
+PRODUCER = Producer(UUID(int=1), "Staffa", "node.1")
+JOBS, STAGES = JobStatements("main", SQLITE), StageStatements("main", SQLITE)
+CHANGES, RESCUES = ChangeStatements("main", SQLITE), RescueStatements("main", SQLITE)
+PRUNES, PRODUCERS = PruneStatements("main", SQLITE), BeatStatements("main", SQLITE)
+UNIQUE = UniqueStatements("main", SQLITE)
+LEASES = [Lease(number, 1, datetime.now(UTC)) for number in range(1, 501)]
+IDS = list(range(1, 501))
+FINISHED = Finished(
+    id=3, state=State.COMPLETED, queue="q", worker="w", age=9.0, ended_at="2026", version="77"
+)
+PRIMARY, CLAIM, STAGE, LEASE, ENDED = (
+    "INTEGER PRIMARY KEY", "staffa_jobs_claim", "staffa_jobs_stage", "staffa_jobs_lease",
+    "staffa_jobs_finished",
+)  # fmt: skip
+
+HOT: dict[str, tuple[Callable[[], Statement[Any]], set[str]]] = {
+    "claim": (lambda: JOBS.claim("q", 10, PRODUCER), {CLAIM, PRIMARY}),
+    "count_available": (lambda: JOBS.count_waiting("q", 10), {CLAIM}),
+    "ack": (
+        lambda: JOBS.ack([Ack(lease=one, state=State.COMPLETED) for one in LEASES], PRODUCER),
+        {PRIMARY},
+    ),
+    "trace": (
+        lambda: JOBS.trace([Ack(lease=one, state=State.COMPLETED) for one in LEASES], PRODUCER),
+        {PRIMARY},
+    ),
+    "checkpoint": (
+        lambda: JOBS.checkpoint([Checkpoint(one, {"a": 1}) for one in LEASES], PRODUCER),
+        {PRIMARY},
+    ),
+    "lost leases": (lambda: JOBS.find_lost_leases(PRODUCER, LEASES), {PRIMARY}),
+    "stage": (STAGES.stage(10, ["q"]).parts[0], {STAGE, PRIMARY}),
+    "waiting": (STAGES.stage(10, ["q"]).parts[1], {CLAIM}),
+    "cancel": (CHANGES.cancel_together(IDS).parts[1], {PRIMARY}),
+    "retry": (CHANGES.retry_together(IDS).parts[1], {PRIMARY}),
+    "previous": (CHANGES.retry_together(IDS).parts[0], {PRIMARY}),
+    "delete": (lambda: CHANGES.delete(IDS), {PRIMARY}),
+    "update": (lambda: CHANGES.update(IDS, {"priority": 1}), {PRIMARY}),
+    "a portion": (
+        lambda: CHANGES.update(JobFilter(ids=IDS, states=["available"]), {"priority": 1}),
+        {PRIMARY},
+    ),
+    "get": (lambda: CHANGES.get(IDS), {PRIMARY}),
+    "list": (lambda: CHANGES.select(JobFilter(after_id=5, states=["available"]), 9), {PRIMARY}),
+    "find": (lambda: CHANGES.find(JobFilter(states=["available"]), 1, 9, 9), {PRIMARY}),
+    "span": (lambda: CHANGES.span(100, 9), {PRIMARY}),
+    "bounds": (lambda: CHANGES.bounds(JobFilter(states=["executing"])), {LEASE}),
+    "bounds of all live": (
+        lambda: CHANGES.bounds(JobFilter(states=["executing", "available", "retryable"])),
+        {LEASE, CLAIM, STAGE, PRIMARY},
+    ),
+    "count": (lambda: CHANGES.count(JobFilter(states=["available"])), {CLAIM}),
+    "release": (lambda: RESCUES.release(PRODUCER, queue="q", running=IDS), {LEASE}),
+    "rescue": (
+        lambda: RESCUES.rescue({PRODUCER.uuid: 3}, max_rescues=3, limit=9),
+        {LEASE, PRIMARY},
+    ),
+    "rescue foreign": (lambda: RESCUES.rescue_foreign(age=5.0, limit=9), {LEASE, PRIMARY}),
+    "discard exhausted": (lambda: RESCUES.discard_exhausted(limit=9), {CLAIM, PRIMARY}),
+    "oldest finished": (
+        lambda: PRUNES.find_oldest(State.COMPLETED, age=5.0, after=FINISHED, limit=9),
+        {ENDED},
+    ),
+    "newest finished": (
+        lambda: PRUNES.find_newest(State.COMPLETED, age=5.0, before=None, limit=9),
+        {ENDED},
+    ),
+    "prune": (lambda: PRUNES.prune([FINISHED]), {PRIMARY}),
+    "remove a producer": (lambda: PRODUCERS.remove(PRODUCER), {LEASE}),
+    "holders of keys": (UNIQUE.write({})[0], {PRIMARY}),
+}
+
+TEXTS = {
+    str(path.relative_to(FOLDER / "sql")): path.read_text("utf-8")
+    for path in sorted((FOLDER / "sql").rglob("*.sql"))
+}
+
+
+@pytest.fixture(scope="module", params=["without statistics", "with statistics"])
+def raw(request: pytest.FixtureRequest) -> Iterator[sqlite3.Connection]:
+    """Tables with a long history and few jobs that wait or run."""
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as made:
+        install(made)
+        for name in ("0001_oban_jobs", "0002_staffa"):
+            made.executescript((FOLDER / "migrations" / f"{name}.up.sql").read_text("utf-8"))
+        for state, count in {
+            "completed": 20_000, "available": 200, "executing": 50, "scheduled": 50,
+        }.items():  # fmt: skip
+            made.execute(
+                "WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < ?)"
+                " INSERT INTO oban_jobs (state, worker, queue, attempted_by, completed_at)"
+                " SELECT ?, 'w', 'q', json_array('a', 'b'), '2026-01-01 00:00:00.000000' FROM n",
+                (count, state),
+            )
+        if request.param == "with statistics":
+            made.execute("ANALYZE")
+        yield made
+
+
+@pytest.mark.parametrize("name", HOT)
+def test_a_hot_statement_uses_its_indexes_and_never_reads_the_table(
+    raw: sqlite3.Connection, name: str
+) -> None:
+    build, indexes = HOT[name]
+    statement = build()
+    params = {str(place): value for place, value in enumerate(statement.params, start=1)}
+    plan = [row[3] for row in raw.execute(f"EXPLAIN QUERY PLAN {statement.sql}", params)]
+    used = {
+        match[1]
+        for line in plan
+        for match in [re.search(r"USING (?:COVERING )?(INTEGER PRIMARY KEY|INDEX (\w+))", line)]
+        if match
+    }
+    found = {index.removeprefix("INDEX ") for index in used}
+    ours = {index for index in found if index == PRIMARY or index.startswith("staffa_jobs")}
+    assert ours == indexes, plan
+    tables = r"SCAN (oban_jobs|job|candidate|due|exhausted|stretch)\b(?! USING)"
+    bounded = "CO-ROUTINE job" in plan  # then what is scanned is a stretch, not the table
+    assert bounded or not [line for line in plan if re.search(tables, line)], plan
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_a_file_holds_one_statement_whose_head_names_its_parameters_and_index(name: str) -> None:
+    lines = TEXTS[name].splitlines()
+    end = next(number for number, line in enumerate(lines) if not line.startswith("--"))
+    head, body = "\n".join(lines[:end]), "\n".join(lines[end:])
+    assert re.match(r"-- [A-Z].+", head)
+    assert re.search(r"Index: .*(primary key|staffa_\w+|none)", head, re.DOTALL)
+    assert set(re.findall(r"\$\d+", body)) == set(re.findall(r"\$\d+", head))
+    assert body.count(";") == 1
+    assert sqlite3.complete_statement(body)
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_sqlite_prepares_a_file_as_it_stands(raw: sqlite3.Connection, name: str) -> None:
+    numbers = re.findall(r"\$(\d+)", TEXTS[name])
+    raw.execute(f"EXPLAIN {TEXTS[name]}", dict.fromkeys(numbers, "[]")).fetchall()
