@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
@@ -11,10 +12,10 @@ import pytest
 from staffa.drivers.asyncpg import ConnectionSettings
 from staffa.engine import Engine
 from staffa.engines.postgres import PostgresEngine
-from staffa.errors import ConfigError, DataRefused
+from staffa.errors import ConfigError, DatabaseUnavailable, DataRefused
 from staffa.types import State
 from tests.conformance.rows import changed
-from tests.conformance.users import KINDS, UserConnection
+from tests.conformance.users import AUTOCOMMIT_KINDS, KINDS, UserConnection
 from tests.conformance.work import QUEUE, ids, new_job, read
 
 
@@ -146,3 +147,68 @@ async def test_a_connection_of_a_users_subclass_is_accepted(engine: Engine, dsn:
     finally:
         await connection.close()
     assert changed(job, await read(engine, job)) == {}
+
+
+@pytest.fixture(params=AUTOCOMMIT_KINDS)
+async def committing(request: pytest.FixtureRequest, dsn: str) -> AsyncIterator[UserConnection]:
+    """A connection on which each statement outside of a transaction is committed at once."""
+    async with AUTOCOMMIT_KINDS[request.param](dsn) as opened:
+        yield opened
+
+
+async def test_what_takes_several_statements_gets_a_transaction_under_autocommit(
+    engine: Engine, committing: UserConnection
+) -> None:
+    (first,) = await committing.enqueue(engine, [new_job(unique=True)])
+    assert changed(first, await read(engine, first)) == {}
+    (second,) = await committing.enqueue(engine, [new_job(unique=True)])
+    assert (second.id, second.conflict) == (first.id, True)
+    bad = new_job()
+    bad.queue = "q" * 200
+    with pytest.raises(DataRefused):
+        await committing.enqueue(engine, [new_job(unique=True, args={"n": 1}), bad])
+    assert await engine.count_jobs() == {(QUEUE, State.AVAILABLE): 1}
+    await committing.enqueue(engine, [new_job()])
+    assert await engine.count_jobs() == {(QUEUE, State.AVAILABLE): 2}
+
+
+async def test_a_unique_job_waits_for_the_transaction_that_has_its_key(
+    engine: Engine, user: UserConnection
+) -> None:
+    async with user.transaction():
+        (first,) = await user.enqueue(engine, [new_job(unique=True)])
+        (again,) = await user.enqueue(engine, [new_job(unique=True)])
+        assert (again.id, again.conflict) == (first.id, True)
+        waiting = asyncio.create_task(engine.enqueue_jobs([new_job(unique=True)]))
+        done, _ = await asyncio.wait([waiting], timeout=0.05)
+        assert not done
+    (other,) = await waiting
+    assert (other.id, other.conflict) == (first.id, True)
+
+
+async def test_a_connection_that_was_closed_is_told(engine: Engine, dsn: str) -> None:
+    for name in ("asyncpg", "psycopg", "async psycopg", "Session", "Connection", "Django alias"):
+        async with KINDS[name](dsn) as opened:
+            await opened.close()
+            with pytest.raises(DatabaseUnavailable):
+                await opened.enqueue(engine, [new_job()])
+
+
+async def test_without_an_event_loop_an_async_connection_is_refused(
+    engine: Engine, user: UserConnection
+) -> None:
+    if user.waits:
+        with pytest.raises(ConfigError, match=r"call await app\.enqueue"):
+            engine.enqueue_jobs_on([new_job()], user.raw)
+    else:
+        (job,) = await engine.enqueue_jobs([new_job()], conn=user.raw)
+        await user.commit()
+        assert changed(job, await read(engine, job)) == {}
+
+
+async def test_djangos_connections_are_refused_on_an_event_loop(engine: Engine, dsn: str) -> None:
+    async with KINDS["Django alias"](dsn) as opened:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.delenv("DJANGO_ALLOW_ASYNC_UNSAFE")
+            with pytest.raises(ConfigError, match=r"app\.sync\.enqueue"):
+                await engine.enqueue_jobs([new_job()], conn=opened.raw)

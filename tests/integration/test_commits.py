@@ -151,6 +151,7 @@ async def test_this_process_runs_a_job_at_the_commit_without_polling(
         assert stored.id is not None
 
         async def is_taken() -> bool:
+            assert stored.id is not None
             found = await app.get_job(stored.id)
             return found is not None and found.attempted_at is not None
 

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import psycopg
@@ -32,6 +33,15 @@ async def effects(connection: asyncpg.Connection) -> AsyncIterator[asyncpg.Conne
     await connection.execute("DROP TABLE effects")
 
 
+@pytest.fixture
+async def left_open(effects: asyncpg.Connection) -> AsyncIterator[list[asyncpg.Connection]]:
+    """Connections that are ended with the test, so that they hold no locks after it."""
+    made: list[asyncpg.Connection] = []
+    yield made
+    for connection in made:
+        connection.terminate()
+
+
 async def notes(effects: asyncpg.Connection) -> list[str]:
     return [row["note"] for row in await effects.fetch("SELECT note FROM effects")]
 
@@ -41,7 +51,7 @@ def spawn(dsn: str, prefix: str, tmp_path: Path) -> Iterator[Spawn]:
     """Starts worker processes, and ends them."""
     made: list[WorkerProcess] = []
 
-    def start(**settings: object) -> WorkerProcess:
+    def start(**settings: Any) -> WorkerProcess:
         log = tmp_path / f"worker-{len(made)}.log"
         module = "tests.support.complete_work"
         made.append(WorkerProcess(dsn, prefix, log, module=module, **{**PROMPT, **settings}))
@@ -148,8 +158,10 @@ async def test_a_transaction_that_is_still_open_holds_up_no_other_job(
     effects: asyncpg.Connection,
     events: Recorder,
     commits: bool,
+    left_open: list[asyncpg.Connection],
 ) -> None:
     own = await asyncpg.connect(dsn)
+    left_open.append(own)
     begun = own.transaction()
 
     @job
@@ -165,7 +177,7 @@ async def test_a_transaction_that_is_still_open_holds_up_no_other_job(
         left = await app.enqueue(
             leave_open.new(),
         )
-        await events.wait("staffa.job.started")
+        await events.wait("staffa.job.start")
         others = await app.enqueue_many(other.new() for _ in range(20))
         await events.wait("staffa.job.completed", 20)
         assert (await rows.get(left.id))["state"] == "executing"
@@ -174,7 +186,6 @@ async def test_a_transaction_that_is_still_open_holds_up_no_other_job(
         if commits:
             await events.wait("staffa.job.completed", 21)
     assert len(others) == 20
-    await own.close()
 
 
 async def test_a_run_that_has_lost_its_lease_completes_nothing(
@@ -200,7 +211,7 @@ async def test_a_run_that_has_lost_its_lease_completes_nothing(
 
     async with make_client(queues={"default": 1}, heartbeat=3600, dead_after=4 * 3600) as app:
         stored = await app.enqueue(bill.new())
-        await events.wait("staffa.job.started")
+        await events.wait("staffa.job.start")
         await rows.connection.execute(
             f"UPDATE {rows.jobs} SET state = 'cancelled' WHERE id = $1", stored.id
         )

@@ -159,6 +159,8 @@ def test_a_job_asks_its_context_whether_to_stop() -> None:
 
         async def write_meta(self, patch: Mapping[str, Any]) -> None: ...
 
+        async def complete_in(self, conn: Any, result: object) -> None: ...
+
     job, context = claimed(), Context()
     job.bind(context)
     job.raise_if_cancelled()

@@ -19,7 +19,6 @@ from psycopg.types import array, numeric, string
 from psycopg.types import bool as booleans
 from psycopg.types import datetime as times
 
-from staffa._internal.sql import load_sql
 from staffa.drivers.connections.joining import (
     Awaited,
     AwaitedSteps,
@@ -28,6 +27,7 @@ from staffa.drivers.connections.joining import (
     Rows,
     as_rows,
 )
+from staffa.drivers.connections.texts import READ_COMMITTED
 from staffa.drivers.failures import translate
 from staffa.engine import Dialect, Statement
 from staffa.errors import ConfigError, DataRefused
@@ -91,7 +91,7 @@ class PsycopgConnection(InlineSteps):
     def transaction(self) -> Iterator[None]:
         """Begin a transaction."""
         with self._connection.transaction():
-            self._connection.execute(read_committed_text(), prepare=False)
+            self._connection.execute(_encoded(READ_COMMITTED), prepare=False)
             yield
 
     def execute(self, statement: Statement[Any]) -> Rows:
@@ -128,7 +128,7 @@ class AsyncPsycopgConnection(AwaitedSteps):
     async def transaction(self) -> AsyncIterator[None]:
         """Begin a transaction."""
         async with self._connection.transaction():
-            await self._connection.execute(read_committed_text(), prepare=False)
+            await self._connection.execute(_encoded(READ_COMMITTED), prepare=False)
             yield
 
     async def execute(self, statement: Statement[Any]) -> Rows:
@@ -186,8 +186,3 @@ def _names(cursor: Any) -> list[str]:
 def _encoded(sql: str) -> Any:
     """Return a text as psycopg takes it from those who did not write it as a literal."""
     return sql
-
-
-def read_committed_text() -> Any:
-    """Return what sets the level of a transaction that has just begun."""
-    return load_sql("staffa.drivers", "sql/read_committed.sql", "public")

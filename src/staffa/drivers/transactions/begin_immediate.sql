@@ -1,0 +1,2 @@
+-- Begin a transaction of SQLite that may write from its beginning.
+BEGIN IMMEDIATE;

@@ -1,0 +1,2 @@
+-- Commit a transaction that was begun here.
+COMMIT;

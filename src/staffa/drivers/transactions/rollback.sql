@@ -1,0 +1,2 @@
+-- Roll back a transaction that was begun here.
+ROLLBACK;

@@ -1,0 +1,1 @@
+DROP FUNCTION :"prefix".staffa_enqueue;

@@ -1,0 +1,208 @@
+"""Jobs in a file of SQLite are written in the user's own transaction."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import aiosqlite
+import pytest
+from sqlalchemy import create_engine
+from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
+from sqlalchemy.orm import Session
+from sqlalchemy.pool import NullPool
+
+from staffa.client.backend import make_migrator
+from staffa.client.file_backend import make_file_parts
+from staffa.config import Config
+from staffa.drivers.asyncpg import ConnectionSettings
+from staffa.engine import Engine
+from staffa.engines.postgres import PostgresEngine
+from staffa.errors import ConfigError, DatabaseError
+from tests.conformance.users import (
+    AUTOCOMMIT_KINDS,
+    DjangoUserConnection,
+    Opened,
+    SyncUserConnection,
+    UserConnection,
+    begin_in_async_session,
+    begin_in_session,
+    django_database,
+)
+from tests.conformance.work import ids, new_job
+
+
+@contextmanager
+def begin_raw(connection: sqlite3.Connection) -> Iterator[object]:
+    if connection.isolation_level is None:
+        connection.execute("BEGIN")
+    with connection:
+        yield connection
+
+
+@asynccontextmanager
+async def open_sqlite3(path: Path, **options: Any) -> AsyncIterator[UserConnection]:
+    connection = sqlite3.connect(path, **options)
+    connection.row_factory = sqlite3.Row
+    yield SyncUserConnection(
+        connection, partial(begin_raw, connection), commit=connection.commit, close=connection.close
+    )
+    connection.close()
+
+
+@asynccontextmanager
+async def begin_aiosqlite(connection: aiosqlite.Connection) -> AsyncIterator[object]:
+    try:
+        yield connection
+    except BaseException:
+        await connection.rollback()
+        raise
+    await connection.commit()
+
+
+@asynccontextmanager
+async def open_aiosqlite(path: Path) -> AsyncIterator[UserConnection]:
+    async with aiosqlite.connect(path) as connection:
+        yield UserConnection(
+            connection,
+            partial(begin_aiosqlite, connection),
+            commit=connection.commit,
+            close=connection.close,
+        )
+
+
+@asynccontextmanager
+async def open_session(path: Path) -> AsyncIterator[UserConnection]:
+    engine = create_engine(f"sqlite:///{path}", poolclass=NullPool)
+    with Session(engine) as session:
+        yield SyncUserConnection(
+            session, partial(begin_in_session, session), commit=session.commit, tells=True
+        )
+    engine.dispose()
+
+
+@asynccontextmanager
+async def open_async_session(path: Path) -> AsyncIterator[UserConnection]:
+    engine = create_async_engine(f"sqlite+aiosqlite:///{path}", poolclass=NullPool)
+    async with AsyncSession(engine) as session:
+        yield UserConnection(
+            session, partial(begin_in_async_session, session), commit=session.commit, tells=True
+        )
+    await engine.dispose()
+
+
+@asynccontextmanager
+async def open_django(path: Path) -> AsyncIterator[UserConnection]:
+    options = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(path)}
+    with pytest.MonkeyPatch.context() as patch, django_database("files", options):
+        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
+        user = DjangoUserConnection("files", by_alias=True)
+        yield user
+        user.close_all()
+
+
+KINDS: dict[str, Callable[[Path], Opened]] = {
+    "sqlite3": open_sqlite3,
+    "sqlite3 autocommit": partial(open_sqlite3, isolation_level=None),
+    "aiosqlite": open_aiosqlite,
+    "Session": open_session,
+    "AsyncSession": open_async_session,
+    "Django": open_django,
+}
+
+
+class GivenUpError(Exception):
+    """Rolls a transaction back."""
+
+
+@pytest.fixture
+async def path(tmp_path: Path) -> Path:
+    """A file with the tables."""
+    made = tmp_path / "jobs.db"
+    await make_migrator(f"sqlite:///{made}", "public").up()
+    return made
+
+
+@pytest.fixture
+async def engine(path: Path) -> AsyncIterator[Engine]:
+    """An engine on the file."""
+    made = make_file_parts(Config(dsn=f"sqlite:///{path}"), f"sqlite:///{path}")[0]
+    yield made
+    await made.close()
+
+
+@pytest.fixture(params=KINDS)
+async def user(request: pytest.FixtureRequest, path: Path) -> AsyncIterator[UserConnection]:
+    """A connection of a user, of every kind in turn."""
+    async with KINDS[request.param](path) as opened:
+        yield opened
+
+
+async def test_jobs_are_visible_to_others_from_the_commit_on(
+    engine: Engine, user: UserConnection
+) -> None:
+    async with user.transaction():
+        jobs = await user.enqueue(engine, [new_job(args={"n": n}) for n in range(3)])
+        assert await engine.get_jobs(ids(jobs)) == []
+    assert [job.args["n"] for job in await engine.get_jobs(ids(jobs))] == [0, 1, 2]
+
+
+async def test_jobs_go_when_the_transaction_is_rolled_back(
+    engine: Engine, user: UserConnection
+) -> None:
+    async def give_up() -> None:
+        async with user.transaction():
+            await user.enqueue(engine, [new_job()])
+            raise GivenUpError
+
+    with pytest.raises(GivenUpError):
+        await give_up()
+    assert await engine.count_jobs() == {}
+
+
+async def test_a_unique_job_that_there_is_already_is_returned(
+    engine: Engine, user: UserConnection
+) -> None:
+    async with user.transaction():
+        (first,) = await user.enqueue(engine, [new_job(unique=True)])
+        (second,) = await user.enqueue(engine, [new_job(unique=True)])
+    await user.commit()
+    assert (second.id, second.conflict) == (first.id, True)
+    (third,) = await user.enqueue(engine, [new_job(unique=True)])
+    await user.commit()
+    assert (third.id, third.conflict) == (first.id, True)
+
+
+async def test_without_a_transaction_the_library_decides_when_jobs_are_committed(
+    engine: Engine, user: UserConnection
+) -> None:
+    (job,) = await user.enqueue(engine, [new_job()])
+    await user.commit()
+    assert ids(await engine.get_jobs(ids([job]))) == ids([job])
+
+
+async def test_a_connection_that_was_closed_is_told(engine: Engine, path: Path) -> None:
+    own = sqlite3.connect(path)
+    own.close()
+    with pytest.raises(DatabaseError):
+        await engine.enqueue_jobs([new_job()], conn=own)
+
+
+@pytest.mark.parametrize("kind", AUTOCOMMIT_KINDS)
+async def test_a_connection_to_postgresql_is_refused(engine: Engine, dsn: str, kind: str) -> None:
+    async with AUTOCOMMIT_KINDS[kind](dsn) as other:
+        with pytest.raises(ConfigError, match="connection to PostgreSQL, but"):
+            await other.enqueue(engine, [new_job()])
+
+
+async def test_a_connection_to_a_file_is_refused_by_a_client_on_postgresql(
+    dsn: str, prefix: str, user: UserConnection
+) -> None:
+    engine = PostgresEngine(ConnectionSettings(dsn), prefix, 1)
+    with pytest.raises(ConfigError, match="connection to SQLite, but"):
+        await user.enqueue(engine, [new_job()])
+    await engine.close()
