@@ -17,14 +17,18 @@ export UV_PYTHON_DOWNLOADS := never
 
 RUN := $(UV) run --locked --no-sync
 READY := $(UV_PROJECT_ENVIRONMENT)/.ready
+DOCS := UV_PROJECT_ENVIRONMENT=.venv-docs $(UV)
 
-.PHONY: help demo test check format sync images services clean
+.PHONY: help demo example test check format sync docs docs-serve images services clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(READY) ## crawl Python's documentation with jobs, on an embedded PostgreSQL (ARGS="--once")
 	@$(RUN) staffa demo $(ARGS)
+
+example: $(READY) ## run the worked example: mails that are sent once, tried again, or given up
+	@$(RUN) python examples/mail/try_it.py
 
 test: $(READY) ## run every test that this machine can run (ARGS="-k name")
 	@$(RUN) pytest -n 2 --dist worksteal $(ARGS)
@@ -43,6 +47,14 @@ format: $(READY) ## format the code and mend what the linter can mend
 sync: $(READY) ## write src/staffa/sync.py anew, from the client's methods
 	@$(RUN) python tools/write_sync.py
 
+docs: .venv-docs/.ready ## build the documentation's pages into site/, strictly
+	@NO_MKDOCS_2_WARNING=1 $(DOCS) run --locked --no-sync mkdocs build --strict $(ARGS)
+	@! grep -rlE '<(script|link|img)[^>]*(src|href)="(https?:)?//' site --include='*.html' # asks no other server
+	@echo "built into site/; make docs-serve shows it, with the search"
+
+docs-serve: .venv-docs/.ready ## show the documentation at http://127.0.0.1:8000, and build it anew after each change
+	@NO_MKDOCS_2_WARNING=1 $(DOCS) run --locked --no-sync mkdocs serve --strict $(ARGS)
+
 images: $(READY) ## record the pictures of the documentation anew, from the demo
 	@$(RUN) python docs/images/record.py
 
@@ -51,12 +63,12 @@ services: ## install the servers that some tests talk to (Debian, as root)
 
 clean: ## remove environments, caches and the embedded databases
 	@if [ -e $(READY) ]; then $(RUN) python -c "$$REMOVE_EMBEDDED"; fi
-	rm -rf .venv .venv-* .uv .staffa .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
+	rm -rf .venv .venv-* .uv .staffa .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist site
 
 define REMOVE_EMBEDDED
 from pathlib import Path
 from staffa.embedded import EmbeddedPostgres
-for project in (Path.cwd(), Path.cwd() / ".staffa" / "tests"):
+for project in (Path.cwd(), Path.cwd() / ".staffa" / "tests", Path.cwd() / "examples" / "mail"):
     if project.is_dir():
         EmbeddedPostgres(project).remove()
 endef
@@ -64,6 +76,10 @@ export REMOVE_EMBEDDED
 
 $(READY): pyproject.toml uv.lock | $(UV)
 	@$(UV) sync --locked --quiet
+	@touch $@
+
+.venv-docs/.ready: pyproject.toml uv.lock | $(UV)
+	@$(DOCS) sync --locked --quiet --no-default-groups --group docs
 	@touch $@
 
 .uv/bin/uv:

@@ -1,18 +1,23 @@
 """The documentation says what is true: examples run, commands exist, links lead somewhere.
 
-Rules for the pages (README.md, CHANGELOG.md, CONTRIBUTING.md, SECURITY.md, docs/**/*.md):
+Rules for the pages (README.md, CHANGELOG.md, CONTRIBUTING.md, SECURITY.md, docs/**/*.md,
+examples/**/*.md):
 
 - The ```python blocks of a page run in their order, in one module; ``await`` may stand at the
   top level.
 - A block that asks for ``__name__ == "__main__"`` is a program: it begins with its file's name as a
   comment, is written to that file, and runs in a process of its own.
-- Both run in an empty folder, with STAFFA_DSN and STAFFA_PREFIX set to a migrated schema.
+- A block that begins with the name of a file of an example as a comment is that file, word for
+  word, and is not run here: the example has tests of its own (examples/*/tests).
+- Blocks and programs run in an empty folder, with STAFFA_DSN and STAFFA_PREFIX set to a migrated
+  schema.
 - Jobs that a page leaves waiting run at the end of the page; one that fails, or whose worker is not
   known, fails the test. Programs' jobs are run by `staffa start`.
 - In ```console blocks a line that begins with ``$`` is a command. Those of ``staffa`` and ``make``
   are parsed, not run.
 - ```toml blocks hold settings, queues among them; ```json blocks hold JSON.
-- Other blocks (text, sql) are only read.
+- ```sql blocks are executed on a migrated schema, and rolled back.
+- Other blocks (text) are only read.
 """
 
 from __future__ import annotations
@@ -30,68 +35,24 @@ import sys
 import tomllib
 import types
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
 from pathlib import Path
-from urllib.parse import unquote
 
+import asyncpg
 import click
 import pytest
 
 from staffa import Config, Queue, Staffa, State
+from staffa._internal.identifiers import quote_identifier
 from staffa.cli.program import main
-from staffa.definitions import WorkerOptions
 from staffa.embedded import EmbeddedPostgres
-from staffa.settings import parse_queue_list
-from staffa.telemetry import Event, catalogue
+from tests.docs.pages import ALL_BLOCKS, PAGES, PROJECT, Block, blocks
 from tests.support.events import TIMEOUT_SECONDS, Recorder, eventually
 
-PROJECT = Path(__file__).parents[2]
-PAGES = sorted(
-    str(path.relative_to(PROJECT))
-    for path in [*PROJECT.glob("*.md"), *(PROJECT / "docs").rglob("*.md")]
+SHOWN_FILES = [block for block in ALL_BLOCKS["python"] if block.example]
+PROGRAMS = [block for block in ALL_BLOCKS["python"] if block.is_program and not block.example]
+EXAMPLE_PAGES = sorted(
+    {block.page for block in ALL_BLOCKS["python"] if not block.is_program and not block.example}
 )
-_BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-_PROGRAM = 'if __name__ == "__main__":'
-
-
-@dataclass(frozen=True)
-class Block:
-    """A fenced block of a page."""
-
-    page: str
-    line: int
-    language: str
-    text: str
-
-    @property
-    def is_program(self) -> bool:
-        return self.language == "python" and _PROGRAM in self.text
-
-    @property
-    def file_name(self) -> str:
-        name = self.text.partition("\n")[0].removeprefix("#").strip()
-        assert name.endswith(".py"), f"{self}: a program begins with its file's name as a comment"
-        return name
-
-    def __str__(self) -> str:
-        return f"{self.page}:{self.line}"
-
-
-def blocks(page: str, language: str) -> list[Block]:
-    text = (PROJECT / page).read_text("utf-8")
-    return [
-        Block(page, text.count("\n", 0, found.start()) + 2, found[1], found[2])
-        for found in _BLOCK.finditer(text)
-        if found[1] == language
-    ]
-
-
-ALL_BLOCKS = {
-    language: [block for page in PAGES for block in blocks(page, language)]
-    for language in ("python", "console", "toml", "json")
-}
-PROGRAMS = [block for block in ALL_BLOCKS["python"] if block.is_program]
-EXAMPLE_PAGES = sorted({block.page for block in ALL_BLOCKS["python"] if not block.is_program})
 COMMANDS = [
     (block, line.removeprefix("$ "))
     for block in ALL_BLOCKS["console"]
@@ -131,7 +92,7 @@ async def test_the_examples_of_a_page_run_and_so_do_their_jobs(
     sys.modules[module.__name__] = module
     try:
         for block in blocks(page, "python"):
-            if not block.is_program:
+            if not block.is_program and not block.example:
                 await run_in(module, block)
     finally:
         for value in list(vars(module).values()):
@@ -212,6 +173,23 @@ def run_python(file_name: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.parametrize("block", SHOWN_FILES, ids=str)
+def test_a_file_of_an_example_is_shown_as_it_is(block: Block) -> None:
+    assert block.example is not None
+    first, _, shown = block.text.partition("\n")
+    assert shown == block.example.read_text("utf-8"), first
+
+
+def test_the_tutorial_shows_every_file_that_it_needs() -> None:
+    example = PROJECT / "examples/mail"
+    needed = [*example.glob("*.py"), *(example / "bookshop").glob("*.py")]
+    shown = {block.example for block in SHOWN_FILES}
+    assert {path for path in needed if path not in shown} == {example / "try_it.py"}
+    tutorial = (PROJECT / "docs/tutorial-mail.md").read_text("utf-8")
+    for name in ("staffa.toml", "bookshop/tables.sql"):
+        assert (example / name).read_text("utf-8") in tutorial, name
+
+
 @pytest.mark.parametrize(
     ("block", "line"), COMMANDS, ids=[f"{block}:{line[:40]}" for block, line in COMMANDS]
 )
@@ -271,69 +249,6 @@ def make_targets() -> set[str]:
     return set(re.findall(r"^([a-z-]+):", (PROJECT / "Makefile").read_text(), re.MULTILINE))
 
 
-def test_every_command_and_option_is_described() -> None:
-    page = (PROJECT / "docs/cli.md").read_text("utf-8")
-    for name, command in leaf_commands(main, "staffa"):
-        assert name in page, f"docs/cli.md lacks {name}"
-        for parameter in command.params:
-            if isinstance(parameter, click.Option):
-                for option in parameter.opts:
-                    assert re.search(rf"`{re.escape(option)}\b", page), f"{name} {option}"
-
-
-def leaf_commands(command: click.Command, name: str) -> Iterator[tuple[str, click.Command]]:
-    if isinstance(command, click.Group):
-        for child_name, child in command.commands.items():
-            yield from leaf_commands(child, f"{name} {child_name}")
-    else:
-        yield name, command
-
-
-def test_every_setting_is_in_the_table_with_its_variable_and_default() -> None:
-    page = (PROJECT / "docs/running.md").read_text("utf-8")
-    rows = dict(re.findall(r"^\| `(\w+)` \| (`STAFFA_\w+` \| [^|]+) \|", page, re.MULTILINE))
-    assert set(rows) == {setting.name for setting in fields(Config)}
-    defaults = Config()
-    for name, row in rows.items():
-        variable, default = row.split(" | ")
-        value = getattr(defaults, name)
-        assert variable == f"`STAFFA_{name.upper()}`"
-        if isinstance(value, float):
-            assert default.strip() == f"{value:.0f} s"
-        elif isinstance(value, bool):
-            assert default.strip() == ("on" if value else "off")
-        elif isinstance(value, int):
-            assert default.strip() == str(value)
-        elif name in {"prefix", "name", "notifier"}:
-            assert default.strip() == f"`{value}`"
-
-
-def test_every_job_option_is_in_the_tables() -> None:
-    page = (PROJECT / "docs/jobs.md").read_text("utf-8")
-    cells = re.findall(r"^\| (`\w+`(?:, `\w+`)*) \|", page, re.MULTILINE)
-    named = {name for cell in cells for name in re.findall(r"\w+", cell)}
-    assert named >= WorkerOptions.__annotations__.keys()
-    assert named >= {state.value for state in State}
-
-
-def test_every_event_is_in_the_table_with_its_fields() -> None:
-    page = (PROJECT / "docs/events.md").read_text()
-    kinds = [
-        found
-        for found in vars(catalogue).values()
-        if inspect.isclass(found) and issubclass(found, Event) and found is not Event
-    ]
-    for kind in kinds:
-        names = [f"{kind.kind}.completed"] if kind is catalogue.JobEnded else [kind.kind]
-        rows = [line for line in page.splitlines() if line.startswith("|") and names[0] in line]
-        assert rows, f"{names[0]} is not in docs/events.md"
-        for known in fields(kind):
-            assert known.name in {"instance", "state"} or f"`{known.name}`" in rows[0], (
-                kind,
-                known.name,
-            )
-
-
 @pytest.mark.parametrize("block", ALL_BLOCKS["toml"], ids=str)
 def test_the_settings_of_an_example_load(
     block: Block, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -351,35 +266,14 @@ def test_an_example_of_json_is_json(block: Block) -> None:
     json.loads(block.text)
 
 
-def test_the_way_to_write_queues_in_a_variable_is_the_one_documented() -> None:
-    assert parse_queue_list("default:10,mail:5") == {"default": 10, "mail": 5}
-    assert "`STAFFA_QUEUES`" in (PROJECT / "docs/running.md").read_text("utf-8")
-
-
-@pytest.mark.parametrize("page", PAGES)
-def test_links_lead_to_files_and_headings_that_exist(page: str) -> None:
-    broken = []
-    for target in re.findall(r"\]\(([^)\s]+)\)", without_blocks(page)):
-        if re.match(r"[a-z]+:", target):
-            continue
-        path, _, anchor = target.partition("#")
-        found = (PROJECT / page).parent / unquote(path) if path else PROJECT / page
-        if not found.exists() or (anchor and anchor not in anchors(found)):
-            broken.append(target)
-    assert broken == []
-
-
-@pytest.mark.parametrize("page", [page for page in PAGES if page.startswith("docs/")])
-def test_every_page_can_be_reached_from_the_readme(page: str) -> None:
-    assert f"]({page})" in (PROJECT / "README.md").read_text("utf-8")
-
-
-def without_blocks(page: str) -> str:
-    return _BLOCK.sub("", (PROJECT / page).read_text("utf-8"))
-
-
-def anchors(path: Path) -> set[str]:
-    """Return the anchors of a page's headings, made as repository hosts make them."""
-    text = without_blocks(str(path.relative_to(PROJECT)))
-    titles = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
-    return {re.sub(r"[^\w\- ]", "", title.lower()).strip().replace(" ", "-") for title in titles}
+@pytest.mark.parametrize("block", ALL_BLOCKS["sql"], ids=str)
+async def test_an_example_of_sql_is_executed(
+    block: Block, connection: asyncpg.Connection, prefix: str
+) -> None:
+    await connection.execute(
+        "SELECT set_config('search_path', $1, false)", quote_identifier(prefix)
+    )
+    transaction = connection.transaction()
+    await transaction.start()
+    await connection.execute(block.text)
+    await transaction.rollback()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 from importlib.resources import files
 from pathlib import Path
 
@@ -136,12 +135,11 @@ def make_file_parts(
     path = path_of(dsn)
     if path is not None or config.testing is None:  # a program's server is no mistake of its tests
         check_config(config)
-    prepare = partial(install, clock=clock)
     if path is None:
-        settings = FileSettings(temporary.path / "jobs.db", prepare, durable=False)
+        settings = FileSettings(temporary.path / "jobs.db", install, durable=False)
         settings = replace(settings, script=_migrator(settings).script())
     else:
-        settings = FileSettings(path.absolute(), prepare)
+        settings = FileSettings(path.absolute(), install)
     notifier: Notifier = LocalNotifier(str(settings.path.absolute()))
     if config.notifier == "polling":
         notifier = PollingNotifier(notifier)

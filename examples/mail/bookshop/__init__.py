@@ -1,0 +1,1 @@
+"""A bookshop that writes mails to its customers."""

@@ -1,0 +1,27 @@
+"""The shop's own tables lie in the database that has the jobs."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import asyncpg
+
+from staffa import Config
+
+
+@asynccontextmanager
+async def connected() -> AsyncIterator[asyncpg.Connection]:
+    """Open a connection for a while; a busy shop would keep a pool."""
+    dsn = Config.load().dsn
+    if dsn is None:
+        raise SystemExit("STAFFA_DSN is not set: it names the database of the shop and its jobs")
+    connection = await asyncpg.connect(dsn)
+    try:
+        yield connection
+    finally:
+        await connection.close()
+
+
+async def create_tables(connection: asyncpg.Connection) -> None:
+    """Create what is missing."""
+    await connection.execute(Path(__file__).with_name("tables.sql").read_text())
