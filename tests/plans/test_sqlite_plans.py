@@ -23,6 +23,7 @@ from staffa.engines.sqlite.statements.nodes import BeatStatements
 from staffa.engines.sqlite.statements.unique import UniqueStatements
 from staffa.engines.statements.prunes import PruneStatements
 from staffa.engines.statements.rescues import RescueStatements
+from staffa.engines.statements.surveys import SurveyStatements
 from staffa.filters import JobFilter
 from staffa.maintenance import Finished
 from staffa.types import State
@@ -32,7 +33,7 @@ PRODUCER = Producer(UUID(int=1), "Staffa", "node.1")
 JOBS, STAGES = JobStatements("main", SQLITE), StageStatements("main", SQLITE)
 CHANGES, RESCUES = ChangeStatements("main", SQLITE), RescueStatements("main", SQLITE)
 PRUNES, PRODUCERS = PruneStatements("main", SQLITE), BeatStatements("main", SQLITE)
-UNIQUE = UniqueStatements("main", SQLITE)
+UNIQUE, SURVEYS = UniqueStatements("main", SQLITE), SurveyStatements("main", SQLITE)
 LEASES = [Lease(number, 1, datetime.now(UTC)) for number in range(1, 501)]
 IDS = list(range(1, 501))
 FINISHED = Finished(
@@ -45,6 +46,11 @@ PRIMARY, CLAIM, STAGE, LEASE, ENDED = (
 
 HOT: dict[str, tuple[Callable[[], Statement[Any]], set[str]]] = {
     "claim": (lambda: JOBS.claim("q", 10, PRODUCER), {CLAIM, PRIMARY}),
+    "survey of running jobs": (SURVEYS.count_running, {LEASE}),
+    "survey of waiting jobs": (lambda: SURVEYS.count_waiting(100), {CLAIM, STAGE}),
+    "survey of ended jobs": (lambda: SURVEYS.count_ended(1.0), {ENDED, STAGE}),
+    "running jobs": (lambda: SURVEYS.list_running(10), {LEASE}),
+    "failed jobs": (lambda: SURVEYS.list_failed(10), {STAGE, ENDED}),
     "count_available": (lambda: JOBS.count_waiting("q", 10), {CLAIM}),
     "ack": (
         lambda: JOBS.ack([Ack(lease=one, state=State.COMPLETED) for one in LEASES], PRODUCER),

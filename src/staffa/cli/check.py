@@ -12,7 +12,7 @@ from staffa.cli.loading import import_modules, import_option
 from staffa.cli.options import EXIT_REFUSED, command, open_backend
 from staffa.cli.output import Output
 from staffa.config import Config
-from staffa.cron.declared import Collector, declared
+from staffa.cron.declared import Collector
 
 
 @click.command()
@@ -22,18 +22,16 @@ async def check(config: Config, output: Output, modules: Sequence[str]) -> None:
     """Check settings, and the code against the rows.
 
     Exits with 1 if something does not fit. The modules of the setting imports are loaded as well.
-    Not known are workers of jobs that wait,
-    or of active entries of cron, that none of this code defines: give the new code their names as
-    aliases, or move such jobs.
+    Not known are workers of jobs that wait, or of active entries of cron, that none of this code
+    defines: give the new code their names as aliases, or move such jobs.
 
     Example: staffa check --import myapp.jobs
     """
     import_modules([*config.imports, *modules])
     collector = Collector(
-        config.cron or (), config.timezone, config.imports, config.encryption_keys
+        config.cron or (), config.name, config.timezone, config.imports, config.encryption_keys
     )
-    crons = collector.collect()
-    left_out = len(declared()) + len(config.cron or ()) - len(crons)
+    crons, left_out = collector.collect(), collector.left_out
     async with open_backend(config) as backend:
         engine = backend.engine
         waiting = await engine.survey.count_workers()

@@ -109,6 +109,8 @@ class Collector:
         self._keys = keys
         self._seen: tuple[Cron, ...] | None = None
         self._entries: list[Entry] = []
+        self.left_out = 0
+        """How many entries of this client's could not be used when they were collected last."""
 
     def collect(self) -> list[Entry]:
         """Return the entries, the same ones while no decorator declares others.
@@ -131,8 +133,9 @@ class Collector:
             for cron, make in declared_here
             if _instance_of(cron, name) in (None, self._instance)
         ]
-        entries = []
-        for cron, worker, make in [*found, *self._configured]:
+        entries: list[Entry] = []
+        wanted = [*found, *self._configured]
+        for cron, worker, make in wanted:
             zone = cron.timezone or self._timezone
             try:
                 job = make(cron)
@@ -142,6 +145,7 @@ class Collector:
                 continue
             name = cron.name or _derive_name(cron, worker, zone, hide=job.encrypted)
             entries.append(Entry(name, cron.expression.text, zone, cron.dst, sealed))
+        self.left_out = len(wanted) - len(entries)
         _refuse_doubles(
             (entry.name, None, f"{entry.expression!r} of {entry.job.worker}") for entry in entries
         )

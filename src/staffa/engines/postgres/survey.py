@@ -2,38 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from staffa._internal.sql import load_sql
 from staffa.drivers.asyncpg import ConnectionSettings, Pool
 from staffa.engine import Statement
-from staffa.engines.statements.operations import OperationStatements
-from staffa.engines.statements.surveys import (
-    NodeSurveyStatements,
-    QueueSurveyStatements,
-    SurveyStatements,
-    peer_leads,
-)
-from staffa.jobs import Job
-from staffa.survey import (
-    ELIXIR,
-    PYTHON,
-    ControlStatus,
-    ProducerStatus,
-    Running,
-    ServerHealth,
-    Waiting,
-    order_as,
-)
+from staffa.engines.looks import Looks
+from staffa.engines.statements.area import POSTGRES
+from staffa.survey import ELIXIR, PYTHON, ServerHealth
 from staffa.telemetry import observed
-from staffa.types import State
 
 _PEERS = {"elixir": ELIXIR, "python": PYTHON}
 
 
 @observed("staffa.engine")
-class PostgresSurvey:
+class PostgresSurvey(Looks):
     """Looks at a schema.
 
     Args:
@@ -46,46 +30,11 @@ class PostgresSurvey:
     def __init__(
         self, settings: ConnectionSettings, pool: Pool, prefix: str, instance: str | None = None
     ) -> None:
+        super().__init__(pool.run, prefix, POSTGRES)
         self.instance = instance
         self._settings = settings
         self._pool = pool
         self._prefix = prefix
-        self._jobs = SurveyStatements(prefix)
-        self._operations = OperationStatements(prefix)
-        self._producers = NodeSurveyStatements(prefix)
-        self._queues = QueueSurveyStatements(prefix)
-
-    async def list_producers(self) -> list[ProducerStatus]:
-        """Read producers."""
-        return await self._pool.run(self._producers.list_producers())
-
-    async def list_controls(self, instance: str) -> list[ControlStatus]:
-        """Read what is set about queues."""
-        return await self._pool.run(self._queues.list_controls(instance))
-
-    async def count_running(self) -> list[Running]:
-        """Count running jobs."""
-        return await self._pool.run(self._jobs.count_running())
-
-    async def count_waiting(self, *, most: int) -> list[Waiting]:
-        """Count waiting jobs."""
-        return await self._pool.run(self._jobs.count_waiting(most))
-
-    async def count_ended(self, *, seconds: float) -> dict[tuple[str, State], int]:
-        """Count attempts that have ended lately."""
-        return await self._pool.run(self._jobs.count_ended(seconds))
-
-    async def list_running(self, limit: int) -> list[Job]:
-        """Read running jobs."""
-        return await self._read(self._jobs.list_running(limit), {State.EXECUTING})
-
-    async def list_failed(self, limit: int) -> list[Job]:
-        """Read failed jobs."""
-        return await self._read(self._jobs.list_failed(limit), {State.RETRYABLE, State.DISCARDED})
-
-    async def count_workers(self) -> dict[str, int]:
-        """Count waiting jobs by worker."""
-        return await self._pool.run(self._jobs.count_workers())
 
     async def check_server(self) -> ServerHealth:
         """Read the state of the server."""
@@ -94,7 +43,7 @@ class PostgresSurvey:
         leading = [
             peer
             for kind, peer in _PEERS.items()
-            if row[f"has_{kind}"] and await self._pool.run(peer_leads(kind, self._prefix))
+            if row[f"has_{kind}"] and await self._pool.run(_peer_leads(kind, self._prefix))
         ]
         return ServerHealth(
             now=row["now"],
@@ -106,11 +55,11 @@ class PostgresSurvey:
             leading_peers=tuple(leading),
         )
 
-    async def _read(self, statement: Statement[list[int]], states: Collection[State]) -> list[Job]:
-        """Read jobs, but those that have left their state since their ids were read."""
-        ids = await self._pool.run(statement)
-        jobs = await self._pool.run(self._operations.get(ids))
-        return order_as(ids, [job for job in jobs if job.state in states])
+
+def _peer_leads(kind: str, prefix: str) -> Statement[bool]:
+    """Tell whether another implementation, ``elixir`` or ``python``, has a leader."""
+    text = load_sql("staffa.engines.postgres", f"peers/{kind}.sql", prefix)
+    return Statement(text, (), lambda rows: bool(rows[0]["leads"]))
 
 
 def _first(rows: Any) -> Mapping[str, Any]:

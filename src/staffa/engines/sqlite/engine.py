@@ -44,6 +44,7 @@ from staffa.engines.sqlite.statements.nodes import (
     TendStatements,
 )
 from staffa.engines.sqlite.statements.unique import UniqueStatements
+from staffa.engines.sqlite.survey import SqliteSurvey
 from staffa.engines.statements.conditions import Wanted
 from staffa.engines.statements.enqueueing import EnqueueStatements
 from staffa.engines.statements.nodes import LeaderStatements
@@ -54,6 +55,7 @@ from staffa.errors import StatementConflict
 from staffa.filters import JobFilter
 from staffa.jobs import Job
 from staffa.maintenance import Finished, Maintenance, VacuumHealth
+from staffa.survey import Survey
 from staffa.telemetry import observed
 from staffa.types import State
 
@@ -93,6 +95,7 @@ class SqliteEngine(SqliteRehearsal):
         self._clock = clock
         self._writer = FileConnection(settings, "staffa-sqlite-writer")
         self._reader = FileConnection(settings, "staffa-sqlite-reader")
+        self._survey = SqliteSurvey(self._reader, _PREFIX, instance)
         self._jobs = JobStatements(_PREFIX, SQLITE)
         self._stages = StageStatements(_PREFIX, SQLITE)
         self._changes = ChangeStatements(_PREFIX, SQLITE)
@@ -111,6 +114,11 @@ class SqliteEngine(SqliteRehearsal):
     def capabilities(self) -> Capabilities:
         """What a file can do."""
         return CAPABILITIES
+
+    @property
+    def survey(self) -> Survey:
+        """Looks at what goes on."""
+        return self._survey
 
     async def open(self) -> None:
         """Open the file."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from staffa._internal.sql import load_sql
+from uuid import UUID
+
 from staffa.engine import Statement
-from staffa.engines.statements.area import Area, Rows
+from staffa.engines.statements.area import Area, Row, Rows
 from staffa.engines.statements.queues import control_of
 from staffa.survey import ControlStatus, ProducerStatus, Running, Waiting
 from staffa.types import State
@@ -62,7 +63,7 @@ class NodeSurveyStatements(Area):
 
     def list_producers(self) -> Statement[list[ProducerStatus]]:
         """Read producers."""
-        return self.statement("list", (), lambda rows: [ProducerStatus(**row) for row in rows])
+        return self.statement("list", (), lambda rows: [_producer_of(row) for row in rows])
 
 
 class QueueSurveyStatements(Area):
@@ -81,11 +82,10 @@ class QueueSurveyStatements(Area):
         )
 
 
-def peer_leads(kind: str, prefix: str) -> Statement[bool]:
-    """Tell whether another implementation, ``elixir`` or ``python``, has a leader."""
-    text = load_sql("staffa.engines.postgres", f"peers/{kind}.sql", prefix)
-    return Statement(text, (), lambda rows: bool(rows[0]["leads"]))
-
-
 def _ids(rows: Rows) -> list[int]:
     return [row["id"] for row in rows]
+
+
+def _producer_of(row: Row) -> ProducerStatus:
+    known = {"uuid": UUID(str(row["uuid"])), "leads": bool(row["leads"])}
+    return ProducerStatus(**{**row, **known})

@@ -1,2 +1,3 @@
 -- Delete all rows; for tests.
+-- Index: none, they all go.
 DELETE FROM staffa_leaders;
