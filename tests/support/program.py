@@ -29,6 +29,10 @@ class Finished:
         return json.loads(self.out)
 
 
+_OF_OTHER_TERMINALS = frozenset({"COLUMNS", "LINES"})
+"""Set for the test run's own processes by readline, where one of them has loaded it."""
+
+
 class Program:
     """``staffa`` in a folder, with a database and a schema in its environment.
 
@@ -39,7 +43,11 @@ class Program:
 
     def __init__(self, folder: Path, **variables: str) -> None:
         self.folder = folder
-        kept = {key: value for key, value in os.environ.items() if not key.startswith("STAFFA_")}
+        kept = {
+            key: value
+            for key, value in os.environ.items()
+            if not key.startswith("STAFFA_") and key not in _OF_OTHER_TERMINALS
+        }
         self._environment = {**kept, **variables, "PYTHONUNBUFFERED": "1"}
 
     async def start(self, *arguments: str) -> asyncio.subprocess.Process:
