@@ -19,8 +19,7 @@ from tests.support.pgbouncer import PgBouncer
 
 VARIANTS = {
     "postgres": None,
-    "postgres in Kathmandu": None,
-    "postgres with Elixir's table": "elixir_v14.sql",
+    "postgres with Elixir's table, in Kathmandu": "elixir_v14.sql",
     "postgres with Python oban's table": "python_oban.sql",
     "postgres behind PgBouncer": None,
     "sqlite": None,

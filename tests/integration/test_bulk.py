@@ -230,7 +230,7 @@ async def test_a_stream_needs_no_more_memory_for_more_jobs(app: Staffa) -> None:
             tracemalloc.stop()
 
     await peak(2_000)
-    assert await peak(100_000) < 2 * await peak(20_000)
+    assert await peak(40_000) < 2 * await peak(8_000)
 
 
 async def test_a_full_queue_refuses_and_has_room_again_once_its_jobs_run(
