@@ -1,2 +1,3 @@
 -- Delete all rows; for tests.
+-- Index: none, all rows go.
 DELETE FROM staffa_producers;
