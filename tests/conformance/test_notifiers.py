@@ -17,6 +17,7 @@ import pytest
 
 from staffa.drivers.asyncpg import ConnectionSettings, Pool
 from staffa.notifier import Notifier
+from staffa.notifiers.local import LocalNotifier
 from staffa.notifiers.postgres import PostgresNotifier
 from tests.support.events import TIMEOUT_SECONDS, eventually
 
@@ -77,20 +78,50 @@ class PostgresWire:
         await self._pool.close()
 
 
-KINDS = {"postgres": PostgresWire}
+class LocalWire:
+    """Notifiers of one database within this process; nothing else sends, and nothing is cut."""
+
+    def __init__(self, dsn: str, prefix: str, connection: asyncpg.Connection) -> None:
+        self._place = prefix
+        self._made: list[Notifier] = []
+
+    def notifier(
+        self, on_reconnect: Callable[[], None] = lambda: None, *, prefix: str | None = None
+    ) -> Notifier:
+        """Return a node's notifier; it never reconnects."""
+        made = LocalNotifier(prefix or self._place)
+        self._made.append(made)
+        return made
+
+    async def send_raw(self, channel: str, text: str) -> None:
+        pytest.skip("no other program sends within this process")
+
+    async def cut(self) -> int:
+        pytest.skip("there is no connection that could be cut")
+
+    async def close(self) -> None:
+        for notifier in self._made:
+            await notifier.stop()
+
+
+Wire = PostgresWire | LocalWire
+KINDS: dict[str, type[PostgresWire | LocalWire]] = {
+    "postgres": PostgresWire,
+    "local": LocalWire,
+}
 
 
 @pytest.fixture(params=KINDS)
 async def wire(
     request: pytest.FixtureRequest, dsn: str, empty_prefix: str, connection: asyncpg.Connection
-) -> AsyncIterator[PostgresWire]:
+) -> AsyncIterator[Wire]:
     """A place for notifiers, of every kind in turn; its prefix needs quoting."""
     made = KINDS[request.param](dsn, empty_prefix, connection)
     yield made
     await made.close()
 
 
-async def test_a_payload_reaches_all_that_listen(wire: PostgresWire) -> None:
+async def test_a_payload_reaches_all_that_listen(wire: Wire) -> None:
     boxes = [Mailbox(), Mailbox()]
     for box in boxes:
         await wire.notifier().listen(CHANNELS, box)
@@ -99,7 +130,7 @@ async def test_a_payload_reaches_all_that_listen(wire: PostgresWire) -> None:
         assert await box.next() == ("insert", {"queue": "žluť 'quoted' \"twice\""})
 
 
-async def test_payloads_arrive_in_order_on_the_channels_listened_to(wire: PostgresWire) -> None:
+async def test_payloads_arrive_in_order_on_the_channels_listened_to(wire: Wire) -> None:
     box = Mailbox()
     await wire.notifier().listen(["insert", "leader"], box)
     sender = wire.notifier()
@@ -111,21 +142,21 @@ async def test_payloads_arrive_in_order_on_the_channels_listened_to(wire: Postgr
     assert arrived == [("insert", {"n": 1}), ("leader", {"n": 3}), ("insert", {"n": 4})]
 
 
-async def test_a_big_payload_arrives_whole(wire: PostgresWire) -> None:
+async def test_a_big_payload_arrives_whole(wire: Wire) -> None:
     box = Mailbox()
     await wire.notifier().listen(CHANNELS, box)
     await wire.notifier().notify([("signal", BIG)])
     assert await box.next() == ("signal", BIG)
 
 
-async def test_a_payload_that_no_notification_can_hold_is_refused(wire: PostgresWire) -> None:
+async def test_a_payload_that_no_notification_can_hold_is_refused(wire: Wire) -> None:
     noise = base64.b64encode(random.Random(1).randbytes(9000)).decode()
     with pytest.raises(ValueError, match="split it"):
         await wire.notifier().notify([("signal", {"noise": noise})])
 
 
 @pytest.mark.parametrize("mark", ["Z:", ""])
-async def test_both_packed_spellings_of_the_peers_are_read(wire: PostgresWire, mark: str) -> None:
+async def test_both_packed_spellings_of_the_peers_are_read(wire: Wire, mark: str) -> None:
     box = Mailbox()
     await wire.notifier().listen(CHANNELS, box)
     packed = base64.b64encode(gzip.compress(b'{"queue":"mail"}')).decode()
@@ -134,7 +165,7 @@ async def test_both_packed_spellings_of_the_peers_are_read(wire: PostgresWire, m
 
 
 async def test_what_can_not_be_decoded_is_dropped_and_listening_goes_on(
-    wire: PostgresWire,
+    wire: Wire,
 ) -> None:
     box = Mailbox()
     await wire.notifier().listen(CHANNELS, box)
@@ -147,7 +178,7 @@ async def test_what_can_not_be_decoded_is_dropped_and_listening_goes_on(
     assert await box.next() == ("insert", {"last": True})
 
 
-async def test_another_prefix_hears_nothing(wire: PostgresWire) -> None:
+async def test_another_prefix_hears_nothing(wire: Wire) -> None:
     ours, theirs = Mailbox(), Mailbox()
     other = wire.notifier(prefix="it's another")
     await wire.notifier().listen(CHANNELS, ours)
@@ -158,7 +189,7 @@ async def test_another_prefix_hears_nothing(wire: PostgresWire) -> None:
     assert await theirs.next() == ("insert", {"queue": "theirs"})
 
 
-async def test_a_lost_connection_is_made_again_and_told(wire: PostgresWire) -> None:
+async def test_a_lost_connection_is_made_again_and_told(wire: Wire) -> None:
     box, reconnected = Mailbox(), asyncio.Semaphore(0)
     notifier = wire.notifier(reconnected.release)
     await notifier.listen(CHANNELS, box)
@@ -172,7 +203,7 @@ async def test_a_lost_connection_is_made_again_and_told(wire: PostgresWire) -> N
     assert reconnected.locked()
 
 
-async def test_it_tells_whether_notifications_can_arrive(wire: PostgresWire) -> None:
+async def test_it_tells_whether_notifications_can_arrive(wire: Wire) -> None:
     notifier = wire.notifier()
     told = [notifier.connected]
     await notifier.listen(CHANNELS, Mailbox())
@@ -182,7 +213,7 @@ async def test_it_tells_whether_notifications_can_arrive(wire: PostgresWire) -> 
     assert told == [False, True, False]
 
 
-async def test_a_stopped_notifier_leaves_no_connection(wire: PostgresWire) -> None:
+async def test_a_stopped_notifier_leaves_no_connection(wire: Wire) -> None:
     notifier = wire.notifier()
     await notifier.listen(CHANNELS, Mailbox())
     await notifier.stop()

@@ -59,6 +59,21 @@ async def test_a_listener_whose_loop_has_ended_is_left_out() -> None:
     assert box == []
 
 
+async def test_a_loop_that_closes_while_it_is_told_stops_no_sender(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    gone, here, box = LocalNotifier("a"), LocalNotifier("a"), Mailbox()
+    loop = asyncio.new_event_loop()
+    await asyncio.to_thread(loop.run_until_complete, gone.listen(["insert"], Mailbox()))
+    loop.close()
+    monkeypatch.setattr(loop, "is_closed", lambda: False)  # as it was a moment ago
+    await here.listen(["insert"], box)
+    await here.notify([("insert", {"n": 1})])
+    await eventually(lambda: box == [("insert", {"n": 1})])
+    await gone.stop()
+    await here.stop()
+
+
 async def test_a_forked_child_does_not_reach_its_parent(monkeypatch: pytest.MonkeyPatch) -> None:
     listener, box = LocalNotifier("a"), Mailbox()
     await listener.listen(["insert"], box)

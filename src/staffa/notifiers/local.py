@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -72,8 +73,9 @@ class LocalNotifier:
         for channel, payload in messages:
             sent = encode_payload(payload)  # what arrives is a copy, as from another process
             for ear in tuple(_ears):
-                if ear.place == self._here and channel in ear.channels and not ear.loop.is_closed():
-                    ear.loop.call_soon_threadsafe(ear.handler, channel, decode_payload(sent))
+                if ear.place == self._here and channel in ear.channels:
+                    with suppress(RuntimeError):  # its loop was closed, perhaps this very moment
+                        ear.loop.call_soon_threadsafe(ear.handler, channel, decode_payload(sent))
 
     def notify_on(self, messages: Iterable[tuple[str, Mapping[str, Any]]], conn: Any) -> None:
         """Refuse: no transaction carries them.
