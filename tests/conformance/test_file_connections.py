@@ -95,6 +95,32 @@ async def open_async_session(path: Path) -> AsyncIterator[UserConnection]:
 
 
 @asynccontextmanager
+async def open_connection(path: Path) -> AsyncIterator[UserConnection]:
+    engine = create_engine(f"sqlite:///{path}", poolclass=NullPool)
+    with engine.connect() as connection:
+        yield SyncUserConnection(
+            connection,
+            partial(begin_in_session, connection),
+            commit=connection.commit,
+            tells_at_close=True,
+        )
+    engine.dispose()
+
+
+@asynccontextmanager
+async def open_async_connection(path: Path) -> AsyncIterator[UserConnection]:
+    engine = create_async_engine(f"sqlite+aiosqlite:///{path}", poolclass=NullPool)
+    async with engine.connect() as connection:
+        yield UserConnection(
+            connection,
+            partial(begin_in_async_session, connection),
+            commit=connection.commit,
+            tells_at_close=True,
+        )
+    await engine.dispose()
+
+
+@asynccontextmanager
 async def open_django(path: Path) -> AsyncIterator[UserConnection]:
     options = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(path)}
     with pytest.MonkeyPatch.context() as patch, django_database("files", options):
@@ -110,8 +136,12 @@ KINDS: dict[str, Callable[[Path], Opened]] = {
     "aiosqlite": open_aiosqlite,
     "Session": open_session,
     "AsyncSession": open_async_session,
+    "Connection": open_connection,
+    "AsyncConnection": open_async_connection,
     "Django": open_django,
 }
+SAVEPOINT_KINDS = ["Session", "AsyncSession", "Connection", "AsyncConnection", "Django"]
+"""Whose `transaction` is a savepoint inside of another one."""
 
 
 class GivenUpError(Exception):
@@ -161,6 +191,26 @@ async def test_jobs_go_when_the_transaction_is_rolled_back(
     with pytest.raises(GivenUpError):
         await give_up()
     assert await engine.count_jobs() == {}
+
+
+@pytest.mark.parametrize("kind", SAVEPOINT_KINDS)
+async def test_jobs_of_a_savepoint_go_with_it_and_the_others_stay(
+    engine: Engine, path: Path, kind: str
+) -> None:
+    async with KINDS[kind](path) as user:
+
+        async def give_up() -> None:
+            async with user.transaction():
+                await user.enqueue(engine, [new_job(args={"n": 2})])
+                raise GivenUpError
+
+        async with user.transaction():
+            kept = await user.enqueue(engine, [new_job(args={"n": 1})])
+            with pytest.raises(GivenUpError):
+                await give_up()
+            kept += await user.enqueue(engine, [new_job(args={"n": 3})])
+    assert [job.args["n"] for job in await engine.get_jobs(ids(kept))] == [1, 3]
+    assert sum((await engine.count_jobs()).values()) == 2
 
 
 async def test_a_unique_job_that_there_is_already_is_returned(

@@ -17,7 +17,6 @@ from contextlib import (
 from functools import partial
 from typing import Any
 from unittest import mock
-from urllib.parse import unquote, urlsplit
 
 import asyncpg
 import django
@@ -25,6 +24,7 @@ import psycopg
 from django.conf import settings
 from django.db import connections, transaction
 from psycopg.adapt import Loader
+from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import dict_row
 from sqlalchemy import create_engine
 from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
@@ -267,14 +267,14 @@ async def open_async_connection(
 
 def django_options(dsn: str) -> dict[str, Any]:
     """Return Django's settings of a database."""
-    parts = urlsplit(dsn)
+    parts = conninfo_to_dict(dsn)
     return {
         "ENGINE": "django.db.backends.postgresql",
-        "NAME": parts.path.removeprefix("/"),
-        "HOST": unquote(parts.hostname or ""),
-        "PORT": str(parts.port or ""),
-        "USER": unquote(parts.username or ""),
-        "PASSWORD": unquote(parts.password or ""),
+        "NAME": parts.get("dbname", ""),
+        "HOST": parts.get("host", ""),
+        "PORT": str(parts.get("port", "")),
+        "USER": parts.get("user", ""),
+        "PASSWORD": parts.get("password", ""),
     }
 
 

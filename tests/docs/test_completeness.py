@@ -53,7 +53,7 @@ def test_every_setting_is_in_the_table_with_its_variable_and_default() -> None:
             assert default.strip() == ("on" if value else "off")
         elif isinstance(value, int):
             assert default.strip() == str(value)
-        elif name in {"prefix", "name", "notifier"}:
+        elif name in {"prefix", "name"}:
             assert default.strip() == f"`{value}`"
 
 

@@ -30,7 +30,10 @@ from staffa.errors import ConfigError, DatabaseError
 T = TypeVar("T")
 
 _MODULES = {"postgresql": "psycopg", "sqlite": "sqlite"}
-_LOCAL = frozenset({"", "localhost", "127.0.0.1", "::1"})
+_LOCAL = frozenset(
+    {"", "localhost", "127.0.0.1", "::1", "/var/run/postgresql", "/run/postgresql", "/tmp"}  # noqa: S108
+)
+"""This machine's own server; a socket in any other folder may be that of another one."""
 
 
 def knows(alias: str) -> bool:
@@ -143,8 +146,9 @@ def is_same_database(options: dict[str, Any], dsn: str) -> bool:
 
 
 def _database_of(parts: SplitResult) -> str:
-    given = parse_qs(parts.query).get("dbname")
-    return given[0] if given else unquote(parts.path.removeprefix("/")) or (parts.username or "")
+    query = parse_qs(parts.query)
+    user = query.get("user", [unquote(parts.username or "")])[0]
+    return query.get("dbname", [unquote(parts.path.removeprefix("/"))])[0] or user
 
 
 def _place_of(parts: SplitResult) -> tuple[str, str]:
@@ -158,8 +162,8 @@ def _place_of(parts: SplitResult) -> tuple[str, str]:
 
 
 def _is_same_host(one: str, other: str) -> bool:
-    local = [host.lower() in _LOCAL or host.startswith("/") for host in (one, other)]
-    return all(local) or one.lower() == other.lower()
+    one, other = (host.lower().rstrip("/") for host in (one, other))
+    return one == other or (one in _LOCAL and other in _LOCAL)
 
 
 def _is_same_file(one: str, other: str) -> bool:
