@@ -101,10 +101,11 @@ def make_backend(
         dsn: Where the database is.
         on_reconnect: Called when notifications may have been missed.
         clock: The clock of a database that has none of its own, a file.
-        temporary: Where a temporary file lies that all backends of a client share.
+        temporary: Where a temporary file lies that all backends of a client share; without it a
+            temporary database is refused.
     """
     if is_file(dsn):
-        return Backend(*make_file_parts(config, dsn, clock, temporary or TemporaryFolder()))
+        return Backend(*make_file_parts(config, dsn, clock, temporary))
     if config.notifier == "local":
         raise ConfigError(
             "the setting notifier can't be 'local' with PostgreSQL, whose notifications reach all "

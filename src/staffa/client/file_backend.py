@@ -111,15 +111,12 @@ def make_file_migrator(dsn: str, prefix: str) -> Migrator:
     check_config(Config(prefix=prefix))
     path = path_of(dsn)
     if path is None:
-        raise ConfigError(
-            "a temporary database makes its tables itself, and is gone when its client stops: "
-            "name a file, such as sqlite:///jobs.db"
-        )
+        raise _no_file()
     return _migrator(FileSettings(path.absolute(), install))
 
 
 def make_file_parts(
-    config: Config, dsn: str, clock: Clock, temporary: TemporaryFolder
+    config: Config, dsn: str, clock: Clock, temporary: TemporaryFolder | None
 ) -> tuple[SqliteEngine, Notifier, Migrator]:
     """Return what a client talks to; the file is opened when it is needed.
 
@@ -127,15 +124,17 @@ def make_file_parts(
         config: The client's settings.
         dsn: The file.
         clock: The database's clock.
-        temporary: Where a temporary file lies.
+        temporary: Where a client's temporary file lies; None where nobody would keep it.
 
     Raises:
-        ConfigError: If a setting makes no sense with a file.
+        ConfigError: If a setting makes no sense with a file, or a temporary one has no keeper.
     """
     path = path_of(dsn)
     if path is not None or config.testing is None:  # a program's server is no mistake of its tests
         check_config(config)
     if path is None:
+        if temporary is None:
+            raise _no_file()
         settings = FileSettings(temporary.path / "jobs.db", install, durable=False)
         settings = replace(settings, script=_migrator(settings).script())
     else:
@@ -144,6 +143,13 @@ def make_file_parts(
     if config.notifier == "polling":
         notifier = PollingNotifier(notifier)
     return SqliteEngine(settings, config.name, clock), notifier, _migrator(settings)
+
+
+def _no_file() -> ConfigError:
+    return ConfigError(
+        "a temporary database makes its tables itself, and is gone when its client stops: name a "
+        "file, such as sqlite:///jobs.db"
+    )
 
 
 def _migrator(settings: FileSettings) -> Migrator:

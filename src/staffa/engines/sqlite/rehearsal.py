@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from copy import copy
 from datetime import datetime
 from functools import partial
@@ -23,7 +22,6 @@ from staffa.rehearsal import Execute
 class SqliteRehearsal:
     """The base of the engine that has these methods."""
 
-    on_close: Callable[[], object]
     _clock: Clock
     _writer: FileConnection
     _reader: FileConnection
@@ -36,7 +34,6 @@ class SqliteRehearsal:
         engine = copy(self)
         engine._writer = engine._reader = JoinedFile(execute, partial(install, clock=self._clock))
         engine._walks = Walks(engine._reader.read, self._changes)
-        engine.on_close = lambda: None
         return engine
 
     async def stage_queue(self, queue: str, until: datetime | None) -> int:
