@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import signal
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 from staffa import Job, current_job, job
 from tests.conftest import MakeClient
 from tests.support import app as jobs
-from tests.support.events import eventually
+from tests.support.events import TIMEOUT_SECONDS, eventually
 from tests.support.program import Program
 from tests.support.rows import Rows
 from tests.support.terminal import Terminal
@@ -126,6 +127,15 @@ async def test_a_smaller_terminal_gets_a_smaller_frame(
     await terminal.until("and 29 more")
     terminal.press("q")
     assert await process.wait() == 0
+
+
+async def test_it_ends_with_its_terminal(program: Program, rows: Rows) -> None:
+    terminal = Terminal()
+    process = await program.start_on(terminal, "top", "--interval", "60")
+    await terminal.until("failed")
+    terminal.close()
+    async with asyncio.timeout(TIMEOUT_SECONDS):
+        assert await process.wait() == 0
 
 
 async def test_an_outage_is_told_and_the_view_goes_on(

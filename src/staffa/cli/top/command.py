@@ -107,8 +107,9 @@ async def _watch(view: _View, config: Config, interval: float) -> None:
     snapshot: Snapshot | None = None
     due_at, trouble = 0.0, None
     with (
+        suppress(OSError),  # the terminal has gone away
         Live(console=console, screen=True, auto_refresh=False) as live,
-        keys_read(lambda key: end() if key in _QUIT else None),
+        keys_read(lambda key: end() if key in _QUIT else None, end),
     ):
         while not ending.is_set():
             if loop.time() >= due_at:
@@ -130,5 +131,5 @@ async def _watch(view: _View, config: Config, interval: float) -> None:
 
 def _end_on_signals(end: Callable[[], None]) -> None:
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, end)
