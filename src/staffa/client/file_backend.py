@@ -139,7 +139,7 @@ def make_file_parts(
         settings = replace(settings, script=_migrator(settings).script())
     else:
         settings = FileSettings(path.absolute(), install)
-    notifier: Notifier = LocalNotifier(str(settings.path.absolute()))
+    notifier: Notifier = LocalNotifier(str(settings.path.resolve()))
     if config.notifier == "polling":
         notifier = PollingNotifier(notifier)
     return SqliteEngine(settings, config.name, clock), notifier, _migrator(settings)
