@@ -50,6 +50,26 @@ async def test_a_file_is_made_worked_on_looked_at_and_emptied(
     assert (down.code, down.json["jobs"]) == (0, 2)
 
 
+async def test_a_file_is_examined_and_watched_as_a_server_is(
+    program: Program, tmp_path: Path
+) -> None:
+    await program.run("migrate", "up")
+    async with Staffa(f"sqlite:///{tmp_path}/jobs.db") as app:
+        await app.enqueue(Job(worker="shop.gone", queue="mail"))
+    found = await program.run("doctor", "--json")
+    checks = {one["check"] for one in found.json["findings"]}
+    assert {"schema", "server", "clock", "processes", "waiting jobs", "workers"} <= checks
+    assert not checks & {"pooler", "connections", "vacuum", "indexes", "notifications"}
+    unknown = await program.run("check", "--json")
+    assert (unknown.code, unknown.json["unknown"][0]["worker"]) == (1, "shop.gone")
+    assert (await program.run("queues", "pause", "mail")).code == 0
+    (queue,) = (await program.run("queues", "list", "--json")).json
+    assert (queue["queue"], queue["counts"], queue["paused"]) == ("mail", {"available": 1}, True)
+    frame = await program.run("top", "--once")
+    assert "mail" in frame.out
+    assert (await program.run("cron", "list", "--json")).json == []
+
+
 async def test_what_is_not_for_a_file_is_refused_with_the_reason(program: Program) -> None:
     refused = await program.run("migrate", "up", "--prefix", "jobs")
     assert refused.code == 2

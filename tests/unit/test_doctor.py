@@ -9,7 +9,7 @@ import pytest
 
 from staffa import Config
 from staffa.cli.doctor.findings import Level
-from staffa.cli.doctor.server import judge_connections, judge_server
+from staffa.cli.doctor.server import judge_connections, judge_pooler, judge_server
 from staffa.cli.doctor.tables import judge_reindexer, judge_vacuum
 from staffa.maintenance import VacuumHealth
 from staffa.survey import ProducerStatus, ServerHealth
@@ -21,7 +21,7 @@ def levels(
     config: Config, health: ServerHealth, early: float = 0, late: float = 0
 ) -> dict[str, str]:
     asked, answered = NOW + timedelta(seconds=early), NOW + timedelta(seconds=late)
-    found = judge_server(config, health, asked, answered)
+    found = [*judge_server(health, asked, answered), judge_pooler(config, health)]
     return {one.check: one.level.value for one in found}
 
 

@@ -11,6 +11,7 @@ from staffa.cli.code import UnknownName, find_unknown
 from staffa.cli.doctor.findings import Finding, Level
 from staffa.cli.doctor.server import (
     judge_connections,
+    judge_pooler,
     judge_schema,
     judge_server,
     try_notifications,
@@ -66,13 +67,17 @@ async def _examine(config: Config, dsn: str, *, compare: bool) -> list[Finding]:
         await backend.engine.survey.list_producers()  # connects, which must not count as skew
         asked_at = datetime.now(UTC)
         health = await backend.engine.survey.check_server()
-        findings = [schema, *judge_server(config, health, asked_at, datetime.now(UTC))]
+        findings = [schema, *judge_server(health, asked_at, datetime.now(UTC))]
+        can = backend.engine.capabilities  # a file has none of what follows
+        if can.poolers:
+            findings.append(judge_pooler(config, health))
         findings += await _examine_work(config, backend, health, compare=compare)
-        findings += judge_vacuum(await backend.engine.check_vacuum())
-        if health.max_connections is not None:  # a server, whose tables have an owner
+        if can.rebuilds_indexes:
+            findings += judge_vacuum(await backend.engine.check_vacuum())
             findings.append(await judge_indexes(config, dsn))
             findings.append(judge_reindexer(config))
-        findings.append(await try_notifications(config, backend.notifier))
+        if can.listens:
+            findings.append(await try_notifications(config, backend.notifier))
         return findings
     finally:
         await backend.notifier.stop()

@@ -34,12 +34,11 @@ def judge_schema(status: MigrationStatus) -> Finding:
 
 
 def judge_server(
-    config: Config, health: ServerHealth, asked_at: datetime, answered_at: datetime
+    health: ServerHealth, asked_at: datetime, answered_at: datetime
 ) -> Iterator[Finding]:
-    """Judge the server itself: whether it takes changes, what stands before it, its clock.
+    """Judge the server itself: whether it takes changes, and its clock.
 
     Args:
-        config: The settings.
         health: What it says.
         asked_at: When it was asked, by this machine's clock.
         answered_at: When the answer was here.
@@ -50,7 +49,6 @@ def judge_server(
         )
     else:
         yield ok("server", f"version {health.version}")
-    yield _judge_pooler(config, health)
     ahead = (asked_at - health.now).total_seconds()
     behind = (health.now - answered_at).total_seconds()
     if max(ahead, behind) > _SKEW_SECONDS:
@@ -65,7 +63,8 @@ def judge_server(
         yield ok("clock", "this machine and the database agree")
 
 
-def _judge_pooler(config: Config, health: ServerHealth) -> Finding:
+def judge_pooler(config: Config, health: ServerHealth) -> Finding:
+    """Judge what stands before the server."""
     if not health.pooled:
         return ok("pooler", "none: the connection is direct")
     if config.notifier == "polling" or config.listen_dsn is not None:
