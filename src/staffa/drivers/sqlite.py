@@ -18,6 +18,7 @@ import os
 import sqlite3
 import threading
 import time
+import weakref
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
@@ -132,6 +133,11 @@ class _Call:
         self.dropped = threading.Event()
 
 
+def _close_left_behind(raw: sqlite3.Connection, process: int) -> None:
+    if os.getpid() == process:
+        raw.close()
+
+
 class FileConnection:
     """A connection on a thread of its own, opened when it is first needed.
 
@@ -152,6 +158,7 @@ class FileConnection:
         self._process = os.getpid()
         self._thread: ThreadPoolExecutor | None = None
         self._raw: sqlite3.Connection | None = None
+        self._left_behind: weakref.finalize[..., FileConnection] | None = None
         self._file: tuple[int, int] | None = None
         self._closed = False
 
@@ -242,6 +249,8 @@ class FileConnection:
             self._close()  # somebody has put another file in its place, or none
         if self._raw is None:
             self._raw = self.settings.connect(create=self._create)
+            # A loop that has ended leaves it behind: nobody can await its end any more.
+            self._left_behind = weakref.finalize(self, _close_left_behind, self._raw, os.getpid())
             self._file = _identity(self.settings.path)
         try:
             return call.work(self._raw)
@@ -254,6 +263,8 @@ class FileConnection:
 
     def _close(self) -> None:
         raw, self._raw = self._raw, None
+        if self._left_behind is not None:
+            self._left_behind.detach()
         if raw is not None:
             with suppress(sqlite3.Error):
                 raw.close()
