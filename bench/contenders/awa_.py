@@ -1,0 +1,82 @@
+"""awa-pg, whose core is compiled: COPY for bulk, and its claimers at their defaults."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from awa import AsyncClient
+
+from bench.contenders.contract import Contender, Enqueue, counter, main
+
+_CHUNK = 5_000
+
+
+@dataclass
+class Count:
+    """The arguments of the job."""
+
+    n: int
+
+
+class AwaContender(Contender):
+    """A client with one queue."""
+
+    async def install(self) -> None:
+        """Make its tables."""
+        command = [sys.executable, "-m", "awa", "--database-url", self.dsn, "migrate"]
+        subprocess.run(command, check=True)  # noqa: ASYNC221 - nothing else runs meanwhile
+
+    async def insert(self, jobs: int) -> None:
+        """Copy in chunks."""
+        async with AsyncClient(self.dsn) as client:
+            for first in range(0, jobs, _CHUNK):
+                chunk = [Count(n) for n in range(first, min(first + _CHUNK, jobs))]
+                await client.enqueue_many_copy(chunk, queue="bench")
+
+    async def insert_singly(self, jobs: int) -> None:
+        """Insert one job after the other."""
+        async with AsyncClient(self.dsn) as client:
+            for n in range(jobs):
+                await client.insert(Count(n), queue="bench")
+
+    @asynccontextmanager
+    async def working(self, limit: int) -> AsyncIterator[Enqueue]:
+        """Run its queue."""
+        async with self._client() as client:
+            await client.start([("bench", limit)])
+            yield lambda n: client.insert(Count(n), queue="bench")
+            await client.shutdown()
+
+    @asynccontextmanager
+    async def working_on_ten_queues(self) -> AsyncIterator[None]:
+        """Run ten queues."""
+        async with self._client() as client:
+            await client.start([(f"queue_{n}", 10) for n in range(10)])
+            yield
+            await client.shutdown()
+
+    async def unfinished(self) -> int:
+        """Return what it counts itself: its rows move among several tables."""
+        async with AsyncClient(self.dsn) as client:
+            stats = [found for found in await client.queue_stats() if found.queue == "bench"]
+        return sum(found.total_queued for found in stats)
+
+    @asynccontextmanager
+    async def _client(self) -> AsyncIterator[Any]:
+        async with AsyncClient(self.dsn) as client:
+            names = ["bench", *(f"queue_{n}" for n in range(10))]
+
+            async def count(job: Any) -> None:
+                counter.ran()
+
+            client.task(Count, queue=names[0])(count)
+            yield client
+
+
+if __name__ == "__main__":
+    main(AwaContender)
