@@ -77,6 +77,25 @@ async def test_an_unknown_command_is_a_usage_error(tmp_path: Path) -> None:
     assert "strat" in finished.err
 
 
+def test_no_example_in_a_help_is_broken_into_lines() -> None:
+    for path, command in _commands(main):
+        result = CliRunner().invoke(main, [*path, "--help"], terminal_width=80)
+        (example,) = [line for line in result.output.splitlines() if "Example:" in line]
+        assert f" {example.strip()}END" in " ".join((command.help or "").split()) + "END", path
+
+
+@pytest.mark.parametrize(
+    ("line", "where"),
+    [("--dsn x jobs list", "staffa COMMAND --dsn"), ("jobs --limit 3 list", "staffa jobs COMMAND")],
+)
+async def test_an_option_before_its_command_is_told_where_it_belongs(
+    tmp_path: Path, line: str, where: str
+) -> None:
+    finished = await Program(tmp_path).run(*line.split())
+    assert finished.code == 2
+    assert f"write it after the command, as in: {where}" in finished.err
+
+
 async def test_a_missing_schema_says_which_command_makes_it(bare_program: Program) -> None:
     finished = await bare_program.run("jobs", "list")
     assert finished.code == 1
@@ -118,6 +137,7 @@ async def test_an_unreachable_database_has_an_exit_code_of_its_own(tmp_path: Pat
     finished = await Program(tmp_path).run("jobs", "list", "--dsn", dsn)
     assert finished.code == 3
     assert "can't be reached" in finished.err
+    assert "looked for database 'app' at 127.0.0.1:1" in finished.err
     assert "secret" not in finished.err + finished.out
 
 

@@ -14,7 +14,7 @@ async def connected() -> AsyncIterator[asyncpg.Connection]:
     """Open a connection for a while; a busy shop would keep a pool."""
     dsn = Config.load().dsn
     if dsn is None:
-        raise SystemExit("STAFFA_DSN is not set: it names the database of the shop and its jobs")
+        raise SystemExit("STAFFA_DSN is not set here: export what database.py prints, in quotes")
     connection = await asyncpg.connect(dsn)
     try:
         yield connection

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from staffa.cli.groups import Commands
 from staffa.cli.options import EXIT_REFUSED, command, open_client, open_database
 from staffa.cli.output import Output
 from staffa.client.backend import make_migrator
@@ -11,7 +12,7 @@ from staffa.config import Config
 from staffa.migrate import Migration
 
 
-@click.group()
+@click.group(cls=Commands)
 def migrate() -> None:
     """Create, update or remove the tables.
 

@@ -86,8 +86,9 @@ def judge_connections(
     most, used = health.max_connections, health.used_connections
     each = config.pool_size + _OWN_CONNECTIONS
     need = each * len(living)
+    processes = "1 worker process" if len(living) == 1 else f"{len(living)} worker processes"
     told = (
-        f"{used} of {most} are used; {len(living)} worker processes may use {need} "
+        f"{used} of {most} are used; {processes} may use {need} "
         f"(pool_size {config.pool_size} and {_OWN_CONNECTIONS} each)"
     )
     remedy = "raise max_connections, lower pool_size, run fewer processes, or use a pooler"
