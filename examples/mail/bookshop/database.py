@@ -15,7 +15,10 @@ async def connected() -> AsyncIterator[asyncpg.Connection]:
     dsn = Config.load().dsn
     if dsn is None:
         raise SystemExit("STAFFA_DSN is not set here: export what database.py prints, in quotes")
-    connection = await asyncpg.connect(dsn)
+    try:
+        connection = await asyncpg.connect(dsn)
+    except OSError as error:
+        raise ConnectionError(f"no database answers at STAFFA_DSN: {error}") from None
     try:
         yield connection
     finally:
