@@ -117,16 +117,18 @@ async def test_show_prints_tracebacks_as_they_were(
     error = 'Traceback:\n  File "shop.py", line 3\nValueError: no such address'
     job = await rows.insert(state="retryable", worker="shop.Mail", attempt=1)
     await rows.connection.execute(
-        f"UPDATE {rows.jobs} SET errors = ARRAY[$2::text::jsonb] WHERE id = $1",
+        f"UPDATE {rows.jobs} SET errors = ARRAY['\"no object\"', $2::text::jsonb] WHERE id = $1",
         job,
         json.dumps({"attempt": 1, "at": "2026-11-26T10:29:26.658057Z", "error": error}),
     )
     finished = await program.run("jobs", "show", str(job))
-    assert [line.strip() for line in finished.out.splitlines()[-4:]] == [
-        "errors        attempt 1, 2026-11-26T10:29:26.658057Z",
+    assert [line.strip() for line in finished.out.splitlines()[-6:]] == [
+        "errors        no object",
+        "",
+        "attempt 1, 2026-11-26T10:29:26.658057Z",
         "Traceback:",
         'File "shop.py", line 3',
         "ValueError: no such address",
     ]
     finished = await program.run("jobs", "show", str(job), "--json")
-    assert finished.json[0]["errors"][0]["error"] == error
+    assert finished.json[0]["errors"][1]["error"] == error

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import doctest
+import importlib
 import json
+import pkgutil
 import sys
 from pathlib import Path
 
@@ -11,6 +14,7 @@ from click import Command, Group
 from click.testing import CliRunner
 
 import staffa
+from staffa import cli
 from staffa.cli import main
 from tests.support.program import Program
 
@@ -81,6 +85,18 @@ async def test_an_unknown_command_is_a_usage_error(tmp_path: Path) -> None:
     finished = await Program(tmp_path).run("strat")
     assert finished.code == 2
     assert "strat" in finished.err
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        found.name
+        for found in pkgutil.walk_packages(cli.__path__, "staffa.cli.")
+        if not found.name.startswith("staffa.cli.demo")  # registers a worker
+    ],
+)
+def test_the_examples_of_a_docstring_are_true(module: str) -> None:
+    assert doctest.testmod(importlib.import_module(module)).failed == 0
 
 
 def test_no_example_in_a_help_is_broken_into_lines() -> None:

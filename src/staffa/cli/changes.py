@@ -13,7 +13,7 @@ from staffa.cli.filters import describe_filter, filter_options
 from staffa.cli.loading import import_modules, import_option
 from staffa.cli.numbers import WholeNumber
 from staffa.cli.options import EXIT_REFUSED, command, open_client
-from staffa.cli.output import Output
+from staffa.cli.output import Output, count_of
 from staffa.cli.progress import progress_bar
 from staffa.client import Staffa
 from staffa.client.operations import CANCELLABLE, DELETABLE, RETRYABLE
@@ -168,7 +168,7 @@ async def _run(
     if ids:
         _tell(output, verb, ids, changed)
     else:
-        output.say(f"{verb.done}: {action.count} jobs", count=action.count)
+        output.say(f"{verb.done}: {count_of(action.count, 'job')}", count=action.count)
 
 
 def _choose(
@@ -191,7 +191,7 @@ def _confirm(output: Output, verb: Verb, found: Found, total: int) -> bool:
     if not output.interactive:
         return False
     output.table(("queue", "state", "jobs"), _rows(found))
-    question = f"{verb.name.capitalize()} {total} jobs?"
+    question = f"{verb.name.capitalize()} {count_of(total, 'job')}?"
     click.confirm(question, abort=True, err=True)
     return True
 
@@ -206,7 +206,7 @@ def _show(output: Output, verb: Verb, found: Found, total: int, *, dry_run: bool
     else:
         output.table(("queue", "state", "jobs"), _rows(found))
         remedy = "" if dry_run else ": give --yes to do so"
-        click.echo(f"would {verb.name} {total} jobs{remedy}")
+        click.echo(f"would {verb.name} {count_of(total, 'job')}{remedy}")
     raise SystemExit(0 if dry_run and total else EXIT_REFUSED)
 
 

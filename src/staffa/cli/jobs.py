@@ -12,7 +12,7 @@ from staffa.cli.filters import filter_options
 from staffa.cli.groups import Commands
 from staffa.cli.numbers import WholeNumber
 from staffa.cli.options import EXIT_REFUSED, command, open_client
-from staffa.cli.output import Output
+from staffa.cli.output import Output, cell
 from staffa.config import Config
 from staffa.filters import JobFilter
 from staffa.jobs import Job
@@ -100,7 +100,11 @@ def _describe(job: Job) -> dict[str, Any]:
 
 def _tell_errors(job: Job) -> str:
     """Return the errors as people read them; the last one is the last thing that they see."""
-    return "\n\n".join(
-        f"attempt {error.get('attempt')}, {error.get('at')}\n{error.get('error')}"
-        for error in job.errors
-    )
+    return "\n\n".join(map(_tell_error, job.errors))
+
+
+def _tell_error(error: object) -> str:
+    """Return what a row holds as an error; others than Staffa may have written it."""
+    if not isinstance(error, dict):
+        return cell(error)
+    return f"attempt {error.get('attempt')}, {error.get('at')}\n{error.get('error')}"

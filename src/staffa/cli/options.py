@@ -71,8 +71,9 @@ def fail(error: StaffaError, *, as_json: bool = False, dsn: str | None = None) -
     """
     message = str(error)
     away = error if isinstance(error, DatabaseUnavailable) else error.__cause__
-    if isinstance(away, DatabaseUnavailable) and away.sqlstate is None and dsn is not None:
-        message += f"; looked for {place_of(dsn)}: see that it runs, or set dsn to another one"
+    place = None if dsn is None else place_of(dsn)
+    if isinstance(away, DatabaseUnavailable) and away.sqlstate is None and place is not None:
+        message += f"; looked for {place}: see that it runs, or set dsn to another one"
     if as_json:
         text = json.dumps({"error": {"type": type(error).__name__, "message": message}})
     else:

@@ -2,29 +2,35 @@
 
 from __future__ import annotations
 
+import re
 from urllib.parse import parse_qs, unquote
 
-from staffa.settings import mask_password
+_DSN = re.compile(
+    r"postgres(ql)?://"
+    r"([^:/?#@]*(:[^/?#@]*)?@)?"
+    r"(?P<server>[\w.,:%\[\]-]*)"
+    r"(/(?P<name>[^/?#@]*))?"
+    r"(\?(?P<query>[^@]*))?"
+)
 
 
-def place_of(dsn: str) -> str:
+def place_of(dsn: str) -> str | None:
     """Return the database and the server of a DSN, without user and password.
 
-    What stands before the last `@` may be part of a password, and so may parameters: of all these
-    only the host is shown, which may be the directory of a socket.
+    None stands for a file, and for a DSN that is not written quite as it should be: there, what
+    looks like a name may be part of a password.
 
     Example:
         >>> place_of("postgresql://ada:secret@db:5432/app?sslmode=require")
         "database 'app' at db:5432"
         >>> place_of("postgresql://postgres@/shop?host=/run/postgresql&port=5433")
         "database 'shop' at /run/postgresql"
-        >>> place_of("sqlite:///jobs.db")
-        'the file jobs.db'
+        >>> place_of("postgresql://ada:a@secret@db:5432/app") is None
+        True
     """
-    scheme, _, rest = mask_password(dsn).partition("://")
-    if scheme.startswith("sqlite"):
-        return f"the file {rest.removeprefix('/').partition('?')[0]}"
-    path, _, query = rest.rpartition("@")[2].partition("?")
-    server, _, name = path.partition("/")
-    server = server or ", ".join(parse_qs(query).get("host", [])) or "the default server"
-    return f"database {unquote(name)!r} at {server}" if name else server
+    found = _DSN.fullmatch(dsn)
+    if found is None:
+        return None
+    hosts = parse_qs(found["query"] or "").get("host", [])
+    server = unquote(found["server"]) or ", ".join(hosts) or "the default server"
+    return f"database {unquote(found['name'])!r} at {server}" if found["name"] else server

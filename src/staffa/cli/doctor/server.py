@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from staffa.cli.doctor.findings import Finding, ok, problem, warning
-from staffa.cli.output import tell_seconds
+from staffa.cli.output import count_of, tell_seconds
 from staffa.config import Config
 from staffa.errors import DatabaseError
 from staffa.migrate import MigrationStatus
@@ -86,7 +86,7 @@ def judge_connections(
     most, used = health.max_connections, health.used_connections
     each = config.pool_size + _OWN_CONNECTIONS
     need = each * len(living)
-    processes = "1 worker process" if len(living) == 1 else f"{len(living)} worker processes"
+    processes = count_of(len(living), "worker process", "worker processes")
     told = (
         f"{used} of {most} are used; {processes} may use {need} "
         f"(pool_size {config.pool_size} and {_OWN_CONNECTIONS} each)"
