@@ -64,7 +64,8 @@ class UnknownOption(ConfigError):
     def __init__(self, kind: str, key: str, known: Iterable[str]) -> None:
         names = sorted(known)
         near = get_close_matches(str(key), names, n=1, cutoff=0.6)
-        remedy = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(names)}"
+        listed = f"known are {', '.join(names)}" if names else "there are none"
+        remedy = f"did you mean {near[0]!r}?" if near else listed
         super().__init__(f"unknown {kind} {key!r}: {remedy}")
         self.key = key
 

@@ -44,7 +44,10 @@ def parse_queue_list(text: str) -> dict[str, int]:
     for part in filter(None, (part.strip() for part in text.split(","))):
         name, separator, limit = part.rpartition(":")
         if not separator or not re.fullmatch(r"[0-9]{1,9}", limit.strip()):
-            raise ConfigError(f"queue {part!r} has no limit: write it as {part.strip(':')}:10")
+            name = re.split("[:=]", part.lstrip(":"))[0].strip() or "default"
+            raise ConfigError(
+                f"queue {part!r} has no limit: write its name, a colon and a number: {name}:10"
+            )
         queues[name.strip()] = int(limit)
     return queues
 
@@ -57,6 +60,11 @@ def check_dsn(setting: str, dsn: object) -> None:
     """
     if dsn is None:
         return
+    if dsn == "":
+        raise ConfigError(
+            f"{setting} is empty: leave it out where it is set (option, STAFFA_{setting.upper()}, "
+            "staffa.toml), or write postgresql://user:password@host:5432/database"
+        )
     scheme = dsn.partition("://")[0].partition("+")[0] if isinstance(dsn, str) else ""
     if scheme in _LATER_SCHEMES:
         raise NotYetAvailable(f"a database of scheme {scheme!r}")

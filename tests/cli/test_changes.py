@@ -120,7 +120,7 @@ async def test_ids_are_deleted_with_yes_and_running_ones_are_left_alone(
     first, *_ = await _enqueue(make_client)
     finished = await program.run("jobs", "delete", str(first))
     assert finished.code == 1
-    assert "would delete 1 jobs: give --yes" in finished.out
+    assert "would delete 1 job: give --yes" in finished.out
     finished = await program.run("jobs", "delete", str(first), "4711", "--yes", "--json")
     assert finished.code == 0
     assert finished.json == {"deleted": [first], "left_alone": [4711]}

@@ -78,6 +78,8 @@ async def test_run_enqueues_the_job_of_an_entry(program: Program, make_client: M
 async def test_an_unknown_entry_names_the_nearest(
     program: Program, make_client: MakeClient
 ) -> None:
+    finished = await program.run("cron", "run", "nightly")
+    assert "unknown cron entry 'nightly': there are none" in finished.err
     await _registered(make_client)
     finished = await program.run("cron", "run", "nigthly")
     assert finished.code == 2

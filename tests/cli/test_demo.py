@@ -10,6 +10,7 @@ import asyncpg
 import pytest
 
 from staffa._internal.identifiers import quote_identifier
+from tests.docs.pages import PROJECT
 from tests.support.program import Program, read_until
 
 _KEYWORDS = [*keyword.kwlist, *(name for name in dir(builtins) if name.islower())]
@@ -37,6 +38,8 @@ async def test_every_keyword_of_the_file_has_its_page_at_the_end(
     finished = await program.run("demo", "words.txt", "--once", "--json")
     assert finished.code == 0, finished.err
     figures = finished.json
+    page = (PROJECT / "docs/cli.md").read_text("utf-8").partition("## staffa demo")[2]
+    assert all(f'"{key}": ' in page for key in figures)
     assert set(keywords) <= set(await _stored(connection, prefix))
     assert figures["missing"] == figures["given_up"] == 0
     assert figures["pages"] >= len(keywords)

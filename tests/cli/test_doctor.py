@@ -113,7 +113,7 @@ async def test_unknown_workers_are_a_problem_where_code_is_given(
     await make_client().enqueue(Job(worker="shop.gone"))
     assert (await _examined(program))["workers"][0]["level"] == "ok"
     found = await _examined(program, "--import", "shop", code=1)
-    assert "shop.gone (1 jobs)" in found["workers"][0]["what"]
+    assert "shop.gone (1 job)" in found["workers"][0]["what"]
 
 
 async def test_jobs_that_have_waited_for_long_are_a_warning_with_the_remedy_of_their_queue(

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+
 from staffa import Job, State
 from tests.conftest import MakeClient
 from tests.support.program import Program
+from tests.support.rows import Rows
 
 
 async def test_list_shows_the_newest_first_and_filters(
@@ -21,6 +24,8 @@ async def test_list_shows_the_newest_first_and_filters(
     finished = await program.run("jobs", "list", "--state", "scheduled")
     assert "shop.Bill" in finished.out
     assert "shop.Mail" not in finished.out
+    finished = await program.run("jobs", "list", "--state", "discarded")
+    assert (finished.code, finished.out) == (0, "there are no such jobs\n")
     finished = await program.run("jobs", "list", "--limit", "1", "--json")
     newest = finished.json[0]["id"]
     finished = await program.run("jobs", "list", "--before", str(newest), "--json")
@@ -104,3 +109,26 @@ async def test_cancel_and_retry_change_the_rows_and_tell_what_they_left_alone(
 
 async def test_an_id_that_is_no_number_is_a_usage_error(program: Program) -> None:
     assert (await program.run("jobs", "retry", "abc")).code == 2
+
+
+async def test_show_prints_tracebacks_as_they_were(
+    program: Program, make_client: MakeClient, rows: Rows
+) -> None:
+    error = 'Traceback:\n  File "shop.py", line 3\nValueError: no such address'
+    job = await rows.insert(state="retryable", worker="shop.Mail", attempt=1)
+    await rows.connection.execute(
+        f"UPDATE {rows.jobs} SET errors = ARRAY['\"no object\"', $2::text::jsonb] WHERE id = $1",
+        job,
+        json.dumps({"attempt": 1, "at": "2026-11-26T10:29:26.658057Z", "error": error}),
+    )
+    finished = await program.run("jobs", "show", str(job))
+    assert [line.strip() for line in finished.out.splitlines()[-6:]] == [
+        "errors        no object",
+        "",
+        "attempt 1, 2026-11-26T10:29:26.658057Z",
+        "Traceback:",
+        'File "shop.py", line 3',
+        "ValueError: no such address",
+    ]
+    finished = await program.run("jobs", "show", str(job), "--json")
+    assert finished.json[0]["errors"][1]["error"] == error

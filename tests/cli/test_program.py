@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import doctest
+import importlib
 import json
+import pkgutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,6 +14,7 @@ from click import Command, Group
 from click.testing import CliRunner
 
 import staffa
+from staffa import cli
 from staffa.cli import main
 from tests.support.program import Program
 
@@ -36,6 +41,11 @@ async def test_the_version_is_that_of_the_package(tmp_path: Path) -> None:
     finished = await Program(tmp_path).run("--version")
     assert finished.code == 0
     assert staffa.__version__ in finished.out
+    script = await Program(tmp_path).start_python(
+        str(Path(sys.executable).with_name("staffa")), "-h"
+    )
+    out, _ = await script.communicate()
+    assert b"staffa [--help] [--version] COMMAND" in out
 
 
 def test_the_help_fits_a_screen_and_names_every_command() -> None:
@@ -75,6 +85,38 @@ async def test_an_unknown_command_is_a_usage_error(tmp_path: Path) -> None:
     finished = await Program(tmp_path).run("strat")
     assert finished.code == 2
     assert "strat" in finished.err
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        found.name
+        for found in pkgutil.walk_packages(cli.__path__, "staffa.cli.")
+        if not found.name.startswith("staffa.cli.demo")  # registers a worker
+    ],
+)
+def test_the_examples_of_a_docstring_are_true(module: str) -> None:
+    assert doctest.testmod(importlib.import_module(module)).failed == 0
+
+
+def test_no_example_in_a_help_is_broken_into_lines() -> None:
+    for path, command in _commands(main):
+        result = CliRunner().invoke(main, [*path, "--help"], terminal_width=80)
+        (example,) = [line for line in result.output.splitlines() if "Example:" in line]
+        assert f" {example.strip()}END" in " ".join((command.help or "").split()) + "END", path
+
+
+@pytest.mark.parametrize(
+    ("line", "where"),
+    [("--dsn x jobs list", "staffa COMMAND --dsn"), ("jobs --limit 3 list", "staffa jobs COMMAND")],
+)
+async def test_an_option_before_its_command_is_told_where_it_belongs(
+    tmp_path: Path, line: str, where: str
+) -> None:
+    finished = await Program(tmp_path).run(*line.split())
+    assert finished.code == 2
+    assert "write it after the command" in finished.err
+    assert where in finished.err
 
 
 async def test_a_missing_schema_says_which_command_makes_it(bare_program: Program) -> None:
@@ -118,6 +160,7 @@ async def test_an_unreachable_database_has_an_exit_code_of_its_own(tmp_path: Pat
     finished = await Program(tmp_path).run("jobs", "list", "--dsn", dsn)
     assert finished.code == 3
     assert "can't be reached" in finished.err
+    assert "looked for database 'app' at 127.0.0.1:1" in finished.err
     assert "secret" not in finished.err + finished.out
 
 

@@ -130,3 +130,12 @@ async def test_wrong_usage_is_told(program: Program, line: str) -> None:
     finished = await program.run("queues", *line.split())
     assert finished.code == 2, finished
     assert finished.err
+
+
+async def test_a_name_that_looks_mistyped_is_doubted(
+    program: Program, make_client: MakeClient
+) -> None:
+    await make_client().enqueue(Job(worker="shop.Mail", queue="mail"))
+    finished = await program.run("queues", "pause", "mail", "mial", "reports")
+    assert finished.code == 0
+    assert finished.err == "no job of queue 'mial' waits or runs: did you mean 'mail'?\n"

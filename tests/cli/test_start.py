@@ -28,6 +28,7 @@ async def test_the_files_of_init_run_as_they_are(program: Program) -> None:
     finished = await program.run("init")
     assert finished.code == 2
     assert "staffa.toml exists" in finished.err
+    assert "next: cd shop, staffa migrate up" in (await program.run("init", "shop")).out
     enqueuer = await program.start_python("staffa_jobs.py")
     out, err = await enqueuer.communicate()
     assert enqueuer.returncode == 0, err
@@ -99,3 +100,27 @@ async def test_start_makes_no_tables(bare_program: Program, tmp_path: Path) -> N
     assert finished.code == 1
     assert "staffa migrate up" in finished.err
     assert (await bare_program.run("migrate", "status")).code == 1
+
+
+async def test_a_module_whose_imports_are_missing_is_told_apart(program: Program) -> None:
+    (program.folder / "shop.py").write_text("import no_such_library\n")
+    finished = await program.run("start", "--import", "shop", "--queues", "mail:1")
+    assert finished.code == 2
+    assert "No module named 'no_such_library'; what it imports is not installed" in finished.err
+
+
+async def test_start_tells_of_a_queue_that_looks_mistyped(program: Program) -> None:
+    (program.folder / "shop.py").write_text(_WORKERS)
+    worker = await program.start("start", "--import", "shop", "--queues", "mial:1,other:1")
+    log = await read_until(worker.stderr, "did you mean")
+    assert "no worker here has the queue 'mial': did you mean 'mail'?" in log
+    worker.send_signal(signal.SIGTERM)
+    _, rest = await worker.communicate()
+    assert b"other" not in rest
+
+
+async def test_start_tells_that_it_knows_no_worker(program: Program) -> None:
+    worker = await program.start("start", "--queues", "mail:1")
+    assert "or with --import" in await read_until(worker.stderr, "no worker is known here")
+    worker.send_signal(signal.SIGTERM)
+    await worker.communicate()

@@ -30,6 +30,15 @@ def test_every_command_and_option_is_described() -> None:
                     assert re.search(rf"`{re.escape(option)}\b", page), f"{name} {option}"
 
 
+def test_the_json_of_every_command_is_described() -> None:
+    sections = re.split(r"^## ", (PROJECT / "docs/cli.md").read_text("utf-8"), flags=re.MULTILINE)
+    for name, command in leaf_commands(main, "staffa"):
+        if any("--json" in parameter.opts for parameter in command.params):
+            title = " ".join(name.split()[:2])
+            (section,) = [text for text in sections if text.startswith(f"{title}\n")]
+            assert re.search(r"```json|JSON|With `--json`", section), name
+
+
 def leaf_commands(command: click.Command, name: str) -> Iterator[tuple[str, click.Command]]:
     if isinstance(command, click.Group):
         for child_name, child in command.commands.items():

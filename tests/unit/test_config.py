@@ -179,3 +179,9 @@ def test_settings_with_other_queues_are_otherwise_the_same() -> None:
     changed = config.with_queues(other)
     assert changed.queues == {"b": Queue(limit=2)}
     assert (changed.dsn, changed.poll) == (config.dsn, 2.0)
+
+
+def test_an_empty_dsn_is_told_from_a_wrong_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STAFFA_DSN", "")
+    with pytest.raises(ConfigError, match=r"dsn is empty: leave it out .*STAFFA_DSN"):
+        Config.load()

@@ -81,9 +81,9 @@ def test_a_list_of_queues_is_read_from_text(text: str, queues: dict[str, int]) -
     assert parse_queue_list(text) == queues
 
 
-@pytest.mark.parametrize("text", ["default", "default:", "default:ten", "default:-1"])
+@pytest.mark.parametrize("text", ["default", "default:", "default:ten", "default:-1", "default=10"])
 def test_a_list_without_limits_is_refused_and_shows_how_it_is_written(text: str) -> None:
-    with pytest.raises(ConfigError, match=r":10$"):
+    with pytest.raises(ConfigError, match=r"default:10$"):
         parse_queue_list(text)
 
 

@@ -14,8 +14,11 @@ async def connected() -> AsyncIterator[asyncpg.Connection]:
     """Open a connection for a while; a busy shop would keep a pool."""
     dsn = Config.load().dsn
     if dsn is None:
-        raise SystemExit("STAFFA_DSN is not set: it names the database of the shop and its jobs")
-    connection = await asyncpg.connect(dsn)
+        raise SystemExit("STAFFA_DSN is not set here: export what database.py prints, in quotes")
+    try:
+        connection = await asyncpg.connect(dsn)
+    except OSError as error:
+        raise ConnectionError(f"no database answers at STAFFA_DSN: {error}") from None
     try:
         yield connection
     finally:

@@ -11,8 +11,9 @@ import click
 from staffa.cli.audit import audited
 from staffa.cli.filters import describe_filter, filter_options
 from staffa.cli.loading import import_modules, import_option
+from staffa.cli.numbers import WholeNumber
 from staffa.cli.options import EXIT_REFUSED, command, open_client
-from staffa.cli.output import Output
+from staffa.cli.output import Output, count_of
 from staffa.cli.progress import progress_bar
 from staffa.client import Staffa
 from staffa.client.operations import CANCELLABLE, DELETABLE, RETRYABLE
@@ -72,10 +73,12 @@ _DELETE = Verb(
     final=True,
 )
 _OPTIONS = (
-    click.argument("ids", type=click.IntRange(min=1), nargs=-1, metavar="[ID]..."),
+    click.argument("ids", type=WholeNumber(min=1), nargs=-1, metavar="[ID]..."),
     filter_options,
     click.option("--all", "everything", is_flag=True, help="All jobs that there are."),
-    click.option("--limit", type=click.IntRange(min=1), help="At most so many, the oldest."),
+    click.option(
+        "--limit", type=WholeNumber(min=1), metavar="N", help="At most so many, the oldest."
+    ),
     click.option("--dry-run", is_flag=True, help="Change nothing; show which jobs would be."),
     click.option("--yes", is_flag=True, help="Don't ask."),
     import_option,
@@ -97,7 +100,7 @@ async def retry(config: Config, output: Output, **options: Any) -> None:
     Give ids, or options that choose jobs. The latter are counted, and you are asked; without a
     terminal --yes is needed. Exits with 1 if none was changed.
 
-    Example: staffa jobs retry --state discarded --queue mail --finished-after 2h
+    Example: staffa jobs retry --state discarded --finished-after 2h
     """
     await _run(_RETRY, config, output, **options)
 
@@ -165,7 +168,7 @@ async def _run(
     if ids:
         _tell(output, verb, ids, changed)
     else:
-        output.say(f"{verb.done}: {action.count} jobs", count=action.count)
+        output.say(f"{verb.done}: {count_of(action.count, 'job')}", count=action.count)
 
 
 def _choose(
@@ -188,7 +191,7 @@ def _confirm(output: Output, verb: Verb, found: Found, total: int) -> bool:
     if not output.interactive:
         return False
     output.table(("queue", "state", "jobs"), _rows(found))
-    question = f"{verb.name.capitalize()} {total} jobs?"
+    question = f"{verb.name.capitalize()} {count_of(total, 'job')}?"
     click.confirm(question, abort=True, err=True)
     return True
 
@@ -203,7 +206,7 @@ def _show(output: Output, verb: Verb, found: Found, total: int, *, dry_run: bool
     else:
         output.table(("queue", "state", "jobs"), _rows(found))
         remedy = "" if dry_run else ": give --yes to do so"
-        click.echo(f"would {verb.name} {total} jobs{remedy}")
+        click.echo(f"would {verb.name} {count_of(total, 'job')}{remedy}")
     raise SystemExit(0 if dry_run and total else EXIT_REFUSED)
 
 

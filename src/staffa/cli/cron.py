@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from staffa.cli.audit import audited
+from staffa.cli.groups import Commands
 from staffa.cli.loading import import_modules, import_option
 from staffa.cli.options import command, open_client
 from staffa.cli.output import Output
@@ -21,7 +22,7 @@ from staffa.errors import ConfigError
 _UNREADABLE = "can't be read here"
 
 
-@click.group()
+@click.group(cls=Commands)
 def cron() -> None:
     """List entries of cron, and run one now.
 

@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from staffa._internal import json
+from staffa.cli.numbers import WholeNumber
 from staffa.errors import ConfigError
 from staffa.filters import JobFilter
 from staffa.types import State
@@ -71,7 +72,7 @@ _OPTIONS = (
     _repeated("--queue", "queues", "NAME", "Any of these queues."),
     _repeated("--worker", "workers", "NAME", "Any of these workers."),
     _repeated("--node", "nodes", "NAME", "Last claimed by any of these nodes."),
-    _repeated("--priority", "priorities", "N", "Any of these priorities.", type=int),
+    _repeated("--priority", "priorities", "N", "Any of these priorities.", type=WholeNumber()),
     _repeated("--tag", "tags", "TAG", "At least one of these tags."),
     _repeated("--all-tags", "all_tags", "TAG", "All of these tags."),
     _repeated("--arg", "args", "KEY=VALUE", "All of these arguments; a value is JSON, else text."),
@@ -87,8 +88,10 @@ _OPTIONS = (
         for what in _TIMES
         for side in ("after", "before")
     ),
-    click.option("--after", "after_id", type=int, metavar="ID", help="Only jobs with higher ids."),
-    click.option("--before", "before_id", type=int, metavar="ID", help="Only lower ids."),
+    click.option(
+        "--after", "after_id", type=WholeNumber(), metavar="ID", help="Only jobs with higher ids."
+    ),
+    click.option("--before", "before_id", type=WholeNumber(), metavar="ID", help="Only lower ids."),
 )
 
 

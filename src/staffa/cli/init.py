@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from importlib.resources import files
 from pathlib import Path
 
@@ -35,11 +36,12 @@ def init(folder: Path, as_json: bool) -> None:
     for name, template in _FILES.items():
         (folder / name).write_text(templates.joinpath(template).read_text("utf-8"), "utf-8")
     written = [str(folder / name) for name in _FILES]
+    there = "" if folder == Path() else f"cd {shlex.quote(str(folder))}, "
     Output(as_json=as_json).say(
         "\n".join(
             [
                 *(f"wrote {path}" for path in written),
-                "next: staffa migrate up, then staffa start, then python staffa_jobs.py",
+                f"next: {there}staffa migrate up, staffa start, then python staffa_jobs.py",
             ]
         ),
         written=written,

@@ -9,22 +9,24 @@ from typing import Any
 import click
 
 from staffa.cli.filters import filter_options
+from staffa.cli.groups import Commands
+from staffa.cli.numbers import WholeNumber
 from staffa.cli.options import EXIT_REFUSED, command, open_client
-from staffa.cli.output import Output
+from staffa.cli.output import Output, cell
 from staffa.config import Config
 from staffa.filters import JobFilter
 from staffa.jobs import Job
 
 _COLUMNS = ("id", "state", "queue", "worker", "attempt", "scheduled_at", "args")
 _FIELDS = (
-    "id", "state", "queue", "worker", "args", "meta", "tags", "errors", "attempt", "max_attempts",
+    "id", "state", "queue", "worker", "args", "meta", "tags", "attempt", "max_attempts",
     "priority", "attempted_by", "inserted_at", "scheduled_at", "attempted_at", "completed_at",
-    "cancelled_at", "discarded_at",
+    "cancelled_at", "discarded_at", "errors",
 )  # fmt: skip
-_IDS = click.argument("ids", type=click.IntRange(min=1), nargs=-1, required=True, metavar="ID...")
+_IDS = click.argument("ids", type=WholeNumber(min=1), nargs=-1, required=True, metavar="ID...")
 
 
-@click.group()
+@click.group(cls=Commands)
 def jobs() -> None:
     """List, show, retry, cancel and delete jobs.
 
@@ -34,17 +36,27 @@ def jobs() -> None:
 
 @jobs.command("list")
 @filter_options
-@click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True)
+@click.option(
+    "--limit",
+    type=WholeNumber(1, 10_000),
+    metavar="N",
+    default=50,
+    show_default=True,
+    help="At most so many.",
+)
 @command
 async def list_(config: Config, output: Output, wanted: JobFilter, limit: int) -> None:
     """List jobs, the newest first.
 
-    Example: staffa jobs list --state retryable --queue mail --attempted-after 2h
+    Example: staffa jobs list --state retryable --attempted-after 2h
     """
     async with open_client(config) as client:
         found = await client.list_jobs(replace(wanted, limit=limit))
     if output.as_json:
         output.data([_describe(job) for job in found])
+        return
+    if not found:
+        output.say("there are no such jobs")
         return
     output.table(_COLUMNS, [_row(job) for job in found])
 
@@ -66,7 +78,7 @@ async def show(config: Config, output: Output, ids: Sequence[int]) -> None:
     else:
         for number, job in zip(ids, found, strict=True):
             if job is not None:
-                output.record(_describe(job))
+                output.record({**_describe(job), "errors": _tell_errors(job)})
             else:
                 click.echo(f"there is no job {number}", err=True)
     if None in found:
@@ -84,3 +96,15 @@ def _short(job: Job) -> str:
 
 def _describe(job: Job) -> dict[str, Any]:
     return {name: getattr(job, name) for name in _FIELDS}
+
+
+def _tell_errors(job: Job) -> str:
+    """Return the errors as people read them; the last one is the last thing that they see."""
+    return "\n\n".join(map(_tell_error, job.errors))
+
+
+def _tell_error(error: object) -> str:
+    """Return what a row holds as an error; others than Staffa may have written it."""
+    if not isinstance(error, dict):
+        return cell(error)
+    return f"attempt {error.get('attempt')}, {error.get('at')}\n{error.get('error')}"

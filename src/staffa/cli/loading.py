@@ -35,6 +35,7 @@ def import_modules(modules: Sequence[str]) -> None:
             for found in pkgutil.walk_packages(getattr(module, "__path__", []), f"{name}."):
                 importlib.import_module(found.name)
         except ModuleNotFoundError as error:
-            raise ConfigError(
-                f"module {name!r} can't be imported: {error}; run this in the folder that holds it"
-            ) from None
+            remedy = "run this in the folder that holds it"
+            if error.name and not f"{name}.".startswith(f"{error.name}."):
+                remedy = "what it imports is not installed in this environment"
+            raise ConfigError(f"module {name!r} can't be imported: {error}; {remedy}") from None

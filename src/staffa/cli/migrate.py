@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import click
 
+from staffa.cli.groups import Commands
 from staffa.cli.options import EXIT_REFUSED, command, open_client, open_database
-from staffa.cli.output import Output
+from staffa.cli.output import Output, count_of
 from staffa.client.backend import make_migrator
 from staffa.config import Config
 from staffa.migrate import Migration
 
 
-@click.group()
+@click.group(cls=Commands)
 def migrate() -> None:
     """Create, update or remove the tables.
 
@@ -54,8 +55,8 @@ async def down(config: Config, output: Output, to: int, yes: bool) -> None:
         jobs = await _count_jobs(config, dsn) if any(step.version == 1 for step in steps) else 0
         if not yes:
             output.say(
-                f"{len(steps)} migrations would be taken back, and {jobs} jobs deleted: "
-                "give --yes to do so",
+                f"{count_of(len(steps), 'migration')} would be taken back, and "
+                f"{count_of(jobs, 'job')} deleted: give --yes to do so",
                 would_take_back=[step.version for step in steps],
                 jobs=jobs,
             )

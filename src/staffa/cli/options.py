@@ -18,6 +18,7 @@ from typing import Any, NoReturn
 import click
 
 from staffa.cli.output import Output, printable
+from staffa.cli.places import place_of
 from staffa.client import Staffa
 from staffa.client.backend import Backend, make_backend
 from staffa.config import Config
@@ -29,7 +30,7 @@ EXIT_USAGE = 2
 EXIT_UNREACHABLE = 3
 
 _OPTIONS = (
-    click.option("--dsn", metavar="URL", help="Database; else staffa.toml, STAFFA_DSN, embedded."),
+    click.option("--dsn", metavar="URL", help="Database; else STAFFA_DSN, staffa.toml, embedded."),
     click.option("--prefix", metavar="SCHEMA", help="Schema of the tables (default: public)."),
     click.option("--json", "as_json", is_flag=True, help="Print JSON."),
 )
@@ -48,21 +49,35 @@ def command(function: Command) -> Callable[..., None]:
         output = Output(as_json=as_json)
         try:
             config = Config.load(dsn=dsn, prefix=prefix)
-            asyncio.run(function(config=config, output=output, **options))
         except StaffaError as error:
             fail(error, as_json=as_json)
+        try:
+            asyncio.run(function(config=config, output=output, **options))
+        except StaffaError as error:
+            fail(error, as_json=as_json, dsn=config.dsn)
 
     for option in reversed(_OPTIONS):
         run = option(run)
     return run
 
 
-def fail(error: StaffaError, *, as_json: bool = False) -> NoReturn:
-    """Print an error and end the process with the code of its kind."""
+def fail(error: StaffaError, *, as_json: bool = False, dsn: str | None = None) -> NoReturn:
+    """Print an error and end the process with the code of its kind.
+
+    Args:
+        error: What went wrong.
+        as_json: Whether it is printed as JSON.
+        dsn: The database that was used: where it can't be reached, its place is told.
+    """
+    message = str(error)
+    away = error if isinstance(error, DatabaseUnavailable) else error.__cause__
+    place = None if dsn is None else place_of(dsn)
+    if isinstance(away, DatabaseUnavailable) and away.sqlstate is None and place is not None:
+        message += f"; looked for {place}: see that it runs, or set dsn to another one"
     if as_json:
-        text = json.dumps({"error": {"type": type(error).__name__, "message": str(error)}})
+        text = json.dumps({"error": {"type": type(error).__name__, "message": message}})
     else:
-        text = f"Error: {printable(str(error))}"
+        text = f"Error: {printable(message)}"
     click.echo(text, err=True)
     sys.exit(_code(error))
 

@@ -37,8 +37,8 @@ def one_line(text: str) -> str:
     r"""Return a text without line ends and tabs, which could look like another row of a table.
 
     Example:
-        >>> one_line("mail\\nfake")
-        'mail\\\\nfake'
+        >>> one_line("mail\nfake")
+        'mail\\nfake'
     """
     return text.replace("\n", r"\n").replace("\t", r"\t")
 
@@ -57,6 +57,16 @@ def tell_seconds(seconds: float) -> str:
     if seconds < 3 * 3600:
         return f"{seconds / 60:.0f} min"
     return f"{seconds / 3600:.0f} h"
+
+
+def count_of(number: int, noun: str, plural: str | None = None) -> str:
+    """Return how many there are of something.
+
+    Example:
+        >>> count_of(1, "job"), count_of(2, "job"), count_of(2, "process", "processes")
+        ('1 job', '2 jobs', '2 processes')
+    """
+    return f"{number} {noun if number == 1 else plural or f'{noun}s'}"
 
 
 class Output:

@@ -14,6 +14,7 @@ from staffa.cli.completion import completion
 from staffa.cli.cron import cron
 from staffa.cli.demo.command import demo
 from staffa.cli.doctor.command import doctor
+from staffa.cli.groups import Commands
 from staffa.cli.init import init
 from staffa.cli.jobs import jobs
 from staffa.cli.maintain import maintain
@@ -31,7 +32,7 @@ _SECTIONS = {
 _HEADING = max(map(len, _SECTIONS)) + 2
 
 
-class Program(click.Group):
+class Program(Commands):
     """The commands by what they are for, on one screen; wrong usage is told as JSON where asked."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
@@ -74,6 +75,8 @@ def main() -> None:
 
     Settings come from staffa.toml (or [tool.staffa] in pyproject.toml), then STAFFA_* variables,
     then options. Without a database of yours, an embedded one is started for the project.
+
+    Exit codes: 0 done; 1 refused or nothing found; 2 usage; 3 database away.
     """
 
 

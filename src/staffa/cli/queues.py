@@ -8,9 +8,12 @@ from typing import Any
 import click
 
 from staffa.cli.audit import audited
+from staffa.cli.groups import Commands
 from staffa.cli.loading import import_modules, import_option
+from staffa.cli.numbers import WholeNumber
 from staffa.cli.options import command, open_backend, open_client
-from staffa.cli.output import Output
+from staffa.cli.output import Output, printable
+from staffa.cli.oversights import find_near
 from staffa.cli.queue_status import (
     describe_queue,
     judge_queues,
@@ -29,12 +32,12 @@ _MOST = 1_000_000
 _NODE = click.option(
     "--node", metavar="NAME", help="Only on this node, until its processes end; else on all."
 )
-_LIMIT = click.IntRange(1, MAX_LIMIT)
+_LIMIT = WholeNumber(1, MAX_LIMIT)
 _NAMES = click.argument("names", nargs=-1, metavar="[QUEUE]...")
 _ALL = click.option("--all", "everything", is_flag=True, help="All queues, later ones too.")
 
 
-@click.group()
+@click.group(cls=Commands)
 def queues() -> None:
     """List, pause, resume, scale, start and stop queues.
 
@@ -151,11 +154,14 @@ async def scale(
         with audited(config, "queues.scale", queues=[name], limit=limit, node=node):
             await client.scale_queue(name, limit=limit, node=node)
     _tell(output, "scale", f"scaled to {limit}", [name], node, limit=limit)
+    await _tell_doubts(config, output, [name])
 
 
 @queues.command()
 @click.argument("name", metavar="QUEUE")
-@click.option("--limit", type=_LIMIT, help="How many jobs at once; else as set or configured.")
+@click.option(
+    "--limit", type=_LIMIT, metavar="N", help="How many jobs at once; else as set or configured."
+)
 @click.option("--paused", is_flag=True, help="Start it paused.")
 @_NODE
 @import_option
@@ -199,6 +205,7 @@ async def stop(
         with audited(config, "queues.stop", queues=[name], node=node):
             await client.stop_queue(name, node=node)
     _tell(output, "stop", "stopped", [name], node)
+    await _tell_doubts(config, output, [name])
 
 
 async def _change_pauses(
@@ -224,6 +231,22 @@ async def _change_pauses(
             for name in names:
                 await one(client, name, node=node)
     _tell(output, action, done, names, node)
+    await _tell_doubts(config, output, names)
+
+
+async def _tell_doubts(config: Config, output: Output, names: Sequence[str]) -> None:
+    """Tell people of names without jobs that are much like the name of a queue with jobs."""
+    if output.as_json:
+        return
+    async with open_backend(config) as backend:
+        waiting = await backend.engine.survey.count_waiting(most=1)
+        running = await backend.engine.survey.count_running()
+    busy = {one.queue for one in waiting} | {one.queue for one in running}
+    for name in names:
+        near = find_near(name, busy)
+        if name not in busy and near is not None:
+            told = f"no job of queue {name!r} waits or runs: did you mean {near!r}?"
+            click.echo(printable(told), err=True)
 
 
 def _tell(

@@ -17,6 +17,7 @@ from staffa import registry, telemetry
 from staffa.cli.loading import import_modules, import_option
 from staffa.cli.options import command
 from staffa.cli.output import Output, one_line, printable
+from staffa.cli.oversights import find_oversights
 from staffa.cli.reload import Sources, run_reloading, source_folders
 from staffa.client import Staffa
 from staffa.config import Config
@@ -81,8 +82,12 @@ async def _run(client: Staffa, queues: Mapping[str, Any]) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, signals.put_nowait, None)
     await client.start(queues=queues)
-    running = ", ".join(f"{check.queue}:{check.limit}" for check in client.check_all_queues())
-    logger.info("running %s; workers known: %d", running, len(registry.names()))
+    running = {check.queue: check.limit for check in client.check_all_queues()}
+    told = ", ".join(f"{queue}:{limit}" for queue, limit in running.items())
+    known = [found for name in registry.names() if (found := registry.find(name))]
+    logger.info("running %s; workers known: %d", told, len(known))
+    for oversight in find_oversights(running, [worker.options.get("queue") for worker in known]):
+        logger.warning("%s", oversight)
     await signals.get()
     async with asyncio.TaskGroup() as group:
         stopping = group.create_task(client.stop())

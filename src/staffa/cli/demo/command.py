@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from staffa._internal.lazy import load
+from staffa.cli.numbers import WholeNumber
 from staffa.cli.options import command
 from staffa.cli.output import Output
 from staffa.config import Config
@@ -18,7 +19,14 @@ from staffa.config import Config
 )
 @click.option("--once", is_flag=True, help="End when all is done, instead of waiting for Ctrl-C.")
 @click.option("--fresh", is_flag=True, help="Forget what earlier runs have stored.")
-@click.option("--seed", type=int, default=1, show_default=True, help="Of the server's bad luck.")
+@click.option(
+    "--seed",
+    type=WholeNumber(),
+    metavar="N",
+    default=1,
+    show_default=True,
+    help="Of the server's bad luck.",
+)
 @command
 async def demo(
     config: Config, output: Output, keywords: Path | None, once: bool, fresh: bool, seed: int

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from staffa.cli.doctor.findings import Finding, ok, problem, warning
-from staffa.cli.output import tell_seconds
+from staffa.cli.output import count_of, tell_seconds
 from staffa.config import Config
 from staffa.errors import DatabaseError
 from staffa.migrate import MigrationStatus
@@ -86,8 +86,9 @@ def judge_connections(
     most, used = health.max_connections, health.used_connections
     each = config.pool_size + _OWN_CONNECTIONS
     need = each * len(living)
+    processes = count_of(len(living), "worker process", "worker processes")
     told = (
-        f"{used} of {most} are used; {len(living)} worker processes may use {need} "
+        f"{used} of {most} are used; {processes} may use {need} "
         f"(pool_size {config.pool_size} and {_OWN_CONNECTIONS} each)"
     )
     remedy = "raise max_connections, lower pool_size, run fewer processes, or use a pooler"

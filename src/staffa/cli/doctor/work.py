@@ -8,7 +8,7 @@ from datetime import datetime
 
 from staffa.cli.code import UnknownName
 from staffa.cli.doctor.findings import Finding, ok, problem, warning
-from staffa.cli.output import tell_seconds
+from staffa.cli.output import count_of, tell_seconds
 from staffa.cli.queue_status import QueueStatus
 from staffa.jobs import Job
 from staffa.survey import ELIXIR, PYTHON, ProducerStatus, Running, Waiting
@@ -45,7 +45,7 @@ def judge_producers(
             continue
         what = (
             f"a process on {dead.node} has been silent for {tell_seconds(dead.silent)} and holds "
-            f"{count} running jobs"
+            f"{count_of(count, 'running job')}"
         )
         if living and dead.silent < dead_after + _RESCUE_SECONDS:
             yield warning("dead processes", what, "wait: the living ones are about to rescue them")
@@ -120,7 +120,7 @@ def judge_workers(unknown: Sequence[UnknownName] | None) -> Finding:
         return ok(check, "not compared with code: give --import to do so")
     if not unknown:
         return ok(check, "the code knows all workers of jobs that wait")
-    named = ", ".join(f"{one.worker} ({one.jobs} jobs)" for one in unknown[:10])
+    named = ", ".join(f"{one.worker} ({count_of(one.jobs, 'job')})" for one in unknown[:10])
     more = f" and {len(unknown) - 10} more" if len(unknown) > 10 else ""
     return problem(
         check,

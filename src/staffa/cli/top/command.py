@@ -31,9 +31,10 @@ _QUIT = frozenset("qQ\x03\x04")
 @click.option(
     "--interval",
     type=click.FloatRange(0.1, 60),
+    metavar="SECONDS",
     default=2.0,
     show_default=True,
-    help="Seconds between two looks.",
+    help="Between two looks.",
 )
 @command
 async def top(config: Config, output: Output, once: bool, interval: float) -> None:
