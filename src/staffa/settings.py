@@ -10,6 +10,7 @@ from staffa.errors import ConfigError, NotYetAvailable
 _LATER_SCHEMES = ("mysql", "mariadb")
 _FILE_SCHEME = "sqlite"
 _SCHEMES = ("postgresql", "postgres")
+_MAX_PORT = 65_535
 _MAX_PREFIX_BYTES = 49  # with ".oban_" and a channel it makes a channel name, at most 63
 
 
@@ -111,6 +112,30 @@ def check_whole(setting: str, value: object, low: int) -> None:
     """
     if isinstance(value, bool) or not isinstance(value, int) or value < low:
         raise ConfigError(f"{setting} is {value!r}: give a whole number from {low}")
+
+
+def check_port(setting: str, value: object) -> None:
+    """Refuse what is no number of a port; None is none at all.
+
+    Raises:
+        ConfigError: Naming both.
+    """
+    if value is None:
+        return
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= _MAX_PORT:
+        raise ConfigError(f"{setting} is {value!r:.100}: give a number from 0 to {_MAX_PORT}")
+
+
+def check_host(setting: str, value: object) -> None:
+    """Refuse what can't be an address or a name of a machine.
+
+    Raises:
+        ConfigError: Naming both.
+    """
+    if not isinstance(value, str) or not re.fullmatch(r"[0-9A-Za-z.:_%-]{1,253}", value):
+        raise ConfigError(
+            f"{setting} is {value!r:.100}: give an address such as 127.0.0.1, or 0.0.0.0 for all"
+        )
 
 
 def parse_cron_switch(text: str) -> bool:

@@ -39,10 +39,23 @@ _UNEXPECTED = ("retryable", "discarded", "cancelled", "lease_lost", "unknown_wor
 @click.command()
 @click.option("--queues", metavar="NAME:LIMIT,...", help="What to run, e.g. default:10,mail:5.")
 @import_option
+@click.option(
+    "--health-port",
+    type=click.IntRange(0, 65_535),
+    metavar="PORT",
+    help="Tell /healthz and /readyz there; 0 takes a free one.",
+)
+@click.option("--health-host", metavar="ADDRESS", help="Where that is opened, else 127.0.0.1.")
 @click.option("--reload", is_flag=True, help="Start anew whenever a Python file changes.")
 @command
 async def start(
-    config: Config, output: Output, queues: str | None, modules: Sequence[str], reload: bool
+    config: Config,
+    output: Output,
+    queues: str | None,
+    modules: Sequence[str],
+    health_port: int | None,
+    health_host: str | None,
+    reload: bool,
 ) -> None:
     """Run queues until SIGTERM or SIGINT.
 
@@ -57,6 +70,7 @@ async def start(
         raise SystemExit(await _reload([*config.imports, *modules]))
     import_modules([*config.imports, *modules])
     client = _find_client(config)
+    client.config = client.config.with_health(health_host, health_port)
     wanted = parse_queue_list(queues) if queues else client.config.queues or config.queues
     if not wanted:
         raise ConfigError(
@@ -80,7 +94,8 @@ async def _run(client: Staffa, queues: Mapping[str, Any]) -> None:
     signals: asyncio.Queue[None] = asyncio.Queue()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, signals.put_nowait, None)
-    await client.start(queues=queues)
+    if not await _start(client, queues, signals):
+        return
     running = ", ".join(f"{check.queue}:{check.limit}" for check in client.check_all_queues())
     logger.info("running %s; workers known: %d", running, len(registry.names()))
     await signals.get()
@@ -90,6 +105,23 @@ async def _run(client: Staffa, queues: Mapping[str, Any]) -> None:
         await asyncio.wait([stopping])
         hurrying.cancel()
     logger.info("stopped")
+
+
+async def _start(client: Staffa, queues: Mapping[str, Any], signals: asyncio.Queue[None]) -> bool:
+    """Start, unless a signal comes before that is done; tell if it was."""
+    starting = asyncio.ensure_future(client.start(queues=queues))
+    signalled = asyncio.ensure_future(signals.get())
+    await asyncio.wait([starting, signalled], return_when=asyncio.FIRST_COMPLETED)
+    for task in (starting, signalled):
+        task.cancel()
+    await asyncio.wait([starting, signalled])
+    if starting.cancelled():
+        logger.info("stopped before it had started")
+        return False
+    starting.result()  # raises what kept it from starting
+    if not signalled.cancelled():  # both at once
+        signals.put_nowait(None)
+    return True
 
 
 async def _leave_behind_what_does_not_end() -> None:

@@ -67,6 +67,7 @@ class QueueProducer(Service):
         self.limit = queue.limit
         self.paused = queue.paused
         self.closed = False
+        self.failing = False
         self._engine = engine
         self._producer = producer
         self._executor = executor
@@ -128,6 +129,7 @@ class QueueProducer(Service):
                     await self._put_back(jobs)
                     continue
             except DatabaseError as error:
+                self.failing = True
                 report(
                     f"claiming from {self.name!r} will be tried again", error, level=severity(error)
                 )
@@ -135,6 +137,7 @@ class QueueProducer(Service):
                 self._wanted.set()
                 continue
             self._backoff.reset()
+            self.failing = False
             self._hungry = len(jobs) == demand
             for job in jobs:
                 self._running.add(job)

@@ -3,6 +3,10 @@
 Stopping has four steps: no more claims; running jobs may go on for the grace period; those that are
 left are asked to stop; what still does not end is put back as if it had not begun. The heartbeat
 goes on until all is written. A second request to stop ends the grace period at once.
+
+Invariants: the grace period begins when stopping does, whatever the database does then; a step that
+fails keeps none of the next ones from being taken; each step has its time, and once one has waited
+for the database in vain, the others wait for it no longer than a moment.
 """
 
 from __future__ import annotations
@@ -31,11 +35,13 @@ from staffa.queues.roster import Roster
 from staffa.queues.run import Stop
 from staffa.queues.watchdog import Watchdog
 from staffa.queues.watchman import Observations, Watchman
+from staffa.service import attempt
 from staffa.telemetry import emit, report
 from staffa.telemetry.catalogue import ShutdownBegun, ShutdownEnded
 from staffa.types import State
 
 _FLUSH_SECONDS = 10.0
+_MOMENT_SECONDS = 2.0
 
 
 class Supervisor:
@@ -104,6 +110,17 @@ class Supervisor:
             config.name, config.loop_blocked_after, clock=clock, job_of=self._executor.job_of
         )
         self._hurried = asyncio.Event()
+        self._patience = _FLUSH_SECONDS
+
+    @property
+    def watchman(self) -> Watchman:
+        """The heartbeat."""
+        return self._watchman
+
+    @property
+    def watchdog(self) -> Watchdog:
+        """What watches the event loop."""
+        return self._watchdog
 
     @property
     def queues(self) -> list[str]:
@@ -144,22 +161,22 @@ class Supervisor:
         Args:
             grace: Seconds for which running jobs may go on.
         """
-        await self.stop_claiming()
+        until = asyncio.get_running_loop().time() + grace
+        await attempt("ending the claims", self.stop_claiming())
         emit(ShutdownBegun, producer=self._producer, grace=grace)
-        await self._wait_for_jobs(grace)
+        await self._wait_for_jobs(max(until - asyncio.get_running_loop().time(), 0.0))
         self._executor.stop_all(Stop.SHUTDOWN)
         await self._executor.wait(2 * PATIENCE_SECONDS)
-        await self._processes.stop()
+        await attempt("stopping the processes of jobs", self._processes.stop())
         await self._settle_handovers()
         await self._flush()
-        await self._checkpoints.stop()
-        await self._handovers.stop()
-        await self._acker.stop()
-        await self.aftermath.flush(_FLUSH_SECONDS)
-        await self.aftermath.stop()
+        for service in (self._checkpoints, self._handovers, self._acker):
+            await attempt(f"stopping the {type(service).__name__.lower()}", service.stop())
+        await self.aftermath.flush(self._patience)
+        await attempt("stopping what follows the runs", self.aftermath.stop())
         await self._put_back()
-        await self._watchdog.stop()
-        await self._watchman.stop()
+        await attempt("stopping the watchdog", self._watchdog.stop())
+        await attempt("stopping the heartbeat", self._watchman.stop())
         await self._forget()
         self._threads.stop()
         emit(ShutdownEnded, producer=self._producer)
@@ -180,18 +197,20 @@ class Supervisor:
 
     async def _flush(self) -> None:
         try:
-            async with asyncio.timeout(_FLUSH_SECONDS):
+            async with asyncio.timeout(self._patience):
                 await self._acker.flush()
         except TimeoutError as error:
+            self._patience = _MOMENT_SECONDS
             left = len(self._acker.unwritten())
             report(f"{left} outcomes could not be written: these jobs will run again", error)
 
     async def _put_back(self) -> None:
         """Put back what is left, if the database is there; else other nodes rescue it."""
         try:
-            async with asyncio.timeout(_FLUSH_SECONDS):
+            async with asyncio.timeout(self._patience):
                 await self._engine.release_jobs(self._producer)
         except (DatabaseError, TimeoutError) as error:
+            self._patience = _MOMENT_SECONDS
             report("running jobs could not be put back", error, level=logging.WARNING)
 
     async def _forget(self) -> None:
@@ -202,7 +221,7 @@ class Supervisor:
         if self.roster.in_doubt:
             return
         try:
-            async with asyncio.timeout(_FLUSH_SECONDS):
+            async with asyncio.timeout(self._patience):
                 await self._engine.remove_producer(self._producer)
         except (DatabaseError, TimeoutError) as error:
             report("the producer's row could not be removed", error, level=logging.WARNING)

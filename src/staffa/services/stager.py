@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
+from staffa._internal.clock import SYSTEM_CLOCK, Clock
 from staffa.engine import Engine
 from staffa.service import Loop
 from staffa.telemetry import emit
@@ -30,6 +31,7 @@ class Stager(Loop):
         interval: Seconds between two rounds.
         on_available: Called with the queues that have jobs.
         may_slow: Tells whether somebody else would tell of jobs as well.
+        clock: Tells when a round has succeeded.
     """
 
     def __init__(
@@ -40,6 +42,7 @@ class Stager(Loop):
         *,
         on_available: Callable[[Iterable[str]], None],
         may_slow: Callable[[], bool] = lambda: True,
+        clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         super().__init__(interval)
         self._engine = engine
@@ -47,6 +50,13 @@ class Stager(Loop):
         self._shortest = interval
         self._on_available = on_available
         self._may_slow = may_slow
+        self._clock = clock
+        self.succeeded_at: float | None = None
+
+    @property
+    def longest(self) -> float:
+        """Seconds between two rounds at most."""
+        return self._shortest * _IDLE_FACTOR
 
     async def tick(self) -> None:
         """Stage until nothing is due."""
@@ -57,6 +67,6 @@ class Stager(Loop):
             self._on_available(found.queues)
             if found.staged < _LARGEST_BATCH:
                 break
-        longest = self._shortest * _IDLE_FACTOR
+        self.succeeded_at = self._clock.monotonic()
         idle = not found.queues and self._may_slow()
-        self.interval = min(self.interval * _SLOWING, longest) if idle else self._shortest
+        self.interval = min(self.interval * _SLOWING, self.longest) if idle else self._shortest
