@@ -49,6 +49,7 @@ class SyncStaffa(Synchronous):
             SchemaMissing: If the tables are not there: run ``staffa migrate up``.
             DatabaseUnavailable: If the database can't be reached.
             InstanceError: If it runs already.
+            ConfigError: If `health_port` is in use.
         """
         self._call(self._app.start, queues=queues)
 

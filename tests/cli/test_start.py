@@ -99,3 +99,18 @@ async def test_start_makes_no_tables(bare_program: Program, tmp_path: Path) -> N
     assert finished.code == 1
     assert "staffa migrate up" in finished.err
     assert (await bare_program.run("migrate", "status")).code == 1
+
+
+async def test_a_signal_while_modules_are_imported_ends_the_process_in_order(
+    program: Program,
+) -> None:
+    (program.folder / "slow.py").write_text(
+        "import threading\nprint('importing', flush=True)\nthreading.Event().wait()\n"
+    )
+    worker = await program.start("start", "--import", "slow", "--queues", "mail:1")
+    await read_until(worker.stdout, "importing")
+    worker.send_signal(signal.SIGTERM)
+    _, told = await worker.communicate()
+    assert worker.returncode == 0, told
+    assert b"stopped before it had started" in told
+    assert b"Traceback" not in told

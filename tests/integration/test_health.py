@@ -39,6 +39,10 @@ async def until(app: Staffa, path: str, condition: Callable[[Reply], bool]) -> R
     return replies[-1]
 
 
+def is_open(app: Staffa) -> bool:
+    return app.health_url is not None
+
+
 def is_ready(reply: Reply) -> bool:
     return reply.status == 200
 
@@ -47,9 +51,9 @@ async def test_a_client_is_ready_once_it_has_heard_itself_and_stays_alive_throug
     make_client: MakeClient,
 ) -> None:
     app = make_client(queues=QUEUES, health_port=0)
-    assert app.health_url is None
+    assert not is_open(app)
     await app.start()
-    assert app.health_url is not None
+    assert is_open(app)
     ready = await until(app, "/readyz", is_ready)
     told = ready.body["clients"][app.config.name]
     assert (told["state"], told["queues"], told["paused"], told["running_jobs"]) == (
@@ -61,7 +65,7 @@ async def test_a_client_is_ready_once_it_has_heard_itself_and_stays_alive_throug
     assert is_ready(await ask(app.health_url, "/readyz"))  # an operator's decision is no defect
     url = app.health_url
     await app.stop()
-    assert app.health_url is None
+    assert not is_open(app)
     with pytest.raises(ConnectionRefusedError):
         await ask(url, "/healthz")
 

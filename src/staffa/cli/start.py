@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 from collections.abc import Mapping, Sequence
+from types import FrameType
 from typing import Any
 
 import click
@@ -68,6 +69,8 @@ async def start(
     _log_to_terminal(as_json=output.as_json)
     if reload:
         raise SystemExit(await _reload([*config.imports, *modules]))
+    # Process 1 of a container ignores signals without a handler: it would run on, to be killed.
+    signal.signal(signal.SIGTERM, _end_before_start)
     import_modules([*config.imports, *modules])
     client = _find_client(config)
     client.config = client.config.with_health(health_host, health_port)
@@ -81,6 +84,11 @@ async def start(
     finally:
         await client.stop()
     await _leave_behind_what_does_not_end()
+
+
+def _end_before_start(number: int, frame: FrameType | None) -> None:
+    logger.info("stopped before it had started")
+    sys.exit(0)
 
 
 async def _reload(modules: Sequence[str]) -> int:
