@@ -1,4 +1,4 @@
-"""The files for Kubernetes and systemd are valid, agree with settings, and are shown as they are."""
+"""The files for Kubernetes and systemd are valid, fit the settings, and are shown as they are."""
 
 from __future__ import annotations
 
