@@ -25,7 +25,7 @@ class Health:
     port: HealthPort
 
     @classmethod
-    async def open(cls, config: Config, clock: Clock) -> Self | None:
+    def open(cls, config: Config, clock: Clock) -> Self | None:
         """Begin to tell, if the settings want it.
 
         Raises:
@@ -34,9 +34,7 @@ class Health:
         if config.health_port is None:
             return None
         vitals = Vitals(config, clock)
-        port = await asyncio.to_thread(
-            HealthPort.open, config.health_host, config.health_port, config.name, vitals
-        )
+        port = HealthPort.open(config.health_host, config.health_port, config.name, vitals)
         return cls(vitals, port)
 
     @property

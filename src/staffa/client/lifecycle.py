@@ -118,7 +118,7 @@ class Lifecycle:
                 self.config = self.config.with_queues(parse_queues(queues))
             instance.register(self.config.name, cast("instance.Enqueues", self))
             if self.config.queues and self._mode is None:
-                self._health = await Health.open(self.config, self._clock)
+                self._health = Health.open(self.config, self._clock)
             try:
                 await self._start()
             except BaseException:
