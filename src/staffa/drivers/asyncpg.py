@@ -42,6 +42,7 @@ T = TypeVar("T")
 
 CONNECT_SECONDS = 10.0
 REPLY_SECONDS = 30.0
+_CLOSE_SECONDS = 5.0
 
 # Plans are made anew for each execution: a generic plan that was cached while a queue was empty
 # keeps its sequential scan after a hundred thousand inserts. Planning costs about a tenth of a
@@ -248,7 +249,7 @@ class Pool:
         if self._loop is not asyncio.get_running_loop():
             return  # its loop has taken the connections along
         try:
-            async with asyncio.timeout(CONNECT_SECONDS):
+            async with asyncio.timeout(_CLOSE_SECONDS):
                 await pool.close()
         except TimeoutError:
             pool.terminate()
