@@ -150,7 +150,8 @@ class Mark:
         seq: Its place among the marks.
         at: When it was written, on the database's clock.
         kind: "begun"; "completing", "failing", "snoozing", "cancelling" or "discarding" right
-            before the function ends in that way; or what a scenario adds.
+            before the function ends in that way, "dying" before it takes its process along;
+            "stored" after its `checkpoint` is; or what a scenario adds.
         lease: Under which lease.
         pid: In which process.
         detail: What a scenario adds.
@@ -181,7 +182,8 @@ class Note:
 
     Args:
         kind: "committed" or "uncertain" with `ids` and `tokens`; "cancelling" or "retrying" with
-            `job`, before that is done; "died" with `node`, and "outage" with `seconds`, after it.
+            `job`, before that is done; "child killed" with `node`, before it; "died" with `node`,
+            and "outage" with `seconds`, after it.
         at: When, on the clock of this machine.
         data: The rest.
     """

@@ -152,17 +152,22 @@ def unexplained_ends(history: History) -> list[str]:
 
 def unexplained_failures(history: History) -> list[str]:
     """An attempt fails because its body does, or because the process that it ran in alone died."""
-    killed = {(note.data["job"], note.data["attempt"]) for note in history.noted("child killed")}
+    nodes = {beat.producer: beat.node for beat in history.beats}
+    killed = [(note.data["node"], note.at) for note in history.noted("child killed")]
     wrong = []
-    for change in history.changes:
-        lease = change.ended_lease
-        if lease is None or change.before is None or change.after is None:
+    for tenure in history.tenures:
+        lease, change = tenure.lease, tenure.end
+        if change is None or change.before is None or change.after is None:
             continue
         spent = change.after.state == "discarded" and change.after.rescued == change.before.rescued
         if change.step is not Step.FAIL and not spent:
             continue
         kinds = {mark.kind for mark in history.marks_of.get(lease, [])}
-        if not kinds & {"failing", "discarding"} and (lease.job, lease.attempt) not in killed:
+        orphaned = any(
+            node == nodes.get(lease.producer) and tenure.claim.at <= at <= change.at
+            for node, at in killed
+        )
+        if not orphaned and not kinds & {"failing", "discarding", "dying"}:
             wrong.append(f"{lease} failed; its body told {', '.join(sorted(kinds)) or 'nothing'}")
     return wrong
 

@@ -36,7 +36,7 @@ def eventful() -> Forgery:
     run.note("cancelling", job=1).end("cancelled")
     run.completed(2, token="b", beside=True).effect("b")
     run.completed(3, key="k").completed(4, key="k")
-    run.insert(5, token="c").claim(5).mark("begun", 5).note("child killed", job=5, attempt=1)
+    run.insert(5, token="c").claim(5).mark("begun", 5).note("child killed", node="n")
     run.end("retryable", 5).end("available", 5).claim(5).mark("discarding", 5).end("discarded", 5)
     run.insert(6, meta={"cron_name": "minutely", "cron_time": _TICK}).claim(6)
     return run.mark("cancelling", 6).end("cancelled", 6)
