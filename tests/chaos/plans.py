@@ -85,7 +85,7 @@ def follow(job: Job, plan: Plan) -> Body:
         case "discard":
             yield "mark", ("discarding", {})
             return Discard("planned")
-        case "die":
+        case "die" if job.attempt == 1:
             yield "mark", ("dying", {})
             os._exit(9)
         case "complete in":
