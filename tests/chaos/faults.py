@@ -47,7 +47,7 @@ class KillWorker(Fault):
 
     async def inject(self, world: World) -> bool:
         """Inject."""
-        with world.disturb(world.workers, self.random) as slot:
+        async with world.disturb(world.workers, self.random) as slot:
             if slot is None:
                 return False
             slot.send(signal.SIGKILL, fatal=True)
@@ -61,7 +61,7 @@ class KillEnqueuer(Fault):
 
     async def inject(self, world: World) -> bool:
         """Inject."""
-        with world.disturb(world.enqueuers, self.random) as slot:
+        async with world.disturb(world.enqueuers, self.random) as slot:
             if slot is None:
                 return False
             slot.send(signal.SIGKILL, fatal=True)
@@ -96,7 +96,7 @@ class FreezeWorker(Fault):
 
     async def inject(self, world: World) -> bool:
         """Inject."""
-        with world.disturb(world.workers, self.random) as slot:
+        async with world.disturb(world.workers, self.random) as slot:
             if slot is None:
                 return False
             slot.send(signal.SIGSTOP)
@@ -112,7 +112,7 @@ class StopWorker(Fault):
 
     async def inject(self, world: World) -> bool:
         """Inject."""
-        with world.disturb(world.workers, self.random) as slot:
+        async with world.disturb(world.workers, self.random) as slot:
             if slot is None:
                 return False
             slot.send(signal.SIGTERM, fatal=True)
@@ -130,7 +130,7 @@ class StopWorkerAtOnce(Fault):
 
     async def inject(self, world: World) -> bool:
         """Inject."""
-        with world.disturb(world.workers, self.random) as slot:
+        async with world.disturb(world.workers, self.random) as slot:
             if slot is None:
                 return False
             slot.send(signal.SIGTERM, fatal=True)
@@ -248,7 +248,9 @@ class RefuseConnections(Fault):
 
     async def inject(self, world: World) -> bool:
         """Inject."""
-        with world.disturb([slot for slot in world.workers if slot.proxy], self.random) as slot:
+        async with world.disturb(
+            [slot for slot in world.workers if slot.proxy], self.random
+        ) as slot:
             if slot is None or slot.proxy is None:
                 return False
             await slot.proxy.close()
@@ -268,7 +270,9 @@ class BlackHole(Fault):
 
     async def inject(self, world: World) -> bool:
         """Inject."""
-        with world.disturb([slot for slot in world.workers if slot.proxy], self.random) as slot:
+        async with world.disturb(
+            [slot for slot in world.workers if slot.proxy], self.random
+        ) as slot:
             if slot is None or slot.proxy is None:
                 return False
             slot.proxy.freeze()
@@ -281,7 +285,7 @@ class LoseReply(Fault):
     """A statement commits, and its reply is lost; or its client is cut off while it runs."""
 
     name = "replies lost"
-    weight = 30
+    weight = 40
     _of_workers = (
         "outcome.refund",
         "candidate.attempt <",

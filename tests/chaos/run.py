@@ -182,7 +182,11 @@ class ChaosRun:
             await asyncio.wait([operator])
 
     async def _inject(self, fault: Fault, world: World) -> None:
-        if await fault.inject(world):
+        drawn = {name: value for name, value in vars(fault).items() if name != "random"}
+        self._notebook.write("fault", name=fault.name, **drawn)
+        done = await fault.inject(world)
+        self._notebook.write("fault over", name=fault.name, done=done)
+        if done:
             self._faults[fault.name] += 1
         else:
             self._skipped += 1

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
 from random import Random
 
 import asyncpg
@@ -13,6 +13,9 @@ import asyncpg
 from tests.chaos.notes import Notebook
 from tests.chaos.server import ChaosServer
 from tests.chaos.slots import EnqueuerSlot, Slot, WorkerSlot
+from tests.support.events import eventually
+
+_SECONDS = 10.0
 
 
 class World:
@@ -44,15 +47,17 @@ class World:
         self.enqueuers = enqueuers
         self._database = asyncio.Lock()
 
-    @contextmanager
-    def disturb(self, slots: Sequence[Slot], random: Random) -> Iterator[Slot | None]:
-        """Yield a slot that nothing else disturbs; None if that would leave no other undisturbed.
+    @asynccontextmanager
+    async def disturb(self, slots: Sequence[Slot], random: Random) -> AsyncIterator[Slot | None]:
+        """Yield a slot that nothing else disturbs meanwhile; None if there is none for long.
 
-        Somebody must be left who can rescue, or nothing could be said of how long that takes.
+        One worker is left undisturbed: somebody must be there to rescue, or nothing could be said
+        of how long that takes.
         """
-        free = [slot for slot in slots if slot.is_up and not slot.disturbed]
-        all_of = [slot for slot in self.workers if slot.is_up and not slot.disturbed]
-        if not free or (free[0] in self.workers and len(all_of) < 2):
+        with suppress(AssertionError):
+            await eventually(lambda: self._free(slots), "a slot", _SECONDS)
+        free = self._free(slots)
+        if not free:
             yield None
             return
         slot = random.choice(free)
@@ -61,6 +66,15 @@ class World:
             yield slot
         finally:
             slot.disturbed = False
+
+    def _free(self, slots: Sequence[Slot]) -> list[Slot]:
+        """Return those of some slots that may be disturbed."""
+        quiet = [slot for slot in self.workers if slot.is_up and not slot.disturbed]
+        return [
+            slot
+            for slot in slots
+            if slot.is_up and not slot.disturbed and (slot not in quiet or len(quiet) > 1)
+        ]
 
     @asynccontextmanager
     async def outage(self) -> AsyncIterator[None]:
