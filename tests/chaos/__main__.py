@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import logging
 import shutil
 import sys
 import time
@@ -27,6 +28,7 @@ def main() -> int:
     parser.add_argument("--keep", action="store_true", help="keep the history of what passed, too")
     arguments = parser.parse_args()
     first = int(time.time()) % 1_000_000 if arguments.seed is None else arguments.seed
+    logging.getLogger("asyncio").setLevel(logging.ERROR)  # the proxies cut what is being written
     failed = 0
     for seed in range(first, first + arguments.runs):
         folder = PROJECT / ".staffa" / "chaos" / f"seed-{seed}"

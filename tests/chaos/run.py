@@ -183,7 +183,7 @@ class ChaosRun:
 
     async def _inject(self, fault: Fault, world: World) -> None:
         drawn = {name: value for name, value in vars(fault).items() if name != "random"}
-        self._notebook.write("fault", name=fault.name, **drawn)
+        self._notebook.write("fault", name=fault.name, drawn=repr(drawn))
         done = await fault.inject(world)
         self._notebook.write("fault over", name=fault.name, done=done)
         if done:
