@@ -200,8 +200,8 @@ def forgotten_checkpoints(history: History) -> list[str]:
             if mark.at < tenure.claim.at
         ]
         for mark in history.marks_of.get(tenure.lease, []):
-            found = mark.detail.get("checkpoint", 0)
-            if mark.kind == "begun" and found < max(earlier, default=0):
+            found = mark.detail.get("checkpoint")
+            if mark.kind == "begun" and found is not None and found < max(earlier, default=0):
                 wrong.append(f"{tenure.lease} found checkpoint {found}, {earlier} were stored")
     return wrong
 
