@@ -333,6 +333,7 @@ async def test_of_many_inserters_at_once_exactly_one_writes(
     taken_before = [new_job(args={"n": n}, unique=True) for n in range(known)]
     for earlier in await engine.enqueue_jobs(taken_before):  # so the rows of their keys are there
         await store.delete(earlier.id)
+    await asyncio.gather(*(each.count_jobs() for each in engines))  # all are connected
 
     async def insert(number: int) -> list[Job]:
         jobs = [new_job(args={"n": n}, unique=True) for n in range(bulk)]
