@@ -1,0 +1,221 @@
+"""The surroundings of a process that kills itself at a point, and what is judged afterwards."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+
+from staffa import Staffa
+from staffa._internal.identifiers import quote_identifier
+from staffa._internal.kill_points import KILL_POINT, parse_kill_point
+from staffa.client.backend import make_migrator
+from staffa.telemetry import Event
+from tests.chaos import kill_jobs
+from tests.chaos.history import FINAL, History, Note, Step, install, read_history
+from tests.chaos.kill_settings import SETTINGS
+from tests.chaos.oracles import GENERAL, Oracle, SilentProducers, judge
+from tests.support.database import PROJECT
+from tests.support.events import Recorder, eventually
+from tests.support.processes import WorkerProcess
+from tests.support.rows import Rows
+
+Snapshot = dict[int, dict[str, Any]]
+"""Rows by id."""
+
+
+class World:
+    """A schema in which a process dies at a point, and another one goes on.
+
+    Args:
+        point: Where it dies.
+        dsn: The database.
+        rows: The tables.
+        events: What clients of the test's own process tell.
+        folder: Where logs go.
+    """
+
+    def __init__(self, point: str, dsn: str, rows: Rows, events: Recorder, folder: Path) -> None:
+        self.dsn = dsn
+        self.rows = rows
+        self.folder = folder
+        self.phase = parse_kill_point(point).phase
+        self._point = point
+        self._events = events
+        self._processes: list[WorkerProcess] = []
+        self._clients: list[Staffa] = []
+        folder.mkdir()
+        self.sender = self.make_client(name=f"sender at {point}")
+
+    @classmethod
+    @asynccontextmanager
+    async def at(cls, point: str, dsn: str, events: Recorder, folder: Path) -> AsyncIterator[World]:
+        """Make a schema with a history, and end with all that was started there."""
+        prefix = f"killed at {point}"
+        await make_migrator(dsn, prefix).up()
+        connection = await asyncpg.connect(dsn)
+        await install(connection, prefix)
+        kill_jobs.SCHEMA.set(prefix)
+        world = cls(point, dsn, Rows(connection, prefix), events, folder)
+        try:
+            yield world
+        finally:
+            await world.close()
+            await connection.execute(f"DROP SCHEMA {quote_identifier(prefix)} CASCADE")
+            await connection.close()
+
+    def spawn(self, *, dies: bool = True, **options: Any) -> WorkerProcess:
+        """Start a process that runs queues, and dies at the point."""
+        log = self.folder / f"process-{len(self._processes)}.log"
+        given = {"module": "tests.chaos.kill_app", "name": self._point, **SETTINGS, **options}
+        if dies:
+            given["kill_point"] = self._point
+        os.environ[kill_jobs.PREFIX] = self.rows.prefix  # inherited; nobody else is here to read it
+        made = WorkerProcess(self.dsn, self.rows.prefix, log, **given)
+        self._processes.append(made)
+        return made
+
+    async def killed(self, process: WorkerProcess) -> None:
+        """Wait until a process has died, by the point and by nothing else."""
+        code = await process.ended()
+        told = process.log.read_text()
+        assert code == -signal.SIGKILL, told
+        assert f"killed at {self._point.partition(':')[0]}\n" in told
+
+    async def run_script(self, *, dies: bool) -> None:
+        """Run the program that enqueues, to its end or death."""
+        kept = {key: text for key, text in os.environ.items() if not key.startswith("STAFFA_")}
+        given = {"STAFFA_DSN": self.dsn, "STAFFA_PREFIX": self.rows.prefix}
+        if dies:
+            given[KILL_POINT] = self._point
+        script = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "tests.chaos.kill_script"),
+            cwd=PROJECT,
+            env={**kept, **given},
+            stderr=subprocess.PIPE,
+        )
+        _, errors = await script.communicate()
+        assert script.returncode == (-signal.SIGKILL if dies else 0), errors.decode()
+
+    def make_client(self, **options: Any) -> Staffa:
+        """Return a client of this process."""
+        made = Staffa(self.dsn, **{"prefix": self.rows.prefix, **SETTINGS, **options})
+        self._clients.append(made)
+        return made
+
+    def take_over(self, **options: Any) -> Staffa:
+        """Return a healthy node, not yet started."""
+        return self.make_client(**{"name": self._point, "queues": {"default": 10}, **options})
+
+    async def snapshot(self) -> Snapshot:
+        """Return all jobs."""
+        found = await self.rows.connection.fetch(f"SELECT id FROM {self.rows.jobs} ORDER BY id")
+        return {row["id"]: await self.rows.get(row["id"]) for row in found}
+
+    async def left(self, condition: Callable[[Snapshot], bool], what: str) -> Snapshot:
+        """Return all jobs as the death has left them, once a condition holds.
+
+        A statement that was sent takes effect a moment later; else it must hold at once.
+        """
+        if self.phase == "sent":
+
+            async def holds() -> bool:
+                return condition(await self.snapshot())
+
+            await eventually(holds, what)
+        rows = await self.snapshot()
+        assert condition(rows), f"not {what}: {rows}"
+        return rows
+
+    def table(self, name: str) -> str:
+        """Return the name of a table of the schema, for a statement."""
+        return f"{quote_identifier(self.rows.prefix)}.{name}"
+
+    async def count(self, table: str) -> int:
+        """Return how many rows a table of the schema has."""
+        return int(await self.rows.connection.fetchval(f"SELECT count(*) FROM {self.table(table)}"))
+
+    async def counts(self, table: str, number: int) -> None:
+        """Check how many rows the death has left in a table."""
+        if self.phase == "sent":
+
+            async def there() -> bool:
+                return await self.count(table) == number
+
+            await eventually(there, f"{number} rows in {table}")
+        assert await self.count(table) == number
+
+    def release(self) -> None:
+        """Let the jobs that hold end."""
+        (self.folder / "released").touch()
+
+    async def finish(self, left: Snapshot, **options: Any) -> Snapshot:
+        """Have a healthy node finish all jobs, and judge the end by what the death had left."""
+        async with self.take_over(**options):
+            await self.rows.until_count(completed=len(left))
+        ended = await self.snapshot()
+        history = await self.history(left)
+        check(history, left, ended)
+        told = [event.data["job"].id for event in self._told("completed")]
+        assert len(told) == len(set(told))
+        assert self._told("lease_lost") == []
+        return ended
+
+    async def history(self, committed: Snapshot) -> History:
+        """Return the history, with what was known to be committed."""
+        notes = [Note("committed", datetime.now(UTC), {"ids": list(committed)})]
+        return await read_history(self.rows.connection, self.rows.prefix, notes=notes)
+
+    def _told(self, outcome: str) -> list[Event]:
+        found = self._events.of(f"staffa.job.{outcome}")
+        return [event for event in found if event.instance == self._point]
+
+    async def close(self) -> None:
+        """End what is left."""
+        for process in self._processes:
+            process.kill()
+        for client in self._clients:
+            await client.stop(grace=0)
+
+
+def check(history: History, left: Snapshot, ended: Snapshot) -> None:
+    """Check what holds whatever died where: every job completes once, by the rules of the contract.
+
+    Args:
+        history: What happened.
+        left: The rows after the death.
+        ended: The rows in the end.
+    """
+    check_general(history)
+    for number, after in ended.items():
+        steps = [change.step for change in history.of_job[number]]
+        told = f"job {number}: {', '.join(steps)}; it was {left.get(number)} and became {after}"
+        assert steps.count(Step.COMPLETE) == 1, told
+        assert (after["attempt"], after["errors"]) == (1, []), told
+        assert steps.count(Step.RESCUE) == after["meta"].get("rescued", 0), told
+        if number not in left:
+            continue
+        before = left[number]
+        if before["state"] in FINAL:
+            assert after == before, told
+        rescued = before["meta"].get("rescued", 0) + (before["state"] == "executing")
+        assert after["meta"].get("rescued", 0) == rescued, told
+
+
+def check_general(history: History) -> None:
+    """Ask all oracles."""
+    oracles: Mapping[str, Oracle] = {
+        **GENERAL,
+        "silent producers": SilentProducers(SETTINGS["dead_after"]),
+    }
+    wrong = {name: found for name, found in judge(history, oracles).items() if found}
+    assert not wrong
