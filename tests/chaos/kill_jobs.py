@@ -77,12 +77,20 @@ async def turn_page() -> None:
 async def bill() -> None:
     """Complete in a transaction of its own, with an effect."""
     await mark("begun")
+    await _bill()
+
+
+async def _bill() -> None:
     connection = await asyncpg.connect(os.environ[DSN])
-    async with connection.transaction():
-        await connection.execute(f"INSERT INTO {schema()}.effects VALUES ($1)", current_job().id)
-        await mark("completing")
-        await current_job().complete_in(connection)
-    await connection.close()
+    try:
+        async with connection.transaction():
+            await connection.execute(
+                f"INSERT INTO {schema()}.effects VALUES ($1)", current_job().id
+            )
+            await mark("completing")
+            await current_job().complete_in(connection)
+    finally:
+        await connection.close()
 
 
 @job
@@ -104,3 +112,33 @@ async def hold_on(folder: str) -> None:
         except asyncio.CancelledError:
             continue
     await mark("completing")
+
+
+async def _pause_if_rescued(folder: str) -> None:
+    while current_job().meta.get("rescued") and not (Path(folder) / "released").exists():  # noqa: ASYNC110
+        await asyncio.sleep(0.01)
+
+
+@job
+async def note_or_hold(folder: str) -> None:
+    """Do next to nothing; but run until released if another process has died over it."""
+    await mark("begun")
+    await _pause_if_rescued(folder)
+    await mark("completing")
+
+
+@job
+async def turn_page_or_hold(folder: str) -> None:
+    """Keep a checkpoint; but first run until released if another process has died over it."""
+    await mark("begun")
+    await _pause_if_rescued(folder)
+    await current_job().update_meta(page=current_job().attempted_by[1])  # type: ignore[index]
+    await mark("completing")
+
+
+@job
+async def bill_or_hold(folder: str) -> None:
+    """Complete in a transaction; but run until released if another process has died over it."""
+    await mark("begun")
+    await _pause_if_rescued(folder)
+    await _bill()

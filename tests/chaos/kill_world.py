@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +23,10 @@ from staffa.telemetry import Event
 from tests.chaos import kill_jobs
 from tests.chaos.history import FINAL, History, Note, Step, install, read_history
 from tests.chaos.kill_settings import SETTINGS
-from tests.chaos.oracles import GENERAL, Oracle, SilentProducers, judge
+from tests.chaos.oracles import GENERAL, CronTicks, Oracle, SilentProducers, judge
 from tests.support.database import PROJECT
 from tests.support.events import Recorder, eventually
-from tests.support.processes import WorkerProcess
+from tests.support.processes import WorkerProcess, inherited
 from tests.support.rows import Rows
 
 Snapshot = dict[int, dict[str, Any]]
@@ -49,7 +49,7 @@ class World:
         self.rows = rows
         self.folder = folder
         self.phase = parse_kill_point(point).phase
-        self._point = point
+        self.name = point
         self._events = events
         self._processes: list[WorkerProcess] = []
         self._clients: list[Staffa] = []
@@ -76,9 +76,9 @@ class World:
     def spawn(self, *, dies: bool = True, **options: Any) -> WorkerProcess:
         """Start a process that runs queues, and dies at the point."""
         log = self.folder / f"process-{len(self._processes)}.log"
-        given = {"module": "tests.chaos.kill_app", "name": self._point, **SETTINGS, **options}
+        given = {"module": "tests.chaos.kill_app", "name": self.name, **SETTINGS, **options}
         if dies:
-            given["kill_point"] = self._point
+            given["kill_point"] = self.name
         os.environ[kill_jobs.PREFIX] = self.rows.prefix  # inherited; nobody else is here to read it
         made = WorkerProcess(self.dsn, self.rows.prefix, log, **given)
         self._processes.append(made)
@@ -89,18 +89,21 @@ class World:
         code = await process.ended()
         told = process.log.read_text()
         assert code == -signal.SIGKILL, told
-        assert f"killed at {self._point.partition(':')[0]}\n" in told
+        assert f"SIGKILL at {self.name.partition(':')[0]}\n" in told
+
+    async def stopped(self, process: WorkerProcess) -> None:
+        """Wait until a process stands still at the point."""
+        await process.logged(f"SIGSTOP at {self.name.partition(':')[0]}\n")
 
     async def run_script(self, *, dies: bool) -> None:
         """Run the program that enqueues, to its end or death."""
-        kept = {key: text for key, text in os.environ.items() if not key.startswith("STAFFA_")}
         given = {"STAFFA_DSN": self.dsn, "STAFFA_PREFIX": self.rows.prefix}
         if dies:
-            given[KILL_POINT] = self._point
+            given[KILL_POINT] = self.name
         script = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "tests.chaos.kill_script"),
             cwd=PROJECT,
-            env={**kept, **given},
+            env={**inherited(), **given},
             stderr=subprocess.PIPE,
         )
         _, errors = await script.communicate()
@@ -114,7 +117,7 @@ class World:
 
     def take_over(self, **options: Any) -> Staffa:
         """Return a healthy node, not yet started."""
-        return self.make_client(**{"name": self._point, "queues": {"default": 10}, **options})
+        return self.make_client(**{"name": self.name, "queues": {"default": 10}, **options})
 
     async def snapshot(self) -> Snapshot:
         """Return all jobs."""
@@ -154,6 +157,33 @@ class World:
             await eventually(there, f"{number} rows in {table}")
         assert await self.count(table) == number
 
+    async def is_registered(self) -> bool:
+        """Tell whether there is an entry of cron."""
+        return await self.count("staffa_crons") == 1
+
+    async def put_back_ticks(self, minutes: int) -> datetime:
+        """Have the last tick so long ago, and return the minute of the database's clock."""
+        now: datetime = await self.rows.connection.fetchval(
+            f"UPDATE {self.table('staffa_crons')} SET last_tick = timezone('UTC', now())"
+            " - make_interval(mins => $1) RETURNING now()",
+            minutes,
+        )
+        return now.replace(second=0, microsecond=0)
+
+    async def has_fired(self, tick: datetime) -> bool:
+        """Tell whether there is a job of a tick."""
+        made = [row["meta"]["cron_time"] for row in (await self.snapshot()).values()]
+        return _text(tick) in made
+
+    async def check_ticks(self, first: datetime) -> None:
+        """Check that each minute from the first one on has made one job, and no other has."""
+        history = await self.history({})
+        last = max(change.at for change in history.changes)
+        minutes = range(int((last - first).total_seconds() // 60) + 1)
+        ticks = [_text(first + timedelta(minutes=minute)) for minute in minutes]
+        newest = frozenset(ticks[1:])  # a minute may begin as the last node stops
+        assert CronTicks("tick", frozenset(ticks), excused=newest)(history) == []
+
     def release(self) -> None:
         """Let the jobs that hold end."""
         (self.folder / "released").touch()
@@ -177,7 +207,7 @@ class World:
 
     def _told(self, outcome: str) -> list[Event]:
         found = self._events.of(f"staffa.job.{outcome}")
-        return [event for event in found if event.instance == self._point]
+        return [event for event in found if event.instance == self.name]
 
     async def close(self) -> None:
         """End what is left."""
@@ -185,6 +215,10 @@ class World:
             process.kill()
         for client in self._clients:
             await client.stop(grace=0)
+
+
+def _text(tick: datetime) -> str:
+    return tick.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def check(history: History, left: Snapshot, ended: Snapshot) -> None:

@@ -14,6 +14,17 @@ from tests.support.database import PROJECT
 from tests.support.events import eventually
 
 APP = "tests.support.app"
+_BYTECODE = PROJECT / ".staffa" / "tests" / "bytecode"
+
+
+def inherited() -> dict[str, str]:
+    """Return the variables that a process gets from here.
+
+    It keeps bytecode also where the tests themselves do not: most of its time is its start.
+    """
+    kept = {key: text for key, text in os.environ.items() if not key.startswith("STAFFA_")}
+    kept.pop("PYTHONDONTWRITEBYTECODE", None)
+    return {**kept, "PYTHONPYCACHEPREFIX": str(_BYTECODE)}
 
 
 class WorkerProcess:
@@ -42,13 +53,12 @@ class WorkerProcess:
     ) -> None:
         given = {"dsn": dsn, "prefix": prefix, **settings}
         variables = {f"STAFFA_{key.upper()}": str(value) for key, value in given.items()}
-        inherited = {key: text for key, text in os.environ.items() if not key.startswith("STAFFA_")}
         self.log = log
         with log.open("wb") as output:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "staffa", "start", "--import", module, "--queues", queues],
                 cwd=folder,
-                env={**inherited, **variables},
+                env={**inherited(), **variables},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,

@@ -27,7 +27,7 @@ from asyncpg.pool import PoolConnectionProxy
 from asyncpg.transaction import Transaction
 
 from staffa._internal.backoff import Backoff
-from staffa._internal.kill_points import sender
+from staffa._internal.kill_points import boundary, sender
 from staffa._internal.sql import load_sql
 from staffa.drivers.failures import is_refused_setting, translated_errors
 from staffa.drivers.unanswered import send_commit, send_statement
@@ -358,6 +358,7 @@ async def fetch(
     return statement.decode(_mappings(rows))
 
 
+@boundary("commit")
 @sender(send_commit)
 async def _commit(transaction: Transaction) -> None:
     await _within_reply_time(transaction.commit())

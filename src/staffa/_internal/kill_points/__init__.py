@@ -1,7 +1,8 @@
 """Points at which a process kills itself, for tests of what that leaves behind.
 
 ``STAFFA_KILL_POINT=claim_jobs.after`` has the process end itself by SIGKILL when it first gets
-there, ``claim_jobs.after:3`` at the third time. `catalogue` has the names.
+there, ``claim_jobs.after:3`` at the third time; ``claim_jobs.after:1:SIGSTOP`` has it stand still
+there until it gets a SIGCONT. `catalogue` has the names.
 
 Invariants: the variable is read once, when this module is imported. While it is not set, a marked
 function is the very function that was written: nothing stands around it, and nothing is looked at
@@ -36,11 +37,13 @@ class KillPoint:
         boundary: The function.
         phase: Before, while or after it does its work.
         turn: At which of its calls, from 1.
+        signal: What the process sends itself.
     """
 
     boundary: str
     phase: Phase
     turn: int = 1
+    signal: signal.Signals = signal.SIGKILL
 
 
 def parse_kill_point(text: str) -> KillPoint:
@@ -50,16 +53,22 @@ def parse_kill_point(text: str) -> KillPoint:
         ValueError: If there is none of that name.
 
     Example:
-        >>> parse_kill_point("claim_jobs.after:3")
-        KillPoint(boundary='claim_jobs', phase='after', turn=3)
+        >>> parse_kill_point("claim_jobs.after:3").turn
+        3
     """
-    point, _, turn = text.partition(":")
+    point, _, rest = text.partition(":")
+    turn, _, name = rest.partition(":")
     if point not in POINTS:
         raise ValueError(f"there is no kill point {point!r:.100}; there are {', '.join(POINTS)}")
     if turn and not (turn.isdecimal() and turn.isascii() and int(turn) > 0):
         raise ValueError(f"{turn!r:.100} is no turn: give a number from 1, as in {point}:3")
     boundary, _, phase = point.partition(".")
-    return KillPoint(boundary, cast("Phase", phase), int(turn or 1))
+    known = ("SIGKILL",) if phase == "sent" else ("SIGKILL", "SIGSTOP")
+    if name and name not in known:
+        raise ValueError(f"{name!r:.100} can't be sent at {point}: give {' or '.join(known)}")
+    return KillPoint(
+        boundary, cast("Phase", phase), int(turn or 1), signal.Signals[name or "SIGKILL"]
+    )
 
 
 def boundary(name: str, armed: KillPoint | None = None) -> Callable[[F], F]:
@@ -102,7 +111,7 @@ def sender(send: Callable[..., Awaitable[bool]]) -> Callable[[F], F]:
         @functools.wraps(function)
         async def run(*args: Any) -> Any:
             if _doomed.get() and await send(*args):
-                die(_ARMED)
+                _strike(_ARMED)
             return await function(*args)
 
         return cast("F", run)
@@ -110,10 +119,10 @@ def sender(send: Callable[..., Awaitable[bool]]) -> Callable[[F], F]:
     return mark
 
 
-def die(point: KillPoint) -> None:
-    """End this process as the kernel would."""
-    os.write(2, f"killed at {point.boundary}.{point.phase}\n".encode())
-    os.kill(os.getpid(), signal.SIGKILL)
+def _strike(point: KillPoint) -> None:
+    """Have the kernel end or stop this process."""
+    os.write(2, f"{point.signal.name} at {point.boundary}.{point.phase}\n".encode())
+    os.kill(os.getpid(), point.signal)
 
 
 class _Turns:
@@ -135,9 +144,9 @@ class _Turns:
             return self._count == self._point.turn
 
     def reach(self, phase: Phase) -> None:
-        """Be at a phase; die if it is the one, and the turn has come."""
+        """Be at a phase; strike if it is the one, and the turn has come."""
         if phase == self._point.phase and self.has_come():
-            die(self._point)
+            _strike(self._point)
 
 
 def _make_deadly(function: F, point: KillPoint) -> F:

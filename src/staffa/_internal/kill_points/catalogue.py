@@ -20,6 +20,7 @@ Phase = Literal["before", "sent", "after"]
 
 _AROUND: tuple[Phase, ...] = ("before", "after")
 _STATEMENT: tuple[Phase, ...] = ("before", "sent", "after")
+_BEFORE: tuple[Phase, ...] = ("before",)
 _AFTER: tuple[Phase, ...] = ("after",)
 
 BOUNDARIES: dict[str, tuple[Phase, ...]] = {
@@ -41,6 +42,8 @@ BOUNDARIES: dict[str, tuple[Phase, ...]] = {
     "resign_leader": _AROUND,
     "beat": _STATEMENT,
     "remove_producer": _AROUND,
+    # the end of a transaction of several statements; PostgreSQL's alone
+    "commit": _BEFORE,
     # what a process has in memory alone
     "perform_job": _AROUND,
     "submit_outcome": _AFTER,
