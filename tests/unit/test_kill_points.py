@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -27,6 +28,7 @@ from staffa.queues.acker import Acker
 from staffa.queues.executor import Executor
 from staffa.queues.handovers import Handovers
 from staffa.queues.supervisor import Supervisor
+from tests.support.database import PROJECT
 
 MARKED: dict[str, Callable[..., Any]] = {
     "perform_job": Executor._perform,
@@ -67,6 +69,12 @@ def test_no_instruction_of_a_marked_function_is_about_kill_points(name: str) -> 
 def test_every_boundary_lies_somewhere() -> None:
     methods = {name for marked in CLASSES for name in vars(marked)}
     assert BOUNDARIES.keys() - methods == MARKED.keys()
+
+
+def test_every_boundary_is_in_the_documentation_with_its_phases() -> None:
+    page = (PROJECT / "docs/internals/kill-points.md").read_text("utf-8")
+    rows = re.findall(r"^\| `(\w+)` \| ([\w, ]+) \|", page, re.MULTILINE)
+    assert {name: tuple(phases.split(", ")) for name, phases in rows} == BOUNDARIES
 
 
 def test_a_boundary_without_a_name_in_the_catalogue_is_refused() -> None:
