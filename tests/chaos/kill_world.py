@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -21,16 +21,14 @@ from staffa._internal.kill_points import KILL_POINT, parse_kill_point
 from staffa.client.backend import make_migrator
 from staffa.telemetry import Event
 from tests.chaos import kill_jobs
-from tests.chaos.history import FINAL, History, Note, Step, install, read_history
+from tests.chaos.history import History, Note, install, read_history
+from tests.chaos.kill_checks import Snapshot, check
 from tests.chaos.kill_settings import SETTINGS
-from tests.chaos.oracles import GENERAL, CronTicks, Oracle, SilentProducers, judge
+from tests.chaos.oracles import CronTicks
 from tests.support.database import PROJECT
 from tests.support.events import Recorder, eventually
 from tests.support.processes import WorkerProcess, inherited
 from tests.support.rows import Rows
-
-Snapshot = dict[int, dict[str, Any]]
-"""Rows by id."""
 
 
 class World:
@@ -219,37 +217,3 @@ class World:
 
 def _text(tick: datetime) -> str:
     return tick.strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def check(history: History, left: Snapshot, ended: Snapshot) -> None:
-    """Check what holds whatever died where: every job completes once, by the rules of the contract.
-
-    Args:
-        history: What happened.
-        left: The rows after the death.
-        ended: The rows in the end.
-    """
-    check_general(history)
-    for number, after in ended.items():
-        steps = [change.step for change in history.of_job[number]]
-        told = f"job {number}: {', '.join(steps)}; it was {left.get(number)} and became {after}"
-        assert steps.count(Step.COMPLETE) == 1, told
-        assert (after["attempt"], after["errors"]) == (1, []), told
-        assert steps.count(Step.RESCUE) == after["meta"].get("rescued", 0), told
-        if number not in left:
-            continue
-        before = left[number]
-        if before["state"] in FINAL:
-            assert after == before, told
-        rescued = before["meta"].get("rescued", 0) + (before["state"] == "executing")
-        assert after["meta"].get("rescued", 0) == rescued, told
-
-
-def check_general(history: History) -> None:
-    """Ask all oracles."""
-    oracles: Mapping[str, Oracle] = {
-        **GENERAL,
-        "silent producers": SilentProducers(SETTINGS["dead_after"]),
-    }
-    wrong = {name: found for name, found in judge(history, oracles).items() if found}
-    assert not wrong

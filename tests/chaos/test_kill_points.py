@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 
 import pytest
@@ -18,29 +18,57 @@ from staffa._internal.kill_points.catalogue import BOUNDARIES
 from tests.chaos import kill_jobs
 from tests.chaos import kill_jobs as jobs
 from tests.chaos.history import Step
+from tests.chaos.kill_checks import Snapshot, check_general
 from tests.chaos.kill_settings import PRUNER, TICK
-from tests.chaos.kill_world import Snapshot, World, check_general
+from tests.chaos.kill_world import World
 from tests.support.events import Recorder, eventually
 
 Scenario = Callable[[World], Awaitable[None]]
 WORKER = "tests.chaos.kill_jobs.{}"
 
 
+@pytest.fixture(autouse=True)
+def history_for_jobs(dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tell jobs of this and other processes where the history is."""
+    monkeypatch.setenv(kill_jobs.DSN, dsn)
+    monkeypatch.setenv(kill_jobs.PREFIX, "")  # each world sets its own for those that it starts
+
+
 @pytest.mark.parametrize("boundary", BOUNDARIES)
 async def test_a_process_that_dies_at_a_boundary_loses_and_repeats_nothing(
-    boundary: str, dsn: str, events: Recorder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    boundary: str, dsn: str, events: Recorder, tmp_path: Path
 ) -> None:
-    monkeypatch.setenv(kill_jobs.DSN, dsn)
-    monkeypatch.setenv(kill_jobs.PREFIX, "")
     assert boundary in SCENARIOS, f"what does a death at {boundary} leave? Write its scenario"
 
-    async def die(point: str) -> None:
-        async with World.at(point, dsn, events, tmp_path / point) as world:
-            await SCENARIOS[boundary](world)
+    points = [f"{boundary}.{phase}" for phase in BOUNDARIES[boundary]]
+    await die_at_all(points, SCENARIOS[boundary], dsn, events, tmp_path)
 
-    async with asyncio.TaskGroup() as group:  # at all its points at once, each in its own schema
-        for phase in BOUNDARIES[boundary]:
-            group.create_task(die(f"{boundary}.{phase}"), name=phase)
+
+async def test_processes_that_die_in_the_middle_of_much_work_lose_and_repeat_nothing(
+    dsn: str, events: Recorder, tmp_path: Path
+) -> None:
+
+    async def work(world: World) -> None:
+        await die_at_work(world, *(jobs.note_once.new() for _ in range(60)))
+        left = await world.left(some_in("available"), "some are left")
+        await world.finish(left)
+
+    points = ["claim_jobs.after:3", "ack_jobs.sent:2", "submit_outcome.after:25"]
+    await die_at_all(points, work, dsn, events, tmp_path)
+
+
+async def die_at_all(
+    points: Iterable[str], scenario: Scenario, dsn: str, events: Recorder, folder: Path
+) -> None:
+    """Play a scenario at several points at once, each in a schema of its own."""
+
+    async def die(point: str) -> None:
+        async with World.at(point, dsn, events, folder / point) as world:
+            await scenario(world)
+
+    async with asyncio.TaskGroup() as group:
+        for point in points:
+            group.create_task(die(point), name=point)
 
 
 async def test_a_leader_that_dies_right_before_a_tick_is_committed_takes_nothing(

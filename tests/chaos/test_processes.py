@@ -19,9 +19,13 @@ from staffa.queues import watchman
 from tests.chaos import kill_jobs
 from tests.chaos import kill_jobs as jobs
 from tests.chaos.history import Step
+from tests.chaos.kill_checks import check, check_general
 from tests.chaos.kill_settings import TICK
-from tests.chaos.kill_world import World, check, check_general
+from tests.chaos.kill_world import World
 from tests.support.events import Recorder, eventually
+
+PATIENT = 60
+"""Who goes on again judges nobody: on a busy machine the others stand still for a moment, too."""
 
 
 @pytest.fixture
@@ -70,7 +74,7 @@ async def test_what_a_process_writes_too_late_is_refused_and_told_as_a_lost_leas
         await world.rows.connection.execute(f"CREATE TABLE {world.table('effects')} (job bigint)")
         given: Job = work.new(str(folder))  # type: ignore[attr-defined]
         stored = await world.sender.enqueue(given)
-        zombie = world.spawn()
+        zombie = world.spawn(dead_after=PATIENT)
         await world.stopped(zombie)
         left = await world.snapshot()
         async with taken_over(world):
@@ -93,7 +97,7 @@ async def test_a_process_that_puts_back_too_late_takes_nothing_from_others(
 ) -> None:
     async with World.at("release_jobs.before:1:SIGSTOP", dsn, events, folder) as world:
         await world.sender.enqueue(jobs.hold_on.new(str(folder)))
-        zombie = world.spawn()
+        zombie = world.spawn(dead_after=PATIENT)
 
         async def begun() -> bool:
             return await world.count("history_marks") == 1
@@ -116,7 +120,7 @@ async def test_a_leader_that_resigns_too_late_takes_no_leadership_from_others(
     dsn: str, events: Recorder, folder: Path
 ) -> None:
     async with World.at("resign_leader.before:1:SIGSTOP", dsn, events, folder) as world:
-        zombie = world.spawn()
+        zombie = world.spawn(dead_after=PATIENT)
         await zombie.running()
 
         async def led() -> bool:
@@ -144,7 +148,9 @@ async def test_a_leader_that_takes_a_tick_too_late_makes_no_second_job(
         async with world.take_over(queues={"other": 1}, cron=[TICK]):
             await eventually(world.is_registered, "the entry")
         last = await world.put_back_ticks(1)
-        zombie = world.spawn(queues="other:1", module="tests.chaos.kill_cron_app")
+        zombie = world.spawn(
+            queues="other:1", module="tests.chaos.kill_cron_app", dead_after=PATIENT
+        )
         await world.stopped(zombie)
         async with world.take_over(queues={"other": 1}, cron=[TICK]):
             await eventually(lambda: world.has_fired(last), "the tick")
