@@ -50,6 +50,7 @@ class World:
         self.name = point
         self._events = events
         self._processes: list[WorkerProcess] = []
+        self._began_at = datetime.now(UTC)
         self._clients: list[Staffa] = []
         folder.mkdir()
         self.sender = self.make_client(name=f"sender at {point}")
@@ -78,6 +79,7 @@ class World:
         if dies:
             given["kill_point"] = self.name
         os.environ[kill_jobs.PREFIX] = self.rows.prefix  # inherited; nobody else is here to read it
+        self._began_at = datetime.now(UTC)
         made = WorkerProcess(self.dsn, self.rows.prefix, log, **given)
         self._processes.append(made)
         return made
@@ -98,6 +100,7 @@ class World:
         given = {"STAFFA_DSN": self.dsn, "STAFFA_PREFIX": self.rows.prefix}
         if dies:
             given[KILL_POINT] = self.name
+        self._began_at = datetime.now(UTC)
         script = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "tests.chaos.kill_script"),
             cwd=PROJECT,
@@ -123,19 +126,25 @@ class World:
         return {row["id"]: await self.rows.get(row["id"]) for row in found}
 
     async def left(self, condition: Callable[[Snapshot], bool], what: str) -> Snapshot:
-        """Return all jobs as the death has left them, once a condition holds.
-
-        A statement that was sent takes effect a moment later; else it must hold at once.
-        """
-        if self.phase == "sent":
-
-            async def holds() -> bool:
-                return condition(await self.snapshot())
-
-            await eventually(holds, what)
+        """Return all jobs as the death has left them, after a check."""
+        await self._settled()
         rows = await self.snapshot()
         assert condition(rows), f"not {what}: {rows}"
         return rows
+
+    async def _settled(self) -> None:
+        """Wait until the server has done what the dead have sent, and ended their sessions."""
+        schema = quote_identifier(self.rows.prefix)
+
+        async def gone() -> bool:
+            return not await self.rows.connection.fetchval(
+                "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'staffa'"
+                " AND position($1 in query) > 0 AND backend_start > $2",
+                schema,
+                self._began_at,
+            )
+
+        await eventually(gone, "the end of the sessions of the dead")
 
     def table(self, name: str) -> str:
         """Return the name of a table of the schema, for a statement."""
@@ -147,12 +156,7 @@ class World:
 
     async def counts(self, table: str, number: int) -> None:
         """Check how many rows the death has left in a table."""
-        if self.phase == "sent":
-
-            async def there() -> bool:
-                return await self.count(table) == number
-
-            await eventually(there, f"{number} rows in {table}")
+        await self._settled()
         assert await self.count(table) == number
 
     async def is_registered(self) -> bool:

@@ -249,6 +249,7 @@ async def rescue_jobs(world: World) -> None:
     first = world.spawn(dies=False)
     await eventually(some_executing(world, 2), "the jobs to run")
     first.kill()
+    await world.left(all_in("executing"), "all run")
     await world.killed(world.spawn(queues="other:1"))
     happened = world.phase != "before"
     left = await world.left(
