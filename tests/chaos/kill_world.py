@@ -213,6 +213,7 @@ class World:
 
     async def close(self) -> None:
         """End what is left."""
+        self.release()
         for process in self._processes:
             process.kill()
         for client in self._clients:

@@ -133,12 +133,13 @@ async def test_a_leader_that_resigns_too_late_takes_no_leadership_from_others(
             node = app._node
             assert node is not None
             await eventually(lambda: node._leader.leading, "another leader")
+            query = f"SELECT producer, elected_at FROM {world.rows.leaders}"
+            elected = await world.rows.connection.fetchrow(query)
+            assert elected is not None
+            assert elected["producer"] == node.producer.uuid
             zombie.send(signal.SIGCONT)
             assert await zombie.ended() == 0
-            leader = await world.rows.connection.fetchval(
-                f"SELECT producer FROM {world.rows.leaders}"
-            )
-            assert leader == node.producer.uuid
+            assert await world.rows.connection.fetchrow(query) == elected
 
 
 async def test_a_leader_that_takes_a_tick_too_late_makes_no_second_job(
