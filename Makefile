@@ -14,6 +14,8 @@ else
   export UV_PROJECT_ENVIRONMENT := .venv
 endif
 export UV_PYTHON_DOWNLOADS := never
+# The tests start hundreds of processes: without compiled modules each would spend most of its time on compiling.
+export PYTHONDONTWRITEBYTECODE :=
 
 RUN := $(UV) run --locked --no-sync
 READY := $(UV_PROJECT_ENVIRONMENT)/.ready

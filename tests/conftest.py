@@ -11,11 +11,10 @@ import asyncpg
 import pytest
 
 from staffa import Staffa, instance, registry, telemetry
-from staffa._internal.identifiers import quote_identifier
-from staffa.client.backend import make_migrator
 from staffa.cron import declared
 from tests.support.database import create_database, drop_database, running_server
 from tests.support.events import Recorder
+from tests.support.schemas import Schemas, new_name
 
 MakeClient = Callable[..., Staffa]
 
@@ -38,21 +37,28 @@ def dsn(server_dsn: str) -> Iterator[str]:
     asyncio.run(drop_database(server_dsn, made))
 
 
+@pytest.fixture(scope="session")
+def schemas(dsn: str) -> Iterator[Schemas]:
+    """The schemas of this process of the test run."""
+    made = Schemas(dsn)
+    yield made
+    made.close()
+
+
 @pytest.fixture
-async def empty_prefix(dsn: str) -> AsyncIterator[str]:
+def empty_prefix(schemas: Schemas) -> Iterator[str]:
     """The name of a schema that does not exist yet, and is dropped at the end."""
-    name = f'Jobs "{uuid.uuid4().hex[:8]}" of a test'
+    name = new_name()
     yield name
-    connection = await asyncpg.connect(dsn)
-    await connection.execute(f"DROP SCHEMA IF EXISTS {quote_identifier(name)} CASCADE")
-    await connection.close()
+    schemas.drop(name)
 
 
 @pytest.fixture
-async def prefix(dsn: str, empty_prefix: str) -> str:
-    """A migrated schema of this test alone."""
-    await make_migrator(dsn, empty_prefix).up()
-    return empty_prefix
+async def prefix(schemas: Schemas) -> AsyncIterator[str]:
+    """A migrated, empty schema, which no other test uses now."""
+    name = await schemas.take()
+    yield name
+    schemas.give_back(name)
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import uuid
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -12,18 +11,20 @@ import pytest
 
 from staffa.engine import Engine, Producer
 from tests.conformance.sqlite_store import SqliteStore
-from tests.conformance.stores import PostgresStore, Store
+from tests.conformance.stores import DATA, PostgresStore, Store
 from tests.conformance.work import new_producer
 from tests.support.database import create_database, drop_database
 from tests.support.pgbouncer import PgBouncer
+from tests.support.schemas import Schemas
 
 VARIANTS = {
-    "postgres": None,
-    "postgres with Elixir's table, in Kathmandu": "elixir_v14.sql",
-    "postgres with Python oban's table": "python_oban.sql",
-    "postgres behind PgBouncer": None,
+    "postgres": "schemas",
+    "postgres with Elixir's table, in Kathmandu": "elixir_schemas",
+    "postgres with Python oban's table": "oban_schemas",
+    "postgres behind PgBouncer": "schemas",
     "sqlite": None,
 }
+"""The kinds of stores, each with the fixture that its schema comes from."""
 
 
 @pytest.fixture(scope="session")
@@ -43,6 +44,22 @@ def kathmandu_dsn(server_dsn: str) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
+def elixir_schemas(kathmandu_dsn: str) -> Iterator[Schemas]:
+    """Schemas with the table of Elixir Oban."""
+    made = Schemas(kathmandu_dsn, (DATA / "elixir_v14.sql").read_text("utf-8"))
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="session")
+def oban_schemas(dsn: str) -> Iterator[Schemas]:
+    """Schemas with the table of Python's oban."""
+    made = Schemas(dsn, (DATA / "python_oban.sql").read_text("utf-8"))
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="session")
 def bouncer_dsn(dsn: str) -> Iterator[str]:
     """The way to the tests' database that shares sessions among clients."""
     bouncer = PgBouncer(dsn)
@@ -54,13 +71,11 @@ def bouncer_dsn(dsn: str) -> Iterator[str]:
 @pytest.fixture(params=VARIANTS)
 def variant(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
     """A place for jobs that is not open yet, of every kind in turn."""
-    name = request.param
-    if name == "sqlite":  # needs no server
+    source = VARIANTS[request.param]
+    if source is None:  # needs no server
         return SqliteStore(tmp_path / "jobs.db")
-    where = request.getfixturevalue("kathmandu_dsn" if "Kathmandu" in name else "dsn")
-    way = request.getfixturevalue("bouncer_dsn") if "PgBouncer" in name else None
-    prefix = f'Jobs "{uuid.uuid4().hex[:8]}" of a test'
-    return PostgresStore(where, prefix, VARIANTS[name], way)
+    way = request.getfixturevalue("bouncer_dsn") if "PgBouncer" in request.param else None
+    return PostgresStore(request.getfixturevalue(source), way)
 
 
 @pytest.fixture

@@ -11,11 +11,11 @@ from typing import Any
 from uuid import UUID
 
 from staffa._internal import json
-from staffa.client.backend import make_migrator
 from staffa.drivers.sqlite import FileSettings
 from staffa.engine import Engine
 from staffa.engines.sqlite import SqliteEngine
 from staffa.engines.sqlite.functions import install
+from tests.support.files import make_file
 
 _JSON = frozenset({"args", "meta", "tags", "errors", "attempted_by"})
 
@@ -39,7 +39,7 @@ class SqliteStore:
 
     async def open(self) -> None:
         """Make the file."""
-        await make_migrator(f"sqlite:///{self.path}", "public").up()
+        await make_file(self.path)
         self.connection = sqlite3.connect(self.path, timeout=30, isolation_level=None)
         self.connection.execute("PRAGMA synchronous = OFF")
         self.connection.row_factory = sqlite3.Row

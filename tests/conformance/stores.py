@@ -15,11 +15,10 @@ import asyncpg
 
 from staffa._internal import json
 from staffa._internal.identifiers import quote_identifier
-from staffa._internal.sql import set_prefix
-from staffa.client.backend import make_migrator
 from staffa.drivers.asyncpg import ConnectionSettings
 from staffa.engine import Engine
 from staffa.engines.postgres import PostgresEngine
+from tests.support.schemas import Schemas
 
 DATA = Path(__file__).parent / "data"
 
@@ -68,38 +67,33 @@ class PostgresStore:
     """A schema of a PostgreSQL database.
 
     Args:
-        dsn: The database.
-        prefix: The schema.
-        variant: The file in `data` that alters the table after it was migrated.
+        schemas: Where its schema comes from.
         way: Where engines connect, if not to the database directly.
     """
 
     past_times: Sequence[str] = ("-infinity", "4000-01-01 BC", "0044-03-15 BC")
     future_times: Sequence[str] = ("infinity", "20000-01-01", "12345-01-01")
 
-    def __init__(
-        self, dsn: str, prefix: str, variant: str | None = None, way: str | None = None
-    ) -> None:
-        self._dsn = dsn
-        self._way = way or dsn
-        self._prefix = prefix
-        self._table = f"{quote_identifier(prefix)}.oban_jobs"
-        self._variant = variant
+    def __init__(self, schemas: Schemas, way: str | None = None) -> None:
+        self._schemas = schemas
+        self._way = way or schemas.dsn
+        self._prefix = ""
         self._engines: list[Engine] = []
         self.connection: asyncpg.Connection
 
     async def open(self) -> None:
-        """Make the schema."""
-        await make_migrator(self._dsn, self._prefix).up()
-        self.connection = await asyncpg.connect(self._dsn)
-        if self._variant is not None:
-            text = (DATA / self._variant).read_text("utf-8")
-            await self.connection.execute(set_prefix(text, self._prefix))
+        """Take the schema."""
+        self._prefix = await self._schemas.take()
+        self.connection = await asyncpg.connect(self._schemas.dsn)
 
     def engine(self) -> Engine:
         """Return one more engine."""
         self._engines.append(PostgresEngine(ConnectionSettings(self._way), self._prefix, 5))
         return self._engines[-1]
+
+    @property
+    def _table(self) -> str:
+        return f"{quote_identifier(self._prefix)}.oban_jobs"
 
     async def row(self, job_id: int | None) -> dict[str, Any]:
         """Return the columns of a job."""
@@ -154,11 +148,11 @@ class PostgresStore:
         return found
 
     async def close(self) -> None:
-        """Close the engines and the connection, and drop the schema."""
+        """Close the engines and the connection, and give the schema back."""
         for engine in self._engines:
             await engine.close()
-        await self.connection.execute(f"DROP SCHEMA {quote_identifier(self._prefix)} CASCADE")
         await self.connection.close()
+        self._schemas.give_back(self._prefix)
 
 
 def _plain(value: Any) -> Any:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from uuid import uuid4
 
 import pytest
 
@@ -11,12 +10,13 @@ from staffa.engine import Engine, Producer
 from staffa.types import State
 from tests.conformance.stores import PostgresStore
 from tests.conformance.work import QUEUE, enqueue, ids, new_producer, outcome, read
+from tests.support.schemas import Schemas
 
 
 @pytest.fixture
-async def store(dsn: str) -> AsyncIterator[PostgresStore]:
+async def store(elixir_schemas: Schemas) -> AsyncIterator[PostgresStore]:
     """The table of Elixir Oban, in which meta and tags may be null."""
-    made = PostgresStore(dsn, f'Elixir "{uuid4().hex[:8]}"', "elixir_v14.sql")
+    made = PostgresStore(elixir_schemas)
     await made.open()
     yield made
     await made.close()

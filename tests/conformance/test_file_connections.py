@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import NullPool
 
-from staffa.client.backend import make_backend, make_migrator
+from staffa.client.backend import make_backend
 from staffa.config import Config
 from staffa.drivers.asyncpg import ConnectionSettings
 from staffa.engine import Engine
@@ -33,6 +33,7 @@ from tests.conformance.users import (
     django_database,
 )
 from tests.conformance.work import ids, new_job
+from tests.support.files import make_file
 
 
 @contextmanager
@@ -152,7 +153,7 @@ class GivenUpError(Exception):
 async def path(tmp_path: Path) -> Path:
     """A file with the tables."""
     made = tmp_path / "jobs.db"
-    await make_migrator(f"sqlite:///{made}", "public").up()
+    await make_file(made)
     return made
 
 

@@ -8,21 +8,19 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
-import asyncpg
 import pytest
 
 from staffa import Cron, Job, JobFilter, Staffa, State, Unique, job
-from staffa._internal.identifiers import quote_identifier
-from staffa.client.backend import make_migrator
 from staffa.errors import ConfigError, InvalidJob, UnknownOption
 from staffa.sync import SyncStaffa
 from tests.conftest import QUICK
 from tests.support.events import eventually
+from tests.support.files import make_file
+from tests.support.schemas import Schemas
 
 Fresh = Callable[[], Awaitable[Staffa]]
 
@@ -86,29 +84,29 @@ def synchronous(app: Staffa) -> Do:
 
 
 @pytest.fixture(params=["postgres", "sqlite", "sqlite in a temporary file"])
-def place(request: pytest.FixtureRequest) -> tuple[str, str]:
-    """A kind of database, and the server's if it has one."""
+def place(request: pytest.FixtureRequest) -> tuple[str, Schemas | None]:
+    """A kind of database, with its schemas if it has such."""
     served = request.param == "postgres"
-    return request.param, request.getfixturevalue("dsn") if served else ""
+    return request.param, request.getfixturevalue("schemas") if served else None
 
 
 @pytest.fixture
-async def fresh(place: tuple[str, str], tmp_path: Path) -> AsyncIterator[Fresh]:
+async def fresh(place: tuple[str, Schemas | None], tmp_path: Path) -> AsyncIterator[Fresh]:
     """Makes clients, each on an empty, migrated database or schema of its own."""
-    kind, dsn_of_server = place
+    kind, schemas = place
     made: list[Staffa] = []
     prefixes: list[str] = []
 
     async def make() -> Staffa:
         options: dict[str, Any] = {"name": "the same", "node": "here", **QUICK}
-        if kind == "postgres":
-            dsn = dsn_of_server
-            prefixes.append(f'Jobs "{uuid.uuid4().hex[:8]}" of a test')
+        if schemas is not None:
+            dsn = schemas.dsn
+            prefixes.append(await schemas.take())
             options["prefix"] = prefixes[-1]
-            await make_migrator(dsn, prefixes[-1]).up()
         elif kind == "sqlite":
-            dsn = f"sqlite:///{tmp_path}/jobs-{len(made)}.db"
-            await make_migrator(dsn, "public").up()
+            path = tmp_path / f"jobs-{len(made)}.db"
+            dsn = f"sqlite:///{path}"
+            await make_file(path)
         else:
             dsn = "sqlite://"
         made.append(Staffa(dsn, **options))
@@ -117,11 +115,9 @@ async def fresh(place: tuple[str, str], tmp_path: Path) -> AsyncIterator[Fresh]:
     yield make
     for app in made:
         await app.stop(grace=0)
-    if prefixes:
-        connection = await asyncpg.connect(dsn_of_server)
+    if schemas is not None:
         for prefix in prefixes:
-            await connection.execute(f"DROP SCHEMA {quote_identifier(prefix)} CASCADE")
-        await connection.close()
+            schemas.give_back(prefix)
 
 
 def coroutine_methods() -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sqlite3
 from collections import Counter
@@ -10,9 +11,19 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
+from staffa.client.backend import make_migrator
 from tests.support.events import TIMEOUT_SECONDS, eventually
 
+_MIGRATED: list[bytes] = []
 _JSON = ("args", "meta", "tags", "errors", "attempted_by")
+
+
+async def make_file(path: Path) -> None:
+    """Make a migrated file: a copy of the first one, which is far quicker than migrating."""
+    if not _MIGRATED:
+        await make_migrator(f"sqlite:///{path}", "public").up()
+        _MIGRATED.append(await asyncio.to_thread(path.read_bytes))
+    await asyncio.to_thread(path.write_bytes, _MIGRATED[0])
 
 
 class JobsFile:

@@ -10,10 +10,9 @@ from typing import Any
 import pytest
 
 from staffa import Staffa
-from staffa.client.backend import make_migrator
 from tests.conftest import QUICK, MakeClient
 from tests.support.app import PROMPT
-from tests.support.files import JobsFile
+from tests.support.files import JobsFile, make_file
 from tests.support.processes import Spawn, WorkerProcess
 
 
@@ -21,7 +20,7 @@ from tests.support.processes import Spawn, WorkerProcess
 async def file(tmp_path: Path) -> JobsFile:
     """A migrated file."""
     made = JobsFile(tmp_path / "jobs of a test.db")
-    await make_migrator(made.dsn, "public").up()
+    await make_file(made.path)
     return made
 
 
