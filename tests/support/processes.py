@@ -14,17 +14,11 @@ from tests.support.database import PROJECT
 from tests.support.events import eventually
 
 APP = "tests.support.app"
-_BYTECODE = PROJECT / ".staffa" / "tests" / "bytecode"
 
 
 def inherited() -> dict[str, str]:
-    """Return the variables that a process gets from here.
-
-    It keeps bytecode also where the tests themselves do not: most of its time is its start.
-    """
-    kept = {key: text for key, text in os.environ.items() if not key.startswith("STAFFA_")}
-    kept.pop("PYTHONDONTWRITEBYTECODE", None)
-    return {**kept, "PYTHONPYCACHEPREFIX": str(_BYTECODE)}
+    """Return the variables that a process gets from here."""
+    return {key: text for key, text in os.environ.items() if not key.startswith("STAFFA_")}
 
 
 class WorkerProcess:
