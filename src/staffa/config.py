@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, TypedDict
 
 from staffa._internal.identifiers import is_storable_name
+from staffa._internal.kill_points import KILL_POINT, parse_kill_point
 from staffa.args.encryption import NO_KEYS, EncryptionKeys, KeyRing, parse_key_list
 from staffa.cron.entries import Cron, parse_setting
 from staffa.cron.zones import load_zone
@@ -298,17 +299,26 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
     for variable, text in environment.items():
         if not variable.startswith(_VARIABLE) or variable in _NO_SETTINGS:
             continue
+        if variable == KILL_POINT:
+            _check(variable, text, parse_kill_point)  # it was read when the package was imported
+            continue
         key = variable.removeprefix(_VARIABLE).lower()
         if key not in _SETTINGS:
             raise UnknownOption(
                 "environment variable", variable, [_VARIABLE + known.upper() for known in _SETTINGS]
             )
-        try:
-            found[key] = _PARSERS.get(key, str)(text)
-        except ValueError as error:
-            shown = "***" if key in _SECRETS else mask_password(text)
-            raise ConfigError(f"environment variable {variable}={shown!r}: {error}") from None
+        shown = "***" if key in _SECRETS else mask_password(text)
+        found[key] = _check(variable, text, _PARSERS.get(key, str), shown)
     return found
+
+
+def _check(variable: str, text: str, parse: Callable[[str], Any], shown: str | None = None) -> Any:
+    """Return what the text of a variable stands for."""
+    try:
+        return parse(text)
+    except ValueError as error:
+        shown = text if shown is None else shown
+        raise ConfigError(f"environment variable {variable}={shown!r:.200}: {error}") from None
 
 
 def _check_keys(found: Mapping[str, Any], kind: str) -> None:

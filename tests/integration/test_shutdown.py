@@ -16,6 +16,7 @@ from staffa.queues import producer, supervisor
 from staffa.services import leader
 from tests.conftest import MakeClient
 from tests.support.app import (
+    PROMPT,
     hold,
     hold_thread,
     ignore_everything,
@@ -81,6 +82,27 @@ async def test_jobs_longer_than_the_grace_period_are_put_back_as_if_they_had_not
         assert (row["state"], row["attempt"], row["errors"]) == ("available", 0, [])
     assert len(steps(tmp_path, "stopped")) == 1
     assert await rows.producer_count() == 0
+
+
+async def test_a_process_that_waits_for_its_jobs_shows_that_it_lives_and_keeps_them(
+    started: Start, make_client: MakeClient, rows: Rows, tmp_path: Path, events: Recorder
+) -> None:
+    process, (stored,) = await started(hold.new(str(tmp_path)), shutdown_grace=3600)
+    process.send(signal.SIGTERM)
+    await process.logged("stopping:")
+    beats = await rows.beats()
+    of_both = 2 * 1.2 * PROMPT["dead_after"] / PROMPT["heartbeat"]
+
+    async def long_enough() -> bool:
+        return await rows.beats() > beats + of_both
+
+    async with make_client(queues={"default": 1}, **PROMPT):
+        await eventually(long_enough, "heartbeats for longer than a dead process has")
+        release(tmp_path)
+        assert await process.ended() == 0
+    row = await rows.get(stored.id)
+    assert (row["state"], row["attempt"], row["meta"]) == ("completed", 1, {})
+    assert events.of("staffa.job.rescued") == []
 
 
 async def test_a_second_signal_ends_the_grace_period_at_once(

@@ -16,6 +16,11 @@ from tests.support.events import eventually
 APP = "tests.support.app"
 
 
+def inherited() -> dict[str, str]:
+    """Return the variables that a process gets from here."""
+    return {key: text for key, text in os.environ.items() if not key.startswith("STAFFA_")}
+
+
 class WorkerProcess:
     """A process that runs queues.
 
@@ -44,13 +49,12 @@ class WorkerProcess:
     ) -> None:
         given = {"dsn": dsn, "prefix": prefix, **settings}
         variables = {f"STAFFA_{key.upper()}": str(value) for key, value in given.items()}
-        inherited = {key: text for key, text in os.environ.items() if not key.startswith("STAFFA_")}
         self.log = log
         with log.open("wb") as output:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "staffa", "start", "--import", module, "--queues", queues],
                 cwd=folder,
-                env={**inherited, **variables, **(environment or {})},
+                env={**inherited(), **variables, **(environment or {})},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,

@@ -27,8 +27,10 @@ from asyncpg.pool import PoolConnectionProxy
 from asyncpg.transaction import Transaction
 
 from staffa._internal.backoff import Backoff
+from staffa._internal.kill_points import boundary, sender
 from staffa._internal.sql import load_sql
 from staffa.drivers.failures import is_refused_setting, translated_errors
+from staffa.drivers.unanswered import send_commit, send_statement
 from staffa.engine import Statement, Statements
 from staffa.errors import (
     ConfigError,
@@ -235,7 +237,7 @@ class Pool:
                 await _roll_back(connection, transaction, error)
                 raise
             try:
-                await _within_reply_time(transaction.commit())
+                await _commit(transaction)
             except BaseException:
                 connection.terminate()
                 raise
@@ -340,6 +342,7 @@ async def open_session(settings: ConnectionSettings) -> AsyncIterator[Session]:
         await close_connection(connection)
 
 
+@sender(send_statement)
 async def fetch(
     connection: asyncpg.Connection | PoolConnectionProxy[asyncpg.Record], statement: Statement[T]
 ) -> T:
@@ -354,6 +357,12 @@ async def fetch(
             connection.terminate()
         raise
     return statement.decode(_mappings(rows))
+
+
+@boundary("commit")
+@sender(send_commit)
+async def _commit(transaction: Transaction) -> None:
+    await _within_reply_time(transaction.commit())
 
 
 async def _within_reply_time(action: Awaitable[None]) -> None:

@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from staffa._internal.backoff import Backoff, retry_delay
+from staffa._internal.kill_points import boundary
 from staffa.engine import Ack, Engine, Lease, Producer
 from staffa.errors import DatabaseError, DatabaseUnavailable, DataRefused
 from staffa.jobs import Job
@@ -64,6 +65,7 @@ class Acker(Service):
         self._settled = asyncio.Event()
         self._settled.set()
 
+    @boundary("submit_outcome")
     def submit(self, outcome: Outcome) -> None:
         """Have an outcome written."""
         self._pending.append(outcome)

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from staffa._internal.backoff import Backoff
+from staffa._internal.kill_points import boundary
 from staffa.engine import Engine, Hold, Producer
 from staffa.errors import DatabaseError
 from staffa.queues.outcomes import Outcome
@@ -52,6 +53,7 @@ class Handovers(Service):
         self._settled = asyncio.Event()
         self._settled.set()
 
+    @boundary("hand_over")
     def hand_over(self, outcome: Outcome) -> None:
         """Take the outcome of a function whose job was completed in a transaction."""
         self._open.append(outcome)

@@ -18,6 +18,7 @@ from contextlib import suppress
 from uuid import UUID
 
 from staffa._internal.clock import Clock
+from staffa._internal.kill_points import boundary
 from staffa.config import Config
 from staffa.engine import Engine, Lease, Producer
 from staffa.errors import DatabaseError
@@ -151,6 +152,7 @@ class Supervisor:
         """End the grace period of a stop that is under way."""
         self._hurried.set()
 
+    @boundary("stop_claiming")
     async def stop_claiming(self) -> None:
         """Claim no more; jobs that run go on."""
         await self.roster.stop()

@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Any, Self, TypeVar
 from uuid import UUID
 
+from staffa._internal.kill_points import boundaries
 from staffa.capabilities import Capabilities
 from staffa.cron.stored import CronBoard, Entry
 from staffa.drivers.asyncpg import ConnectionSettings, Dedicated, Pool
@@ -61,6 +62,7 @@ _WORTH_GOING_ON = 0.1  # the share of a page that makes the next one worth a loo
 
 
 @observed("staffa.engine")
+@boundaries
 class PostgresEngine:
     """Jobs in a schema of a PostgreSQL database.
 
@@ -356,6 +358,7 @@ class PostgresEngine:
         )
 
 
+@boundaries
 class PostgresHeartbeat:
     """The signs of life of one producer; used on the watchman's thread alone."""
 

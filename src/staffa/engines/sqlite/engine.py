@@ -15,6 +15,7 @@ from typing import Any, cast
 from uuid import UUID
 
 from staffa._internal.clock import SYSTEM_CLOCK, Clock
+from staffa._internal.kill_points import boundaries
 from staffa.capabilities import Capabilities
 from staffa.cron.stored import CronBoard, Entry
 from staffa.drivers.connections import run_on, run_on_sync
@@ -74,6 +75,7 @@ _PREFIX = "main"
 
 
 @observed("staffa.engine")
+@boundaries
 class SqliteEngine(SqliteRehearsal):
     """Jobs in a file.
 
