@@ -96,7 +96,7 @@ async def test_a_bundle_has_a_limit(acker: Acker, engine: ScriptedEngine) -> Non
 async def test_the_state_that_the_database_chose_is_the_one_that_is_told(
     acker: Acker, engine: ScriptedEngine, events: Recorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def ack_jobs(acks: list[Ack], producer: object) -> dict[int, State]:
+    async def ack_jobs(acks: list[Ack], producer: object, *, wait: bool) -> dict[int, State]:
         return {ack.lease.id: State.DISCARDED for ack in acks}
 
     monkeypatch.setattr(engine, "ack_jobs", ack_jobs)
@@ -156,6 +156,34 @@ async def test_a_lease_that_was_lost_is_told_and_not_looked_up_when_every_reply_
     acker.submit(outcome(1))
     await flush(acker)
     assert (engine.traced, told(events, "lease_lost")) == ([], [1])
+
+
+async def test_a_row_that_somebody_holds_is_handed_over_and_holds_up_no_other(
+    engine: ScriptedEngine, events: Recorder
+) -> None:
+    handed: list[int | None] = []
+    acker = make_acker(engine, on_held=lambda outcome: handed.append(outcome.job.id))
+    await acker.start()
+    engine.held = {2}
+    for number in (1, 2, 3):
+        acker.submit(outcome(number))
+    await flush(acker)
+    await acker.stop()
+    assert (told(events, "completed"), told(events, "lease_lost")) == ([1, 3], [])
+    assert handed == [2]
+
+
+async def test_what_was_written_is_known_though_the_look_at_the_others_failed(
+    engine: ScriptedEngine, events: Recorder
+) -> None:
+    acker = make_acker(engine)
+    await acker.start()
+    engine.held, engine.look_errors = {2}, [GONE, StatementConflict("55P03")]
+    for number in (1, 2):
+        acker.submit(outcome(number))
+    await flush(acker)
+    await acker.stop()
+    assert (told(events, "completed"), told(events, "lease_lost")) == ([1], [])
 
 
 @pytest.mark.parametrize("bad", [{1}, {37}, {64}, {1, 2, 63}, set(range(1, 65))])

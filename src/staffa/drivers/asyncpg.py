@@ -42,7 +42,7 @@ from staffa.errors import (
 
 T = TypeVar("T")
 
-CONNECT_SECONDS = 10.0
+CONNECT_SECONDS = 20.0  # TLS and SCRAM take seven round trips, of two seconds each at worst
 REPLY_SECONDS = 30.0
 _CLOSE_SECONDS = 5.0
 
@@ -207,14 +207,30 @@ class Pool:
     async def connection(self) -> AsyncIterator[PoolConnectionProxy[asyncpg.Record]]:
         """Lend a connection."""
         pool = await self._open()
-        with translated_errors():
-            async with asyncio.timeout(REPLY_SECONDS):
-                connection = await pool.acquire()
+        connection = await self._acquire(pool)
         try:
             yield connection
         finally:
             with suppress(asyncpg.InterfaceError, TimeoutError, OSError):
-                await pool.release(connection, timeout=CONNECT_SECONDS)
+                await pool.release(connection, timeout=_CLOSE_SECONDS)
+
+    async def _acquire(
+        self, pool: asyncpg.Pool[asyncpg.Record]
+    ) -> PoolConnectionProxy[asyncpg.Record]:
+        try:
+            with translated_errors():
+                async with asyncio.timeout(REPLY_SECONDS):
+                    return await pool.acquire()
+        except DatabaseUnavailable as error:
+            if not isinstance(error.__cause__, TimeoutError) or self._can_grow(pool):
+                raise
+            raise DatabaseUnavailable(
+                f"no connection became free within {REPLY_SECONDS:g} s: all {self._size} of the "
+                "pool are in use: raise pool_size, or look for what holds them for so long"
+            ) from error
+
+    def _can_grow(self, pool: asyncpg.Pool[asyncpg.Record]) -> bool:
+        return pool.get_idle_size() > 0 or pool.get_size() < self._size
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Run]:
@@ -279,10 +295,16 @@ class Pool:
 
 
 class Dedicated:
-    """One connection for one caller, made again after it was lost; statements take turns."""
+    """One connection for one caller, made again after it was lost; statements take turns.
 
-    def __init__(self, settings: ConnectionSettings) -> None:
+    Args:
+        settings: Where to connect.
+        patience: Seconds for a reply, if they are to be fewer than `REPLY_SECONDS`.
+    """
+
+    def __init__(self, settings: ConnectionSettings, patience: float | None = None) -> None:
         self._settings = settings
+        self._patience = patience
         self._connection: asyncpg.Connection | None = None
         self._turn = asyncio.Lock()
 
@@ -295,7 +317,7 @@ class Dedicated:
         async with self._turn:
             if self._connection is None or self._connection.is_closed():
                 self._connection = await self._settings.connect()
-            return await fetch(self._connection, statement)
+            return await fetch(self._connection, statement, self._patience)
 
     async def close(self) -> None:
         """Close the connection."""
@@ -344,12 +366,14 @@ async def open_session(settings: ConnectionSettings) -> AsyncIterator[Session]:
 
 @sender(send_statement)
 async def fetch(
-    connection: asyncpg.Connection | PoolConnectionProxy[asyncpg.Record], statement: Statement[T]
+    connection: asyncpg.Connection | PoolConnectionProxy[asyncpg.Record],
+    statement: Statement[T],
+    patience: float | None = None,
 ) -> T:
     """Run a statement, and end the connection where it can't be trusted any more."""
     try:
         with translated_errors():
-            async with asyncio.timeout(REPLY_SECONDS):
+            async with asyncio.timeout(min(patience or REPLY_SECONDS, REPLY_SECONDS)):
                 rows = await connection.fetch(statement.sql, *statement.params)
     except (DatabaseUnavailable, asyncio.CancelledError):
         # After a cancellation, too: the driver would wait for the server to confirm it.

@@ -4,20 +4,21 @@ Invariants: an outcome is reported to nobody before its commit; bundles form by 
 what finishes while the last one is written; a bundle that can't be written is tried again for ever
 while the jobs go on; one that the database refuses for its data is halved until the bad outcome
 stands alone, which then becomes a failed attempt; one that can't be written even so is set aside
-and tried again later, so that it holds up no other; an outcome that matches no row after a lost
-reply is looked up before it is called lost.
+and tried again later, so that it holds up no other; a row that somebody else holds is not waited
+for, for the same reason; an outcome that matches no row after a lost reply is looked up before it
+is called lost.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import replace
 
 from staffa._internal.backoff import Backoff, retry_delay
 from staffa._internal.kill_points import boundary
-from staffa.engine import Ack, Engine, Lease, Producer
+from staffa.engine import Ack, Engine, Hold, Lease, Producer
 from staffa.errors import DatabaseError, DatabaseUnavailable, DataRefused
 from staffa.jobs import Job
 from staffa.queues.outcomes import Outcome
@@ -32,7 +33,7 @@ _LARGEST_BUNDLE_CHARACTERS = 32 * 1024 * 1024
 _SET_ASIDE_SECONDS = 60.0
 
 
-def _ignore(what: object, how: object) -> None:
+def _ignore(what: object, how: object = None) -> None:
     """Nobody asks what became of an outcome."""
 
 
@@ -44,6 +45,8 @@ class Acker(Service):
         producer: Whose leases they end.
         on_settled: Called with each outcome that is stored, and the state that its job has now.
         on_lost: Called with each job whose lease had ended, and the seconds that it ran.
+        on_held: Called with each outcome whose row somebody else holds, to be submitted again once
+            that has ended.
     """
 
     def __init__(
@@ -52,8 +55,10 @@ class Acker(Service):
         producer: Producer,
         on_settled: Callable[[Outcome, State], None] = _ignore,
         on_lost: Callable[[Job, float], None] = _ignore,
+        on_held: Callable[[Outcome], None] = _ignore,
     ) -> None:
         super().__init__()
+        self._on_held = on_held
         self._on_settled = on_settled
         self._on_lost = on_lost
         self._engine = engine
@@ -98,13 +103,17 @@ class Acker(Service):
         backoff = Backoff()
         uncertain = False
         acks = [outcome.ack for outcome in bundle]
+        written: dict[int, State] = {}
         while True:
             try:
-                written = await self._engine.ack_jobs(acks, self._producer)
-                missing = [ack for ack in acks if ack.lease.id not in written]
+                if left := _without(acks, written):
+                    written |= await self._engine.ack_jobs(left, self._producer, wait=False)
+                left = _without(acks, written)
+                held = await self._find_held(left) if left else frozenset()
+                ended = _without(left, held)
                 traced = (
-                    await self._engine.trace_acks(missing, self._producer)
-                    if missing and uncertain
+                    await self._engine.trace_acks(ended, self._producer)
+                    if ended and uncertain
                     else frozenset()
                 )
                 break
@@ -121,9 +130,18 @@ class Acker(Service):
                 return
         for outcome in bundle:
             try:
-                self._tell(outcome, written, traced)
+                if outcome.ack.lease.id in held:
+                    self._on_held(outcome)
+                else:
+                    self._tell(outcome, written, traced)
             except Exception as error:  # noqa: BLE001  # hooks are objects of users' making
                 report(f"telling the outcome of job {outcome.job.id} failed", error)
+
+    async def _find_held(self, acks: Sequence[Ack]) -> frozenset[int]:
+        """Return the jobs that are still ours, though they could not be written."""
+        holds = await self._engine.find_holds([ack.lease for ack in acks], self._producer)
+        pairs = zip(acks, holds, strict=True)
+        return frozenset(ack.lease.id for ack, hold in pairs if hold is not Hold.ENDED)
 
     async def _write_apart(self, bundle: Sequence[Outcome], error: Exception) -> None:
         if len(bundle) > 1:
@@ -171,6 +189,10 @@ class Acker(Service):
             exception=outcome.exception,
         )
         self._on_settled(outcome, state)
+
+
+def _without(acks: Sequence[Ack], numbers: Container[int]) -> list[Ack]:
+    return [ack for ack in acks if ack.lease.id not in numbers]
 
 
 def _split(pending: list[Outcome]) -> tuple[list[Outcome], list[Outcome]]:

@@ -15,6 +15,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from uuid import UUID
 
 from staffa._internal.clock import Clock
@@ -29,6 +30,7 @@ from staffa.queues.aftermath import Aftermath
 from staffa.queues.checkpoints import Checkpoints
 from staffa.queues.executor import Executor
 from staffa.queues.handovers import Handovers
+from staffa.queues.outcomes import Outcome
 from staffa.queues.pools.process import ProcessPool, ProcessPoolSettings
 from staffa.queues.pools.thread import PATIENCE_SECONDS, ThreadPool
 from staffa.queues.producer import QueueProducer
@@ -39,10 +41,14 @@ from staffa.queues.watchman import Observations, Watchman
 from staffa.service import attempt
 from staffa.telemetry import emit, report
 from staffa.telemetry.catalogue import ShutdownBegun, ShutdownEnded
-from staffa.types import State
 
 _FLUSH_SECONDS = 10.0
 _MOMENT_SECONDS = 2.0
+
+# A connection may die without a word. The heartbeat gives it up so early that the next one, on a
+# new connection, comes before others take this process for dead.
+_HEARTBEATS_IN_TIME = 3
+_LEAST_PATIENCE_SECONDS = 2.0
 
 
 class Supervisor:
@@ -73,12 +79,18 @@ class Supervisor:
         self._threads = ThreadPool()
         self._processes = ProcessPool(ProcessPoolSettings.of(config))
         self.aftermath = Aftermath(engine, self._threads)
-        self._acker = Acker(engine, producer, self.aftermath.settled, self.aftermath.lost)
+        self._acker = Acker(
+            engine,
+            producer,
+            self.aftermath.settled,
+            self.aftermath.lost,
+            on_held=self._hand_over,
+        )
         self._handovers = Handovers(
             engine,
             producer,
             self._acker.submit,
-            lambda outcome, stored: self._acker.tell(outcome, State.COMPLETED if stored else None),
+            lambda outcome, stored: self._acker.tell(outcome, outcome.state if stored else None),
         )
         self._checkpoints = Checkpoints(engine, producer, clock)
         self._executor = Executor(
@@ -93,8 +105,9 @@ class Supervisor:
             keys=config.encryption_keys,
             handovers=self._handovers,
         )
+        patience = max(config.dead_after / _HEARTBEATS_IN_TIME, _LEAST_PATIENCE_SECONDS)
         self._watchman = Watchman(
-            engine.heartbeat,
+            partial(engine.heartbeat, patience),
             producer,
             config.heartbeat,
             Observations(config.heartbeat, config.dead_after),
@@ -198,9 +211,14 @@ class Supervisor:
                 await self._handovers.flush()
 
     async def _flush(self) -> None:
+        """Have all outcomes written, those too whose rows others held for a moment."""
+        held = self._handovers.unwritten()
         try:
             async with asyncio.timeout(self._patience):
                 await self._acker.flush()
+                if self._handovers.unwritten() != held:
+                    await self._settle_handovers()
+                    await self._acker.flush()
         except TimeoutError as error:
             self._patience = _MOMENT_SECONDS
             left = len(self._acker.unwritten())
@@ -244,6 +262,9 @@ class Supervisor:
         running = [lease.id for lease in self._executor.leases()]
         outcomes = self._acker.unwritten() + self._handovers.unwritten()
         return running + [outcome.ack.lease.id for outcome in outcomes]
+
+    def _hand_over(self, outcome: Outcome) -> None:
+        self._handovers.hand_over(outcome)
 
     def _stop_lost(self, leases: Sequence[Lease]) -> None:
         for lease in leases:

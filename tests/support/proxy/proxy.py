@@ -23,6 +23,7 @@ from typing import Self
 from urllib.parse import parse_qs, quote, urlsplit
 
 from tests.support.events import eventually
+from tests.support.ports import free_port
 from tests.support.proxy.link import Link, Streams
 from tests.support.proxy.statements import Trap
 from tests.support.proxy.weather import Side, Way, Weather
@@ -45,7 +46,7 @@ class Proxy:
         self._account = user if parts.password is None else f"{user}:{parts.password}"
         self._database = parts.path
         self._server: asyncio.Server | None = None
-        self._own_port = 0
+        self._own_port = free_port()
         self._links: set[Link] = set()
         self._trap = Trap()
         self._weather = Weather(seed)
@@ -67,7 +68,6 @@ class Proxy:
     async def open(self) -> None:
         """Accept connections, always at the same port."""
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", self._own_port)
-        self._own_port = self._server.sockets[0].getsockname()[1]
 
     async def close(self) -> None:
         """Cut all connections, and refuse new ones."""
@@ -125,6 +125,11 @@ class Proxy:
     def break_connections(self, rate: float) -> None:
         """Break a connection at a share of all messages, before they arrive."""
         self._weather.cut(rate)
+
+    @property
+    def broken(self) -> int:
+        """How many messages were lost, and connections broken, by chance."""
+        return self._weather.harm
 
     def lose_notifications(self, lost: bool = True) -> None:
         """Let no notification through, or all of them again."""

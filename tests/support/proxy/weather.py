@@ -35,6 +35,7 @@ class Weather:
 
     def __init__(self, seed: int) -> None:
         self._random = random.Random(seed)
+        self.harm = 0
         self._longest = 0.0
         self._loss = 0.0
         self._resent_after = 0.0
@@ -78,4 +79,6 @@ class Weather:
         return self._happens(self._cuts)
 
     def _happens(self, rate: float) -> bool:
-        return rate > 0 and self._random.random() < rate
+        happens = rate > 0 and self._random.random() < rate
+        self.harm += happens
+        return happens

@@ -117,9 +117,9 @@ class PostgresEngine:
         await self._acks.close()
         await self.pool.close()
 
-    def heartbeat(self) -> Heartbeat:
+    def heartbeat(self, patience: float | None = None) -> Heartbeat:
         """Return a heartbeat with its own connection."""
-        return PostgresHeartbeat(Dedicated(self._settings), self._producers, self._jobs)
+        return PostgresHeartbeat(Dedicated(self._settings, patience), self._producers, self._jobs)
 
     async def enqueue_jobs(self, jobs: Sequence[Job], *, conn: Any = None) -> list[Job]:
         """Insert jobs."""
@@ -159,9 +159,11 @@ class PostgresEngine:
         """Lease available jobs."""
         return await self.pool.run(self._jobs.claim(queue, limit, producer))
 
-    async def ack_jobs(self, acks: Sequence[Ack], producer: Producer) -> dict[int, State]:
+    async def ack_jobs(
+        self, acks: Sequence[Ack], producer: Producer, *, wait: bool = True
+    ) -> dict[int, State]:
         """Write outcomes."""
-        return await self._acks.run(self._jobs.ack(acks, producer))
+        return await self._acks.run(self._jobs.ack(acks, producer, wait=wait))
 
     def acknowledging(
         self, acks: Sequence[Ack], producer: Producer

@@ -131,8 +131,8 @@ class SqliteEngine(SqliteRehearsal):
         await self._writer.close()
         await self._reader.close()
 
-    def heartbeat(self) -> Heartbeat:
-        """Return a heartbeat with its own connection."""
+    def heartbeat(self, patience: float | None = None) -> Heartbeat:
+        """Return a heartbeat with its own connection; a file always replies."""
         connection = FileConnection(self._settings, "staffa-sqlite-heartbeat")
         return SqliteHeartbeat(connection, self._producers, self._jobs)
 
@@ -170,8 +170,10 @@ class SqliteEngine(SqliteRehearsal):
         """Lease available jobs."""
         return await self._writer.write(self._jobs.claim(queue, limit, producer))
 
-    async def ack_jobs(self, acks: Sequence[Ack], producer: Producer) -> dict[int, State]:
-        """Write outcomes."""
+    async def ack_jobs(
+        self, acks: Sequence[Ack], producer: Producer, *, wait: bool = True
+    ) -> dict[int, State]:
+        """Write outcomes; nobody holds rows, so there are none to wait for."""
         return await self._writer.write(self._jobs.ack(acks, producer))
 
     def acknowledging(
@@ -188,8 +190,7 @@ class SqliteEngine(SqliteRehearsal):
 
     async def find_holds(self, leases: Sequence[Lease], producer: Producer) -> list[Hold]:
         """Tell how it stands with leases; a row that is written to can't be told from others."""
-        lost = await self._reader.read(self._jobs.find_lost_leases(producer, leases))
-        return [Hold.ENDED if lease in lost else Hold.FREE for lease in leases]
+        return await self._reader.read(self._jobs.find_holds(producer, leases))
 
     async def trace_acks(self, acks: Sequence[Ack], producer: Producer) -> frozenset[int]:
         """Read whether outcomes had been written before."""
