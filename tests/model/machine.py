@@ -6,7 +6,7 @@ are compared, and what holds for jobs whatever the model thinks is checked on th
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Sequence
+from collections.abc import Collection, Coroutine, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, ClassVar, TypeVar
@@ -17,7 +17,6 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from staffa.engine import Ack, Changed, Checkpoint, Lease, Producer
 from staffa.jobs import Job
-from staffa.maintenance import Finished
 from staffa.types import State
 from staffa.unique import Unique
 from tests.model.jobs import END_TIMES, ENDS, KnownJob, KnownJobs
@@ -27,14 +26,14 @@ T = TypeVar("T")
 
 MAX_RESCUES = 2
 QUEUES = ("mail", "media")
-PRODUCERS = tuple(Producer(UUID(int=n), "Staffa", f"node.{n}") for n in range(1, 4))
+PRODUCERS = tuple(Producer(UUID(int=n), "Staffa", f"node.{n}") for n in range(1, 3))
 STRANGER = 10**15
 STEP = timedelta(milliseconds=1)
 
 queues = st.sampled_from(QUEUES)
 producers = st.sampled_from(PRODUCERS)
 places = st.integers(0, 7)
-several = st.lists(places, min_size=1, max_size=4)
+several = st.lists(places, min_size=1, max_size=3)
 lengths = st.sampled_from([-20, 0, 1, 20])
 limits = st.sampled_from([1, 2, 100])
 endings = st.sampled_from(
@@ -72,15 +71,25 @@ class Machine(RuleBasedStateMachine):
         self.model = KnownJobs(BEGIN)
         self.runs: list[Run] = []
         self.written: list[Written] = []
-        self.looked: list[tuple[Finished, dict[str, Any], int]] = []
         self.before: dict[int, dict[str, Any]] = {}
         self.changed_by_hand: set[int] = set()
         self.count = 0
 
-    @initialize()
-    def begin(self) -> None:
+    @initialize(
+        attempts=st.lists(st.integers(1, 3), min_size=3, max_size=6), beats=st.booleans(),
+        kinds=st.lists(endings, min_size=1, max_size=2),
+    )  # fmt: skip
+    def begin(self, attempts: list[int], kinds: list[str], *, beats: bool) -> None:
+        """There are a few jobs, some of which have run, and some run."""
         self.wait_for(self.world.begin())
         self.wait_for(self.world.set_time(self.model.now))
+        for limit in attempts:
+            self.insert("mail", 0, limit, 0, unique=False, due=None)
+        if beats:
+            self.beat(PRODUCERS[0])
+        self.claim("mail", len(kinds) + 1, PRODUCERS[0])
+        self.end_runs(list(range(len(kinds))), kinds)
+        self.before = self.wait_for(self.world.rows())
 
     def wait_for(self, work: Coroutine[Any, Any, T]) -> T:
         found: T = type(self).run(work)
@@ -91,10 +100,10 @@ class Machine(RuleBasedStateMachine):
         self.model.now += length
         self.wait_for(self.world.set_time(self.model.now))
 
-    def pick(self, places: Sequence[int]) -> list[int]:
-        """Return ids of jobs, the newest ones first, and one that no job has."""
-        known = sorted(self.model.jobs, reverse=True)
-        return sorted({known[n] if n < len(known) else STRANGER for n in places})
+    def pick(self, places: Sequence[int], first: Collection[State] = ()) -> list[int]:
+        """Return ids of jobs, those in some states first, and one that no job has."""
+        jobs = sorted(self.model.jobs.values(), key=lambda job: (job.state not in first, job.id))
+        return sorted({jobs[n].id if n < len(jobs) else STRANGER for n in places})
 
     # -- how jobs come and go
 
@@ -149,34 +158,38 @@ class Machine(RuleBasedStateMachine):
 
     @rule(places=several)
     def delete(self, places: list[int]) -> None:
-        ids = self.pick(places)
+        ids = self.pick(places, ENDS)
         self.same_ids(self.wait_for(self.world.engine.delete_jobs(ids)), self.model.delete(ids))
 
-    @rule(state=st.sampled_from(sorted(ENDS)), age=st.sampled_from([0, 10]), limit=limits)
-    def look_for_old_ones(self, state: State, age: int, limit: int) -> None:
-        """The pruner reads a page; what it deletes comes later."""
+    @rule(
+        state=st.sampled_from(sorted(ENDS)), age=st.sampled_from([0, 10]), limit=limits,
+        meanwhile=st.sampled_from([None, None, "retry", "update", "delete"]), places=several,
+    )  # fmt: skip
+    def prune(
+        self, state: State, age: int, limit: int, meanwhile: str | None, places: list[int]
+    ) -> None:
+        """Old jobs are looked at, then deleted, but for what was changed in between."""
         self.pass_time()
         found = self.wait_for(
             self.world.engine.find_oldest_finished(state, age=age, after=None, limit=limit)
         )
         assert [job.id for job in found] == self.model.finished(state, age, limit)
-        for job in found:
-            known = self.model.jobs[job.id]
-            self.looked.append((job, known.columns(), known.writes))
-
-    @precondition(lambda self: self.looked)
-    @rule()
-    def prune(self) -> None:
-        """What has changed since it was looked at stays."""
-        looked, self.looked = self.looked, []
+        seen = {job.id: (job.columns(), job.writes) for job in self.model.jobs.values()}
+        match meanwhile:
+            case "retry":
+                self.retry(places)
+            case "delete":
+                self.delete(places)
+            case "update":
+                self.update(places, {"priority": 1}, read=False)
         unchanged = {
-            seen.id
-            for seen, columns, writes in looked
-            if (known := self.model.jobs.get(seen.id)) is not None
-            and known.columns() == columns
-            and (known.writes == writes or not self.world.versions_count_writes)
+            job.id
+            for job in found
+            if (known := self.model.jobs.get(job.id)) is not None
+            and known.columns() == seen[job.id][0]
+            and (known.writes == seen[job.id][1] or not self.world.versions_count_writes)
         }
-        pruned = self.wait_for(self.world.engine.prune_jobs([seen for seen, _, _ in looked]))
+        pruned = self.wait_for(self.world.engine.prune_jobs(found))
         assert pruned == self.model.prune(unchanged)
 
     # -- how they run
@@ -191,6 +204,19 @@ class Machine(RuleBasedStateMachine):
             lease = Lease.of(job)
             assert lease not in {run.lease for run in self.runs}, "a lease never comes twice"
             self.runs.append(Run(lease, producer, job.meta.get("snoozed", 0)))
+
+    @precondition(lambda self: self.held_runs())
+    @rule(place=places, late=endings)
+    def claim_again(self, place: int, late: str) -> None:
+        """A process gives back what it holds, and gets it again under the same attempt.
+
+        What it still sends of the first run must not end the second.
+        """
+        runs = self.held_runs()
+        run = runs[-1 - place % len(runs)]
+        self.put_back(run.producer, None, [])
+        self.claim(self.model.jobs[run.lease.id].queue, 100, run.producer)
+        self.refuse(run, late)
 
     def ending(self, run: Run, kind: str) -> Ack:
         """Return an outcome as the executor makes them."""
@@ -236,15 +262,18 @@ class Machine(RuleBasedStateMachine):
                     writes = self.model.jobs[ack.lease.id].writes
                     self.written.append(Written(ack, producer, writes))
 
-    @precondition(lambda self: self.runs)
-    @rule(place=places, producer=producers, kind=endings)
-    def end_run_of_another(self, place: int, producer: Producer, kind: str) -> None:
+    @precondition(lambda self: self.held_runs())
+    @rule(place=places, kind=endings)
+    def end_run_of_another(self, place: int, kind: str) -> None:
         """Whoever does not hold the lease ends nothing, whatever else is right."""
         self.pass_time()
-        run = self.runs[-1 - place % len(self.runs)]
-        if run.producer is producer:
-            return
-        assert self.wait_for(self.world.engine.ack_jobs([self.ending(run, kind)], producer)) == {}
+        runs = self.held_runs()
+        run = runs[-1 - place % len(runs)]
+        (other,) = (producer for producer in PRODUCERS if producer is not run.producer)
+        assert self.wait_for(self.world.engine.ack_jobs([self.ending(run, kind)], other)) == {}
+
+    def held_runs(self) -> list[Run]:
+        return [run for run in self.runs if self.holds(run.lease, run.producer)]
 
     @precondition(lambda self: self.written)
     @rule(place=places)
@@ -259,19 +288,37 @@ class Machine(RuleBasedStateMachine):
         if job is None or job.writes == sent.writes:
             assert traced == {sent.ack.lease.id}
 
-    @precondition(lambda self: self.runs)
+    @precondition(lambda self: self.ended_runs())
     @rule(place=places, kind=st.sampled_from(["fail", "snooze", "record", "cancel"]))
     def send_an_outcome_late(self, place: int, kind: str) -> None:
         """A zombie's outcome is not written, nor taken for written while its job is there."""
-        self.pass_time()
-        run = self.runs[-1 - place % len(self.runs)]
-        ack = self.ending(run, kind)
-        acked = run.lease in {sent.ack.lease for sent in self.written}
-        if acked or self.holds(run.lease, run.producer):
-            return
-        assert self.wait_for(self.world.engine.ack_jobs([ack], run.producer)) == {}
+        runs = self.ended_runs()
+        run = runs[-1 - place % len(runs)]
+        ack = self.refuse(run, kind)
         traced = self.wait_for(self.world.engine.trace_acks([ack], run.producer))
         assert traced == (frozenset() if ack.lease.id in self.model.jobs else {ack.lease.id})
+
+    def refuse(self, run: Run, kind: str) -> Ack:
+        """Send an outcome of a run whose lease has ended."""
+        self.pass_time()
+        ack = self.ending(run, kind)
+        assert self.wait_for(self.world.engine.ack_jobs([ack], run.producer)) == {}
+        checkpoint = Checkpoint(run.lease, {"progress": "late"})
+        noted = self.wait_for(self.world.engine.checkpoint_jobs([checkpoint], run.producer))
+        assert noted == frozenset()
+        return ack
+
+    def ended_runs(self) -> list[Run]:
+        """Return the runs of which no outcome was written, and none can be.
+
+        Those whose jobs run again come last, where most are taken from.
+        """
+        acked = {sent.ack.lease for sent in self.written}
+        running = {job.id for job in self.model.jobs.values() if job.state is State.EXECUTING}
+        ended = [run for run in self.runs if not self.holds(run.lease, run.producer)]
+        return sorted(
+            (run for run in ended if run.lease not in acked), key=lambda run: run.lease.id in running
+        )
 
     @precondition(lambda self: self.runs)
     @rule(place=places, note=st.integers(0, 3), producer=st.one_of(st.none(), producers))
@@ -303,13 +350,13 @@ class Machine(RuleBasedStateMachine):
     @rule(places=several)
     def cancel(self, places: list[int]) -> None:
         self.pass_time()
-        ids = self.pick(places)
+        ids = self.pick(places, {State.EXECUTING})
         self.same_ids(self.wait_for(self.world.engine.cancel_jobs(ids)), self.model.cancel(ids))
 
     @rule(places=several)
     def retry(self, places: list[int]) -> None:
         self.pass_time()
-        ids = self.pick(places)
+        ids = self.pick(places, ENDS)
         found = self.model.retry(ids)
         self.changed_by_hand |= found
         self.same_ids(self.wait_for(self.world.engine.retry_jobs(ids)), found)
@@ -319,24 +366,27 @@ class Machine(RuleBasedStateMachine):
         changes=st.fixed_dictionaries(
             {},
             optional={
-                "priority": st.integers(0, 2), "max_attempts": st.integers(1, 3), "queue": queues,
+                "priority": st.integers(0, 2), "max_attempts": st.sampled_from([1, 1, 3]), "queue": queues,
                 "meta": st.sampled_from([{}, {"note": 1}]), "scheduled_at": lengths,
             },
         ),
+        delay=st.booleans(),
         read=st.booleans(),
     )  # fmt: skip
-    def update(self, places: list[int], changes: dict[str, Any], *, read: bool) -> None:
+    def update(
+        self, places: list[int], changes: dict[str, Any], *, read: bool, delay: bool = False
+    ) -> None:
         self.pass_time()
-        ids = self.pick(places)
-        if "scheduled_at" in changes:
-            due = self.model.now + timedelta(seconds=changes["scheduled_at"])
+        ids = self.pick(places, {State.AVAILABLE, *ENDS})
+        plain = dict(changes)
+        seconds = plain.pop("scheduled_at", None)
+        if seconds is not None:
+            seconds = max(seconds, 0) if delay else seconds
+            due = self.model.now + timedelta(seconds=seconds)
             changes = {**changes, "scheduled_at": due}
+            plain |= {"scheduled_in": seconds} if delay else {"scheduled_at": due.isoformat()}
         found = self.model.update(ids, changes)
         self.changed_by_hand |= found
-        plain = {
-            key: value.isoformat() if key == "scheduled_at" else value
-            for key, value in changes.items()
-        }
         if read:
             jobs = self.wait_for(self.world.engine.update_jobs(ids, plain))
             assert {job.id: job.state for job in jobs} == {
@@ -363,7 +413,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule(
         dead=st.lists(producers, min_size=1, unique=True), limit=limits,
-        since=st.sampled_from([0, 0, 0, 1]),
+        since=st.sampled_from([0, 0, 1]),
     )  # fmt: skip
     def rescue(self, dead: list[Producer], limit: int, since: int) -> None:
         """Producers were seen dead, and may have beaten since."""
@@ -398,16 +448,16 @@ class Machine(RuleBasedStateMachine):
         expected = self.model.discard_exhausted(limit)
         assert {job.id: job.state for job in found} == expected
 
-    @rule(producer=producers)
-    def remove_producer(self, producer: Producer) -> None:
-        self.wait_for(self.world.engine.remove_producer(producer))
-        self.model.remove_producer(producer)
-
-    @rule(age=st.sampled_from([0, 60]))
-    def reap_producers(self, age: int) -> None:
+    @rule(producer=producers, age=st.sampled_from([None, 0, 60]))
+    def forget_producers(self, producer: Producer, age: int | None) -> None:
+        """One that stops, or all that have been silent for long."""
         self.pass_time()
-        reaped = self.wait_for(self.world.engine.reap_producers(age=age))
-        assert reaped == self.model.reap(age)
+        if age is None:
+            self.wait_for(self.world.engine.remove_producer(producer))
+            self.model.remove_producer(producer)
+        else:
+            reaped = self.wait_for(self.world.engine.reap_producers(age=age))
+            assert reaped == self.model.reap(age)
 
     # -- what must hold after each of these
 
@@ -425,7 +475,6 @@ class Machine(RuleBasedStateMachine):
     def _check_change(self, before: dict[str, Any] | None, row: dict[str, Any]) -> None:
         """No row may go from one state to another but by what is known to do so."""
         if before is None:
-            assert row["attempt"] == 0
             return
         if before["state"] in ENDS and row["id"] not in self.changed_by_hand:
             assert row == before, "an ended job changes only by hand"

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from tests.model.machine import Machine
@@ -20,7 +20,8 @@ from tests.model.worlds import BEGIN, PostgresWorld, SqliteWorld, World
 from tests.support.clocks import ServerClock
 from tests.support.database import create_database, drop_database
 
-EXAMPLES = int(os.environ.get("STAFFA_MODEL_EXAMPLES", "40"))
+PHASES = [p for p in Phase if p is not Phase.shrink] if os.environ.get("NOSHRINK") else list(Phase)
+EXAMPLES = int(os.environ.get("STAFFA_MODEL_EXAMPLES", "30"))
 
 
 @pytest.fixture
@@ -67,8 +68,9 @@ def test_whatever_happens_to_jobs_the_engine_does_what_the_model_says(
     run_state_machine_as_test(
         OnThisEngine,
         settings=settings(
+            phases=PHASES,
             max_examples=EXAMPLES,
-            stateful_step_count=40,
+            stateful_step_count=50,
             deadline=None,
             suppress_health_check=list(HealthCheck),
         ),
