@@ -1,7 +1,7 @@
 """What jobs must do, in the plainest Python: the model that engines are compared with.
 
-It is written from `docs/internals/states.md`, not from the statements: a table of jobs, a clock, and
-one method for each thing that can happen. Nothing here is concurrent, set-based or fast.
+It is written from `docs/internals/states.md`, not from the statements: a table of jobs, a clock,
+and one method for each thing that can happen. Nothing here is concurrent, set-based or fast.
 """
 
 from __future__ import annotations
@@ -232,7 +232,8 @@ class KnownJobs:
         for job in found:
             rescued = job.meta.get("rescued", 0)
             if rescued >= max_rescues:
-                self._note(job, f"its process died {max_rescues + 1} times while it ran: see max_rescues")
+                times = f"{max_rescues + 1} times"
+                self._note(job, f"its process died {times} while it ran: see max_rescues")
                 self._write(job, state=State.DISCARDED)
                 self._end(job)
             else:
@@ -265,9 +266,9 @@ class KnownJobs:
             for job in self.jobs.values()
             if job.state is State.AVAILABLE and job.attempt >= job.max_attempts
         ]
-        found = sorted(
-            found, key=lambda job: (job.queue, job.priority, job.scheduled_at, job.id)
-        )[:limit]
+        found = sorted(found, key=lambda job: (job.queue, job.priority, job.scheduled_at, job.id))[
+            :limit
+        ]
         for job in found:
             self._discard(job)
         return {job.id: job.state for job in found}
@@ -285,9 +286,7 @@ class KnownJobs:
         """Producers that have been silent for long and hold nothing are forgotten."""
         before = self.now - timedelta(seconds=age)
         found = [
-            uuid
-            for uuid in self.beats
-            if self.beat_at[uuid] < before and not self._held_by({uuid})
+            uuid for uuid in self.beats if self.beat_at[uuid] < before and not self._held_by({uuid})
         ]
         for uuid in found:
             del self.beats[uuid]
@@ -307,9 +306,7 @@ class KnownJobs:
         running = (job for job in self.jobs.values() if job.state is State.EXECUTING)
         return [job for job in running if job.holder in holders]
 
-    def _choose(
-        self, ids: Collection[int], fits: Callable[[KnownJob], bool]
-    ) -> list[KnownJob]:
+    def _choose(self, ids: Collection[int], fits: Callable[[KnownJob], bool]) -> list[KnownJob]:
         return [job for job in self.jobs.values() if job.id in ids and fits(job)]
 
     def _forget(self, found: Iterable[KnownJob]) -> set[int]:

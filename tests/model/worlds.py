@@ -24,7 +24,10 @@ from staffa.engines.sqlite import SqliteEngine
 from staffa.engines.sqlite.functions import install
 from tests.support.clocks import ServerClock, SteppedClock
 
-BEGIN = datetime(2030, 5, 17, 12, tzinfo=UTC)
+BEGIN = datetime(2030, 10, 27, 0, 30, tzinfo=UTC)
+"""In Berlin the clocks are put back half an hour later, in the middle of a run."""
+ZONE = "Europe/Berlin"
+TABLES = ("oban_jobs", "staffa_unique", "staffa_producers")
 _TIMES = ("inserted_at", "scheduled_at", "attempted_at", "completed_at", "cancelled_at",
           "discarded_at")  # fmt: skip
 _JSON = ("args", "meta", "errors", "attempted_by")
@@ -76,9 +79,7 @@ class PostgresWorld:
         await make_migrator(self._dsn, self._prefix).up()
         self._connection = await asyncpg.connect(self._dsn)
         self.engine: Engine = PostgresEngine(ConnectionSettings(self._dsn), self._prefix, 1)
-        self._emptying = ", ".join(
-            f"{self._schema}.{table}" for table in ("oban_jobs", "staffa_unique", "staffa_producers")
-        )
+        self._emptying = ", ".join(f"{self._schema}.{table}" for table in TABLES)
 
     async def begin(self) -> None:
         """Empty the tables."""
@@ -125,7 +126,7 @@ class SqliteWorld:
 
     async def begin(self) -> None:
         """Empty the tables."""
-        for table in ("oban_jobs", "staffa_unique", "staffa_producers"):
+        for table in TABLES:
             self._connection.execute(f"DELETE FROM {table}")
 
     async def set_time(self, moment: datetime) -> None:
@@ -157,4 +158,3 @@ def _in_form(row: Mapping[str, Any]) -> dict[str, Any]:
 def _time(text: str) -> datetime:
     found = datetime.fromisoformat(text)
     return found.replace(tzinfo=UTC) if found.tzinfo is None else found
-

@@ -1,9 +1,9 @@
 """Clocks that tests set: a worker's, and the clock of a PostgreSQL database.
 
 The server's own clock can't be moved, but its functions can be hidden: sessions of a database whose
-`search_path` names the schema ``stepped`` before ``pg_catalog`` call the functions of that name there.
-Staffa qualifies its tables and no function, so its statements run as they are, on the time that a
-test wants. What PostgreSQL itself keeps time of (`pg_stat_activity`, timeouts) is not changed.
+`search_path` names the schema ``stepped`` before ``pg_catalog`` call the functions of that name
+there. Staffa qualifies its tables and no function, so its statements run as they are, on the time
+that a test wants. What PostgreSQL itself keeps time of (`pg_stat_activity`, timeouts) stays.
 """
 
 from __future__ import annotations
@@ -57,13 +57,14 @@ class ServerClock:
         self._dsn = dsn
         self._connection: asyncpg.Connection
 
-    async def install(self) -> None:
-        """Hide the server's clock behind one that can be set."""
+    async def install(self, zone: str = "UTC") -> None:
+        """Hide the server's clock behind one that can be set, for sessions of a time zone."""
         self._connection = await asyncpg.connect(self._dsn)
         await self._connection.execute(_INSTALL)
         name = quote_identifier(urlsplit(self._dsn).path.removeprefix("/"))
         await self._connection.execute(
-            f"ALTER DATABASE {name} SET search_path = stepped, pg_catalog, public"
+            f"ALTER DATABASE {name} SET search_path = stepped, pg_catalog, public;"
+            f"ALTER DATABASE {name} SET timezone = {zone!r}"
         )
 
     async def stop_at(self, moment: datetime) -> None:
@@ -72,9 +73,7 @@ class ServerClock:
 
     async def go(self, ahead: timedelta) -> None:
         """Have it go on, so far ahead of the machine's."""
-        await self._connection.execute(
-            "UPDATE stepped.clock SET stopped = NULL, ahead = $1", ahead
-        )
+        await self._connection.execute("UPDATE stepped.clock SET stopped = NULL, ahead = $1", ahead)
 
     async def now(self) -> datetime:
         """Return what it shows."""

@@ -60,7 +60,7 @@ def check_changes(changes: object) -> dict[str, Any]:
     for key in changes:
         if key not in _KNOWN:
             raise UnknownOption("column to change", key, _KNOWN)
-    if _TIMES <= changes.keys():
+    if changes.keys() >= _TIMES:
         raise InvalidJob("scheduled_at and scheduled_in are both given: give one of them")
     given = {key: value for key, value in changes.items() if key not in _TIMES}
     model = Job(**{"worker": "any", **given})
