@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from staffa._internal.identifiers import is_storable_name
+from staffa._internal.shown import shown
 from staffa.errors import ConfigError, NotYetAvailable
 
 _LATER_SCHEMES = ("mysql", "mariadb")
@@ -156,7 +157,7 @@ def check_switch(setting: str, value: object) -> None:
         ConfigError: Naming the setting.
     """
     if value is not None and not isinstance(value, bool):
-        raise ConfigError(f"{setting} is {value!r:.100}: give true or false")
+        raise ConfigError(f"{setting} is {shown(value, 100)}: give true or false")
 
 
 def parse_switch(text: str) -> bool:

@@ -49,12 +49,9 @@ def newer_step(prefix: str = "") -> list[str]:
 async def live_through_a_day(app: Staffa, events: Recorder) -> None:
     """Do what an older version does, and look what comes of it."""
 
-    @job(
-        name="shop.daily",
-        queue="mail",
-        cron=Cron("0 0 1 1 *", args={"what": "work"}, name="yearly"),
-        recorded=True,
-    )
+    yearly = Cron("0 0 1 1 *", args={"what": "work"}, name="yearly")
+
+    @job(name="shop.daily", queue="mail", cron=yearly, recorded=True)
     async def daily(what: str) -> Snooze | str:
         if what == "fail":
             raise LookupError("nothing there")

@@ -161,6 +161,7 @@ class Machine(RuleBasedStateMachine):
         ids = self.pick(places, ENDS)
         self.same_ids(self.wait_for(self.world.engine.delete_jobs(ids)), self.model.delete(ids))
 
+    @precondition(lambda self: any(job.state in ENDS for job in self.model.jobs.values()))
     @rule(
         age=st.sampled_from([0, 0, 10]), limit=limits, places=several,
         meanwhile=st.sampled_from([None, "retry", "update", "delete"]),

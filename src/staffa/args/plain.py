@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from staffa._internal import json
+from staffa._internal.shown import shown
 from staffa.errors import InvalidArgs
 
 MAX_DEPTH = 100
@@ -36,7 +37,7 @@ def dump_object(value: Mapping[str, Any], what: str, *, hide: bool = False) -> s
         return _dump_hidden(value, what)
     if not isinstance(value, Mapping):
         raise InvalidArgs(
-            f"{what} must be a mapping with string keys, not {type(value).__name__}: {value!r:.200}"
+            f"{what} must be a mapping with string keys, not {type(value).__name__}: {shown(value)}"
         )
     plain = dict(value)
     _check(plain, what, 0)
@@ -105,11 +106,11 @@ def _check_text(text: str, path: str) -> None:
         raise _not_json(text, path)
     if "\x00" in text:
         raise InvalidArgs(
-            f"{path} has a NUL character, which PostgreSQL can't store: {text!r:.200}"
+            f"{path} has a NUL character, which PostgreSQL can't store: {shown(text)}"
         )
     try:
         text.encode("utf-8")
     except UnicodeEncodeError:
         raise InvalidArgs(
-            f"{path} has a lone surrogate, which is no character: {text!r:.200}"
+            f"{path} has a lone surrogate, which is no character: {shown(text)}"
         ) from None
