@@ -165,7 +165,9 @@ class ChaosRun:
         settings = self._settings
         slots = (*world.workers, *world.enqueuers)
         await eventually(lambda: all(slot.is_up for slot in slots), "all processes", STOP_SECONDS)
-        kinds = (*FAULTS, *(fault for each in self._scenarios for fault in each.faults))
+        kinds = [*FAULTS, *(fault for each in self._scenarios for fault in each.faults)]
+        if settings.only:
+            kinds = [kind for kind in kinds if kind.name in settings.only]
         planned = schedule(
             Random(settings.seed), settings.seconds, settings.seconds_between_faults, kinds
         )

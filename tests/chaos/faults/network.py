@@ -158,10 +158,10 @@ class LoseReply(Fault):
     async def inject(self, world: World) -> bool:
         """Inject."""
         slots: Sequence[Slot] = world.workers if self.to_worker else world.enqueuers
-        proxies = [slot.proxy for slot in slots if slot.proxy and slot.is_up]
-        if not proxies:
+        slot = await world.find([slot for slot in slots if slot.proxy], self.random)
+        if slot is None or slot.proxy is None:
             return False
-        proxy = self.random.choice(proxies)
+        proxy = slot.proxy
         (proxy.abandon if self.abandoned else proxy.lose_reply)(self.piece)
         with suppress(TimeoutError):
             async with asyncio.timeout(5):

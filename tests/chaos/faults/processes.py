@@ -49,9 +49,9 @@ class KillChild(Fault):
 
     async def inject(self, world: World) -> bool:
         """Inject."""
-        slot = self.random.choice(world.workers)
-        children = slot.children()
-        if not children:
+        slot = await world.find(world.workers, self.random)
+        children = slot.children() if slot else []
+        if slot is None or not children:
             return False
         world.notebook.write("child killed", node=slot.node)
         with suppress(ProcessLookupError):
@@ -63,6 +63,7 @@ class FreezeWorker(Fault):
     """SIGSTOP for longer than a process may be silent, then SIGCONT: a zombie that writes late."""
 
     name = "worker frozen"
+    weight = 15
 
     def __init__(self, random: Random) -> None:
         super().__init__(random)
