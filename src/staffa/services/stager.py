@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from staffa.engine import Engine
+from staffa.portions import Portion
 from staffa.service import Loop
 from staffa.telemetry import emit
 from staffa.telemetry.catalogue import JobsStaged
@@ -47,15 +48,17 @@ class Stager(Loop):
         self._shortest = interval
         self._on_available = on_available
         self._may_slow = may_slow
+        self._portion = Portion(_LARGEST_BATCH)
 
     async def tick(self) -> None:
         """Stage until nothing is due."""
         while True:
-            found = await self._engine.stage_jobs(_LARGEST_BATCH, self._queues())
+            with self._portion.tried() as most:
+                found = await self._engine.stage_jobs(most, self._queues())
             if found.staged:
                 emit(JobsStaged, count=found.staged)
             self._on_available(found.queues)
-            if found.staged < _LARGEST_BATCH:
+            if found.staged < most:
                 break
         longest = self._shortest * _IDLE_FACTOR
         idle = not found.queues and self._may_slow()
