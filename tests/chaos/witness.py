@@ -44,12 +44,13 @@ class Witness:
         """How many jobs are known to be there."""
         return sum(len(note.data["ids"]) for note in self._notes if note.kind == "committed")
 
-    async def enqueue(self, app: Staffa, count: int) -> None:
+    async def enqueue(self, app: Staffa, count: int, *, scheduled_in: float = 0.0) -> None:
         """Enqueue jobs together; where that fails, nobody knows whether they are there."""
         tokens = [str(number) for number in range(self._tokens, self._tokens + count)]
         self._tokens += count
         try:
-            stored = await app.enqueue_many([work.new(token) for token in tokens])
+            options = work.options(scheduled_in=scheduled_in) if scheduled_in else work
+            stored = await app.enqueue_many([options.new(token) for token in tokens])
         except DatabaseError:
             self._note("uncertain", [])
         else:

@@ -108,6 +108,24 @@ async def test_lock_and_statement_timeouts_of_the_database_are_survived_by_every
         await witness.settled()
 
 
+async def test_statements_that_take_too_long_for_the_database_take_fewer_rows(
+    make_client: MakeClient, rows: Rows, witness: Witness, events: Recorder, set_default: Set
+) -> None:
+    """By a trigger of the user's that takes its time for each row."""
+    schema = quote_identifier(rows.prefix)
+    await rows.connection.execute(
+        f"CREATE FUNCTION {schema}.dawdle() RETURNS trigger LANGUAGE plpgsql AS"
+        " 'BEGIN PERFORM pg_sleep(0.003); RETURN NEW; END';"
+        f"CREATE TRIGGER dawdle BEFORE UPDATE ON {rows.jobs} FOR EACH ROW"
+        f" EXECUTE FUNCTION {schema}.dawdle()"
+    )
+    await witness.enqueue(make_client(), 100, scheduled_in=0.001)
+    await set_default("statement_timeout", "200ms")
+    async with make_client(queues={"default": 100}, **CALM):
+        await events.until(lambda: "57014" in sqlstates(events), "a statement that took too long")
+        await witness.settled()
+
+
 async def test_what_can_not_be_serialised_is_tried_again_until_it_can(
     make_client: MakeClient, rows: Rows, witness: Witness, events: Recorder, set_default: Set
 ) -> None:

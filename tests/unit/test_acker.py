@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
@@ -18,6 +20,7 @@ from tests.support.events import Recorder
 from tests.unit.scripted import ScriptedEngine, make_acker, outcome, until
 
 GONE = DatabaseUnavailable("connection lost")
+TOO_LONG = StatementConflict("canceled", sqlstate="57014")
 
 
 @pytest.fixture(autouse=True)
@@ -202,6 +205,35 @@ async def test_a_refused_bundle_is_halved_until_the_bad_outcomes_stand_alone(
         assert (ack.refund, ack.meta) == (False, None)
         assert ack.error == "the outcome could not be stored: SQLSTATE 22P05"
         assert ack.delay is not None
+
+
+async def test_a_bundle_that_takes_too_long_is_halved_and_its_outcomes_stay_as_they_are(
+    acker: Acker, engine: ScriptedEngine, events: Recorder
+) -> None:
+    engine.before = [TOO_LONG] * 3
+    for number in range(1, 9):
+        acker.submit(outcome(number))
+    await flush(acker)
+    assert [len(bundle) for bundle in engine.bundles] == [8, 4, 2, 1, 1, 2, 4]
+    assert told(events, "completed") == list(range(1, 9))
+
+
+async def test_what_was_committed_before_a_bundle_took_too_long_is_known_as_written(
+    acker: Acker, engine: ScriptedEngine, events: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write, tries = engine.ack_jobs, itertools.count(1)
+
+    async def ack_jobs(*given: Any, **more: Any) -> dict[int, State]:
+        if next(tries) == 2:
+            raise TOO_LONG
+        return await write(*given, **more)
+
+    monkeypatch.setattr(engine, "ack_jobs", ack_jobs)
+    engine.after = [GONE]
+    for number in (1, 2):
+        acker.submit(outcome(number))
+    await flush(acker)
+    assert (told(events, "completed"), told(events, "lease_lost")) == ([1, 2], [])
 
 
 async def test_an_outage_amid_the_halving_loses_nothing(

@@ -3,10 +3,10 @@
 Invariants: an outcome is reported to nobody before its commit; bundles form by themselves, from
 what finishes while the last one is written; a bundle that can't be written is tried again for ever
 while the jobs go on; one that the database refuses for its data is halved until the bad outcome
-stands alone, which then becomes a failed attempt; one that can't be written even so is set aside
-and tried again later, so that it holds up no other; a row that somebody else holds is not waited
-for, for the same reason; an outcome that matches no row after a lost reply is looked up before it
-is called lost.
+stands alone, which then becomes a failed attempt; one that takes the database too long is halved,
+too, and nothing more; an outcome that can't be written in any form is set aside and tried again
+later, so that it holds up no other; a row that somebody else holds is not waited for, for the same
+reason; an outcome that matches no row after a lost reply is looked up before it is called lost.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from staffa._internal.kill_points import boundary
 from staffa.engine import Ack, Engine, Hold, Lease, Producer
 from staffa.errors import DatabaseError, DatabaseUnavailable, DataRefused
 from staffa.jobs import Job
+from staffa.portions import takes_too_long
 from staffa.queues.outcomes import Outcome
 from staffa.running import PROGRESS_KEY
 from staffa.service import Service
@@ -98,24 +99,14 @@ class Acker(Service):
                 self._arrived.clear()
                 self._settled.set()
 
-    async def _write(self, bundle: Sequence[Outcome]) -> None:
-        """Write a bundle, however long it takes."""
+    async def _write(self, bundle: Sequence[Outcome], *, uncertain: bool = False) -> None:
+        """Write a bundle, however long it takes; its reply may have been lost before."""
         backoff = Backoff()
-        uncertain = False
         acks = [outcome.ack for outcome in bundle]
         written: dict[int, State] = {}
         while True:
             try:
-                if left := _without(acks, written):
-                    written |= await self._engine.ack_jobs(left, self._producer, wait=False)
-                left = _without(acks, written)
-                held = await self._find_held(left) if left else frozenset()
-                ended = _without(left, held)
-                traced = (
-                    await self._engine.trace_acks(ended, self._producer)
-                    if ended and uncertain
-                    else frozenset()
-                )
+                held, traced = await self._try(acks, written, uncertain=uncertain)
                 break
             except DataRefused as error:
                 await self._write_apart(bundle, error)
@@ -125,17 +116,49 @@ class Acker(Service):
                 what = f"{len(bundle)} outcomes wait to be written"
                 report(what, error, level=logging.WARNING)
                 await asyncio.sleep(backoff.next_seconds())
+                if takes_too_long(error) and len(bundle) > 1 and not written:
+                    await self._write_halves(bundle, uncertain=uncertain)
+                    return
             except Exception as error:  # noqa: BLE001  # what one outcome holds must not stop others
                 await self._write_apart(bundle, error)
                 return
         for outcome in bundle:
-            try:
-                if outcome.ack.lease.id in held:
-                    self._on_held(outcome)
-                else:
-                    self._tell(outcome, written, traced)
-            except Exception as error:  # noqa: BLE001  # hooks are objects of users' making
-                report(f"telling the outcome of job {outcome.job.id} failed", error)
+            self._hand_on(outcome, written, held, traced)
+
+    async def _try(
+        self, acks: Sequence[Ack], written: dict[int, State], *, uncertain: bool
+    ) -> tuple[frozenset[int], frozenset[int]]:
+        """Write what is not written yet; return what others hold, and what had been before."""
+        if left := _without(acks, written):
+            written |= await self._engine.ack_jobs(left, self._producer, wait=False)
+        left = _without(acks, written)
+        if not left:
+            return frozenset(), frozenset()
+        held = await self._find_held(left)
+        ended = _without(left, held)
+        if not ended or not uncertain:
+            return held, frozenset()
+        return held, await self._engine.trace_acks(ended, self._producer)
+
+    def _hand_on(
+        self,
+        outcome: Outcome,
+        written: dict[int, State],
+        held: frozenset[int],
+        traced: frozenset[int],
+    ) -> None:
+        try:
+            if outcome.ack.lease.id in held:
+                self._on_held(outcome)
+            else:
+                self._tell(outcome, written, traced)
+        except Exception as error:  # noqa: BLE001  # hooks are objects of users' making
+            report(f"telling the outcome of job {outcome.job.id} failed", error)
+
+    async def _write_halves(self, bundle: Sequence[Outcome], *, uncertain: bool = False) -> None:
+        middle = len(bundle) // 2
+        await self._write(bundle[:middle], uncertain=uncertain)
+        await self._write(bundle[middle:], uncertain=uncertain)
 
     async def _find_held(self, acks: Sequence[Ack]) -> frozenset[int]:
         """Return the jobs that are still ours, though they could not be written."""
@@ -145,9 +168,7 @@ class Acker(Service):
 
     async def _write_apart(self, bundle: Sequence[Outcome], error: Exception) -> None:
         if len(bundle) > 1:
-            middle = len(bundle) // 2
-            await self._write(bundle[:middle])
-            await self._write(bundle[middle:])
+            await self._write_halves(bundle)
             return
         (outcome,) = bundle
         report(f"the outcome of job {outcome.job.id} can't be written", error)

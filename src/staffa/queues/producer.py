@@ -24,6 +24,7 @@ from staffa._internal.clock import Clock
 from staffa.engine import Engine, Producer
 from staffa.errors import DatabaseError
 from staffa.jobs import Job
+from staffa.portions import Portion
 from staffa.queue import Queue
 from staffa.queues import outcomes
 from staffa.queues.executor import Executor
@@ -81,6 +82,7 @@ class QueueProducer(Service):
         self._doubt_until: float | None = None
         self._put_back_at = -math.inf
         self._backoff = Backoff()
+        self._portion = Portion(_LARGEST_CLAIM)
 
     @property
     def running_ids(self) -> list[int]:
@@ -148,7 +150,7 @@ class QueueProducer(Service):
     def _demand(self) -> int:
         if self._rests:
             return 0
-        return min(self.limit - len(self._running), _LARGEST_CLAIM)
+        return min(self.limit - len(self._running), self._portion.size)
 
     @property
     def _rests(self) -> bool:
@@ -196,7 +198,8 @@ class QueueProducer(Service):
         if self._draining:
             return []
         try:
-            return await self._engine.claim_jobs(self.name, demand, self._producer)
+            with self._portion.tried(demand):
+                return await self._engine.claim_jobs(self.name, demand, self._producer)
         except BaseException:
             self._fear_strays()
             raise

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from staffa._internal.clock import SYSTEM_CLOCK, Clock
 from staffa.engine import Engine
+from staffa.portions import Portion
 from staffa.service import Loop
 from staffa.telemetry import emit
 from staffa.telemetry.catalogue import JobsStaged
@@ -50,6 +51,7 @@ class Stager(Loop):
         self._shortest = interval
         self._on_available = on_available
         self._may_slow = may_slow
+        self._portion = Portion(_LARGEST_BATCH)
         self._clock = clock
         self.succeeded_at: float | None = None
 
@@ -61,11 +63,12 @@ class Stager(Loop):
     async def tick(self) -> None:
         """Stage until nothing is due."""
         while True:
-            found = await self._engine.stage_jobs(_LARGEST_BATCH, self._queues())
+            with self._portion.tried() as most:
+                found = await self._engine.stage_jobs(most, self._queues())
             if found.staged:
                 emit(JobsStaged, count=found.staged)
             self._on_available(found.queues)
-            if found.staged < _LARGEST_BATCH:
+            if found.staged < most:
                 break
         self.succeeded_at = self._clock.monotonic()
         idle = not found.queues and self._may_slow()
