@@ -40,7 +40,6 @@ def main() -> int:
     failed = 0
     for seed in range(first, first + arguments.runs):
         folder = PROJECT / ".staffa" / "chaos" / f"seed-{seed}"
-        shutil.rmtree(folder, ignore_errors=True)
         settings = RunSettings(
             seed=seed,
             seconds=60 * arguments.minutes / arguments.runs,
@@ -53,6 +52,8 @@ def main() -> int:
 
 def run_once(settings: RunSettings, folder: Path, *, keep: bool) -> bool:
     """Run one seed, print what came of it, and tell whether it passed."""
+    ChaosServer(folder).remove()  # what a run of this seed has kept
+    shutil.rmtree(folder)
     click.echo(f"seed {settings.seed}: begins; logs are in {settings.folder}")
     server = ChaosServer(folder)
     passed = False
