@@ -15,7 +15,6 @@ import pytest
 
 from staffa import Job
 from staffa._internal.kill_points.catalogue import BOUNDARIES
-from tests.chaos import kill_jobs
 from tests.chaos import kill_jobs as jobs
 from tests.chaos.history import Step
 from tests.chaos.kill_checks import Snapshot, check_general
@@ -30,8 +29,8 @@ WORKER = "tests.chaos.kill_jobs.{}"
 @pytest.fixture(autouse=True)
 def history_for_jobs(dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Tell jobs of this and other processes where the history is."""
-    monkeypatch.setenv(kill_jobs.DSN, dsn)
-    monkeypatch.setenv(kill_jobs.PREFIX, "")  # each world sets its own for those that it starts
+    monkeypatch.setenv(jobs.DSN, dsn)
+    monkeypatch.setenv(jobs.PREFIX, "")  # each world sets its own for those that it starts
 
 
 @pytest.mark.parametrize("boundary", BOUNDARIES)
@@ -39,7 +38,6 @@ async def test_a_process_that_dies_at_a_boundary_loses_and_repeats_nothing(
     boundary: str, dsn: str, events: Recorder, tmp_path: Path
 ) -> None:
     assert boundary in SCENARIOS, f"what does a death at {boundary} leave? Write its scenario"
-
     points = [f"{boundary}.{phase}" for phase in BOUNDARIES[boundary]]
     await die_at_all(points, SCENARIOS[boundary], dsn, events, tmp_path)
 
@@ -47,7 +45,6 @@ async def test_a_process_that_dies_at_a_boundary_loses_and_repeats_nothing(
 async def test_processes_that_die_in_the_middle_of_much_work_lose_and_repeat_nothing(
     dsn: str, events: Recorder, tmp_path: Path
 ) -> None:
-
     async def work(world: World) -> None:
         await die_at_work(world, *(jobs.note_once.new() for _ in range(60)))
         left = await world.left(some_in("available"), "some are left")

@@ -71,20 +71,18 @@ def parse_kill_point(text: str) -> KillPoint:
     )
 
 
-def boundary(name: str, armed: KillPoint | None = None) -> Callable[[F], F]:
+def boundary(name: str) -> Callable[[F], F]:
     """Mark a function as a boundary of the catalogue.
 
-    Args:
-        name: The boundary's.
-        armed: Where to die; what the environment says if not given.
+    Raises:
+        KeyError: If the catalogue has no such name.
     """
-    phases = BOUNDARIES[name]
-    point = armed or _ARMED
+    if name not in BOUNDARIES:
+        raise KeyError(name)
+    armed = _ARMED if _ARMED is not None and _ARMED.boundary == name else None
 
     def mark(function: F) -> F:
-        if point is None or point.boundary != name or point.phase not in phases:
-            return function
-        return _make_deadly(function, point)
+        return function if armed is None else _make_deadly(function, armed)
 
     return mark
 
