@@ -2,6 +2,7 @@
 
 `test_hostile_rows` has the cases that were thought of; here they are made up. One process runs
 through all examples of a test: after each of them a good job must still end in it.
+``STAFFA_HOSTILE_EXAMPLES=2000`` makes a long run.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
 import sqlite3
 import sys
 from collections.abc import Callable, Iterator
@@ -17,7 +19,7 @@ from typing import Any, TypeVar
 
 import asyncpg
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from staffa import Job, JobFilter, Staffa, job, telemetry
@@ -29,8 +31,9 @@ from tests.conftest import QUICK
 from tests.support.events import eventually
 from tests.support.hostile import JSON_TEXTS, LARGE, PRINTABLE, TEXTS, VALUES, nested, packed
 
+EXAMPLES = int(os.environ.get("STAFFA_HOSTILE_EXAMPLES", "25"))
 BOUNDED = settings(
-    max_examples=40, deadline=None, phases=[Phase.generate],
+    max_examples=EXAMPLES, deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow,
                            HealthCheck.data_too_large, HealthCheck.large_base_example],
 )  # fmt: skip
