@@ -8,6 +8,7 @@ import pytest
 
 from staffa import Job, JobFilter, Unique
 from staffa._internal.shown import shown
+from staffa.client.changes import check_changes, check_ids
 from staffa.errors import ConfigError, InvalidJob
 from staffa.types import to_seconds
 
@@ -42,6 +43,19 @@ def test_a_value_is_cut_off_and_one_that_can_not_be_printed_is_named_by_its_type
         lambda value: Job(worker="a", meta=value),
         lambda value: JobFilter(ids=[value]),
         lambda value: JobFilter(queues=value),
+        lambda value: JobFilter(states=[value]),
+        lambda value: JobFilter(tags=[value]),
+        lambda value: JobFilter(priorities=[value]),
+        lambda value: JobFilter(args={"a": value}),
+        lambda value: Unique(states=[value]),
+        lambda value: Unique(fields=[value]),
+        lambda value: Unique(timestamp=value),
+        lambda value: Job(worker="a", timeout=value),
+        lambda value: Job(worker="a", deadline=value),
+        lambda value: Job(worker="a", unique=value),
+        lambda value: Job(worker="a", replace={"scheduled": [value]}),
+        lambda value: check_changes({"priority": value}),
+        lambda value: check_ids([value]),
         lambda value: JobFilter(limit=value),
         lambda value: JobFilter(inserted_after=value),
         lambda value: Unique(period=value),
