@@ -163,7 +163,9 @@ def _check_states(name: str, value: Any) -> tuple[State, ...]:
     found = _check_collection(name, value, MAX_ENTRIES)
     for state in found:
         if state not in known:
-            raise UnknownOption("state", str(state)[:200], known)
+            raise UnknownOption(
+                "state", state[:200] if isinstance(state, str) else shown(state), known
+            )
     return tuple(State(state) for state in found)
 
 

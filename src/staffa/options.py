@@ -110,7 +110,7 @@ def check_options(options: Mapping[str, Any], known: frozenset[str], what: str) 
         if key in known:
             continue
         if key in LATER_OPTIONS:
-            raise NotYetAvailable(f"{what} {key!r}")
+            raise NotYetAvailable(f"{what} {shown(key)}")
         raise UnknownOption(what, key, known)
 
 
@@ -161,13 +161,15 @@ def check_time(value: datetime, what: str = "scheduled_at") -> datetime:
     """
     if not isinstance(value, datetime) or value.utcoffset() is None:
         raise InvalidJob(
-            f"{what} {value!r} has no time zone: give an aware datetime, for example "
+            f"{what} {shown(value)} has no time zone: give an aware datetime, for example "
             "datetime.now(UTC) + timedelta(hours=1)"
         )
     try:
         return value.astimezone(UTC)
     except OverflowError:
-        raise InvalidJob(f"{what} {value!r} is out of range in UTC: give an earlier one") from None
+        raise InvalidJob(
+            f"{what} {shown(value)} is out of range in UTC: give an earlier one"
+        ) from None
 
 
 def check_instance(name: object) -> str:

@@ -47,8 +47,8 @@ class Queue:
             )
         if isinstance(self.limit, bool) or not isinstance(self.limit, int) or self.limit < 1:
             raise ConfigError(
-                f"queue limit {self.limit!r} is no positive whole number: give how many jobs may "
-                "run at once, such as 10"
+                f"queue limit {shown(self.limit)} is no positive whole number: give how many "
+                "jobs may run at once, such as 10"
             )
 
 

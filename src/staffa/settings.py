@@ -112,7 +112,7 @@ def check_whole(setting: str, value: object, low: int) -> None:
         ConfigError: Naming both.
     """
     if isinstance(value, bool) or not isinstance(value, int) or value < low:
-        raise ConfigError(f"{setting} is {value!r}: give a whole number from {low}")
+        raise ConfigError(f"{setting} is {shown(value)}: give a whole number from {low}")
 
 
 def check_port(setting: str, value: object) -> None:

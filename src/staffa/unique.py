@@ -302,12 +302,9 @@ def _check_states(states: Iterable[str]) -> tuple[State, ...]:
 
 
 def _check_state(state: object, what: str) -> State:
-    try:
-        return State(state)  # type: ignore[arg-type]  # anything else is refused here
-    except ValueError:
-        raise ConfigError(
-            f"{what} has the state {shown(state, 100)}: states are {_listed(State)}"
-        ) from None
+    if not isinstance(state, str) or state not in {known.value for known in State}:
+        raise ConfigError(f"{what} has the state {shown(state, 100)}: states are {_listed(State)}")
+    return State(state)
 
 
 def _check_choice(chosen: Iterable[str], what: str, known: Collection[str]) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any, TypedDict
 
+from staffa._internal.shown import shown
 from staffa.errors import ConfigError, InvalidJob, UnknownOption
 from staffa.filters import LARGEST_ID
 from staffa.jobs import Job
@@ -55,7 +56,7 @@ def check_changes(changes: object) -> dict[str, Any]:
     """
     if not isinstance(changes, Mapping):
         raise InvalidJob(
-            f"{changes!r:.200} are no changes: give a mapping of columns, such as {{'priority': 1}}"
+            f"{shown(changes)} are no changes: give a mapping of columns, such as {{'priority': 1}}"
         )
     for key in changes:
         if key not in _KNOWN:
@@ -112,7 +113,7 @@ def check_id(job: int | Job) -> int:
     """
     number = job.id if isinstance(job, Job) else job
     if isinstance(number, bool) or not isinstance(number, int) or not 0 < number <= LARGEST_ID:
-        raise InvalidJob(f"{job!r:.200} has no id: give the id of a job that was enqueued")
+        raise InvalidJob(f"{shown(job)} has no id: give the id of a job that was enqueued")
     return number
 
 
@@ -123,5 +124,5 @@ def check_ids(jobs: Iterable[int | Job]) -> list[int]:
         InvalidJob: If one of them is none.
     """
     if isinstance(jobs, Mapping) or not isinstance(jobs, Iterable):
-        raise InvalidJob(f"{jobs!r:.200} are no jobs: give ids, jobs, or a JobFilter")
+        raise InvalidJob(f"{shown(jobs)} are no jobs: give ids, jobs, or a JobFilter")
     return [check_id(job) for job in jobs]
