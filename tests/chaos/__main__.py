@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import logging
 import shutil
 import sys
 import time
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import click
 
+from tests.chaos.faults import FAULTS
 from tests.chaos.report import report
 from tests.chaos.run import ChaosRun
 from tests.chaos.server import ChaosServer
@@ -25,14 +27,24 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=None, help="the first seed; a new one if none")
     parser.add_argument("--runs", type=int, default=1, help="how many seeds, one after the other")
     parser.add_argument("--keep", action="store_true", help="keep the history of what passed, too")
+    parser.add_argument(
+        "--only",
+        action="append",
+        default=[],
+        choices=sorted(fault.name for fault in FAULTS),
+        help="inject this fault alone; may be repeated",
+    )
     arguments = parser.parse_args()
     first = int(time.time()) % 1_000_000 if arguments.seed is None else arguments.seed
+    logging.getLogger("asyncio").setLevel(logging.ERROR)  # the proxies cut what is being written
     failed = 0
     for seed in range(first, first + arguments.runs):
         folder = PROJECT / ".staffa" / "chaos" / f"seed-{seed}"
-        shutil.rmtree(folder, ignore_errors=True)
         settings = RunSettings(
-            seed=seed, seconds=60 * arguments.minutes / arguments.runs, folder=folder / "run"
+            seed=seed,
+            seconds=60 * arguments.minutes / arguments.runs,
+            folder=folder / "run",
+            only=frozenset(arguments.only),
         )
         failed += not run_once(settings, folder, keep=arguments.keep)
     return 1 if failed else 0
@@ -40,6 +52,8 @@ def main() -> int:
 
 def run_once(settings: RunSettings, folder: Path, *, keep: bool) -> bool:
     """Run one seed, print what came of it, and tell whether it passed."""
+    ChaosServer(folder).remove()  # what a run of this seed has kept
+    shutil.rmtree(folder)
     click.echo(f"seed {settings.seed}: begins; logs are in {settings.folder}")
     server = ChaosServer(folder)
     passed = False

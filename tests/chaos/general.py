@@ -22,6 +22,7 @@ from tests.chaos.plans import draw
 from tests.chaos.scenario import Scene
 
 _KEYS = 12
+_RACERS = 3
 _LARGEST_BULK = 30
 _LONGEST_PAUSE = 2.0
 
@@ -90,8 +91,16 @@ class GeneralScenario:
         await self._write(scene, [_draw_job(scene, token, scheduled_in=delay)])
 
     async def _unique(self, scene: Scene, token: str) -> None:
+        """Have several connections race for a key."""
         key = f"key-{scene.random.randrange(_KEYS)}"
-        await self._write(scene, [work_unique.new(token, key, draw(scene.random))])
+        plans = [draw(scene.random) for _ in range(_RACERS)]
+        racing = [
+            self._write(scene, [work_unique.new(f"{token}.{number}", key, plan)])
+            for number, plan in enumerate(plans)
+        ]
+        for result in await asyncio.gather(*racing, return_exceptions=True):
+            if isinstance(result, BaseException):
+                raise result
 
     async def _write(self, scene: Scene, jobs: Sequence[Job]) -> None:
         tokens = [job.args["token"] for job in jobs]

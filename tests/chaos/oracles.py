@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import inf
 
-from tests.chaos.history import FINAL, Beat, Change, History, Lease, Step
+from tests.chaos.history import FINAL, Beat, Change, History, Lease, Mark, Step
 
 Oracle = Callable[[History], list[str]]
 
@@ -187,17 +187,22 @@ def used_attempts(history: History) -> list[str]:
 
 
 def forgotten_checkpoints(history: History) -> list[str]:
-    """What a job has stored while it ran is found by all its later runs."""
-    stored: dict[int, int] = {}
-    wrong = []
+    """What a job has stored while it ran is found by all runs that are claimed afterwards."""
+    stored: dict[int, list[Mark]] = {}
     for mark in history.marks:
-        job = mark.lease.job
-        if mark.kind == "begun" and "checkpoint" in mark.detail:
-            found = mark.detail["checkpoint"]
-            if found < stored.get(job, 0):
-                wrong.append(f"{mark.lease} found checkpoint {found}, {stored[job]} was stored")
-        elif mark.kind == "stored":
-            stored[job] = max(stored.get(job, 0), mark.detail["checkpoint"])
+        if mark.kind == "stored":
+            stored.setdefault(mark.lease.job, []).append(mark)
+    wrong = []
+    for tenure in history.tenures:
+        earlier = [
+            mark.detail["checkpoint"]
+            for mark in stored.get(tenure.lease.job, [])
+            if mark.at < tenure.claim.at
+        ]
+        for mark in history.marks_of.get(tenure.lease, []):
+            found = mark.detail.get("checkpoint")
+            if mark.kind == "begun" and found is not None and found < max(earlier, default=0):
+                wrong.append(f"{tenure.lease} found checkpoint {found}, {earlier} were stored")
     return wrong
 
 

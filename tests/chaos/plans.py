@@ -17,6 +17,7 @@ import psycopg
 
 from staffa import Cancel, Discard, Job, Record, Snooze, current_job
 from staffa._internal.identifiers import quote_identifier
+from staffa.errors import DatabaseError
 from tests.chaos import marks
 
 Outcome = Literal["complete", "record", "cancel", "discard", "complete in", "die"]
@@ -124,7 +125,7 @@ def perform(plan: Plan) -> Any:
             case "complete":
                 try:
                     _complete_in(job, value)
-                except psycopg.Error:
+                except (psycopg.Error, DatabaseError):
                     marks.mark(job, "failing")
                     raise
 
@@ -150,7 +151,7 @@ async def perform_async(plan: Plan) -> Any:
             case "complete":
                 try:
                     await _complete_in_async(job, value)
-                except psycopg.Error:
+                except (psycopg.Error, DatabaseError):
                     await marks.mark_async(job, "failing")
                     raise
 

@@ -165,7 +165,9 @@ class ChaosRun:
         settings = self._settings
         slots = (*world.workers, *world.enqueuers)
         await eventually(lambda: all(slot.is_up for slot in slots), "all processes", STOP_SECONDS)
-        kinds = (*FAULTS, *(fault for each in self._scenarios for fault in each.faults))
+        kinds = [*FAULTS, *(fault for each in self._scenarios for fault in each.faults)]
+        if settings.only:
+            kinds = [kind for kind in kinds if kind.name in settings.only]
         planned = schedule(
             Random(settings.seed), settings.seconds, settings.seconds_between_faults, kinds
         )
@@ -183,7 +185,7 @@ class ChaosRun:
 
     async def _inject(self, fault: Fault, world: World) -> None:
         drawn = {name: value for name, value in vars(fault).items() if name != "random"}
-        self._notebook.write("fault", name=fault.name, **drawn)
+        self._notebook.write("fault", name=fault.name, drawn=repr(drawn))
         done = await fault.inject(world)
         self._notebook.write("fault over", name=fault.name, done=done)
         if done:

@@ -40,6 +40,7 @@ class RunSettings:
         enqueuers: How many processes enqueue.
         jobs_per_second: How many jobs each of these enqueues at most.
         seconds_between_faults: The mean.
+        only: The names of the faults that are injected; all if there are none.
     """
 
     seed: int
@@ -49,3 +50,4 @@ class RunSettings:
     enqueuers: int = 2
     jobs_per_second: float = 8.0
     seconds_between_faults: float = 2.0
+    only: frozenset[str] = frozenset()

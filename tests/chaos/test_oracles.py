@@ -14,6 +14,7 @@ from tests.chaos.oracles import (
     CronTicks,
     Oracle,
     SilentProducers,
+    forgotten_checkpoints,
     judge,
 )
 
@@ -96,7 +97,13 @@ FORGED: dict[str, list[Forgery]] = {
         Forgery().insert().claim(used=2),
     ],
     "forgotten checkpoints": [
-        Forgery().insert().claim().mark("stored", checkpoint=2).mark("begun", checkpoint=1),
+        Forgery()
+        .insert()
+        .claim()
+        .mark("stored", checkpoint=2)
+        .end("available", given_back=1)
+        .claim()
+        .mark("begun", checkpoint=1),
     ],
     "unique keys": [
         Forgery().insert(1, key="k").insert(2, key="k"),
@@ -155,3 +162,11 @@ def test_time_in_which_the_database_was_away_does_not_count_against_a_rescue() -
     run = Forgery().insert().beat().claim().note("died", node="n").wait(60)
     run.note("outage", seconds=50.0).end("available")
     assert AbandonedLeases(40)(run.history()) == []
+
+
+def test_a_run_that_begins_late_may_find_less_than_was_stored_since_its_claim() -> None:
+    run = Forgery().insert().claim()
+    frozen = run.lease()
+    run.end("available", given_back=1, rescued=1).claim(producer="q").mark("stored", checkpoint=1)
+    run.mark("begun", lease=frozen, checkpoint=0)
+    assert forgotten_checkpoints(run.history()) == []

@@ -47,7 +47,8 @@ async def test_nothing_is_lost_or_run_by_two_leases_whatever_goes_wrong(
 
 def test_a_seed_fixes_what_goes_wrong_and_when() -> None:
     def told(seed: int) -> list[tuple[float, str, dict[str, object]]]:
-        return [(at, fault.name, _drawn(fault)) for at, fault in schedule(Random(seed), 300, 2.0)]
+        drawn = schedule(Random(seed), 300, 2.0, FAULTS)
+        return [(at, fault.name, _drawn(fault)) for at, fault in drawn]
 
     assert told(1) == told(1)
     assert told(1) != told(2)

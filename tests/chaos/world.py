@@ -67,6 +67,17 @@ class World:
         finally:
             slot.disturbed = False
 
+    async def find(self, slots: Sequence[Slot], random: Random) -> Slot | None:
+        """Return a slot whose process is up, disturbed or not; None if there is none for long."""
+
+        def up() -> list[Slot]:
+            return [slot for slot in slots if slot.is_up]
+
+        with suppress(AssertionError):
+            await eventually(up, "a slot", _SECONDS)
+        found = up()
+        return random.choice(found) if found else None
+
     def _free(self, slots: Sequence[Slot]) -> list[Slot]:
         """Return those of some slots that may be disturbed."""
         quiet = [slot for slot in self.workers if slot.is_up and not slot.disturbed]
