@@ -5,7 +5,8 @@ next one begins beside the writing of the last one's outcomes; while a claim cam
 slot claims again, otherwise a wake-up does. Stopping waits for the claim under way: what it leased
 is started or put back, never forgotten. A claim whose reply was lost may have leased jobs that
 nobody runs, or do so later, as the server may still be at it: for a while, what this queue holds
-without running it is put back now and then, between two claims.
+without running it is put back now and then, between two claims. So it is once after an outage: it
+may have ended with another server, which lacks the last of what the old one had committed.
 
 A queue that is paused or closed at run time claims no more, but keeps its task: jobs that run go on
 and keep their slots, and what a lost claim has leased is still put back. The task of a closed queue
@@ -81,6 +82,7 @@ class QueueProducer(Service):
         self._draining = False
         self._doubt_until: float | None = None
         self._put_back_at = -math.inf
+        self._suspicious = False
         self._backoff = Backoff()
         self._portion = Portion(_LARGEST_CLAIM)
 
@@ -96,6 +98,11 @@ class QueueProducer(Service):
 
     def wake(self) -> None:
         """Look for jobs."""
+        self._wanted.set()
+
+    def look_for_strays(self) -> None:
+        """Put back what this queue holds without running it, before the next claim."""
+        self._suspicious = True
         self._wanted.set()
 
     def set(self, *, closed: bool, paused: bool, limit: int) -> None:
@@ -172,11 +179,15 @@ class QueueProducer(Service):
     async def _put_back_strays(self) -> None:
         """Put back what lost claims have leased; there is no other claim of this queue now."""
         now = self._clock.monotonic()
-        if self.in_doubt and now >= self._put_back_at + _DOUBTFUL_WAIT_SECONDS:
-            await self._engine.release_jobs(
+        due = self.in_doubt and now >= self._put_back_at + _DOUBTFUL_WAIT_SECONDS
+        if due or self._suspicious:
+            released = await self._engine.release_jobs(
                 self._producer, queue=self.name, running=list(self._held())
             )
+            self._suspicious = False
             self._put_back_at = now
+            if released:
+                self._wanted.set()
 
     async def _put_back(self, jobs: Sequence[Job]) -> None:
         """Put back what was claimed while the queue was paused or closed: nothing starts now.

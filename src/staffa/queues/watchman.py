@@ -102,6 +102,7 @@ class Watchman:
         on_lost: Called on the event loop with leases of ours that have ended elsewhere.
         on_controls: Called on the event loop with what has changed about queues, and whether that
             is what the first beat has read.
+        on_recovered: Called on the event loop after the first beat that follows failed ones.
     """
 
     def __init__(
@@ -116,6 +117,7 @@ class Watchman:
         on_dead: Callable[[Mapping[UUID, int]], None],
         on_lost: Callable[[Sequence[Lease]], None],
         on_controls: Callable[[Sequence[Control], bool], None],
+        on_recovered: Callable[[], None],
     ) -> None:
         self._heartbeat = heartbeat
         self._producer = producer
@@ -126,6 +128,7 @@ class Watchman:
         self._on_dead = on_dead
         self._on_lost = on_lost
         self._on_controls = on_controls
+        self._on_recovered = on_recovered
         self._known: int | None = None
         self._thread: threading.Thread | None = None
         self._own_loop: asyncio.AbstractEventLoop | None = None
@@ -205,7 +208,7 @@ class Watchman:
             _tell(main, _fail, first, error)
             return
         backoff = Backoff(cap_seconds=self._interval)
-        begun = False
+        begun = failing = False
         while not self._stopping.is_set():
             self._hurried.clear()
             self.turned_at = self._clock.monotonic()
@@ -220,6 +223,7 @@ class Watchman:
                     _tell(main, _fail, first, error)
                     break
                 report("the heartbeat will be tried again", error, level=severity(error))
+                failing = True
                 pause = backoff.next_seconds()
             else:
                 self.beaten_at = self._note_gap(self.beaten_at)
@@ -231,6 +235,9 @@ class Watchman:
                     _tell(main, self._on_dead, dead)
                 if lost:
                     _tell(main, self._on_lost, lost)
+                if failing:
+                    failing = False
+                    _tell(main, self._on_recovered)
                 pause = self._interval
             await self._pause(pause)
         await heartbeat.close()
