@@ -229,18 +229,27 @@ class Watchman:
                 self.beaten_at = self._note_gap(self.beaten_at)
                 backoff.reset()
                 if not begun:
-                    begun = True
                     _tell(main, _succeed, first)
-                if dead:
-                    _tell(main, self._on_dead, dead)
-                if lost:
-                    _tell(main, self._on_lost, lost)
-                if failing:
-                    failing = False
-                    _tell(main, self._on_recovered)
+                self._tell_findings(main, dead, lost, recovered=failing)
+                begun, failing = True, False
                 pause = self._interval
             await self._pause(pause)
         await heartbeat.close()
+
+    def _tell_findings(
+        self,
+        main: asyncio.AbstractEventLoop,
+        dead: Mapping[UUID, int],
+        lost: Sequence[Lease],
+        *,
+        recovered: bool,
+    ) -> None:
+        if dead:
+            _tell(main, self._on_dead, dead)
+        if lost:
+            _tell(main, self._on_lost, lost)
+        if recovered:
+            _tell(main, self._on_recovered)
 
     async def _round(
         self, heartbeat: Heartbeat, main: asyncio.AbstractEventLoop
