@@ -21,7 +21,10 @@ RUN := $(UV) run --locked --no-sync
 READY := $(UV_PROJECT_ENVIRONMENT)/.ready
 DOCS := UV_PROJECT_ENVIRONMENT=.venv-docs $(UV)
 
-.PHONY: help demo example test check format sync docs docs-serve images services clean
+MINUTES ?= 2
+SEED ?=
+
+.PHONY: help demo example test chaos check format sync docs docs-serve images services clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,6 +37,9 @@ example: $(READY) ## run the worked example: mails that are sent once, tried aga
 
 test: $(READY) ## run every test that this machine can run (ARGS="-k name")
 	@$(RUN) pytest -n 2 --dist worksteal $(ARGS)
+
+chaos: $(READY) ## break everything for a while, and prove that no job was lost (MINUTES=30 SEED=7)
+	@$(RUN) python -m tests.chaos --minutes $(MINUTES) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 check: $(READY) ## lint, check types, check the layers
 	@$(RUN) ruff format --check .

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, TypedDict
 
 from staffa._internal.identifiers import is_storable_name
+from staffa._internal.kill_points import KILL_POINT, parse_kill_point
 from staffa.args.encryption import NO_KEYS, EncryptionKeys, KeyRing, parse_key_list
 from staffa.cron.entries import Cron, parse_setting
 from staffa.cron.zones import load_zone
@@ -25,7 +26,9 @@ from staffa.modes import TestingMode, check_mode
 from staffa.queue import MaxDepth, Queue, parse_max_depth, parse_queues
 from staffa.settings import (
     check_dsn,
+    check_host,
     check_imports,
+    check_port,
     check_prefix,
     check_switch,
     check_whole,
@@ -63,6 +66,8 @@ class ClientOptions(TypedDict, total=False):
     poll: Seconds
     leader_lease: Seconds
     loop_blocked_after: Seconds
+    health_port: int
+    health_host: str
     encryption_keys: EncryptionKeys | KeyRing
     processes: int
     process_max_jobs: int
@@ -107,6 +112,9 @@ class Config:
         poll: How often due jobs are looked for; three times as long while there is nothing to do.
         leader_lease: How long a leader leads without a renewal.
         loop_blocked_after: How long a job may block the event loop before it is named in the log.
+        health_port: Where a process that runs queues tells over HTTP whether it is well; 0 takes
+            a free one, None none.
+        health_host: The address that this port is opened on.
         encryption_keys: What encrypted args are written and read with: keys by id, the newest
             first, each 32 bytes or their base64; or a function that returns them.
         processes: How many processes run jobs that compute; one for each core if not given.
@@ -149,6 +157,8 @@ class Config:
     poll: float = 1.0
     leader_lease: float = 30.0
     loop_blocked_after: float = 1.0
+    health_port: int | None = None
+    health_host: str = "127.0.0.1"
     encryption_keys: KeyRing = field(default=NO_KEYS, repr=False)
     processes: int | None = None
     process_max_jobs: int | None = None
@@ -195,6 +205,8 @@ class Config:
         object.__setattr__(self, "reindexer", parse_service(Reindexer, self.reindexer, "reindexer"))
         if self.testing is not None:
             check_mode(self.testing)
+        check_port("health_port", self.health_port)
+        check_host("health_host", self.health_host)
         self._check_lengths()
 
     def _check_lengths(self) -> None:
@@ -239,6 +251,14 @@ class Config:
         """Return the same settings with other queues."""
         return replace(self, queues=queues)
 
+    def with_health(self, host: str | None, port: int | None) -> Config:
+        """Return the same settings with what is given of another health port."""
+        return replace(
+            self,
+            health_host=self.health_host if host is None else host,
+            health_port=self.health_port if port is None else port,
+        )
+
 
 _DSNS = ("dsn", "listen_dsn", "maintenance_dsn")
 _NOTIFIERS = ("postgres", "local", "polling")
@@ -279,17 +299,26 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
     for variable, text in environment.items():
         if not variable.startswith(_VARIABLE) or variable in _NO_SETTINGS:
             continue
+        if variable == KILL_POINT:
+            _check(variable, text, parse_kill_point)  # it was read when the package was imported
+            continue
         key = variable.removeprefix(_VARIABLE).lower()
         if key not in _SETTINGS:
             raise UnknownOption(
                 "environment variable", variable, [_VARIABLE + known.upper() for known in _SETTINGS]
             )
-        try:
-            found[key] = _PARSERS.get(key, str)(text)
-        except ValueError as error:
-            shown = "***" if key in _SECRETS else mask_password(text)
-            raise ConfigError(f"environment variable {variable}={shown!r}: {error}") from None
+        shown = "***" if key in _SECRETS else mask_password(text)
+        found[key] = _check(variable, text, _PARSERS.get(key, str), shown)
     return found
+
+
+def _check(variable: str, text: str, parse: Callable[[str], Any], shown: str | None = None) -> Any:
+    """Return what the text of a variable stands for."""
+    try:
+        return parse(text)
+    except ValueError as error:
+        shown = text if shown is None else shown
+        raise ConfigError(f"environment variable {variable}={shown!r:.200}: {error}") from None
 
 
 def _check_keys(found: Mapping[str, Any], kind: str) -> None:
@@ -307,6 +336,7 @@ _PARSERS: dict[str, Callable[[str], Any]] = {
     "encryption_keys": parse_key_list,
     "pool_size": int,
     "max_rescues": int,
+    "health_port": int,
     **dict.fromkeys(_PROCESS_NUMBERS, int),
     "cron": parse_cron_switch,
     **dict.fromkeys(_LENGTHS, float),

@@ -217,8 +217,12 @@ class Engine(Tidies, Surveyed, Rehearses, Protocol):
     async def close(self) -> None:
         """Close all connections."""
 
-    def heartbeat(self) -> Heartbeat:
-        """Return a heartbeat for the event loop that will call it, with its own connection."""
+    def heartbeat(self, patience: float | None = None) -> Heartbeat:
+        """Return a heartbeat for the event loop that will call it, with its own connection.
+
+        Args:
+            patience: Seconds for a reply, after which a new connection is made for the next beat.
+        """
 
     async def enqueue_jobs(self, jobs: Sequence[Job], *, conn: Any = None) -> list[Job]:
         """Insert jobs and return them in the order given, in the transaction of `conn` if given.
@@ -241,8 +245,16 @@ class Engine(Tidies, Surveyed, Rehearses, Protocol):
     async def claim_jobs(self, queue: str, limit: int, producer: Producer) -> list[Job]:
         """Lease available jobs of a queue to a producer, and return them, the most urgent first."""
 
-    async def ack_jobs(self, acks: Sequence[Ack], producer: Producer) -> dict[int, State]:
-        """Write outcomes; return the new states of those whose leases were still valid."""
+    async def ack_jobs(
+        self, acks: Sequence[Ack], producer: Producer, *, wait: bool = True
+    ) -> dict[int, State]:
+        """Write outcomes; return the new states of those whose leases were still valid.
+
+        Args:
+            acks: The outcomes.
+            producer: Whose leases they end.
+            wait: Whether rows that others hold are waited for; else they are left out.
+        """
 
     def acknowledging(
         self, acks: Sequence[Ack], producer: Producer
@@ -258,7 +270,9 @@ class Engine(Tidies, Surveyed, Rehearses, Protocol):
     async def checkpoint_jobs(
         self, checkpoints: Sequence[Checkpoint], producer: Producer
     ) -> frozenset[Lease]:
-        """Merge into the meta of running jobs, and return the leases that were still valid.
+        """Merge into the meta of running jobs, and return the leases of those that were written.
+
+        The others have ended, or their rows are held by somebody else: `find_holds` tells which.
 
         Each lease is given once.
         """

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Awaitable
 
 from staffa._internal.backoff import Backoff
 from staffa.errors import DatabaseUnavailable
@@ -120,6 +121,14 @@ class Loop(Service):
                 await self._wanted.wait()
         except TimeoutError:
             pass
+
+
+async def attempt(what: str, step: Awaitable[object]) -> None:
+    """Await a step on the way down, whose next ones must follow whatever this one meets."""
+    try:
+        await step
+    except Exception as error:  # noqa: BLE001  # the rest has to be stopped all the same
+        report(f"{what} failed", error, level=severity(error))
 
 
 def severity(error: Exception) -> int:

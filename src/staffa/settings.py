@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 
 from staffa._internal.identifiers import is_storable_name
+from staffa._internal.shown import shown
 from staffa.errors import ConfigError, NotYetAvailable
 
 _LATER_SCHEMES = ("mysql", "mariadb")
 _FILE_SCHEME = "sqlite"
 _SCHEMES = ("postgresql", "postgres")
+_MAX_PORT = 65_535
 _MAX_PREFIX_BYTES = 49  # with ".oban_" and a channel it makes a channel name, at most 63
 
 
@@ -118,7 +120,31 @@ def check_whole(setting: str, value: object, low: int) -> None:
         ConfigError: Naming both.
     """
     if isinstance(value, bool) or not isinstance(value, int) or value < low:
-        raise ConfigError(f"{setting} is {value!r}: give a whole number from {low}")
+        raise ConfigError(f"{setting} is {shown(value)}: give a whole number from {low}")
+
+
+def check_port(setting: str, value: object) -> None:
+    """Refuse what is no number of a port; None is none at all.
+
+    Raises:
+        ConfigError: Naming both.
+    """
+    if value is None:
+        return
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= _MAX_PORT:
+        raise ConfigError(f"{setting} is {value!r:.100}: give a number from 0 to {_MAX_PORT}")
+
+
+def check_host(setting: str, value: object) -> None:
+    """Refuse what can't be an address or a name of a machine.
+
+    Raises:
+        ConfigError: Naming both.
+    """
+    if not isinstance(value, str) or not re.fullmatch(r"[0-9A-Za-z.:_%-]{1,253}", value):
+        raise ConfigError(
+            f"{setting} is {value!r:.100}: give an address such as 127.0.0.1, or 0.0.0.0 for all"
+        )
 
 
 def parse_cron_switch(text: str) -> bool:
@@ -139,7 +165,7 @@ def check_switch(setting: str, value: object) -> None:
         ConfigError: Naming the setting.
     """
     if value is not None and not isinstance(value, bool):
-        raise ConfigError(f"{setting} is {value!r:.100}: give true or false")
+        raise ConfigError(f"{setting} is {shown(value, 100)}: give true or false")
 
 
 def parse_switch(text: str) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 import asyncpg
 import pytest
 
+from tests.chaos.witness import Witness, watching
 from tests.support.app import PROMPT
 from tests.support.processes import Spawn, WorkerProcess
 from tests.support.proxy import Proxy
@@ -35,6 +36,13 @@ async def proxy(dsn: str) -> AsyncIterator[Proxy]:
     """Stands between clients and the server."""
     async with Proxy(dsn) as running:
         yield running
+
+
+@pytest.fixture
+async def witness(dsn: str, prefix: str) -> AsyncIterator[Witness]:
+    """Watches the test's schema."""
+    async with watching(dsn, prefix) as watched:
+        yield watched
 
 
 @pytest.fixture

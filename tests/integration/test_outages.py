@@ -148,6 +148,34 @@ async def test_an_outage_makes_nobody_rescue_anything(
     assert events.of("staffa.job.rescued") == []
 
 
+async def test_a_job_whose_outcome_a_failover_has_lost_runs_again(
+    make_client: MakeClient, proxy: Proxy, rows: Rows, events: Recorder
+) -> None:
+    """A standby that is promoted may lack the last of what the primary had committed."""
+    ran: list[int] = []
+
+    @job
+    async def note() -> None:
+        ran.append(1)
+
+    async with make_client(
+        dsn=proxy.dsn, queues={"default": 2}, heartbeat=0.2, dead_after=30
+    ) as app:
+        stored = await app.enqueue(note.new())
+        await events.wait("staffa.job.completed")
+        await proxy.close()
+        await rows.connection.execute(
+            f"UPDATE {rows.jobs} SET state = 'executing', completed_at = NULL WHERE id = $1",
+            stored.id,
+        )
+        await events.until(
+            lambda: any("heartbeat" in event.data["what"] for event in events.of("staffa.error"))
+        )
+        await proxy.open()
+        row = await rows.until(stored.id, "completed")
+    assert (row["attempt"], len(ran)) == (1, 2)
+
+
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is given up after half a minute is given up at once."""

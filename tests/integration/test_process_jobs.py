@@ -60,6 +60,25 @@ async def test_a_killed_child_fails_one_attempt_and_names_the_signal(
     assert "SIGKILL" in row["errors"][0]["error"]
 
 
+async def test_children_that_are_killed_from_outside_or_crash_or_leave_fail_one_attempt_each(
+    make_client: MakeClient, rows: Rows, events: Recorder, tmp_path: Path
+) -> None:
+    async with make_client(queues={"default": 3}, processes=3) as app:
+        killed = await app.enqueue(work.compute_for_ever.new(str(tmp_path)))
+        crashed = await app.enqueue(work.crash.new())
+        left = await app.enqueue(work.leave.new())
+        await eventually((tmp_path / "pid").exists, "the job to begin")
+        os.kill(int((tmp_path / "pid").read_text()), signal.SIGKILL)  # as the kernel without memory
+        reasons = {killed: "killed by SIGKILL", crashed: "killed by SIGSEGV", left: "exit code 3"}
+        for stored, reason in reasons.items():
+            row = await rows.until(stored.id, "retryable")
+            assert (row["attempt"], len(row["errors"]), row["meta"]) == (1, 1, {})
+            assert reason in row["errors"][0]["error"]
+        after = await app.enqueue(work.count_words.new(["a"]))
+        await rows.until(after.id, "completed")
+    assert events.of("staffa.job.rescued") == []
+
+
 async def test_a_cancel_from_another_client_ends_a_process_that_computes(
     make_client: MakeClient, rows: Rows, events: Recorder, tmp_path: Path
 ) -> None:

@@ -11,8 +11,12 @@ from pathlib import Path
 import pytest
 
 from staffa import Job, job
+from staffa.drivers import asyncpg as driver
+from staffa.queues import producer, supervisor
+from staffa.services import leader
 from tests.conftest import MakeClient
 from tests.support.app import (
+    PROMPT,
     hold,
     hold_thread,
     ignore_everything,
@@ -22,6 +26,7 @@ from tests.support.app import (
 )
 from tests.support.events import Recorder, eventually
 from tests.support.processes import Spawn, WorkerProcess
+from tests.support.proxy import Proxy
 from tests.support.rows import Rows
 
 Start = Callable[..., Awaitable[tuple[WorkerProcess, list[Job]]]]
@@ -77,6 +82,27 @@ async def test_jobs_longer_than_the_grace_period_are_put_back_as_if_they_had_not
         assert (row["state"], row["attempt"], row["errors"]) == ("available", 0, [])
     assert len(steps(tmp_path, "stopped")) == 1
     assert await rows.producer_count() == 0
+
+
+async def test_a_process_that_waits_for_its_jobs_shows_that_it_lives_and_keeps_them(
+    started: Start, make_client: MakeClient, rows: Rows, tmp_path: Path, events: Recorder
+) -> None:
+    process, (stored,) = await started(hold.new(str(tmp_path)), shutdown_grace=3600)
+    process.send(signal.SIGTERM)
+    await process.logged("stopping:")
+    beats = await rows.beats()
+    of_both = 2 * 1.2 * PROMPT["dead_after"] / PROMPT["heartbeat"]
+
+    async def long_enough() -> bool:
+        return await rows.beats() > beats + of_both
+
+    async with make_client(queues={"default": 1}, **PROMPT):
+        await eventually(long_enough, "heartbeats for longer than a dead process has")
+        release(tmp_path)
+        assert await process.ended() == 0
+    row = await rows.get(stored.id)
+    assert (row["state"], row["attempt"], row["meta"]) == ("completed", 1, {})
+    assert events.of("staffa.job.rescued") == []
 
 
 async def test_a_second_signal_ends_the_grace_period_at_once(
@@ -190,3 +216,67 @@ async def test_a_client_that_stops_while_it_claims_leaves_nothing_executing(
         )
         == 0
     )
+
+
+async def test_the_grace_period_begins_with_the_stop_whatever_the_database_does(
+    make_client: MakeClient, proxy: Proxy, events: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(driver, "CONNECT_SECONDS", 600.0)
+    monkeypatch.setattr(driver, "REPLY_SECONDS", 600.0)
+    monkeypatch.setattr(supervisor, "_FLUSH_SECONDS", 0.2)
+    monkeypatch.setattr(supervisor, "_MOMENT_SECONDS", 0.1)
+    monkeypatch.setattr(producer, "_STOP_SECONDS", 0.1)
+    monkeypatch.setattr(leader, "_RESIGN_SECONDS", 0.1)
+    cancelled = asyncio.Event()
+
+    @job
+    async def wait() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            cancelled.set()
+
+    app = make_client(dsn=proxy.dsn, queues={"default": 3}, shutdown_grace=0)
+    await app.start()
+    await app.enqueue(wait.new())
+    await events.wait("staffa.job.start")
+    node = app._node
+    assert node is not None
+    await eventually(lambda: node._leader.leading, "the leader")
+    proxy.freeze()
+    stopping = asyncio.ensure_future(app.stop())
+    async with asyncio.timeout(30):
+        await cancelled.wait()
+        await stopping  # though every statement would wait for ten minutes
+    proxy.thaw()
+
+
+async def test_a_step_that_fails_keeps_no_job_from_being_put_back(
+    make_client: MakeClient, rows: Rows, events: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @job
+    async def wait() -> None:
+        await asyncio.Event().wait()
+
+    async def fail() -> None:
+        raise RuntimeError("as a defect of ours would")
+
+    app = make_client(queues={"default": 1}, shutdown_grace=0)
+    await app.start()
+    node = app._node
+    assert node is not None
+    await app.enqueue(wait.new())
+    await events.wait("staffa.job.start")
+    for part in (node.supervisor._processes, node._crontab, node._lifeline):
+        monkeypatch.setattr(part, "stop", fail)
+    await app.stop()
+    monkeypatch.undo()
+    await rows.until_count(available=1)
+    assert await rows.producer_count() == 0
+    assert {event.data["what"] for event in events.of("staffa.error")} == {
+        "stopping the processes of jobs failed",
+        "stopping the crontab failed",
+        "stopping the lifeline failed",
+    }
+    for part in (node.supervisor._processes, node._crontab, node._lifeline):
+        await part.stop()

@@ -18,6 +18,7 @@ from urllib.parse import parse_qs, quote, urlsplit
 
 from staffa.embedded.account import Account
 from tests.support.events import eventually
+from tests.support.ports import free_port
 from tests.support.services import require_program
 
 _SETTINGS = """
@@ -65,7 +66,7 @@ class PgBouncer:
         self._user = upstream["user"]
         self._database = parts.path
         self._mode, self._size, self._more = mode, size, more
-        self._port = _free_port()
+        self._port = free_port()
         self._folder = Path(tempfile.mkdtemp(prefix="staffa-pgbouncer-"))
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -131,9 +132,3 @@ class PgBouncer:
         assert self._process.poll() is None, (self._folder / "log").read_text()
         with socket.socket() as probe:
             return probe.connect_ex(("127.0.0.1", self._port)) == 0
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 from dataclasses import dataclass
@@ -45,6 +46,18 @@ def give_up() -> None:
 def kill_itself() -> None:
     """Die as the kernel would have it."""
     os.kill(os.getpid(), signal.SIGKILL)
+
+
+@job(executor="process")
+def crash() -> None:
+    """Die in C."""
+    ctypes.string_at(0)
+
+
+@job(executor="process")
+def leave() -> None:
+    """End the process behind the back of everybody."""
+    os._exit(3)
 
 
 @job(executor="process")

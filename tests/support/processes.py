@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,11 @@ from tests.support.database import PROJECT
 from tests.support.events import eventually
 
 APP = "tests.support.app"
+
+
+def inherited() -> dict[str, str]:
+    """Return the variables that a process gets from here."""
+    return {key: text for key, text in os.environ.items() if not key.startswith("STAFFA_")}
 
 
 class WorkerProcess:
@@ -26,6 +31,7 @@ class WorkerProcess:
         queues: As ``--queues`` takes them.
         module: What it imports.
         folder: Where it runs.
+        environment: Further variables.
         **settings: Further settings, given as STAFFA_* variables.
     """
 
@@ -38,17 +44,17 @@ class WorkerProcess:
         queues: str = "default:10",
         module: str = APP,
         folder: Path = PROJECT,
+        environment: Mapping[str, str] | None = None,
         **settings: Any,
     ) -> None:
         given = {"dsn": dsn, "prefix": prefix, **settings}
         variables = {f"STAFFA_{key.upper()}": str(value) for key, value in given.items()}
-        inherited = {key: text for key, text in os.environ.items() if not key.startswith("STAFFA_")}
         self.log = log
         with log.open("wb") as output:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "staffa", "start", "--import", module, "--queues", queues],
                 cwd=folder,
-                env={**inherited, **variables},
+                env={**inherited(), **variables, **(environment or {})},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -58,6 +64,11 @@ class WorkerProcess:
     def pid(self) -> int:
         """The id of the process."""
         return self._process.pid
+
+    @property
+    def code(self) -> int | None:
+        """The exit code; None while it runs."""
+        return self._process.poll()
 
     def send(self, number: signal.Signals) -> None:
         """Send a signal."""

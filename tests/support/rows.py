@@ -107,7 +107,12 @@ class Rows:
 
     async def connection_count(self) -> int:
         """Return how many connections Staffa has to this database."""
-        return int(await self.connection.fetchval(f"SELECT count(*) {_OURS}"))
+        return len(await self.backends())
+
+    async def backends(self) -> set[int]:
+        """Return the server's processes that serve Staffa in this database."""
+        found = await self.connection.fetch(f"SELECT pid {_OURS}")
+        return {row["pid"] for row in found}
 
     async def terminate(self) -> int:
         """End Staffa's connections to this database, and return how many."""

@@ -9,7 +9,7 @@ from typing import Any, cast
 from uuid import UUID
 
 from staffa import State
-from staffa.engine import Ack, Engine, Lease, Producer
+from staffa.engine import Ack, Engine, Hold, Lease, Producer
 from staffa.errors import DataRefused
 from staffa.queues.acker import Acker
 from staffa.queues.outcomes import Outcome
@@ -27,6 +27,7 @@ class ScriptedEngine:
         refuses: Tells whether the data of an outcome is refused.
         refusal: Raised then, if not the database's own error.
         gone: Jobs whose leases are lost.
+        held: Jobs whose rows somebody else holds.
         gate: A write waits for it.
     """
 
@@ -40,13 +41,17 @@ class ScriptedEngine:
         self.refuses: Callable[[Ack], bool] = lambda ack: False
         self.refusal: Exception | None = None
         self.gone: set[int] = set()
+        self.held: set[int] = set()
+        self.look_errors: list[BaseException] = []
         self.gate = asyncio.Event()
         self.gate.set()
         self.waiting = asyncio.Event()
 
-    async def ack_jobs(self, acks: Sequence[Ack], producer: Producer) -> dict[int, State]:
-        """Write what is refused nowhere, all or nothing."""
-        assert producer == PRODUCER
+    async def ack_jobs(
+        self, acks: Sequence[Ack], producer: Producer, *, wait: bool = True
+    ) -> dict[int, State]:
+        """Write what is refused nowhere, all or nothing, but for what is held."""
+        assert (producer, wait) == (PRODUCER, False)
         self.bundles.append([ack.lease.id for ack in acks])
         self.waiting.set()
         await self.gate.wait()
@@ -58,12 +63,19 @@ class ScriptedEngine:
         written = {
             ack.lease.id: ack
             for ack in acks
-            if ack.lease.id not in self.gone and ack.lease.id not in self.stored
+            if ack.lease.id not in self.stored.keys() | self.gone | self.held
         }
         self.stored |= written
         if self.after:
             raise self.after.pop(0)
         return {number: ack.state for number, ack in written.items()}
+
+    async def find_holds(self, leases: Sequence[Lease], producer: Producer) -> list[Hold]:
+        """Tell what is held; what is not ours any more has ended."""
+        assert producer == PRODUCER
+        if self.look_errors:
+            raise self.look_errors.pop(0)
+        return [Hold.HELD if lease.id in self.held else Hold.ENDED for lease in leases]
 
     async def trace_acks(self, acks: Sequence[Ack], producer: Producer) -> frozenset[int]:
         """Tell which of them were written before."""
@@ -79,9 +91,11 @@ def outcome(number: int, state: State = State.COMPLETED, error: str | None = Non
     return Outcome(job, Ack(lease=Lease.of(job), state=state, error=error), 0.5)
 
 
-def make_acker(engine: ScriptedEngine) -> Acker:
+def make_acker(
+    engine: ScriptedEngine, on_held: Callable[[Outcome], None] = lambda outcome: None
+) -> Acker:
     """Return an acker that writes there."""
-    return Acker(cast("Engine", engine), PRODUCER)
+    return Acker(cast("Engine", engine), PRODUCER, on_held=on_held)
 
 
 async def until(acker: Acker, something: asyncio.Future[Any]) -> None:

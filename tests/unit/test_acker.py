@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
@@ -18,6 +20,7 @@ from tests.support.events import Recorder
 from tests.unit.scripted import ScriptedEngine, make_acker, outcome, until
 
 GONE = DatabaseUnavailable("connection lost")
+TOO_LONG = StatementConflict("canceled", sqlstate="57014")
 
 
 @pytest.fixture(autouse=True)
@@ -96,7 +99,7 @@ async def test_a_bundle_has_a_limit(acker: Acker, engine: ScriptedEngine) -> Non
 async def test_the_state_that_the_database_chose_is_the_one_that_is_told(
     acker: Acker, engine: ScriptedEngine, events: Recorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def ack_jobs(acks: list[Ack], producer: object) -> dict[int, State]:
+    async def ack_jobs(acks: list[Ack], producer: object, *, wait: bool) -> dict[int, State]:
         return {ack.lease.id: State.DISCARDED for ack in acks}
 
     monkeypatch.setattr(engine, "ack_jobs", ack_jobs)
@@ -158,6 +161,34 @@ async def test_a_lease_that_was_lost_is_told_and_not_looked_up_when_every_reply_
     assert (engine.traced, told(events, "lease_lost")) == ([], [1])
 
 
+async def test_a_row_that_somebody_holds_is_handed_over_and_holds_up_no_other(
+    engine: ScriptedEngine, events: Recorder
+) -> None:
+    handed: list[int | None] = []
+    acker = make_acker(engine, on_held=lambda outcome: handed.append(outcome.job.id))
+    await acker.start()
+    engine.held = {2}
+    for number in (1, 2, 3):
+        acker.submit(outcome(number))
+    await flush(acker)
+    await acker.stop()
+    assert (told(events, "completed"), told(events, "lease_lost")) == ([1, 3], [])
+    assert handed == [2]
+
+
+async def test_what_was_written_is_known_though_the_look_at_the_others_failed(
+    engine: ScriptedEngine, events: Recorder
+) -> None:
+    acker = make_acker(engine)
+    await acker.start()
+    engine.held, engine.look_errors = {2}, [GONE, StatementConflict("55P03")]
+    for number in (1, 2):
+        acker.submit(outcome(number))
+    await flush(acker)
+    await acker.stop()
+    assert (told(events, "completed"), told(events, "lease_lost")) == ([1], [])
+
+
 @pytest.mark.parametrize("bad", [{1}, {37}, {64}, {1, 2, 63}, set(range(1, 65))])
 async def test_a_refused_bundle_is_halved_until_the_bad_outcomes_stand_alone(
     acker: Acker, engine: ScriptedEngine, events: Recorder, bad: set[int]
@@ -174,6 +205,35 @@ async def test_a_refused_bundle_is_halved_until_the_bad_outcomes_stand_alone(
         assert (ack.refund, ack.meta) == (False, None)
         assert ack.error == "the outcome could not be stored: SQLSTATE 22P05"
         assert ack.delay is not None
+
+
+async def test_a_bundle_that_takes_too_long_is_halved_and_its_outcomes_stay_as_they_are(
+    acker: Acker, engine: ScriptedEngine, events: Recorder
+) -> None:
+    engine.before = [TOO_LONG] * 3
+    for number in range(1, 9):
+        acker.submit(outcome(number))
+    await flush(acker)
+    assert [len(bundle) for bundle in engine.bundles] == [8, 4, 2, 1, 1, 2, 4]
+    assert told(events, "completed") == list(range(1, 9))
+
+
+async def test_what_was_committed_before_a_bundle_took_too_long_is_known_as_written(
+    acker: Acker, engine: ScriptedEngine, events: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write, tries = engine.ack_jobs, itertools.count(1)
+
+    async def ack_jobs(*given: Any, **more: Any) -> dict[int, State]:
+        if next(tries) == 2:
+            raise TOO_LONG
+        return await write(*given, **more)
+
+    monkeypatch.setattr(engine, "ack_jobs", ack_jobs)
+    engine.after = [GONE]
+    for number in (1, 2):
+        acker.submit(outcome(number))
+    await flush(acker)
+    assert (told(events, "completed"), told(events, "lease_lost")) == ([1, 2], [])
 
 
 async def test_an_outage_amid_the_halving_loses_nothing(

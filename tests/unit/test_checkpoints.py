@@ -10,7 +10,7 @@ from typing import Any, cast
 import pytest
 
 from staffa._internal.backoff import Backoff
-from staffa.engine import Checkpoint, Engine, Lease, Producer
+from staffa.engine import Checkpoint, Engine, Hold, Lease, Producer
 from staffa.errors import (
     DatabaseUnavailable,
     DataRefused,
@@ -45,6 +45,7 @@ class Notes:
         self.bundles: list[dict[int, dict[str, Any]]] = []
         self.stored: dict[int, dict[str, Any]] = {}
         self.gone: set[int] = set()
+        self.held: set[int] = set()
         self.errors: list[BaseException] = []
         self.refuses: Callable[[Checkpoint], bool] = lambda checkpoint: False
         self.refusal: Exception = DataRefused("too large", sqlstate="54000")
@@ -63,10 +64,14 @@ class Notes:
             raise self.errors.pop(0)
         if any(self.refuses(noted) for noted in checkpoints):
             raise self.refusal
-        written = [noted for noted in checkpoints if noted.lease.id not in self.gone]
+        written = [noted for noted in checkpoints if noted.lease.id not in self.gone | self.held]
         for noted in written:
             self.stored.setdefault(noted.lease.id, {}).update(noted.meta)
         return frozenset(noted.lease for noted in written)
+
+    async def find_holds(self, leases: Sequence[Lease], producer: Producer) -> list[Hold]:
+        assert producer == PRODUCER
+        return [Hold.HELD if lease.id in self.held else Hold.ENDED for lease in leases]
 
 
 def lease(number: int) -> Lease:
@@ -75,7 +80,9 @@ def lease(number: int) -> Lease:
 
 @pytest.fixture(autouse=True)
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "Backoff", lambda: Backoff(first_seconds=0.0, cap_seconds=0.0))
+    monkeypatch.setattr(
+        module, "Backoff", lambda **given: Backoff(first_seconds=0.0, cap_seconds=0.0)
+    )
 
 
 @pytest.fixture
@@ -216,6 +223,21 @@ async def test_a_checkpoint_of_a_lease_that_has_ended_is_a_cancellation(
     with pytest.raises(JobCancelled, match="job 1 is not ours any more"):
         await writes[0]
     await writes[1]
+
+
+async def test_a_row_that_somebody_holds_holds_up_its_own_job_alone(
+    checkpoints: Checkpoints, notes: Notes
+) -> None:
+    notes.held = {1}
+    held = asyncio.ensure_future(checkpoints.write(lease(1), {"page": 1}))
+    checkpoints.note(lease(1), {"progress": 7})
+    await checkpoints.write(lease(2), {"page": 2})
+    await eventually(lambda: len(notes.bundles) > 3, "further tries")
+    assert not held.done()
+    assert checkpoints.take(lease(1)) == {"progress": 7}
+    notes.held = set()
+    await held
+    assert notes.stored == {1: {"page": 1}, 2: {"page": 2}}
 
 
 async def test_progress_of_a_lease_that_has_ended_is_forgotten(

@@ -185,3 +185,38 @@ def test_an_empty_dsn_is_told_from_a_wrong_one(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("STAFFA_DSN", "")
     with pytest.raises(ConfigError, match=r"dsn is empty: leave it out .*STAFFA_DSN"):
         Config.load()
+
+
+def test_a_health_port_is_read_from_the_file_and_from_the_environment(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert (Config.load(folder=folder).health_port, Config().health_host) == (None, "127.0.0.1")
+    (folder / "staffa.toml").write_text('health_port = 8080\nhealth_host = "::"')
+    config = Config.load(folder=folder)
+    assert (config.health_port, config.health_host) == (8080, "::")
+    monkeypatch.setenv("STAFFA_HEALTH_PORT", "0")
+    config = Config.load(folder=folder)
+    assert config.health_port == 0
+    changed = config.with_health("0.0.0.0", None)
+    assert (changed.health_port, changed.health_host) == (0, "0.0.0.0")
+    assert config.with_health(None, 9).health_port == 9
+
+
+@pytest.mark.parametrize("port", [-1, 65_536, True, "8080", 8080.0])
+def test_what_is_no_port_is_refused(port: Any) -> None:
+    with pytest.raises(ConfigError, match=r"health_port is .*: give a number from 0 to 65535"):
+        Config(health_port=port)
+
+
+@pytest.mark.parametrize("host", ["", " ", "a b", "http://x", "x\n", "x/y", 5, None, "x" * 254])
+def test_what_is_no_address_is_refused(host: Any) -> None:
+    with pytest.raises(ConfigError, match=r"health_host is .*127\.0\.0\.1"):
+        Config(health_host=host)
+
+
+def test_a_health_port_of_the_environment_that_is_no_number_is_named(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STAFFA_HEALTH_PORT", "http")
+    with pytest.raises(ConfigError, match="STAFFA_HEALTH_PORT='http'"):
+        Config.load(folder=folder)

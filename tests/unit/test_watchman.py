@@ -63,6 +63,7 @@ class Subject:
         self.dead: asyncio.Queue[dict[UUID, int]] = asyncio.Queue()
         self.lost: asyncio.Queue[list[Lease]] = asyncio.Queue()
         self.controls: asyncio.Queue[tuple[list[Control], bool]] = asyncio.Queue()
+        self.recovered = asyncio.Event()
         self.watchman = Watchman(
             cast("Callable[[], Heartbeat]", make or (lambda: self.heartbeat)),
             PRODUCER,
@@ -73,6 +74,7 @@ class Subject:
             on_dead=lambda dead: self.dead.put_nowait(dict(dead)),
             on_lost=lambda lost: self.lost.put_nowait(list(lost)),
             on_controls=lambda news, first: self.controls.put_nowait((list(news), first)),
+            on_recovered=self.recovered.set,
         )
 
     async def start(self) -> None:
@@ -129,6 +131,7 @@ async def test_an_outage_is_survived(subject: Subject, events: Recorder) -> None
     subject.leases, subject.heartbeat.lost = list(LEASES), [1]
     async with asyncio.timeout(TIMEOUT_SECONDS):
         await subject.lost.get()
+        await subject.recovered.wait()
     await subject.watchman.stop()
     assert subject.heartbeat.beats > beats
 

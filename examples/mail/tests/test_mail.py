@@ -257,7 +257,7 @@ async def test_the_mail_of_a_worker_that_is_killed_is_sent_by_the_next(
     hanging = Hanging()
     async with serving(hanging) as port:
         monkeypatch.setenv("MAIL_SERVER", f"127.0.0.1:{port}")
-        settings = {"heartbeat": 0.1, "dead_after": 0.5, "poll": 0.05}
+        settings: dict[str, Any] = {"heartbeat": 0.1, "dead_after": 0.5, "poll": 0.05}
         worker = WorkerProcess(
             database,
             "public",

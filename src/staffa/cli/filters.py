@@ -5,13 +5,17 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import click
 
 from staffa._internal import json
+<<<<<<< HEAD
 from staffa.cli.numbers import WholeNumber
+=======
+from staffa._internal.clock import SYSTEM_CLOCK
+>>>>>>> health
 from staffa.errors import ConfigError
 from staffa.filters import JobFilter
 from staffa.types import State
@@ -42,7 +46,7 @@ class Moment(click.ParamType[datetime, str | datetime]):
         try:
             if ago is not None:
                 length = timedelta(**{_UNITS[ago["unit"]]: int(ago["number"])})
-                return datetime.now(UTC) - length
+                return SYSTEM_CLOCK.now() - length
             found = datetime.fromisoformat(value)
         except (ValueError, OverflowError):
             found = datetime.min  # noqa: DTZ901  # refused below

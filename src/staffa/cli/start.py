@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 from collections.abc import Mapping, Sequence
+from types import FrameType
 from typing import Any
 
 import click
@@ -40,10 +41,23 @@ _UNEXPECTED = ("retryable", "discarded", "cancelled", "lease_lost", "unknown_wor
 @click.command()
 @click.option("--queues", metavar="NAME:LIMIT,...", help="What to run, e.g. default:10,mail:5.")
 @import_option
+@click.option(
+    "--health-port",
+    type=click.IntRange(0, 65_535),
+    metavar="PORT",
+    help="Tell /healthz and /readyz there; 0 takes a free one.",
+)
+@click.option("--health-host", metavar="ADDRESS", help="Where that is opened, else 127.0.0.1.")
 @click.option("--reload", is_flag=True, help="Start anew whenever a Python file changes.")
 @command
 async def start(
-    config: Config, output: Output, queues: str | None, modules: Sequence[str], reload: bool
+    config: Config,
+    output: Output,
+    queues: str | None,
+    modules: Sequence[str],
+    health_port: int | None,
+    health_host: str | None,
+    reload: bool,
 ) -> None:
     """Run queues until SIGTERM or SIGINT.
 
@@ -56,8 +70,11 @@ async def start(
     _log_to_terminal(as_json=output.as_json)
     if reload:
         raise SystemExit(await _reload([*config.imports, *modules]))
+    # Process 1 of a container ignores signals without a handler: it would run on, to be killed.
+    signal.signal(signal.SIGTERM, _end_before_start)
     import_modules([*config.imports, *modules])
     client = _find_client(config)
+    client.config = client.config.with_health(health_host, health_port)
     wanted = parse_queue_list(queues) if queues else client.config.queues or config.queues
     if not wanted:
         raise ConfigError(
@@ -68,6 +85,11 @@ async def start(
     finally:
         await client.stop()
     await _leave_behind_what_does_not_end()
+
+
+def _end_before_start(number: int, frame: FrameType | None) -> None:
+    logger.info("stopped before it had started")
+    sys.exit(0)
 
 
 async def _reload(modules: Sequence[str]) -> int:
@@ -81,6 +103,7 @@ async def _run(client: Staffa, queues: Mapping[str, Any]) -> None:
     signals: asyncio.Queue[None] = asyncio.Queue()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, signals.put_nowait, None)
+<<<<<<< HEAD
     await client.start(queues=queues)
     running = {check.queue: check.limit for check in client.check_all_queues()}
     told = ", ".join(f"{queue}:{limit}" for queue, limit in running.items())
@@ -88,6 +111,12 @@ async def _run(client: Staffa, queues: Mapping[str, Any]) -> None:
     logger.info("running %s; workers known: %d", told, len(known))
     for oversight in find_oversights(running, [worker.options.get("queue") for worker in known]):
         logger.warning("%s", oversight)
+=======
+    if not await _start(client, queues, signals):
+        return
+    running = ", ".join(f"{check.queue}:{check.limit}" for check in client.check_all_queues())
+    logger.info("running %s; workers known: %d", running, len(registry.names()))
+>>>>>>> health
     await signals.get()
     async with asyncio.TaskGroup() as group:
         stopping = group.create_task(client.stop())
@@ -95,6 +124,23 @@ async def _run(client: Staffa, queues: Mapping[str, Any]) -> None:
         await asyncio.wait([stopping])
         hurrying.cancel()
     logger.info("stopped")
+
+
+async def _start(client: Staffa, queues: Mapping[str, Any], signals: asyncio.Queue[None]) -> bool:
+    """Start, unless a signal comes before that is done; tell if it was."""
+    starting = asyncio.ensure_future(client.start(queues=queues))
+    signalled = asyncio.ensure_future(signals.get())
+    await asyncio.wait([starting, signalled], return_when=asyncio.FIRST_COMPLETED)
+    for task in (starting, signalled):
+        task.cancel()
+    await asyncio.wait([starting, signalled])
+    if starting.cancelled():
+        logger.info("stopped before it had started")
+        return False
+    starting.result()  # raises what kept it from starting
+    if not signalled.cancelled():  # both at once
+        signals.put_nowait(None)
+    return True
 
 
 async def _leave_behind_what_does_not_end() -> None:

@@ -18,6 +18,7 @@ from staffa._internal.lazy import load
 from staffa._internal.loop_thread import is_loop_thread, loop_thread
 from staffa._internal.loops import LoopsLock, call_soon_on, run_on
 from staffa.client.depths import Depths
+from staffa.client.health import Health
 from staffa.client.homes import Homes
 from staffa.client.insertion import Insertion
 from staffa.client.node import Node
@@ -60,6 +61,7 @@ class Lifecycle:
         self._embedded_dsn: str | None = None
         self._node: Node | None = None
         self._node_loop: asyncio.AbstractEventLoop | None = None
+        self._health: Health | None = None
         self._changing = LoopsLock()
         self._stopping = False
         instance.register(self.config.name, cast("instance.Enqueues", self))
@@ -92,6 +94,11 @@ class Lifecycle:
         """What it does with jobs in tests; None in earnest."""
         return current_mode(self.config.testing)
 
+    @property
+    def health_url(self) -> str | None:
+        """Where `/healthz` and `/readyz` are, with `health_port` and while it runs queues."""
+        return None if self._health is None else self._health.url
+
     async def start(self, *, queues: Mapping[str, Any] | None = None) -> None:
         """Connect, and run the queues. Without queues the client only sends, so it does in tests.
 
@@ -102,6 +109,7 @@ class Lifecycle:
             SchemaMissing: If the tables are not there: run ``staffa migrate up``.
             DatabaseUnavailable: If the database can't be reached.
             InstanceError: If it runs already.
+            ConfigError: If `health_port` is in use.
         """
         async with self._changing:
             if self._node is not None:
@@ -109,18 +117,29 @@ class Lifecycle:
             if queues is not None:
                 self.config = self.config.with_queues(parse_queues(queues))
             instance.register(self.config.name, cast("instance.Enqueues", self))
-            home = await self._homes.open(self._make_backend)
-            backend = home.backend
-            await backend.check_schema()
-            if not self.config.queues or self._mode is not None:
-                return
-            node = Node(self.config, backend.engine, backend.notifier, home.wakeups, self._clock)
-            self._node, self._node_loop = node, home.loop
+            if self.config.queues and self._mode is None:
+                self._health = Health.open(self.config, self._clock)
             try:
-                await node.start()
+                await self._start()
             except BaseException:
-                self._node = None
+                await self._close_health()
                 raise
+
+    async def _start(self) -> None:
+        home = await self._homes.open(self._make_backend)
+        backend = home.backend
+        await backend.check_schema()
+        if not self.config.queues or self._mode is not None:
+            return
+        node = Node(self.config, backend.engine, backend.notifier, home.wakeups, self._clock)
+        self._node, self._node_loop = node, home.loop
+        try:
+            await node.start()
+        except BaseException:
+            self._node = None
+            raise
+        if self._health is not None:
+            self._health.vitals.node = node
 
     async def stop(self, *, grace: Seconds | None = None) -> None:
         """Stop in order: no more claims, running jobs may end, what is left is put back.
@@ -132,6 +151,8 @@ class Lifecycle:
             grace: How long running jobs may go on; `shutdown_grace` if not given.
         """
         seconds = self.config.shutdown_grace if grace is None else to_seconds(grace, "grace")
+        if self._health is not None:
+            self._health.vitals.stopping = True
         if self._stopping:
             self._tell_node(lambda node: node.supervisor.hurry())
         async with self._changing:
@@ -145,6 +166,7 @@ class Lifecycle:
                 await self._stop_embedded()
             finally:
                 self._stopping = False
+                await self._close_health()
             instance.unregister(self.config.name, cast("instance.Enqueues", self))
 
     async def __aenter__(self) -> Self:
@@ -190,6 +212,11 @@ class Lifecycle:
         dsn = await asyncio.to_thread(server.start)
         self._embedded, self._embedded_dsn = server, dsn
         return dsn
+
+    async def _close_health(self) -> None:
+        health, self._health = self._health, None
+        if health is not None:
+            await health.close()
 
     async def _stop_embedded(self) -> None:
         embedded, self._embedded, self._embedded_dsn = self._embedded, None, None
@@ -238,7 +265,7 @@ class Lifecycle:
         """Begin as if just made, in a process that was forked: the parent runs the node, if any."""
         _inherited.append((self._node, self._embedded))
         self._homes.leave_behind()
-        self._node = self._node_loop = self._embedded = None
+        self._node = self._node_loop = self._embedded = self._health = None
         self._changing = LoopsLock()
         self._stopping = False
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from collections.abc import Iterable
 from typing import Any
@@ -16,6 +17,7 @@ from staffa.jobs import Job
 from staffa.notifier import Notifier, is_for
 from staffa.queues.signals import Signals
 from staffa.queues.supervisor import Supervisor
+from staffa.service import attempt
 from staffa.services.cron import Crontab
 from staffa.services.leader import Leader
 from staffa.services.lifeline import Lifeline
@@ -42,7 +44,7 @@ class Node:
         self, config: Config, engine: Engine, notifier: Notifier, wakeups: Wakeups, clock: Clock
     ) -> None:
         self._config = config
-        self._notifier = notifier
+        self.notifier = notifier
         self._wakeups = wakeups
         self.producer = Producer(uuid.uuid4(), config.name, config.node)
         self._leader = Leader(
@@ -76,12 +78,13 @@ class Node:
             leading=lambda: self._leader.leading,
             on_written=self.supervisor.roster.obey,
         )
-        self._stager = Stager(
+        self.stager = Stager(
             engine,
             lambda: self.supervisor.queues,
             config.poll,
             on_available=self.supervisor.wake,
             may_slow=lambda: self.upkeep.connectivity is not Connectivity.ISOLATED,
+            clock=clock,
         )
         self.upkeep = Upkeep(
             config,
@@ -118,11 +121,11 @@ class Node:
         """
         try:
             with working_for(self._config.name):
-                await self._notifier.listen(_CHANNELS, self._on_notification)
+                await self.notifier.listen(_CHANNELS, self._on_notification)
                 await self._wakeups.start()
                 await self.supervisor.start()
                 await self._signals.start()
-                for service in (self._leader, self._lifeline, self._stager):
+                for service in (self._leader, self._lifeline, self.stager):
                     await service.start()
                 if self._config.cron is not None:
                     await self._crontab.start()
@@ -132,18 +135,21 @@ class Node:
             raise
 
     async def stop(self, grace: float) -> None:
-        """Stop everything in order; running jobs may go on for some seconds."""
+        """Stop everything in order; running jobs may go on for some seconds from now on.
+
+        What fails to stop is reported, and keeps nothing else from it.
+        """
         with working_for(self._config.name):
-            await self._signals.stop()
-            await self.supervisor.stop_claiming()
-            await self._stager.stop()
-            await self._crontab.stop()
-            await self.upkeep.stop()
-            await self._leader.stop()
-            await self.supervisor.stop(grace)
-            await self._lifeline.stop()
-            await self._wakeups.stop()
-            await self._notifier.stop()
+            await attempt("stopping the signals", self._signals.stop())
+            # Beside each other: without a database, a resignation would hold up the running jobs.
+            await asyncio.gather(self._stop_services(), self.supervisor.stop(grace))
+            await attempt("stopping the lifeline", self._lifeline.stop())
+            await attempt("stopping the wake-ups", self._wakeups.stop())
+            await attempt("stopping the notifier", self.notifier.stop())
+
+    async def _stop_services(self) -> None:
+        for service in (self.stager, self._crontab, self.upkeep, self._leader):
+            await attempt(f"stopping the {type(service).__name__.lower()}", service.stop())
 
     def wake_all(self) -> None:
         """Look for jobs in all queues: notifications may have been missed."""
@@ -192,4 +198,4 @@ class Node:
         self._wakeups.announce(queues)
 
     async def _tell_resigned(self) -> None:
-        await self._notifier.notify([("leader", {"down": self._config.name})])
+        await self.notifier.notify([("leader", {"down": self._config.name})])

@@ -40,10 +40,10 @@ class Upkeep:
         clock: Clock,
         on_recovered: Callable[[], None],
     ) -> None:
-        self._polling = config.notifier == "polling" or not engine.capabilities.listens
+        self.polling = config.notifier == "polling" or not engine.capabilities.listens
         self._sonar: Sonar | None = None
         self._services: list[Loop] = []
-        if config.sonar and not self._polling:
+        if config.sonar and not self.polling:
             self._sonar = Sonar(
                 notifier, producer, clock=clock, poll=config.poll, on_recovered=on_recovered
             )
@@ -56,9 +56,14 @@ class Upkeep:
             )
 
     @property
+    def watched(self) -> bool:
+        """Whether it is watched if notifications arrive."""
+        return self._sonar is not None
+
+    @property
     def connectivity(self) -> Connectivity:
         """What is known of notifications."""
-        if self._polling:
+        if self.polling:
             return Connectivity.ISOLATED
         return Connectivity.UNKNOWN if self._sonar is None else self._sonar.connectivity
 

@@ -27,8 +27,10 @@ from asyncpg.pool import PoolConnectionProxy
 from asyncpg.transaction import Transaction
 
 from staffa._internal.backoff import Backoff
+from staffa._internal.kill_points import boundary, sender
 from staffa._internal.sql import load_sql
 from staffa.drivers.failures import is_refused_setting, translated_errors
+from staffa.drivers.unanswered import send_commit, send_statement
 from staffa.engine import Statement, Statements
 from staffa.errors import (
     ConfigError,
@@ -40,8 +42,9 @@ from staffa.errors import (
 
 T = TypeVar("T")
 
-CONNECT_SECONDS = 10.0
+CONNECT_SECONDS = 20.0  # TLS and SCRAM take seven round trips, of two seconds each at worst
 REPLY_SECONDS = 30.0
+_CLOSE_SECONDS = 5.0
 
 # Plans are made anew for each execution: a generic plan that was cached while a queue was empty
 # keeps its sequential scan after a hundred thousand inserts. Planning costs about a tenth of a
@@ -204,14 +207,30 @@ class Pool:
     async def connection(self) -> AsyncIterator[PoolConnectionProxy[asyncpg.Record]]:
         """Lend a connection."""
         pool = await self._open()
-        with translated_errors():
-            async with asyncio.timeout(REPLY_SECONDS):
-                connection = await pool.acquire()
+        connection = await self._acquire(pool)
         try:
             yield connection
         finally:
             with suppress(asyncpg.InterfaceError, TimeoutError, OSError):
-                await pool.release(connection, timeout=CONNECT_SECONDS)
+                await pool.release(connection, timeout=_CLOSE_SECONDS)
+
+    async def _acquire(
+        self, pool: asyncpg.Pool[asyncpg.Record]
+    ) -> PoolConnectionProxy[asyncpg.Record]:
+        try:
+            with translated_errors():
+                async with asyncio.timeout(REPLY_SECONDS):
+                    return await pool.acquire()
+        except DatabaseUnavailable as error:
+            if not isinstance(error.__cause__, TimeoutError) or self._can_grow(pool):
+                raise
+            raise DatabaseUnavailable(
+                f"no connection became free within {REPLY_SECONDS:g} s: all {self._size} of the "
+                "pool are in use: raise pool_size, or look for what holds them for so long"
+            ) from error
+
+    def _can_grow(self, pool: asyncpg.Pool[asyncpg.Record]) -> bool:
+        return pool.get_idle_size() > 0 or pool.get_size() < self._size
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Run]:
@@ -234,7 +253,7 @@ class Pool:
                 await _roll_back(connection, transaction, error)
                 raise
             try:
-                await _within_reply_time(transaction.commit())
+                await _commit(transaction)
             except BaseException:
                 connection.terminate()
                 raise
@@ -248,7 +267,7 @@ class Pool:
         if self._loop is not asyncio.get_running_loop():
             return  # its loop has taken the connections along
         try:
-            async with asyncio.timeout(CONNECT_SECONDS):
+            async with asyncio.timeout(_CLOSE_SECONDS):
                 await pool.close()
         except TimeoutError:
             pool.terminate()
@@ -276,10 +295,16 @@ class Pool:
 
 
 class Dedicated:
-    """One connection for one caller, made again after it was lost; statements take turns."""
+    """One connection for one caller, made again after it was lost; statements take turns.
 
-    def __init__(self, settings: ConnectionSettings) -> None:
+    Args:
+        settings: Where to connect.
+        patience: Seconds for a reply, if they are to be fewer than `REPLY_SECONDS`.
+    """
+
+    def __init__(self, settings: ConnectionSettings, patience: float | None = None) -> None:
         self._settings = settings
+        self._patience = patience
         self._connection: asyncpg.Connection | None = None
         self._turn = asyncio.Lock()
 
@@ -292,7 +317,7 @@ class Dedicated:
         async with self._turn:
             if self._connection is None or self._connection.is_closed():
                 self._connection = await self._settings.connect()
-            return await fetch(self._connection, statement)
+            return await fetch(self._connection, statement, self._patience)
 
     async def close(self) -> None:
         """Close the connection."""
@@ -339,13 +364,16 @@ async def open_session(settings: ConnectionSettings) -> AsyncIterator[Session]:
         await close_connection(connection)
 
 
+@sender(send_statement)
 async def fetch(
-    connection: asyncpg.Connection | PoolConnectionProxy[asyncpg.Record], statement: Statement[T]
+    connection: asyncpg.Connection | PoolConnectionProxy[asyncpg.Record],
+    statement: Statement[T],
+    patience: float | None = None,
 ) -> T:
     """Run a statement, and end the connection where it can't be trusted any more."""
     try:
         with translated_errors():
-            async with asyncio.timeout(REPLY_SECONDS):
+            async with asyncio.timeout(min(patience or REPLY_SECONDS, REPLY_SECONDS)):
                 rows = await connection.fetch(statement.sql, *statement.params)
     except (DatabaseUnavailable, asyncio.CancelledError):
         # After a cancellation, too: the driver would wait for the server to confirm it.
@@ -353,6 +381,12 @@ async def fetch(
             connection.terminate()
         raise
     return statement.decode(_mappings(rows))
+
+
+@boundary("commit")
+@sender(send_commit)
+async def _commit(transaction: Transaction) -> None:
+    await _within_reply_time(transaction.commit())
 
 
 async def _within_reply_time(action: Awaitable[None]) -> None:

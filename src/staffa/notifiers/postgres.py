@@ -183,8 +183,10 @@ class PostgresNotifier(Service):
         try:
             with translated_errors():
                 async with asyncio.timeout(REPLY_SECONDS):
-                    await connection.execute(self._probe_text)
+                    demoted = await connection.fetchval(self._probe_text)
         except DatabaseError:
+            demoted = True
+        if demoted:
             connection.terminate()
             self._lost.set()
 

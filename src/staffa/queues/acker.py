@@ -3,22 +3,25 @@
 Invariants: an outcome is reported to nobody before its commit; bundles form by themselves, from
 what finishes while the last one is written; a bundle that can't be written is tried again for ever
 while the jobs go on; one that the database refuses for its data is halved until the bad outcome
-stands alone, which then becomes a failed attempt; one that can't be written even so is set aside
-and tried again later, so that it holds up no other; an outcome that matches no row after a lost
-reply is looked up before it is called lost.
+stands alone, which then becomes a failed attempt; one that takes the database too long is halved,
+too, and nothing more; an outcome that can't be written in any form is set aside and tried again
+later, so that it holds up no other; a row that somebody else holds is not waited for, for the same
+reason; an outcome that matches no row after a lost reply is looked up before it is called lost.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import replace
 
 from staffa._internal.backoff import Backoff, retry_delay
-from staffa.engine import Ack, Engine, Lease, Producer
+from staffa._internal.kill_points import boundary
+from staffa.engine import Ack, Engine, Hold, Lease, Producer
 from staffa.errors import DatabaseError, DatabaseUnavailable, DataRefused
 from staffa.jobs import Job
+from staffa.portions import takes_too_long
 from staffa.queues.outcomes import Outcome
 from staffa.running import PROGRESS_KEY
 from staffa.service import Service
@@ -31,7 +34,7 @@ _LARGEST_BUNDLE_CHARACTERS = 32 * 1024 * 1024
 _SET_ASIDE_SECONDS = 60.0
 
 
-def _ignore(what: object, how: object) -> None:
+def _ignore(what: object, how: object = None) -> None:
     """Nobody asks what became of an outcome."""
 
 
@@ -43,6 +46,8 @@ class Acker(Service):
         producer: Whose leases they end.
         on_settled: Called with each outcome that is stored, and the state that its job has now.
         on_lost: Called with each job whose lease had ended, and the seconds that it ran.
+        on_held: Called with each outcome whose row somebody else holds, to be submitted again once
+            that has ended.
     """
 
     def __init__(
@@ -51,8 +56,10 @@ class Acker(Service):
         producer: Producer,
         on_settled: Callable[[Outcome, State], None] = _ignore,
         on_lost: Callable[[Job, float], None] = _ignore,
+        on_held: Callable[[Outcome], None] = _ignore,
     ) -> None:
         super().__init__()
+        self._on_held = on_held
         self._on_settled = on_settled
         self._on_lost = on_lost
         self._engine = engine
@@ -64,6 +71,7 @@ class Acker(Service):
         self._settled = asyncio.Event()
         self._settled.set()
 
+    @boundary("submit_outcome")
     def submit(self, outcome: Outcome) -> None:
         """Have an outcome written."""
         self._pending.append(outcome)
@@ -91,20 +99,14 @@ class Acker(Service):
                 self._arrived.clear()
                 self._settled.set()
 
-    async def _write(self, bundle: Sequence[Outcome]) -> None:
-        """Write a bundle, however long it takes."""
+    async def _write(self, bundle: Sequence[Outcome], *, uncertain: bool = False) -> None:
+        """Write a bundle, however long it takes; its reply may have been lost before."""
         backoff = Backoff()
-        uncertain = False
         acks = [outcome.ack for outcome in bundle]
+        written: dict[int, State] = {}
         while True:
             try:
-                written = await self._engine.ack_jobs(acks, self._producer)
-                missing = [ack for ack in acks if ack.lease.id not in written]
-                traced = (
-                    await self._engine.trace_acks(missing, self._producer)
-                    if missing and uncertain
-                    else frozenset()
-                )
+                held, traced = await self._try(acks, written, uncertain=uncertain)
                 break
             except DataRefused as error:
                 await self._write_apart(bundle, error)
@@ -114,20 +116,59 @@ class Acker(Service):
                 what = f"{len(bundle)} outcomes wait to be written"
                 report(what, error, level=logging.WARNING)
                 await asyncio.sleep(backoff.next_seconds())
+                if takes_too_long(error) and len(bundle) > 1 and not written:
+                    await self._write_halves(bundle, uncertain=uncertain)
+                    return
             except Exception as error:  # noqa: BLE001  # what one outcome holds must not stop others
                 await self._write_apart(bundle, error)
                 return
         for outcome in bundle:
-            try:
+            self._hand_on(outcome, written, held, traced)
+
+    async def _try(
+        self, acks: Sequence[Ack], written: dict[int, State], *, uncertain: bool
+    ) -> tuple[frozenset[int], frozenset[int]]:
+        """Write what is not written yet; return what others hold, and what had been before."""
+        if left := _without(acks, written):
+            written |= await self._engine.ack_jobs(left, self._producer, wait=False)
+        left = _without(acks, written)
+        if not left:
+            return frozenset(), frozenset()
+        held = await self._find_held(left)
+        ended = _without(left, held)
+        if not ended or not uncertain:
+            return held, frozenset()
+        return held, await self._engine.trace_acks(ended, self._producer)
+
+    def _hand_on(
+        self,
+        outcome: Outcome,
+        written: dict[int, State],
+        held: frozenset[int],
+        traced: frozenset[int],
+    ) -> None:
+        try:
+            if outcome.ack.lease.id in held:
+                self._on_held(outcome)
+            else:
                 self._tell(outcome, written, traced)
-            except Exception as error:  # noqa: BLE001  # hooks are objects of users' making
-                report(f"telling the outcome of job {outcome.job.id} failed", error)
+        except Exception as error:  # noqa: BLE001  # hooks are objects of users' making
+            report(f"telling the outcome of job {outcome.job.id} failed", error)
+
+    async def _write_halves(self, bundle: Sequence[Outcome], *, uncertain: bool = False) -> None:
+        middle = len(bundle) // 2
+        await self._write(bundle[:middle], uncertain=uncertain)
+        await self._write(bundle[middle:], uncertain=uncertain)
+
+    async def _find_held(self, acks: Sequence[Ack]) -> frozenset[int]:
+        """Return the jobs that are still ours, though they could not be written."""
+        holds = await self._engine.find_holds([ack.lease for ack in acks], self._producer)
+        pairs = zip(acks, holds, strict=True)
+        return frozenset(ack.lease.id for ack, hold in pairs if hold is not Hold.ENDED)
 
     async def _write_apart(self, bundle: Sequence[Outcome], error: Exception) -> None:
         if len(bundle) > 1:
-            middle = len(bundle) // 2
-            await self._write(bundle[:middle])
-            await self._write(bundle[middle:])
+            await self._write_halves(bundle)
             return
         (outcome,) = bundle
         report(f"the outcome of job {outcome.job.id} can't be written", error)
@@ -169,6 +210,10 @@ class Acker(Service):
             exception=outcome.exception,
         )
         self._on_settled(outcome, state)
+
+
+def _without(acks: Sequence[Ack], numbers: Container[int]) -> list[Ack]:
+    return [ack for ack in acks if ack.lease.id not in numbers]
 
 
 def _split(pending: list[Outcome]) -> tuple[list[Outcome], list[Outcome]]:

@@ -3,8 +3,9 @@
 Invariants: each write names its lease, so that a job whose lease has ended writes nothing; what
 comes while one statement runs goes out together in the next; the progress of all jobs goes out
 together, once a second at most, the last one of a job with its outcome; what the database refuses
-for its data is halved until it stands alone, and costs no other job anything; during an outage
-progress waits, and checkpoints hold up the jobs that await them.
+for its data is halved until it stands alone, and costs no other job anything; nor does a row that
+somebody else holds, which is tried again; during an outage progress waits, and checkpoints hold up
+the jobs that await them.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from typing import Any, Protocol
 
 from staffa._internal.backoff import Backoff
 from staffa._internal.clock import Clock
-from staffa.engine import Ack, Checkpoint, Engine, Lease, Producer, Statements
+from staffa.engine import Ack, Checkpoint, Engine, Hold, Lease, Producer, Statements
 from staffa.errors import DatabaseError, DataRefused, InvalidJob, JobCancelled
 from staffa.service import Service
 from staffa.telemetry import report
@@ -26,6 +27,7 @@ from staffa.types import State
 
 PROGRESS_SECONDS = 1.0
 _LARGEST_BUNDLE = 1000
+_RAREST_TRY_SECONDS = 1.0
 _LARGEST_CHARACTERS = 32 * 1024 * 1024
 
 
@@ -103,6 +105,8 @@ class Checkpoints(Service):
         self._waiting: list[tuple[Checkpoint, asyncio.Future[None]]] = []
         self._arrived = asyncio.Event()
         self._stopped = False
+        self._held = False
+        self._again_in: float | None = None
 
     def note(self, lease: Lease, patch: Mapping[str, Any]) -> None:
         """Have progress written, unless newer one comes first."""
@@ -135,10 +139,15 @@ class Checkpoints(Service):
     async def run(self) -> None:
         """Write what comes, until cancelled."""
         backoff = Backoff()
+        held = Backoff(cap_seconds=_RAREST_TRY_SECONDS)
         while True:
             await self._wait()
             try:
+                self._held = False
                 await self._write_all()
+                if not self._held:
+                    held.reset()
+                self._again_in = held.next_seconds() if self._held else None
                 backoff.reset()
             except DatabaseError as error:
                 report("what jobs note waits to be written", error, level=logging.WARNING)
@@ -157,14 +166,19 @@ class Checkpoints(Service):
         self._waiting.clear()
 
     async def _wait(self) -> None:
-        """Return when there is something new, or when it is time for progress."""
-        pause = max(self._due_at - self._clock.monotonic(), 0.0) if self._progress else None
+        """Return when there is something new, or when it is time for progress or another try."""
         try:
-            async with asyncio.timeout(pause):
+            async with asyncio.timeout(self._pause()):
                 await self._arrived.wait()
         except TimeoutError:
             pass
         self._arrived.clear()
+
+    def _pause(self) -> float | None:
+        pauses = [] if self._again_in is None else [self._again_in]
+        if self._progress:
+            pauses.append(max(self._due_at - self._clock.monotonic(), 0.0))
+        return min(pauses, default=None)
 
     @property
     def _due_at(self) -> float:
@@ -201,9 +215,19 @@ class Checkpoints(Service):
                 raise
             await self._write_apart(bundle, error)
             return
+        left = [entry for entry in bundle if entry.lease not in written]
         for entry in bundle:
-            lost = JobCancelled(f"job {entry.lease.id} is not ours any more: it should stop")
-            self._settle(entry, None if entry.lease in written else lost)
+            if entry.lease in written:
+                self._settle(entry, None)
+        if not left:
+            return
+        holds = await self._engine.find_holds([entry.lease for entry in left], self._producer)
+        for entry, hold in zip(left, holds, strict=True):
+            if hold is Hold.ENDED:
+                lost = JobCancelled(f"job {entry.lease.id} is not ours any more: it should stop")
+                self._settle(entry, lost)
+            else:
+                self._held = True
 
     async def _write_apart(self, bundle: Sequence[_Entry], error: Exception) -> None:
         if len(bundle) > 1:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from staffa._internal.kill_points import boundary
 from staffa._internal.lazy import load
 from staffa.engine import Statement, Statements
 from staffa.errors import JobCancelled
@@ -18,6 +19,7 @@ from staffa.types import State
 States = dict[int, State]
 
 
+@boundary("complete_job")
 async def complete_on(conn: Any, statements: Statements[States], job_id: int | None) -> None:
     """Complete a job on a user's connection.
 
@@ -27,6 +29,7 @@ async def complete_on(conn: Any, statements: Statements[States], job_id: int | N
     _check(await load("staffa.drivers.connections:run_on")(conn, statements), job_id)
 
 
+@boundary("complete_job")
 def complete_on_sync(conn: Any, statements: Statements[States], job_id: int | None) -> None:
     """Do the same without an event loop."""
     _check(load("staffa.drivers.connections:run_on_sync")(conn, statements), job_id)

@@ -18,6 +18,7 @@ from typing import Any
 
 from staffa import hooks, registry
 from staffa._internal.clock import Clock
+from staffa._internal.kill_points import boundary
 from staffa.args.encryption import NO_KEYS, KeyRing
 from staffa.deadlines import read_deadline
 from staffa.engine import Lease
@@ -123,6 +124,7 @@ class Executor:
             await asyncio.wait(tasks, timeout=seconds)
         return not self._runs
 
+    @boundary("stop_jobs")
     def stop_all(self, why: Stop) -> None:
         """Ask all running jobs to stop."""
         for run in self._runs.copy():
@@ -178,6 +180,7 @@ class Executor:
         else:
             self._handovers.hand_over(replace(outcome, completion=run.completion))
 
+    @boundary("perform_job")
     async def _perform(self, run: Run) -> Outcome | None:
         """Return the outcome to write, or None where the row is not ours any more."""
         job = run.job

@@ -1,4 +1,6 @@
-"""What became of jobs that were completed in transactions of users, once their functions end.
+"""What becomes of jobs whose rows transactions of others hold, once their functions have ended.
+
+Those may be transactions of users that complete the job, or anything else that has locked the row.
 
 Invariants: a row that a transaction still holds is never waited for, as the statement that waits
 would hold up the outcomes of other jobs: it is looked at again, ever more rarely; a completion that
@@ -14,6 +16,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from staffa._internal.backoff import Backoff
+from staffa._internal.kill_points import boundary
 from staffa.engine import Engine, Hold, Producer
 from staffa.errors import DatabaseError
 from staffa.queues.outcomes import Outcome
@@ -52,8 +55,9 @@ class Handovers(Service):
         self._settled = asyncio.Event()
         self._settled.set()
 
+    @boundary("hand_over")
     def hand_over(self, outcome: Outcome) -> None:
-        """Take the outcome of a function whose job was completed in a transaction."""
+        """Take the outcome of a function whose job's row a transaction may hold."""
         self._open.append(outcome)
         self._arrived.set()
         self._settled.clear()
@@ -80,7 +84,7 @@ class Handovers(Service):
             try:
                 await self._look()
             except DatabaseError as error:
-                report("completions wait to be looked at", error, level=logging.WARNING)
+                report("outcomes wait for their rows", error, level=logging.WARNING)
             if not self._open:
                 continue
             looks += 1
@@ -97,9 +101,9 @@ class Handovers(Service):
         leases = [outcome.ack.lease for outcome in outcomes]
         holds = await self._engine.find_holds(leases, self._producer)
         ended = [
-            outcome.completion
+            outcome.completion or outcome.ack  # that may have been written, its reply being lost
             for outcome, hold in zip(outcomes, holds, strict=True)
-            if hold is Hold.ENDED and outcome.completion is not None
+            if hold is Hold.ENDED
         ]
         traced = await self._engine.trace_acks(ended, self._producer) if ended else frozenset()
         for outcome, hold in zip(outcomes, holds, strict=True):
@@ -111,16 +115,17 @@ class Handovers(Service):
                 continue
             committed = outcome.ack.lease.id in traced
             try:
-                self._tell(completed(outcome) if committed else outcome, committed)
+                handed = committed and outcome.completion is not None
+                self._tell(completed(outcome) if handed else outcome, committed)
             except Exception as error:  # noqa: BLE001  # hooks are objects of users' making
                 report(f"telling the outcome of job {outcome.job.id} failed", error)
 
     def _complain(self) -> None:
         numbers = ", ".join(str(outcome.job.id) for outcome in self._open[:10])
         report(
-            f"the transactions that completed these jobs are still open, though their functions "
+            f"transactions are still open that hold the rows of these jobs, though their functions "
             f"have ended: {numbers}",
-            TimeoutError("commit or roll back before the function ends"),
+            TimeoutError("commit or roll back, before the function ends if it completes the job"),
             level=logging.WARNING,
         )
 

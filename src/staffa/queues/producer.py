@@ -5,7 +5,8 @@ next one begins beside the writing of the last one's outcomes; while a claim cam
 slot claims again, otherwise a wake-up does. Stopping waits for the claim under way: what it leased
 is started or put back, never forgotten. A claim whose reply was lost may have leased jobs that
 nobody runs, or do so later, as the server may still be at it: for a while, what this queue holds
-without running it is put back now and then, between two claims.
+without running it is put back now and then, between two claims. So it is once after an outage: it
+may have ended with another server, which lacks the last of what the old one had committed.
 
 A queue that is paused or closed at run time claims no more, but keeps its task: jobs that run go on
 and keep their slots, and what a lost claim has leased is still put back. The task of a closed queue
@@ -24,6 +25,7 @@ from staffa._internal.clock import Clock
 from staffa.engine import Engine, Producer
 from staffa.errors import DatabaseError
 from staffa.jobs import Job
+from staffa.portions import Portion
 from staffa.queue import Queue
 from staffa.queues import outcomes
 from staffa.queues.executor import Executor
@@ -67,6 +69,7 @@ class QueueProducer(Service):
         self.limit = queue.limit
         self.paused = queue.paused
         self.closed = False
+        self.failing = False
         self._engine = engine
         self._producer = producer
         self._executor = executor
@@ -79,7 +82,9 @@ class QueueProducer(Service):
         self._draining = False
         self._doubt_until: float | None = None
         self._put_back_at = -math.inf
+        self._suspicious = False
         self._backoff = Backoff()
+        self._portion = Portion(_LARGEST_CLAIM)
 
     @property
     def running_ids(self) -> list[int]:
@@ -93,6 +98,11 @@ class QueueProducer(Service):
 
     def wake(self) -> None:
         """Look for jobs."""
+        self._wanted.set()
+
+    def look_for_strays(self) -> None:
+        """Put back what this queue holds without running it, before the next claim."""
+        self._suspicious = True
         self._wanted.set()
 
     def set(self, *, closed: bool, paused: bool, limit: int) -> None:
@@ -128,6 +138,7 @@ class QueueProducer(Service):
                     await self._put_back(jobs)
                     continue
             except DatabaseError as error:
+                self.failing = True
                 report(
                     f"claiming from {self.name!r} will be tried again", error, level=severity(error)
                 )
@@ -135,6 +146,7 @@ class QueueProducer(Service):
                 self._wanted.set()
                 continue
             self._backoff.reset()
+            self.failing = False
             self._hungry = len(jobs) == demand
             for job in jobs:
                 self._running.add(job)
@@ -145,7 +157,7 @@ class QueueProducer(Service):
     def _demand(self) -> int:
         if self._rests:
             return 0
-        return min(self.limit - len(self._running), _LARGEST_CLAIM)
+        return min(self.limit - len(self._running), self._portion.size)
 
     @property
     def _rests(self) -> bool:
@@ -167,11 +179,15 @@ class QueueProducer(Service):
     async def _put_back_strays(self) -> None:
         """Put back what lost claims have leased; there is no other claim of this queue now."""
         now = self._clock.monotonic()
-        if self.in_doubt and now >= self._put_back_at + _DOUBTFUL_WAIT_SECONDS:
-            await self._engine.release_jobs(
+        due = self.in_doubt and now >= self._put_back_at + _DOUBTFUL_WAIT_SECONDS
+        if due or self._suspicious:
+            released = await self._engine.release_jobs(
                 self._producer, queue=self.name, running=list(self._held())
             )
+            self._suspicious = False
             self._put_back_at = now
+            if released:
+                self._wanted.set()
 
     async def _put_back(self, jobs: Sequence[Job]) -> None:
         """Put back what was claimed while the queue was paused or closed: nothing starts now.
@@ -193,7 +209,8 @@ class QueueProducer(Service):
         if self._draining:
             return []
         try:
-            return await self._engine.claim_jobs(self.name, demand, self._producer)
+            with self._portion.tried(demand):
+                return await self._engine.claim_jobs(self.name, demand, self._producer)
         except BaseException:
             self._fear_strays()
             raise

@@ -103,6 +103,11 @@ class Roster(Service):
             if name in self._entries:
                 self._entries[name].producer.wake()
 
+    def look_for_strays(self) -> None:
+        """Have all queues put back what they hold without running it."""
+        for entry in self._entries.values():
+            entry.producer.look_for_strays()
+
     def obey(self, controls: Sequence[Control], *, at_start: bool = False) -> None:
         """Do what was set; an error of one queue is reported and keeps no other from it.
 

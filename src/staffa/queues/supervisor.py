@@ -3,6 +3,10 @@
 Stopping has four steps: no more claims; running jobs may go on for the grace period; those that are
 left are asked to stop; what still does not end is put back as if it had not begun. The heartbeat
 goes on until all is written. A second request to stop ends the grace period at once.
+
+Invariants: the grace period begins when stopping does, whatever the database does then; a step that
+fails keeps none of the next ones from being taken; each step has its time, and once one has waited
+for the database in vain, the others wait for it no longer than a moment.
 """
 
 from __future__ import annotations
@@ -11,9 +15,11 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from uuid import UUID
 
 from staffa._internal.clock import Clock
+from staffa._internal.kill_points import boundary
 from staffa.config import Config
 from staffa.engine import Engine, Lease, Producer
 from staffa.errors import DatabaseError
@@ -24,6 +30,7 @@ from staffa.queues.aftermath import Aftermath
 from staffa.queues.checkpoints import Checkpoints
 from staffa.queues.executor import Executor
 from staffa.queues.handovers import Handovers
+from staffa.queues.outcomes import Outcome
 from staffa.queues.pools.process import ProcessPool, ProcessPoolSettings
 from staffa.queues.pools.thread import PATIENCE_SECONDS, ThreadPool
 from staffa.queues.producer import QueueProducer
@@ -31,11 +38,17 @@ from staffa.queues.roster import Roster
 from staffa.queues.run import Stop
 from staffa.queues.watchdog import Watchdog
 from staffa.queues.watchman import Observations, Watchman
+from staffa.service import attempt
 from staffa.telemetry import emit, report
 from staffa.telemetry.catalogue import ShutdownBegun, ShutdownEnded
-from staffa.types import State
 
 _FLUSH_SECONDS = 10.0
+_MOMENT_SECONDS = 2.0
+
+# A connection may die without a word. The heartbeat gives it up so early that the next one, on a
+# new connection, comes before others take this process for dead.
+_HEARTBEATS_IN_TIME = 3
+_LEAST_PATIENCE_SECONDS = 2.0
 
 
 class Supervisor:
@@ -66,12 +79,18 @@ class Supervisor:
         self._threads = ThreadPool()
         self._processes = ProcessPool(ProcessPoolSettings.of(config))
         self.aftermath = Aftermath(engine, self._threads)
-        self._acker = Acker(engine, producer, self.aftermath.settled, self.aftermath.lost)
+        self._acker = Acker(
+            engine,
+            producer,
+            self.aftermath.settled,
+            self.aftermath.lost,
+            on_held=self._hand_over,
+        )
         self._handovers = Handovers(
             engine,
             producer,
             self._acker.submit,
-            lambda outcome, stored: self._acker.tell(outcome, State.COMPLETED if stored else None),
+            lambda outcome, stored: self._acker.tell(outcome, outcome.state if stored else None),
         )
         self._checkpoints = Checkpoints(engine, producer, clock)
         self._executor = Executor(
@@ -86,8 +105,12 @@ class Supervisor:
             keys=config.encryption_keys,
             handovers=self._handovers,
         )
+        self._clock = clock
+        self._on_done = on_done
+        self.roster = Roster(config.queues, producer, self._make_producer, clock)
+        patience = max(config.dead_after / _HEARTBEATS_IN_TIME, _LEAST_PATIENCE_SECONDS)
         self._watchman = Watchman(
-            engine.heartbeat,
+            partial(engine.heartbeat, patience),
             producer,
             config.heartbeat,
             Observations(config.heartbeat, config.dead_after),
@@ -96,14 +119,23 @@ class Supervisor:
             on_dead=on_dead,
             on_lost=self._stop_lost,
             on_controls=lambda controls, first: self.roster.obey(controls, at_start=first),
+            on_recovered=self.roster.look_for_strays,
         )
-        self._clock = clock
-        self._on_done = on_done
-        self.roster = Roster(config.queues, producer, self._make_producer, clock)
         self._watchdog = Watchdog(
             config.name, config.loop_blocked_after, clock=clock, job_of=self._executor.job_of
         )
         self._hurried = asyncio.Event()
+        self._patience = _FLUSH_SECONDS
+
+    @property
+    def watchman(self) -> Watchman:
+        """The heartbeat."""
+        return self._watchman
+
+    @property
+    def watchdog(self) -> Watchdog:
+        """What watches the event loop."""
+        return self._watchdog
 
     @property
     def queues(self) -> list[str]:
@@ -134,6 +166,7 @@ class Supervisor:
         """End the grace period of a stop that is under way."""
         self._hurried.set()
 
+    @boundary("stop_claiming")
     async def stop_claiming(self) -> None:
         """Claim no more; jobs that run go on."""
         await self.roster.stop()
@@ -144,22 +177,22 @@ class Supervisor:
         Args:
             grace: Seconds for which running jobs may go on.
         """
-        await self.stop_claiming()
+        until = asyncio.get_running_loop().time() + grace
+        await attempt("ending the claims", self.stop_claiming())
         emit(ShutdownBegun, producer=self._producer, grace=grace)
-        await self._wait_for_jobs(grace)
+        await self._wait_for_jobs(max(until - asyncio.get_running_loop().time(), 0.0))
         self._executor.stop_all(Stop.SHUTDOWN)
         await self._executor.wait(2 * PATIENCE_SECONDS)
-        await self._processes.stop()
+        await attempt("stopping the processes of jobs", self._processes.stop())
         await self._settle_handovers()
         await self._flush()
-        await self._checkpoints.stop()
-        await self._handovers.stop()
-        await self._acker.stop()
-        await self.aftermath.flush(_FLUSH_SECONDS)
-        await self.aftermath.stop()
+        for service in (self._checkpoints, self._handovers, self._acker):
+            await attempt(f"stopping the {type(service).__name__.lower()}", service.stop())
+        await self.aftermath.flush(self._patience)
+        await attempt("stopping what follows the runs", self.aftermath.stop())
         await self._put_back()
-        await self._watchdog.stop()
-        await self._watchman.stop()
+        await attempt("stopping the watchdog", self._watchdog.stop())
+        await attempt("stopping the heartbeat", self._watchman.stop())
         await self._forget()
         self._threads.stop()
         emit(ShutdownEnded, producer=self._producer)
@@ -179,19 +212,26 @@ class Supervisor:
                 await self._handovers.flush()
 
     async def _flush(self) -> None:
+        """Have all outcomes written, those too whose rows others held for a moment."""
+        held = self._handovers.unwritten()
         try:
-            async with asyncio.timeout(_FLUSH_SECONDS):
+            async with asyncio.timeout(self._patience):
                 await self._acker.flush()
+                if self._handovers.unwritten() != held:
+                    await self._settle_handovers()
+                    await self._acker.flush()
         except TimeoutError as error:
+            self._patience = _MOMENT_SECONDS
             left = len(self._acker.unwritten())
             report(f"{left} outcomes could not be written: these jobs will run again", error)
 
     async def _put_back(self) -> None:
         """Put back what is left, if the database is there; else other nodes rescue it."""
         try:
-            async with asyncio.timeout(_FLUSH_SECONDS):
+            async with asyncio.timeout(self._patience):
                 await self._engine.release_jobs(self._producer)
         except (DatabaseError, TimeoutError) as error:
+            self._patience = _MOMENT_SECONDS
             report("running jobs could not be put back", error, level=logging.WARNING)
 
     async def _forget(self) -> None:
@@ -202,7 +242,7 @@ class Supervisor:
         if self.roster.in_doubt:
             return
         try:
-            async with asyncio.timeout(_FLUSH_SECONDS):
+            async with asyncio.timeout(self._patience):
                 await self._engine.remove_producer(self._producer)
         except (DatabaseError, TimeoutError) as error:
             report("the producer's row could not be removed", error, level=logging.WARNING)
@@ -223,6 +263,9 @@ class Supervisor:
         running = [lease.id for lease in self._executor.leases()]
         outcomes = self._acker.unwritten() + self._handovers.unwritten()
         return running + [outcome.ack.lease.id for outcome in outcomes]
+
+    def _hand_over(self, outcome: Outcome) -> None:
+        self._handovers.hand_over(outcome)
 
     def _stop_lost(self, leases: Sequence[Lease]) -> None:
         for lease in leases:

@@ -53,6 +53,19 @@ class Watchdog:
         self._answered = threading.Event()
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
+        self._asked_at: float | None = None
+        self.culprit: Job | None = None
+
+    @property
+    def blocked_seconds(self) -> float:
+        """How long the event loop has given no sign when it was asked for one; any thread may ask.
+
+        `culprit` is the job that blocks it, once that was told.
+        """
+        asked_at = self._asked_at
+        if asked_at is None or self._answered.is_set():
+            return 0.0
+        return self._clock.monotonic() - asked_at
 
     def start(self) -> None:
         """Watch from now on."""
@@ -76,8 +89,8 @@ class Watchdog:
     def _watch(self, loop: asyncio.AbstractEventLoop, ident: int) -> None:
         with working_for(self._instance):
             while not self._stopping.wait(self._blocked_after / _LOOKS):
+                asked_at = self._asked_at = self._clock.monotonic()
                 self._answered.clear()
-                asked_at = self._clock.monotonic()
                 try:
                     loop.call_soon_threadsafe(self._answered.set)
                 except RuntimeError:  # the loop was closed without stopping us
@@ -105,9 +118,11 @@ class Watchdog:
             seconds,
             stack,
         )
+        self.culprit = job
         emit(LoopBlocked, seconds=seconds, job=job, stack=stack)
         while not self._answered.wait(self._blocked_after):
             if loop.is_closed():
                 return
+        self.culprit = None
         if not self._stopping.is_set():
             emit(LoopFreed, seconds=self._clock.monotonic() - asked_at, job=job)

@@ -16,6 +16,7 @@ import asyncio
 import contextvars
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from uuid import UUID
 
 from staffa._internal.backoff import Backoff
@@ -26,6 +27,7 @@ from staffa.telemetry import emit, report
 from staffa.telemetry.catalogue import HeartbeatLate
 
 _RECHECK_SECONDS = 60.0
+_LAST_SECONDS = 1.0
 
 
 class Observations:
@@ -100,6 +102,7 @@ class Watchman:
         on_lost: Called on the event loop with leases of ours that have ended elsewhere.
         on_controls: Called on the event loop with what has changed about queues, and whether that
             is what the first beat has read.
+        on_recovered: Called on the event loop after the first beat that follows failed ones.
     """
 
     def __init__(
@@ -114,6 +117,7 @@ class Watchman:
         on_dead: Callable[[Mapping[UUID, int]], None],
         on_lost: Callable[[Sequence[Lease]], None],
         on_controls: Callable[[Sequence[Control], bool], None],
+        on_recovered: Callable[[], None],
     ) -> None:
         self._heartbeat = heartbeat
         self._producer = producer
@@ -124,11 +128,21 @@ class Watchman:
         self._on_dead = on_dead
         self._on_lost = on_lost
         self._on_controls = on_controls
+        self._on_recovered = on_recovered
         self._known: int | None = None
         self._thread: threading.Thread | None = None
         self._own_loop: asyncio.AbstractEventLoop | None = None
         self._hurried = asyncio.Event()
-        self._stopping = False
+        self._limit: asyncio.Timeout | None = None
+        self._stopping = threading.Event()
+        self.turned_at: float | None = None
+        self.beaten_at: float | None = None
+
+    @property
+    def running(self) -> bool:
+        """Whether its thread goes on; `turned_at` and `beaten_at` tell when it last did."""
+        thread = self._thread
+        return thread is not None and thread.is_alive()
 
     async def start(self) -> None:
         """Start the thread, and return after the first beat: nobody may claim before it.
@@ -138,7 +152,9 @@ class Watchman:
         """
         loop = asyncio.get_running_loop()
         first: asyncio.Future[None] = loop.create_future()
-        self._stopping, self._known = False, None
+        self._stopping.clear()
+        self._known = None
+        self.turned_at = self.beaten_at = None
         self._thread = threading.Thread(
             target=contextvars.copy_context().run,  # its events belong to the client that starts it
             args=(self._work, loop, first),
@@ -154,8 +170,9 @@ class Watchman:
 
     async def stop(self) -> None:
         """Let the thread end."""
-        self._stopping = True
+        self._stopping.set()
         self.hurry()
+        self._limit_round()
         thread, self._thread = self._thread, None
         if thread is not None:
             await asyncio.to_thread(thread.join)
@@ -165,6 +182,19 @@ class Watchman:
         loop = self._own_loop
         if loop is not None and not loop.is_closed():
             loop.call_soon_threadsafe(self._hurried.set)
+
+    def _limit_round(self) -> None:
+        """Have a round that is under way wait for the database no longer than a moment."""
+
+        def limit() -> None:
+            if self._limit is not None:
+                with suppress(RuntimeError):  # it is over already
+                    self._limit.reschedule(asyncio.get_running_loop().time() + _LAST_SECONDS)
+
+        loop = self._own_loop
+        if loop is not None:
+            with suppress(RuntimeError):  # it has ended meanwhile
+                loop.call_soon_threadsafe(limit)
 
     def _work(self, main: asyncio.AbstractEventLoop, first: asyncio.Future[None]) -> None:
         asyncio.run(self._watch(main, first))
@@ -178,32 +208,48 @@ class Watchman:
             _tell(main, _fail, first, error)
             return
         backoff = Backoff(cap_seconds=self._interval)
-        beaten_at: float | None = None
-        begun = False
-        while not self._stopping:
+        begun = failing = False
+        while not self._stopping.is_set():
             self._hurried.clear()
+            self.turned_at = self._clock.monotonic()
             try:
-                dead, lost = await self._round(heartbeat, main)
+                async with asyncio.timeout(None) as self._limit:
+                    dead, lost = await self._round(heartbeat, main)
             except Exception as error:  # noqa: BLE001  # the heartbeat goes on whatever it meets
+                if begun and self._stopping.is_set():
+                    break
                 self._observations.interrupt()
                 if not begun:
                     _tell(main, _fail, first, error)
                     break
                 report("the heartbeat will be tried again", error, level=severity(error))
+                failing = True
                 pause = backoff.next_seconds()
             else:
-                beaten_at = self._note_gap(beaten_at)
+                self.beaten_at = self._note_gap(self.beaten_at)
                 backoff.reset()
                 if not begun:
-                    begun = True
                     _tell(main, _succeed, first)
-                if dead:
-                    _tell(main, self._on_dead, dead)
-                if lost:
-                    _tell(main, self._on_lost, lost)
+                self._tell_findings(main, dead, lost, recovered=failing)
+                begun, failing = True, False
                 pause = self._interval
             await self._pause(pause)
         await heartbeat.close()
+
+    def _tell_findings(
+        self,
+        main: asyncio.AbstractEventLoop,
+        dead: Mapping[UUID, int],
+        lost: Sequence[Lease],
+        *,
+        recovered: bool,
+    ) -> None:
+        if dead:
+            _tell(main, self._on_dead, dead)
+        if lost:
+            _tell(main, self._on_lost, lost)
+        if recovered:
+            _tell(main, self._on_recovered)
 
     async def _round(
         self, heartbeat: Heartbeat, main: asyncio.AbstractEventLoop
@@ -233,7 +279,7 @@ class Watchman:
 
     async def _pause(self, seconds: float) -> None:
         try:
-            async with asyncio.timeout(0 if self._stopping else seconds):
+            async with asyncio.timeout(0 if self._stopping.is_set() else seconds):
                 await self._hurried.wait()
         except TimeoutError:
             pass

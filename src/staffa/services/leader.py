@@ -10,6 +10,7 @@ Events: `staffa.leader.elected`, `staffa.leader.lost`.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
@@ -21,6 +22,7 @@ from staffa.telemetry import emit, report
 from staffa.telemetry.catalogue import LeaderElected, LeaderLost
 
 _RENEWALS = 3
+_RESIGN_SECONDS = 5.0
 
 
 class Leader(Loop):
@@ -76,7 +78,8 @@ class Leader(Loop):
             return
         self._until = None
         try:
-            if await self._engine.resign_leader(self._producer):
-                await self._on_resigned()
-        except DatabaseError as error:
+            async with asyncio.timeout(_RESIGN_SECONDS):
+                if await self._engine.resign_leader(self._producer):
+                    await self._on_resigned()
+        except (DatabaseError, TimeoutError) as error:
             report("the leader could not resign", error, level=logging.WARNING)

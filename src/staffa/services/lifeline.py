@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Mapping
 from uuid import UUID
 
 from staffa.engine import Engine, Rescued
+from staffa.portions import Portion
 from staffa.service import Loop
 from staffa.telemetry import emit
 from staffa.telemetry.catalogue import JobEnded, JobRescued
@@ -56,6 +57,7 @@ class Lifeline(Loop):
         self._on_available = on_available
         self._on_discarded = on_discarded
         self._dead: dict[UUID, int] = {}
+        self._portion = Portion(_LARGEST_BATCH)
 
     def rescue(self, dead: Mapping[UUID, int]) -> None:
         """Have the jobs of dead producers rescued now.
@@ -85,11 +87,12 @@ class Lifeline(Loop):
     async def _rescue_dead(self) -> None:
         while self._dead:
             dead = dict(self._dead)
-            rescued = await self._engine.rescue_jobs(
-                dead, max_rescues=self._max_rescues, limit=_LARGEST_BATCH
-            )
+            with self._portion.tried() as most:
+                rescued = await self._engine.rescue_jobs(
+                    dead, max_rescues=self._max_rescues, limit=most
+                )
             self._tell(rescued, EndReason.RESCUES)
-            if len(rescued) < _LARGEST_BATCH:
+            if len(rescued) < most:
                 self._dead = {
                     uuid: beats for uuid, beats in self._dead.items() if dead.get(uuid) != beats
                 }

@@ -11,7 +11,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
+from staffa._internal.clock import SYSTEM_CLOCK, Clock
 from staffa.engine import Engine
+from staffa.portions import Portion
 from staffa.service import Loop
 from staffa.telemetry import emit
 from staffa.telemetry.catalogue import JobsStaged
@@ -30,6 +32,7 @@ class Stager(Loop):
         interval: Seconds between two rounds.
         on_available: Called with the queues that have jobs.
         may_slow: Tells whether somebody else would tell of jobs as well.
+        clock: Tells when a round has succeeded.
     """
 
     def __init__(
@@ -40,6 +43,7 @@ class Stager(Loop):
         *,
         on_available: Callable[[Iterable[str]], None],
         may_slow: Callable[[], bool] = lambda: True,
+        clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         super().__init__(interval)
         self._engine = engine
@@ -47,16 +51,25 @@ class Stager(Loop):
         self._shortest = interval
         self._on_available = on_available
         self._may_slow = may_slow
+        self._portion = Portion(_LARGEST_BATCH)
+        self._clock = clock
+        self.succeeded_at: float | None = None
+
+    @property
+    def longest(self) -> float:
+        """Seconds between two rounds at most."""
+        return self._shortest * _IDLE_FACTOR
 
     async def tick(self) -> None:
         """Stage until nothing is due."""
         while True:
-            found = await self._engine.stage_jobs(_LARGEST_BATCH, self._queues())
+            with self._portion.tried() as most:
+                found = await self._engine.stage_jobs(most, self._queues())
             if found.staged:
                 emit(JobsStaged, count=found.staged)
             self._on_available(found.queues)
-            if found.staged < _LARGEST_BATCH:
+            if found.staged < most:
                 break
-        longest = self._shortest * _IDLE_FACTOR
+        self.succeeded_at = self._clock.monotonic()
         idle = not found.queues and self._may_slow()
-        self.interval = min(self.interval * _SLOWING, longest) if idle else self._shortest
+        self.interval = min(self.interval * _SLOWING, self.longest) if idle else self._shortest

@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Any, Self, TypeVar
 from uuid import UUID
 
+from staffa._internal.kill_points import boundaries
 from staffa.capabilities import Capabilities
 from staffa.cron.stored import CronBoard, Entry
 from staffa.drivers.asyncpg import ConnectionSettings, Dedicated, Pool
@@ -61,6 +62,7 @@ _WORTH_GOING_ON = 0.1  # the share of a page that makes the next one worth a loo
 
 
 @observed("staffa.engine")
+@boundaries
 class PostgresEngine:
     """Jobs in a schema of a PostgreSQL database.
 
@@ -115,9 +117,9 @@ class PostgresEngine:
         await self._acks.close()
         await self.pool.close()
 
-    def heartbeat(self) -> Heartbeat:
+    def heartbeat(self, patience: float | None = None) -> Heartbeat:
         """Return a heartbeat with its own connection."""
-        return PostgresHeartbeat(Dedicated(self._settings), self._producers, self._jobs)
+        return PostgresHeartbeat(Dedicated(self._settings, patience), self._producers, self._jobs)
 
     async def enqueue_jobs(self, jobs: Sequence[Job], *, conn: Any = None) -> list[Job]:
         """Insert jobs."""
@@ -157,9 +159,11 @@ class PostgresEngine:
         """Lease available jobs."""
         return await self.pool.run(self._jobs.claim(queue, limit, producer))
 
-    async def ack_jobs(self, acks: Sequence[Ack], producer: Producer) -> dict[int, State]:
+    async def ack_jobs(
+        self, acks: Sequence[Ack], producer: Producer, *, wait: bool = True
+    ) -> dict[int, State]:
         """Write outcomes."""
-        return await self._acks.run(self._jobs.ack(acks, producer))
+        return await self._acks.run(self._jobs.ack(acks, producer, wait=wait))
 
     def acknowledging(
         self, acks: Sequence[Ack], producer: Producer
@@ -356,6 +360,7 @@ class PostgresEngine:
         )
 
 
+@boundaries
 class PostgresHeartbeat:
     """The signs of life of one producer; used on the watchman's thread alone."""
 

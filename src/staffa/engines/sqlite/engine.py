@@ -15,6 +15,7 @@ from typing import Any, cast
 from uuid import UUID
 
 from staffa._internal.clock import SYSTEM_CLOCK, Clock
+from staffa._internal.kill_points import boundaries
 from staffa.capabilities import Capabilities
 from staffa.cron.stored import CronBoard, Entry
 from staffa.drivers.connections import run_on, run_on_sync
@@ -74,6 +75,7 @@ _PREFIX = "main"
 
 
 @observed("staffa.engine")
+@boundaries
 class SqliteEngine(SqliteRehearsal):
     """Jobs in a file.
 
@@ -129,8 +131,8 @@ class SqliteEngine(SqliteRehearsal):
         await self._writer.close()
         await self._reader.close()
 
-    def heartbeat(self) -> Heartbeat:
-        """Return a heartbeat with its own connection."""
+    def heartbeat(self, patience: float | None = None) -> Heartbeat:
+        """Return a heartbeat with its own connection; a file always replies."""
         connection = FileConnection(self._settings, "staffa-sqlite-heartbeat")
         return SqliteHeartbeat(connection, self._producers, self._jobs)
 
@@ -168,8 +170,10 @@ class SqliteEngine(SqliteRehearsal):
         """Lease available jobs."""
         return await self._writer.write(self._jobs.claim(queue, limit, producer))
 
-    async def ack_jobs(self, acks: Sequence[Ack], producer: Producer) -> dict[int, State]:
-        """Write outcomes."""
+    async def ack_jobs(
+        self, acks: Sequence[Ack], producer: Producer, *, wait: bool = True
+    ) -> dict[int, State]:
+        """Write outcomes; nobody holds rows, so there are none to wait for."""
         return await self._writer.write(self._jobs.ack(acks, producer))
 
     def acknowledging(
@@ -186,8 +190,7 @@ class SqliteEngine(SqliteRehearsal):
 
     async def find_holds(self, leases: Sequence[Lease], producer: Producer) -> list[Hold]:
         """Tell how it stands with leases; a row that is written to can't be told from others."""
-        lost = await self._reader.read(self._jobs.find_lost_leases(producer, leases))
-        return [Hold.ENDED if lease in lost else Hold.FREE for lease in leases]
+        return await self._reader.read(self._jobs.find_holds(producer, leases))
 
     async def trace_acks(self, acks: Sequence[Ack], producer: Producer) -> frozenset[int]:
         """Read whether outcomes had been written before."""

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from staffa._internal.kill_points import boundaries
 from staffa.drivers.sqlite import FileConnection
 from staffa.engine import Lease, Producer, Pulse
 from staffa.engines.sqlite.statements.jobs import JobStatements
 from staffa.engines.sqlite.statements.nodes import BeatStatements
 
 
+@boundaries
 class SqliteHeartbeat:
     """The signs of life of one producer; used on the watchman's thread alone."""
 

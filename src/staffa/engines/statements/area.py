@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from staffa._internal.sql import load_sql
 from staffa.engine import Dialect, Statement
-from staffa.engines.statements.conditions import POSTGRES_PHRASES, Phrases
+from staffa.engines.statements.conditions import POSTGRES_PHRASES, SKIP_LOCKED, WAIT_MARK, Phrases
 
 T = TypeVar("T")
 
@@ -64,12 +64,20 @@ class Area:
         return load_sql(self._idiom.package, f"sql/{self.folder}/{verb}.sql", self._prefix)
 
     def statement(
-        self, verb: str, params: tuple[Any, ...], decode: Callable[[Rows], T]
+        self,
+        verb: str,
+        params: tuple[Any, ...],
+        decode: Callable[[Rows], T],
+        *,
+        wait: bool = True,
     ) -> Statement[T]:
-        """Return the statement of a verb's file."""
+        """Return the statement of a verb's file; it may leave out the rows that others hold."""
         if self._idiom.by_rows:
             params = _by_rows(params)
-        return self.spelled(self.text(verb), params, decode)
+        text = self.text(verb)
+        if not wait:
+            text = text.replace(WAIT_MARK, SKIP_LOCKED)
+        return self.spelled(text, params, decode)
 
     def spelled(
         self, sql: str, params: tuple[Any, ...], decode: Callable[[Rows], T]

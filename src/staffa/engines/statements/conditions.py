@@ -15,8 +15,8 @@ from staffa.filters import JobFilter
 from staffa.types import State
 
 FILTER_MARK = "false /* filter */"
-WAIT_MARK = "FOR UPDATE /* SKIP LOCKED */"
-SKIP_LOCKED = "FOR UPDATE SKIP LOCKED"
+WAIT_MARK = "/* SKIP LOCKED */"
+SKIP_LOCKED = "SKIP LOCKED"
 
 Wanted = JobFilter | Sequence[int]
 """A filter, or ids alone."""

@@ -55,7 +55,9 @@ class JobStatements(Area):
 
         return self.statement("claim", (queue, limit, *attempted_by), decode)
 
-    def ack(self, acks: Sequence[Ack], producer: Producer) -> Statement[dict[int, State]]:
+    def ack(
+        self, acks: Sequence[Ack], producer: Producer, *, wait: bool = True
+    ) -> Statement[dict[int, State]]:
         """Write outcomes."""
         return self.statement(
             "ack",
@@ -71,6 +73,7 @@ class JobStatements(Area):
                 [None if ack.meta is None else json.dumps(dict(ack.meta)) for ack in acks],
             ),
             lambda rows: {row["id"]: State(row["state"]) for row in rows},
+            wait=wait,
         )
 
     def trace(self, acks: Sequence[Ack], producer: Producer) -> Statement[frozenset[int]]:
@@ -135,6 +138,7 @@ class JobStatements(Area):
             "holds",
             (
                 [lease.id for lease in leases],
+                [lease.attempt for lease in leases],
                 [lease.attempted_at for lease in leases],
                 str(producer.uuid),
             ),

@@ -3,7 +3,7 @@
 -- $5 text[]: state, $6 bool[]: whether the attempt is given back, $7 text[]: error or null,
 -- $8 float8[]: seconds until it is due again or null, $9 text[]: JSON to merge into meta or null.
 -- A retryable job without attempts left becomes discarded.
--- Locks: the rows, in the order of their ids.
+-- Locks: the rows, in the order of their ids; of a node, those that others hold are skipped.
 -- Index: the primary key, one probe for each outcome. Two things see to that. state::text matches no
 -- index on the state: any of those ends in a scan of all executing rows, dead versions included. And
 -- (SELECT $1) hides from the planner how long the arrays are: for long ones it would rather read the
@@ -24,7 +24,7 @@ WITH outcome AS MATERIALIZED (
        AND job.attempted_at = timezone('UTC', given.attempted_at)
        AND job.attempted_by[2] = $4::text
      ORDER BY job.id
-       FOR UPDATE OF job
+       FOR UPDATE OF job /* SKIP LOCKED */
 )
 UPDATE :"prefix".oban_jobs AS job
    SET state = outcome.state::text:::"prefix".oban_job_state,

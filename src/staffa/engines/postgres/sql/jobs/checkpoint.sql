@@ -2,7 +2,7 @@
 -- places of those in the arrays.
 -- $1 bigint[]: id, $2 int[]: attempt, $3 timestamptz[]: attempted_at, $4 text: producer uuid,
 -- $5 text[]: JSON to merge. A lease that is given twice gets one of the two.
--- Locks: the rows, in the order of their ids.
+-- Locks: the rows, in the order of their ids; those that others hold are left out.
 -- Index: the primary key, one probe for each lease; ack.sql says how that is ensured.
 WITH noted AS MATERIALIZED (
     SELECT job.id, given.patch, given.place
@@ -16,7 +16,7 @@ WITH noted AS MATERIALIZED (
        AND job.attempted_at = timezone('UTC', given.attempted_at)
        AND job.attempted_by[2] = $4::text
      ORDER BY job.id
-       FOR UPDATE OF job
+       FOR UPDATE OF job SKIP LOCKED
 )
 UPDATE :"prefix".oban_jobs AS job
    SET meta = CASE WHEN jsonb_typeof(job.meta) = 'object' THEN job.meta ELSE '{}' END || noted.patch::jsonb

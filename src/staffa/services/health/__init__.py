@@ -1,0 +1,13 @@
+"""Tells over HTTP whether a worker process is alive, and whether it can claim.
+
+`/healthz` and `/readyz` are answered on a thread of its own, so that a job which blocks the event
+loop is told of instead of making the process look dead. Clients of one process that name the same
+port share it.
+
+Options: `health_port`, `health_host`.
+"""
+
+from staffa.services.health.ports import HealthPort
+from staffa.services.health.verdicts import Verdict, Vitals
+
+__all__ = ["HealthPort", "Verdict", "Vitals"]
