@@ -360,7 +360,7 @@ class SyncStaffa(Synchronous):
                 may be an async function. What it raises is passed on, and nothing is changed.
                 It may take 10 seconds, in which a running job can't store its outcome.
             **columns: The same by keyword; see `JobChanges`. A new `scheduled_at` schedules a job
-                that does not run; `scheduled_in` is counted by this process's clock.
+                that does not run; `scheduled_in` is counted by the database's clock.
 
         Raises:
             InvalidJob: If a value can't be stored.

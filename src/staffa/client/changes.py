@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, TypedDict
 
-from staffa._internal.clock import SYSTEM_CLOCK, Clock
+from staffa._internal.shown import shown
 from staffa.errors import ConfigError, InvalidJob, UnknownOption
 from staffa.filters import LARGEST_ID
 from staffa.jobs import Job
@@ -38,10 +38,13 @@ ChangeJob = Callable[[Job], Changes | Awaitable[Changes]]
 """Returns what to change of the job as it is now; None or nothing leaves it alone."""
 
 _KNOWN = frozenset(JobChanges.__annotations__)
+_TIMES = frozenset({"scheduled_at", "scheduled_in"})
 
 
-def check_changes(changes: object, clock: Clock = SYSTEM_CLOCK) -> dict[str, Any]:
+def check_changes(changes: object) -> dict[str, Any]:
     """Return changes as the constructor of a job accepts them, so that both refuse the same.
+
+    A delay stays one: the database's clock makes a time of it.
 
     Raises:
         InvalidJob: If a value can't be stored.
@@ -53,31 +56,24 @@ def check_changes(changes: object, clock: Clock = SYSTEM_CLOCK) -> dict[str, Any
     """
     if not isinstance(changes, Mapping):
         raise InvalidJob(
-            f"{changes!r:.200} are no changes: give a mapping of columns, such as {{'priority': 1}}"
+            f"{shown(changes)} are no changes: give a mapping of columns, such as {{'priority': 1}}"
         )
     for key in changes:
         if key not in _KNOWN:
             raise UnknownOption("column to change", key, _KNOWN)
-    if "scheduled_in" in changes:
-        changes = _with_time(changes, clock)
-    given = {key: value for key, value in changes.items() if key != "scheduled_at"}
+    if changes.keys() >= _TIMES:
+        raise InvalidJob("scheduled_at and scheduled_in are both given: give one of them")
+    given = {key: value for key, value in changes.items() if key not in _TIMES}
     model = Job(**{"worker": "any", **given})
     checked = {key: getattr(model, key) for key in given}
     if "scheduled_at" in changes:
         checked["scheduled_at"] = check_time(changes["scheduled_at"]).isoformat()
+    if "scheduled_in" in changes:
+        checked["scheduled_in"] = check_length(changes["scheduled_in"], "scheduled_in")
     return checked
 
 
-def _with_time(changes: Mapping[str, Any], clock: Clock) -> dict[str, Any]:
-    """Return changes with a time in place of a delay."""
-    if "scheduled_at" in changes:
-        raise InvalidJob("scheduled_at and scheduled_in are both given: give one of them")
-    rest = {key: value for key, value in changes.items() if key != "scheduled_in"}
-    delay = timedelta(seconds=check_length(changes["scheduled_in"], "scheduled_in"))
-    return {**rest, "scheduled_at": clock.now() + delay}
-
-
-def merge_changes(changes: object, columns: Mapping[str, Any], clock: Clock) -> dict[str, Any]:
+def merge_changes(changes: object, columns: Mapping[str, Any]) -> dict[str, Any]:
     """Return the changes that were given as a mapping or by keyword, checked.
 
     Raises:
@@ -85,10 +81,10 @@ def merge_changes(changes: object, columns: Mapping[str, Any], clock: Clock) -> 
     """
     if changes is not None and columns:
         raise ConfigError("changes are given twice: give a mapping, or columns by keyword")
-    return check_changes(columns if changes is None else changes, clock)
+    return check_changes(columns if changes is None else changes)
 
 
-async def call_with_job(function: ChangeJob, clock: Clock, job: Job) -> dict[str, Any]:
+async def call_with_job(function: ChangeJob, job: Job) -> dict[str, Any]:
     """Return what a function wants changed of a job, checked.
 
     Raises:
@@ -106,7 +102,7 @@ async def call_with_job(function: ChangeJob, clock: Clock, job: Job) -> dict[str
             f"the function given to update_job took longer than {UPDATE_SECONDS:.0f} s, and held "
             f"job {job.id} meanwhile: do what is slow before"
         ) from None
-    return {} if changes is None else check_changes(changes, clock)
+    return {} if changes is None else check_changes(changes)
 
 
 def check_id(job: int | Job) -> int:
@@ -117,7 +113,7 @@ def check_id(job: int | Job) -> int:
     """
     number = job.id if isinstance(job, Job) else job
     if isinstance(number, bool) or not isinstance(number, int) or not 0 < number <= LARGEST_ID:
-        raise InvalidJob(f"{job!r:.200} has no id: give the id of a job that was enqueued")
+        raise InvalidJob(f"{shown(job)} has no id: give the id of a job that was enqueued")
     return number
 
 
@@ -128,5 +124,5 @@ def check_ids(jobs: Iterable[int | Job]) -> list[int]:
         InvalidJob: If one of them is none.
     """
     if isinstance(jobs, Mapping) or not isinstance(jobs, Iterable):
-        raise InvalidJob(f"{jobs!r:.200} are no jobs: give ids, jobs, or a JobFilter")
+        raise InvalidJob(f"{shown(jobs)} are no jobs: give ids, jobs, or a JobFilter")
     return [check_id(job) for job in jobs]

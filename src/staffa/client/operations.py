@@ -210,7 +210,7 @@ class Operations(Jobs):
                 may be an async function. What it raises is passed on, and nothing is changed.
                 It may take 10 seconds, in which a running job can't store its outcome.
             **columns: The same by keyword; see `JobChanges`. A new `scheduled_at` schedules a job
-                that does not run; `scheduled_in` is counted by this process's clock.
+                that does not run; `scheduled_in` is counted by the database's clock.
 
         Raises:
             InvalidJob: If a value can't be stored.
@@ -290,13 +290,13 @@ class Operations(Jobs):
             _refuse_options(everything, on_progress)
             found = [await self.update_job(number, changes) for number in check_ids(jobs)]
             return [job for job in found if job is not None]
-        checked = merge_changes(changes, columns, self._clock)
+        checked = merge_changes(changes, columns)
         engine = (await self._open()).engine
         if isinstance(jobs, JobFilter):
             if not checked:
                 raise ConfigError("there is nothing to change: give columns, such as priority=1")
             change = partial(_change, engine.change_jobs, checked)
-            moved = bool({"queue", "scheduled_at"} & checked.keys())
+            moved = bool({"queue", "scheduled_at", "scheduled_in"} & checked.keys())
             then = self._wake_queues if moved else _do_nothing
             return await self._run(_checked(jobs, everything), change, then, on_progress)
         _refuse_options(everything, on_progress)
@@ -307,7 +307,7 @@ class Operations(Jobs):
     async def _update_by(self, number: int, function: ChangeJob) -> Job | None:
         backend = await self._open()
         return await backend.engine.update_job(
-            number, partial(call_with_job, function, self._clock), idle=_IDLE_SECONDS
+            number, partial(call_with_job, function), idle=_IDLE_SECONDS
         )
 
     async def _run(

@@ -1,14 +1,19 @@
 -- Change columns of jobs and return the jobs. A new time makes an unstarted job scheduled, or
 -- available where that time has passed. A limit below the attempts that were used becomes their number.
--- $1 text: a JSON object of the columns to change, $2 bool: whether the JSON of the jobs, which may be
--- large, is returned; the filter's parameters follow.
+-- $1 text: a JSON object of the columns to change, where scheduled_in is seconds from now; $2 bool: whether
+-- the JSON of the jobs, which may be large, is returned; the filter's parameters follow.
 -- Times beyond what Python can tell (any client may write them) are cut, or null.
 -- Locks: the rows, in the order of their ids; cancel.sql tells of SKIP LOCKED.
 -- Index: the primary key; the filter names the ids.
 WITH target AS MATERIALIZED (
     SELECT job.id, job.state::text AS previous_state, $1::text::jsonb AS changes,
-           timezone('UTC', ($1::text::jsonb ->> 'scheduled_at')::timestamptz) AS due
+           clock.now,
+           coalesce(
+               timezone('UTC', ($1::text::jsonb ->> 'scheduled_at')::timestamptz),
+               clock.now + make_interval(secs => ($1::text::jsonb ->> 'scheduled_in')::float8)
+           ) AS due
       FROM :"prefix".oban_jobs AS job
+     CROSS JOIN (SELECT timezone('UTC', clock_timestamp()) AS now) AS clock
      WHERE false /* filter */
      ORDER BY job.id
        FOR UPDATE /* SKIP LOCKED */
@@ -37,7 +42,7 @@ UPDATE :"prefix".oban_jobs AS job
        scheduled_at = coalesce(target.due, job.scheduled_at),
        state = CASE WHEN target.due IS NULL OR job.state NOT IN ('available', 'scheduled', 'retryable')
                     THEN job.state
-                    WHEN target.due > timezone('UTC', clock_timestamp()) THEN 'scheduled'
+                    WHEN target.due > target.now THEN 'scheduled'
                     ELSE 'available' END
   FROM target
  WHERE job.id = target.id

@@ -1,10 +1,13 @@
 -- Change columns of jobs and return the jobs. A new time makes an unstarted job scheduled, or
 -- available where that time has passed. A limit below the attempts that were used becomes their number.
--- $1: a JSON object of the columns to change, $2: whether the JSON of the jobs, which may be large, is
--- returned; the filter's parameters follow.
+-- $1: a JSON object of the columns to change, where scheduled_in is seconds from now; $2: whether the
+-- JSON of the jobs, which may be large, is returned; the filter's parameters follow.
 -- Index: the primary key; the filter names the ids.
 WITH clock AS MATERIALIZED (
-    SELECT staffa_now() AS now, staffa_utc($1 ->> '$.scheduled_at') AS due
+    SELECT now.at AS now,
+           coalesce(staffa_utc($1 ->> '$.scheduled_at'),
+                    staffa_add(now.at, $1 ->> '$.scheduled_in')) AS due
+      FROM (SELECT staffa_now() AS at) AS now
 )
 UPDATE oban_jobs AS job
    SET queue = coalesce($1 ->> '$.queue', job.queue),
