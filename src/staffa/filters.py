@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any, Self
 
 from staffa._internal.json import clean
+from staffa._internal.shown import shown
 from staffa.args.plain import dump_object
 from staffa.errors import ConfigError, InvalidJob, UnknownOption
 from staffa.options import check_time
@@ -147,7 +148,7 @@ def _check_texts(name: str, value: Any) -> tuple[str, ...]:
     for text in found:
         if not isinstance(text, str) or not 0 < len(text) <= _MAX_TEXT or clean(text) != text:
             raise ConfigError(
-                f"{name} has {text!r:.200}: give text of 1 to {_MAX_TEXT} characters, without NUL"
+                f"{name} has {shown(text)}: give text of 1 to {_MAX_TEXT} characters, without NUL"
             )
     return found
 
@@ -162,7 +163,9 @@ def _check_states(name: str, value: Any) -> tuple[State, ...]:
     found = _check_collection(name, value, MAX_ENTRIES)
     for state in found:
         if state not in known:
-            raise UnknownOption("state", str(state)[:200], known)
+            raise UnknownOption(
+                "state", state[:200] if isinstance(state, str) else shown(state), known
+            )
     return tuple(State(state) for state in found)
 
 
@@ -182,14 +185,16 @@ def _check_numbers(name: str, value: Any, low: int, high: int, most: int) -> tup
 def _check_number(name: str, value: Any, low: int, high: int) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
         raise ConfigError(
-            f"{name}: {value!r:.200} can't be used: give a whole number {low}..{high}"
+            f"{name}: {shown(value)} can't be used: give a whole number {low}..{high}"
         )
     return value
 
 
 def _check_collection(name: str, value: Any, most: int) -> tuple[Any, ...]:
     if isinstance(value, str | bytes | Mapping) or not isinstance(value, Collection):
-        raise ConfigError(f"{name} is {value!r:.200}: give a list, for example [{value!r:.50}]")
+        raise ConfigError(
+            f"{name} is {shown(value)}: give a list, for example [{shown(value, 50)}]"
+        )
     if len(value) > most:
         raise ConfigError(f"{name} has {len(value)} entries, more than {most}: split them")
     return tuple(value)

@@ -9,6 +9,7 @@ from typing import Any, Literal, TypedDict
 
 from staffa._internal.identifiers import MAX_NAME_LENGTH, is_storable_name
 from staffa._internal.json import clean
+from staffa._internal.shown import shown
 from staffa.deadlines import Deadline
 from staffa.errors import ConfigError, InvalidJob, NotYetAvailable, UnknownOption
 from staffa.queue import check_queue_name
@@ -109,7 +110,7 @@ def check_options(options: Mapping[str, Any], known: frozenset[str], what: str) 
         if key in known:
             continue
         if key in LATER_OPTIONS:
-            raise NotYetAvailable(f"{what} {key!r}")
+            raise NotYetAvailable(f"{what} {shown(key)}")
         raise UnknownOption(what, key, known)
 
 
@@ -121,7 +122,7 @@ def check_worker_name(name: object) -> str:
     """
     if not is_storable_name(name):
         raise InvalidJob(
-            f"worker {name!r:.200} is no name: give 1 to {MAX_NAME_LENGTH} characters, or fix a "
+            f"worker {shown(name)} is no name: give 1 to {MAX_NAME_LENGTH} characters, or fix a "
             "shorter one with name="
         )
     return str(name)
@@ -134,15 +135,17 @@ def check_tags(tags: Iterable[str]) -> tuple[str, ...]:
         InvalidJob: If one is no text, too long or empty, or if there are too many.
     """
     if isinstance(tags, str):
-        raise InvalidJob(f"tags is the string {tags!r:.200}: give a list such as [{tags!r:.100}]")
+        raise InvalidJob(
+            f"tags is the string {shown(tags)}: give a list such as [{shown(tags, 100)}]"
+        )
     if not isinstance(tags, Iterable):
-        raise InvalidJob(f"tags is {tags!r:.200}: give a list of texts")
+        raise InvalidJob(f"tags is {shown(tags)}: give a list of texts")
     found: dict[str, None] = {}
     for tag in tags:
         text = tag.strip().lower() if isinstance(tag, str) else ""
         if not 0 < len(text) <= _MAX_TAG_LENGTH or "\x00" in text or clean(text) != text:
             raise InvalidJob(
-                f"tag {tag!r:.200} can't be used: give text of 1 to {_MAX_TAG_LENGTH} characters"
+                f"tag {shown(tag)} can't be used: give text of 1 to {_MAX_TAG_LENGTH} characters"
             )
         found[text] = None
     if len(found) > _MAX_TAGS:
@@ -158,13 +161,15 @@ def check_time(value: datetime, what: str = "scheduled_at") -> datetime:
     """
     if not isinstance(value, datetime) or value.utcoffset() is None:
         raise InvalidJob(
-            f"{what} {value!r} has no time zone: give an aware datetime, for example "
+            f"{what} {shown(value)} has no time zone: give an aware datetime, for example "
             "datetime.now(UTC) + timedelta(hours=1)"
         )
     try:
         return value.astimezone(UTC)
     except OverflowError:
-        raise InvalidJob(f"{what} {value!r} is out of range in UTC: give an earlier one") from None
+        raise InvalidJob(
+            f"{what} {shown(value)} is out of range in UTC: give an earlier one"
+        ) from None
 
 
 def check_instance(name: object) -> str:
@@ -175,7 +180,7 @@ def check_instance(name: object) -> str:
     """
     if not is_storable_name(name):
         raise InvalidJob(
-            f"instance {name!r:.200} is no name: give that of a client, as in "
+            f"instance {shown(name)} is no name: give that of a client, as in "
             "Staffa(name='billing') and instance='billing'"
         )
     return str(name)
@@ -212,7 +217,7 @@ def check_whole_number(what: str, value: object, low: int, high: int) -> int:
         InvalidJob: If it is no whole number, or out of bounds.
     """
     if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-        raise InvalidJob(f"{what} {value!r:.200} can't be used: give a whole number {low}..{high}")
+        raise InvalidJob(f"{what} {shown(value)} can't be used: give a whole number {low}..{high}")
     return value
 
 
@@ -223,5 +228,5 @@ def check_flag(what: str, value: object) -> bool:
         InvalidJob: If it is no bool.
     """
     if not isinstance(value, bool):
-        raise InvalidJob(f"{what} is {value!r:.100}: give True or False")
+        raise InvalidJob(f"{what} is {shown(value, 100)}: give True or False")
     return value

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from staffa._internal.shown import shown
 from staffa.errors import ConfigError
 from staffa.jobs import TIMEOUT_KEY, Job
 from staffa.types import Seconds, State, to_seconds
@@ -61,7 +62,7 @@ class ErrorPolicy:
         retry_on = options.get("retry_on", {})
         if not isinstance(retry_on, Mapping):
             raise ConfigError(
-                f"retry_on is {retry_on!r:.200}: give a mapping such as {{ProviderDown: 60}}"
+                f"retry_on is {shown(retry_on)}: give a mapping such as {{ProviderDown: 60}}"
             )
         for kind in _error_types("retry_on", retry_on):
             _refuse_twice(kind, "retry_on", ends)
@@ -163,7 +164,7 @@ def _error_type(option: str, kind: object) -> type[BaseException]:
     if isinstance(kind, type) and issubclass(kind, BaseException):
         return kind
     raise ConfigError(
-        f"{option} has {kind!r:.200}, which is no exception class: give one such as ValueError, or "
+        f"{option} has {shown(kind)}, which is no exception class: give one such as ValueError, or "
         "a list of them"
     )
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 from typing import Any, Literal
 
 from staffa._internal.identifiers import MAX_NAME_LENGTH, is_storable_name
+from staffa._internal.shown import shown
 from staffa.errors import ConfigError, NotYetAvailable, UnknownOption
 
 MAX_LIMIT = 10_000
@@ -41,11 +42,13 @@ class Queue:
 
     def __post_init__(self) -> None:
         if not isinstance(self.paused, bool):
-            raise ConfigError(f"queue option paused is {self.paused!r:.100}: give True or False")
+            raise ConfigError(
+                f"queue option paused is {shown(self.paused, 100)}: give True or False"
+            )
         if isinstance(self.limit, bool) or not isinstance(self.limit, int) or self.limit < 1:
             raise ConfigError(
-                f"queue limit {self.limit!r} is no positive whole number: give how many jobs may "
-                "run at once, such as 10"
+                f"queue limit {shown(self.limit)} is no positive whole number: give how many "
+                "jobs may run at once, such as 10"
             )
 
 
@@ -72,11 +75,11 @@ class MaxDepth:
         whole = isinstance(self.limit, int) and not isinstance(self.limit, bool)
         if not whole or not 1 <= self.limit <= _MOST:
             raise ConfigError(
-                f"max_depth {self.limit!r:.100} is no whole number from 1 to {_MOST}: give how "
-                "many jobs may wait, such as 1000"
+                f"max_depth {shown(self.limit, 100)} is no whole number from 1 to {_MOST}: give "
+                "how many jobs may wait, such as 1000"
             )
         if self.on_full not in _POLICIES:
-            raise ConfigError(f"on_full is {self.on_full!r:.100}: give 'raise' or 'delay'")
+            raise ConfigError(f"on_full is {shown(self.on_full, 100)}: give 'raise' or 'delay'")
 
 
 def check_queue_name(name: object) -> str:
@@ -87,7 +90,7 @@ def check_queue_name(name: object) -> str:
     """
     if not is_storable_name(name):
         raise ConfigError(
-            f"queue {name!r:.200} is no name: give 1 to {MAX_NAME_LENGTH} characters, "
+            f"queue {shown(name)} is no name: give 1 to {MAX_NAME_LENGTH} characters, "
             "such as 'default'"
         )
     return str(name)
@@ -104,7 +107,7 @@ def parse_queues(queues: Mapping[str, Any]) -> dict[str, Queue]:
         {'default': Queue(limit=10, paused=False), 'mail': Queue(limit=5, paused=False)}
     """
     if not isinstance(queues, Mapping):
-        raise ConfigError(f"queues is {queues!r:.200}: give a mapping such as {{'default': 10}}")
+        raise ConfigError(f"queues is {shown(queues)}: give a mapping such as {{'default': 10}}")
     return {check_queue_name(name): _parse_queue(name, value) for name, value in queues.items()}
 
 
@@ -119,7 +122,7 @@ def parse_max_depth(depths: Mapping[str, Any]) -> dict[str, MaxDepth]:
         {'mail': MaxDepth(limit=1000, on_full='raise')}
     """
     if not isinstance(depths, Mapping):
-        raise ConfigError(f"max_depth is {depths!r:.200}: give a mapping such as {{'mail': 1000}}")
+        raise ConfigError(f"max_depth is {shown(depths)}: give a mapping such as {{'mail': 1000}}")
     return {check_queue_name(name): _parse_depth(name, value) for name, value in depths.items()}
 
 
@@ -147,7 +150,7 @@ def _parse_queue(name: str, value: Any) -> Queue:
         if key == "max_depth":
             raise ConfigError(
                 f"max_depth is given to queue {name!r}: it is a setting of the clients that "
-                f"enqueue, whatever they run: write max_depth={{{name!r}: {value[key]!r:.50}}}"
+                f"enqueue, whatever they run: write max_depth={{{name!r}: {shown(value[key], 50)}}}"
             )
         if key in _LATER:
             raise NotYetAvailable(f"option {key!r} of queue {name!r}")

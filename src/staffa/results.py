@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from staffa._internal import json
+from staffa._internal.shown import shown
 from staffa.args.plain import dump_object
 from staffa.errors import ConfigError, InvalidJob
 from staffa.types import Seconds, to_seconds
@@ -135,7 +136,7 @@ class Recorded:
     def __post_init__(self) -> None:
         if type(self.limit) is not int or not 0 < self.limit <= LARGEST_RECORD_LIMIT:
             raise InvalidJob(
-                f"the limit of recorded results is {self.limit!r:.100}: give bytes from 1 to "
+                f"the limit of recorded results is {shown(self.limit, 100)}: give bytes from 1 to "
                 f"{LARGEST_RECORD_LIMIT}"
             )
 
@@ -153,7 +154,7 @@ def recorded_meta(option: bool | Recorded) -> dict[str, Any]:
             return {"recorded": True}
         case Recorded():
             return {"recorded": True, "staffa_record_limit": option.limit}
-    raise InvalidJob(f"recorded is {option!r:.100}: give True, or Recorded(limit=bytes)")
+    raise InvalidJob(f"recorded is {shown(option, 100)}: give True, or Recorded(limit=bytes)")
 
 
 def record_limit(meta: Mapping[str, Any]) -> int:

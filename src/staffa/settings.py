@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from staffa._internal.identifiers import is_storable_name
+from staffa._internal.shown import shown
 from staffa.errors import ConfigError, NotYetAvailable
 
 _LATER_SCHEMES = ("mysql", "mariadb")
@@ -110,7 +111,7 @@ def check_whole(setting: str, value: object, low: int) -> None:
         ConfigError: Naming both.
     """
     if isinstance(value, bool) or not isinstance(value, int) or value < low:
-        raise ConfigError(f"{setting} is {value!r}: give a whole number from {low}")
+        raise ConfigError(f"{setting} is {shown(value)}: give a whole number from {low}")
 
 
 def parse_cron_switch(text: str) -> bool:
@@ -131,7 +132,7 @@ def check_switch(setting: str, value: object) -> None:
         ConfigError: Naming the setting.
     """
     if value is not None and not isinstance(value, bool):
-        raise ConfigError(f"{setting} is {value!r:.100}: give true or false")
+        raise ConfigError(f"{setting} is {shown(value, 100)}: give true or false")
 
 
 def parse_switch(text: str) -> bool:

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any, Protocol, runtime_checkable
 from uuid import UUID
 
+from staffa._internal.shown import shown
 from staffa.errors import ConfigError
 
 Seconds = float | timedelta
@@ -170,8 +171,10 @@ def to_seconds(value: Seconds, what: str) -> float:
     if isinstance(value, timedelta):
         return to_seconds(value.total_seconds(), what)
     if isinstance(value, bool) or not isinstance(value, int | float) or value != value:
-        raise ConfigError(f"{what} is {value!r:.100}: give seconds as a number, or a timedelta")
+        raise ConfigError(
+            f"{what} is {shown(value, 100)}: give seconds as a number, or a timedelta"
+        )
     if not 0 <= value <= _LONGEST_SECONDS:
-        shown = "below 0" if value < 0 else "longer than 100 years"
-        raise ConfigError(f"{what} is {shown}: give a length from 0 s to 100 years")
+        wrong = "below 0" if value < 0 else "longer than 100 years"
+        raise ConfigError(f"{what} is {wrong}: give a length from 0 s to 100 years")
     return float(value)

@@ -18,6 +18,7 @@ from hashlib import blake2b
 from typing import Any, Literal, TypedDict
 
 from staffa._internal import json
+from staffa._internal.shown import shown
 from staffa.errors import ConfigError, UnknownOption
 from staffa.types import Seconds, State, to_seconds
 
@@ -106,12 +107,12 @@ class Unique:
             object.__setattr__(self, "states", _check_states(self.states))
         elif self.states is not None and self.states not in GROUPS:
             raise ConfigError(
-                f"states of unique is {self.states!r:.100}: give {_listed(GROUPS)}, or a list of "
-                "states"
+                f"states of unique is {shown(self.states, 100)}: give {_listed(GROUPS)}, or a "
+                "list of states"
             )
         if self.timestamp not in _TIMESTAMPS:
             raise ConfigError(
-                f"timestamp of unique is {self.timestamp!r:.100}: give {_listed(_TIMESTAMPS)}"
+                f"timestamp of unique is {shown(self.timestamp, 100)}: give {_listed(_TIMESTAMPS)}"
             )
 
     def as_options(self) -> dict[str, Any]:
@@ -206,7 +207,7 @@ def parse_unique(value: Unique | bool | Mapping[str, Any] | None) -> Unique | No
         return value
     if not isinstance(value, Mapping):
         raise ConfigError(
-            f"unique is {value!r:.200}: give True, Unique(...), or a mapping such as "
+            f"unique is {shown(value)}: give True, Unique(...), or a mapping such as "
             "{'period': 60}"
         )
     options = dict(value)
@@ -235,7 +236,7 @@ def parse_replace(value: Replace | None) -> dict[str, tuple[str, ...]] | None:
         return None
     if not isinstance(value, Mapping):
         raise ConfigError(
-            f"replace is {value!r:.200}: give fields by state, such as {{'scheduled': ['args']}}"
+            f"replace is {shown(value)}: give fields by state, such as {{'scheduled': ['args']}}"
         )
     return {
         _check_state(state, "replace").value: _check_choice(
@@ -261,11 +262,11 @@ def _check_fields(chosen: Iterable[str]) -> tuple[str, ...]:
 
 def _check_keys(keys: Iterable[str], chosen: Collection[str]) -> tuple[str, ...]:
     if isinstance(keys, str) or not isinstance(keys, Iterable):
-        raise ConfigError(f"keys of unique is {keys!r:.200}: give a list such as ['id']")
+        raise ConfigError(f"keys of unique is {shown(keys)}: give a list such as ['id']")
     found: tuple[str, ...] = ()
     for key in keys:
         if not isinstance(key, str):
-            raise ConfigError(f"keys of unique has {key!r:.100}: give names of args or meta")
+            raise ConfigError(f"keys of unique has {shown(key, 100)}: give names of args or meta")
         if key not in found:
             found = (*found, key)
     if found and not {"args", "meta"} & set(chosen):
@@ -283,7 +284,7 @@ def _check_states(states: Iterable[str]) -> tuple[State, ...]:
     can be there at once, unseen, and both move on into a state that is looked at.
     """
     if not isinstance(states, Iterable):
-        raise ConfigError(f"states of unique is {states!r:.200}: give {_listed(GROUPS)}, or a list")
+        raise ConfigError(f"states of unique is {shown(states)}: give {_listed(GROUPS)}, or a list")
     found = frozenset(_check_state(state, "states of unique") for state in states)
     if not found:
         raise ConfigError(f"states of unique is empty: give {_listed(GROUPS)}, or a list of states")
@@ -301,21 +302,18 @@ def _check_states(states: Iterable[str]) -> tuple[State, ...]:
 
 
 def _check_state(state: object, what: str) -> State:
-    try:
-        return State(state)  # type: ignore[arg-type]  # anything else is refused here
-    except ValueError:
-        raise ConfigError(
-            f"{what} has the state {state!r:.100}: states are {_listed(State)}"
-        ) from None
+    if not isinstance(state, str) or state not in {known.value for known in State}:
+        raise ConfigError(f"{what} has the state {shown(state, 100)}: states are {_listed(State)}")
+    return State(state)
 
 
 def _check_choice(chosen: Iterable[str], what: str, known: Collection[str]) -> tuple[str, ...]:
     if isinstance(chosen, str) or not isinstance(chosen, Iterable):
-        raise ConfigError(f"{what} is {chosen!r:.200}: give a list of {_listed(sorted(known))}")
+        raise ConfigError(f"{what} is {shown(chosen)}: give a list of {_listed(sorted(known))}")
     found: tuple[str, ...] = ()
     for name in chosen:
         if not isinstance(name, str) or name not in known:
-            raise ConfigError(f"{what} has {name!r:.100}: known are {_listed(sorted(known))}")
+            raise ConfigError(f"{what} has {shown(name, 100)}: known are {_listed(sorted(known))}")
         if name not in found:
             found = (*found, name)
     return found

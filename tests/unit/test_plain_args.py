@@ -154,3 +154,11 @@ def test_messages_stay_short_whatever_was_given() -> None:
         with pytest.raises(InvalidArgs) as caught:
             dump_object(value, "args")  # type: ignore[arg-type]  # the wrong type is the point
         assert len(str(caught.value)) < 500
+
+
+def test_messages_stay_short_however_long_a_key_is_and_whatever_the_number() -> None:
+    key = "x" * 1_000_000
+    for value in (10**5000, object(), float("nan"), "a\x00b", {5: 1}, {10**5000: 1}):
+        with pytest.raises(InvalidArgs) as caught:
+            dump_object({key: {"inner": value}}, "args")
+        assert len(str(caught.value)) < 1000

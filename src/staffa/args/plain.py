@@ -7,8 +7,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from staffa._internal import json
+from staffa._internal.shown import shown
 from staffa.errors import InvalidArgs
 
+_LONGEST_PATH = 200
 MAX_DEPTH = 100
 MAX_INTEGER_BITS = 14_000  # about 4200 digits; Python reads 4300
 MAX_CHARACTERS = 32 * 1024 * 1024
@@ -36,7 +38,7 @@ def dump_object(value: Mapping[str, Any], what: str, *, hide: bool = False) -> s
         return _dump_hidden(value, what)
     if not isinstance(value, Mapping):
         raise InvalidArgs(
-            f"{what} must be a mapping with string keys, not {type(value).__name__}: {value!r:.200}"
+            f"{what} must be a mapping with string keys, not {type(value).__name__}: {shown(value)}"
         )
     plain = dict(value)
     _check(plain, what, 0)
@@ -61,7 +63,7 @@ def _dump_hidden(value: Mapping[str, Any], what: str) -> str:
 
 def _check(value: Any, path: str, depth: int) -> None:  # noqa: C901  # one case for each type
     if depth > MAX_DEPTH:
-        raise InvalidArgs(f"{path[:200]} is nested deeper than {MAX_DEPTH} levels")
+        raise InvalidArgs(f"{_cut(path)} is nested deeper than {MAX_DEPTH} levels")
     match value:
         case None | bool():
             pass
@@ -72,18 +74,20 @@ def _check(value: Any, path: str, depth: int) -> None:  # noqa: C901  # one case
                 raise _not_json(value, path)
             if value.bit_length() > MAX_INTEGER_BITS:
                 raise InvalidArgs(
-                    f"{path} is an integer of {value.bit_length()} bits, which readers refuse: "
-                    "send it as a string"
+                    f"{_cut(path)} is an integer of {value.bit_length()} bits, which readers "
+                    "refuse: send it as a string"
                 )
         case float():
             if not math.isfinite(value):
                 raise InvalidArgs(
-                    f"{path} is {value}: JSON has no such number, send null or a string"
+                    f"{_cut(path)} is {value}: JSON has no such number, send null or a string"
                 )
         case dict():
             for key, item in value.items():
                 if not isinstance(key, str):
-                    raise InvalidArgs(f"{path} has the key {key!r}: keys must be strings")
+                    raise InvalidArgs(
+                        f"{_cut(path)} has the key {shown(key)}: keys must be strings"
+                    )
                 _check_text(key, path)
                 _check(item, f"{path}.{key}", depth + 1)
         case list() | tuple():
@@ -95,7 +99,7 @@ def _check(value: Any, path: str, depth: int) -> None:  # noqa: C901  # one case
 
 def _not_json(value: Any, path: str) -> InvalidArgs:
     return InvalidArgs(
-        f"{path} is of type {type(value).__name__}, which is not JSON: "
+        f"{_cut(path)} is of type {type(value).__name__}, which is not JSON: "
         "send numbers, strings, lists, dicts or None"
     )
 
@@ -105,11 +109,16 @@ def _check_text(text: str, path: str) -> None:
         raise _not_json(text, path)
     if "\x00" in text:
         raise InvalidArgs(
-            f"{path} has a NUL character, which PostgreSQL can't store: {text!r:.200}"
+            f"{_cut(path)} has a NUL character, which PostgreSQL can't store: {shown(text)}"
         )
     try:
         text.encode("utf-8")
     except UnicodeEncodeError:
         raise InvalidArgs(
-            f"{path} has a lone surrogate, which is no character: {text!r:.200}"
+            f"{_cut(path)} has a lone surrogate, which is no character: {shown(text)}"
         ) from None
+
+
+def _cut(path: str) -> str:
+    """Return where something is, short even if the keys are long."""
+    return path if len(path) <= _LONGEST_PATH else f"{path[:_LONGEST_PATH]}..."

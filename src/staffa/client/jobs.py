@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator
 from dataclasses import replace
 from typing import Any
 
+from staffa._internal.shown import shown
 from staffa.client.changes import check_id, check_ids
 from staffa.client.enqueue import Enqueueing
 from staffa.client.results import recorded_result
@@ -117,5 +118,5 @@ def _check_filter(wanted: JobFilter | None) -> JobFilter:
     if wanted is None:
         return JobFilter()
     if not isinstance(wanted, JobFilter):
-        raise ConfigError(f"{wanted!r:.200} is no filter: give a JobFilter(...)")
+        raise ConfigError(f"{shown(wanted)} is no filter: give a JobFilter(...)")
     return wanted
