@@ -5,12 +5,13 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import click
 
 from staffa._internal import json
+from staffa._internal.clock import SYSTEM_CLOCK
 from staffa.errors import ConfigError
 from staffa.filters import JobFilter
 from staffa.types import State
@@ -41,7 +42,7 @@ class Moment(click.ParamType[datetime, str | datetime]):
         try:
             if ago is not None:
                 length = timedelta(**{_UNITS[ago["unit"]]: int(ago["number"])})
-                return datetime.now(UTC) - length
+                return SYSTEM_CLOCK.now() - length
             found = datetime.fromisoformat(value)
         except (ValueError, OverflowError):
             found = datetime.min  # noqa: DTZ901  # refused below

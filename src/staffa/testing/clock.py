@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import threading
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
+from staffa._internal.clock import SYSTEM_CLOCK
 from staffa.options import check_time
 
 
@@ -20,6 +21,7 @@ class VirtualClock:
         now: Where it begins, with a time zone; the time of day if not given.
 
     Example:
+        >>> from datetime import UTC
         >>> clock = VirtualClock(datetime(2030, 1, 1, tzinfo=UTC))
         >>> clock.advance(hours=1)
         >>> clock.now()
@@ -27,7 +29,7 @@ class VirtualClock:
     """
 
     def __init__(self, now: datetime | None = None) -> None:
-        self._now = datetime.now(UTC) if now is None else check_time(now, "now")
+        self._now = SYSTEM_CLOCK.now() if now is None else check_time(now, "now")
         self._seconds = 0.0
         self._lock = threading.Lock()
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 
 import click
 
+from staffa._internal.clock import SYSTEM_CLOCK
 from staffa.cli.code import UnknownName, find_unknown
 from staffa.cli.doctor.findings import Finding, Level
 from staffa.cli.doctor.server import (
@@ -65,9 +65,9 @@ async def _examine(config: Config, dsn: str, *, compare: bool) -> list[Finding]:
         if schema.level is Level.PROBLEM:
             return [schema]
         await backend.engine.survey.list_producers()  # connects, which must not count as skew
-        asked_at = datetime.now(UTC)
+        asked_at = SYSTEM_CLOCK.now()
         health = await backend.engine.survey.check_server()
-        findings = [schema, *judge_server(health, asked_at, datetime.now(UTC))]
+        findings = [schema, *judge_server(health, asked_at, SYSTEM_CLOCK.now())]
         can = backend.engine.capabilities  # a file has none of what follows
         if can.poolers:
             findings.append(judge_pooler(config, health))
