@@ -5,8 +5,11 @@ from __future__ import annotations
 import signal
 from pathlib import Path
 
+import pytest
+
 from staffa import Job
 from tests.conftest import MakeClient
+from tests.plans.test_pruning import add_finished
 from tests.support.events import eventually
 from tests.support.processes import Spawn
 from tests.support.rows import Rows
@@ -65,3 +68,32 @@ async def test_no_job_is_lost_when_the_process_is_killed_in_the_middle(
         f"SELECT count(*) FROM {rows.jobs} WHERE meta ->> 'rescued' = '1'"
     )
     assert rescued == left["executing"]
+
+
+@pytest.mark.long
+async def test_jobs_run_and_old_ones_go_beside_ten_million_of_history(
+    spawn: Spawn, make_client: MakeClient, rows: Rows, prefix: str, tmp_path: Path
+) -> None:
+    (tmp_path / "jobs.py").write_text(MODULE)
+    await add_finished(rows.connection, prefix, 10_000_000)
+    await rows.connection.execute(f"DELETE FROM {rows.jobs} WHERE id % 1000 = 0")  # dead rows
+    await enqueue(make_client)
+    process = spawn(module="jobs", folder=tmp_path, queues="default:200")
+
+    async def none_waits() -> bool:
+        waiting = await rows.connection.fetchval(
+            f"SELECT count(*) FROM {rows.jobs} WHERE state IN ('available', 'executing')"
+        )
+        return bool(waiting == 0)
+
+    await eventually(none_waits, "the end of all jobs", within=600)
+
+    async def pruned() -> bool:
+        found = await rows.connection.fetchval(
+            f"SELECT EXISTS (SELECT FROM {rows.jobs} WHERE id > 9999000 AND id <= 10000000)"
+        )
+        return not found
+
+    await eventually(pruned, "the pruner to begin with what ended first", within=600)
+    process.send(signal.SIGTERM)
+    assert await process.ended() == 0

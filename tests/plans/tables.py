@@ -5,11 +5,19 @@ from __future__ import annotations
 from uuid import UUID
 
 import asyncpg
+import pytest
 
 from staffa._internal.identifiers import quote_identifier
 
 PRODUCERS = [UUID(int=number) for number in range(1, 4)]
 QUEUE = "mail"
+COUNTS = [100_000, 1_000_000, pytest.param(10_000_000, marks=pytest.mark.long)]
+"""Rows for which plans are asserted; the last takes some minutes and 4 GB, by `pytest -m long`."""
+
+
+def seconds_for(count: int) -> float:
+    """Return how long a server may take to insert so many rows."""
+    return max(300.0, count / 5000)
 
 
 async def stop_autovacuum(connection: asyncpg.Connection, prefix: str) -> None:
@@ -33,7 +41,7 @@ async def add_backlog(connection: asyncpg.Connection, prefix: str, count: int) -
         """,
         QUEUE,
         count,
-        timeout=300,
+        timeout=seconds_for(count),
     )
 
 
@@ -53,7 +61,7 @@ async def add_history(connection: asyncpg.Connection, prefix: str, count: int) -
         """,
         QUEUE,
         count,
-        timeout=300,
+        timeout=seconds_for(count),
     )
     await add_running(connection, prefix, 1000)
 

@@ -13,7 +13,7 @@ import pytest
 
 from tests.plans.explain import Scan, explain
 from tests.plans.hot import HOT, LIMITS, build
-from tests.plans.tables import add_backlog, add_history, analyze
+from tests.plans.tables import COUNTS, add_backlog, add_history, analyze
 
 Fill = Callable[[asyncpg.Connection, str, int], Awaitable[None]]
 FILLS: dict[str, Fill] = {"backlog": add_backlog, "history": add_history}
@@ -54,7 +54,7 @@ def _is_right(scans: list[Scan], indexes: set[str]) -> bool:
 
 
 @pytest.mark.parametrize("kind", FILLS)
-@pytest.mark.parametrize("count", [100_000, 1_000_000])
+@pytest.mark.parametrize("count", COUNTS)
 async def test_no_plan_flips_with_or_without_statistics(
     planner: asyncpg.Connection, prefix: str, kind: str, count: int
 ) -> None:

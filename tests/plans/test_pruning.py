@@ -16,7 +16,7 @@ from staffa.maintenance import Finished
 from staffa.types import State
 from tests.conformance.stores import DATA
 from tests.plans.explain import Scan, explain
-from tests.plans.tables import add_backlog, analyze
+from tests.plans.tables import COUNTS, add_backlog, analyze, seconds_for
 
 DAY = 86_400.0
 WALK = Scan("Index Scan", "staffa_jobs_finished", "job")
@@ -44,7 +44,7 @@ async def add_finished(connection: asyncpg.Connection, prefix: str, count: int) 
                ) AS job
         """,
         count,
-        timeout=300,
+        timeout=seconds_for(count),
     )
 
 
@@ -85,7 +85,7 @@ async def find_flipped(connection: asyncpg.Connection, prefix: str) -> list[list
     return wrong
 
 
-@pytest.mark.parametrize("count", [100_000, 1_000_000])
+@pytest.mark.parametrize("count", COUNTS)
 async def test_no_plan_flips_with_or_without_statistics(
     planner: asyncpg.Connection, prefix: str, count: int
 ) -> None:
