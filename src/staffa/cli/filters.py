@@ -11,11 +11,8 @@ from typing import Any
 import click
 
 from staffa._internal import json
-<<<<<<< HEAD
-from staffa.cli.numbers import WholeNumber
-=======
 from staffa._internal.clock import SYSTEM_CLOCK
->>>>>>> health
+from staffa.cli.numbers import WholeNumber
 from staffa.errors import ConfigError
 from staffa.filters import JobFilter
 from staffa.types import State
