@@ -102,7 +102,6 @@ async def test_start_makes_no_tables(bare_program: Program, tmp_path: Path) -> N
     assert (await bare_program.run("migrate", "status")).code == 1
 
 
-<<<<<<< HEAD
 async def test_a_module_whose_imports_are_missing_is_told_apart(program: Program) -> None:
     (program.folder / "shop.py").write_text("import no_such_library\n")
     finished = await program.run("start", "--import", "shop", "--queues", "mail:1")
@@ -125,7 +124,8 @@ async def test_start_tells_that_it_knows_no_worker(program: Program) -> None:
     assert "or with --import" in await read_until(worker.stderr, "no worker is known here")
     worker.send_signal(signal.SIGTERM)
     await worker.communicate()
-=======
+
+
 async def test_a_signal_while_modules_are_imported_ends_the_process_in_order(
     program: Program,
 ) -> None:
@@ -139,4 +139,3 @@ async def test_a_signal_while_modules_are_imported_ends_the_process_in_order(
     assert worker.returncode == 0, told
     assert b"stopped before it had started" in told
     assert b"Traceback" not in told
->>>>>>> health

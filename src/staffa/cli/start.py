@@ -103,20 +103,14 @@ async def _run(client: Staffa, queues: Mapping[str, Any]) -> None:
     signals: asyncio.Queue[None] = asyncio.Queue()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, signals.put_nowait, None)
-<<<<<<< HEAD
-    await client.start(queues=queues)
+    if not await _start(client, queues, signals):
+        return
     running = {check.queue: check.limit for check in client.check_all_queues()}
     told = ", ".join(f"{queue}:{limit}" for queue, limit in running.items())
     known = [found for name in registry.names() if (found := registry.find(name))]
     logger.info("running %s; workers known: %d", told, len(known))
     for oversight in find_oversights(running, [worker.options.get("queue") for worker in known]):
         logger.warning("%s", oversight)
-=======
-    if not await _start(client, queues, signals):
-        return
-    running = ", ".join(f"{check.queue}:{check.limit}" for check in client.check_all_queues())
-    logger.info("running %s; workers known: %d", running, len(registry.names()))
->>>>>>> health
     await signals.get()
     async with asyncio.TaskGroup() as group:
         stopping = group.create_task(client.stop())
