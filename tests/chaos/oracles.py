@@ -229,7 +229,7 @@ class UniqueKeys:
                     del living[value]
             elif living.setdefault(value, change.job) != change.job:
                 wrong.append(f"jobs {living[value]} and {change.job} of {value!r} live at once")
-        return wrong
+        return list(dict.fromkeys(wrong))
 
 
 @dataclass(frozen=True, slots=True)

@@ -163,11 +163,13 @@ async def test_a_transaction_that_is_still_open_holds_up_no_other_job(
     own = await asyncpg.connect(dsn)
     left_open.append(own)
     begun = own.transaction()
+    written = asyncio.Event()
 
     @job
     async def leave_open() -> None:
         await begun.start()
         await current_job().complete_in(own)
+        written.set()
         raise ValueError("the transaction is still open")
 
     @job
@@ -180,6 +182,7 @@ async def test_a_transaction_that_is_still_open_holds_up_no_other_job(
         await events.wait("staffa.job.start")
         others = await app.enqueue_many(other.new() for _ in range(20))
         await events.wait("staffa.job.completed", 20)
+        await written.wait()  # a connection does one thing at a time
         assert (await rows.get(left.id))["state"] == "executing"
         await (begun.commit() if commits else begun.rollback())
         await rows.until(left.id, "completed" if commits else "retryable")

@@ -71,6 +71,11 @@ def _entries(count: int) -> dict[int, Entry]:
 HOT: dict[str, tuple[Build, set[str]]] = {
     "claim": (lambda jobs, _, size: jobs.claim(QUEUE, size, PRODUCER), CLAIM | PRIMARY),
     "ack": (lambda jobs, _, size: jobs.ack(_acks(size), PRODUCER), PRIMARY),
+    "ack what nobody holds": (
+        lambda jobs, _, size: jobs.ack(_acks(size), PRODUCER, wait=False),
+        PRIMARY,
+    ),
+    "holds": (lambda jobs, _, size: jobs.find_holds(PRODUCER, _leases(size)), PRIMARY),
     "trace": (lambda jobs, _, size: jobs.trace(_acks(size), PRODUCER), PRIMARY),
     "checkpoint": (
         lambda jobs, _, size: jobs.checkpoint(
