@@ -8,7 +8,7 @@ from staffa.cli.options import EXIT_REFUSED, command, open_client, open_database
 from staffa.cli.output import Output
 from staffa.client.backend import make_migrator
 from staffa.config import Config
-from staffa.migrate import Migration
+from staffa.steps import Migration
 
 
 @click.group()

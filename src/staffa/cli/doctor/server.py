@@ -11,8 +11,8 @@ from staffa.cli.doctor.findings import Finding, ok, problem, warning
 from staffa.cli.output import tell_seconds
 from staffa.config import Config
 from staffa.errors import DatabaseError
-from staffa.migrate import MigrationStatus
 from staffa.notifier import Notifier
+from staffa.steps import MigrationStatus
 from staffa.survey import ProducerStatus, ServerHealth
 
 PATIENCE_SECONDS = 3.0
