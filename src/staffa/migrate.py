@@ -17,7 +17,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from staffa._internal.sql import load_sql, set_prefix
-from staffa.errors import DatabaseError, MigrationError, SchemaMissing
+from staffa.errors import DatabaseError, MigrationError, SchemaMissing, StatementConflict
 from staffa.indexing import StepIndexes
 from staffa.steps import ADOPTED, Addition, Connects, Migration, MigrationStatus, Session
 
@@ -225,6 +225,7 @@ class Migrator:
 
     async def _take(self, session: Session, step: Migration, beside: bool) -> None:
         if beside:
+            await self._let_go(session)
             await self._indexes.build(step.version)
         await self._execute(session, f"{step.stem}.up.sql")
         if not beside:
@@ -232,15 +233,30 @@ class Migrator:
         await self._execute(session, "runner/record.sql", step.version, step.name)
 
     async def _take_back(self, session: Session, step: Migration, beside: bool) -> None:
-        if step.adopted is None:
-            await self._execute(session, f"{step.stem}.down.sql")
-            if beside:
-                await self._indexes.drop(step.version)
-            else:
-                await self._execute_all(session, self._indexes.texts(step.version, "down"))
-        else:
+        if step.adopted is not None:
+            await self._let_go(session)
             await self._indexes.drop_above(step.version)
+        elif beside:
+            await self._let_go(session)
+            # Before our tables are locked: who waits for them may have a lock on the jobs table,
+            # and the drop waits for that.
+            await self._indexes.drop(step.version)
+            try:
+                await self._execute(session, f"{step.stem}.down.sql")
+            except DatabaseError:
+                await self._indexes.build(step.version)  # the step is not taken back
+                raise
+        else:
+            await self._execute(session, f"{step.stem}.down.sql")
+            await self._execute_all(session, self._indexes.texts(step.version, "down"))
         await self._execute(session, "runner/forget.sql", step.version)
+
+    async def _let_go(self, session: Session) -> None:
+        """Have the server forget the last query, whose snapshot a build beside it would wait for.
+
+        It is kept until something takes the query's place: here a script, of a lock that we have.
+        """
+        await self._execute(session, "runner/lock.sql")
 
     async def _execute_all(self, session: Session, texts: Iterable[str]) -> None:
         for text in texts:
@@ -253,6 +269,11 @@ class Migrator:
                 await self._execute(session, "runner/lock.sql")
         except SchemaMissing:
             return False
+        except StatementConflict as error:
+            raise MigrationError(
+                f"somebody else has been migrating {self.place} for long: wait for that, then run "
+                f"this again ({error})"
+            ) from error
         return True
 
     async def _status(self, session: Session) -> MigrationStatus:

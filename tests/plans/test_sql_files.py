@@ -17,6 +17,7 @@ FILES = {
     for folder in (
         "engines/postgres/sql",
         "engines/postgres/catalogue",
+        "engines/postgres/peers",
         "notifiers/sql",
         "drivers/sql",
     )
