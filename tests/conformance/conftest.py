@@ -15,12 +15,13 @@ from tests.conformance.sqlite_store import SqliteStore
 from tests.conformance.stores import PostgresStore, Store
 from tests.conformance.work import new_producer
 from tests.support.database import create_database, drop_database
+from tests.support.foreign_schemas import ELIXIR, PYTHON
 from tests.support.pgbouncer import PgBouncer
 
 VARIANTS = {
     "postgres": None,
-    "postgres with Elixir's table, in Kathmandu": "elixir_v14.sql",
-    "postgres with Python oban's table": "python_oban.sql",
+    "postgres with Elixir's table, in Kathmandu": ELIXIR,
+    "postgres with Python oban's table": PYTHON,
     "postgres behind PgBouncer": None,
     "sqlite": None,
 }

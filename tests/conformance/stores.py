@@ -15,11 +15,11 @@ import asyncpg
 
 from staffa._internal import json
 from staffa._internal.identifiers import quote_identifier
-from staffa._internal.sql import set_prefix
 from staffa.client.backend import make_migrator
 from staffa.drivers.asyncpg import ConnectionSettings
 from staffa.engine import Engine
 from staffa.engines.postgres import PostgresEngine
+from tests.support.foreign_schemas import make_adopted_schema
 
 DATA = Path(__file__).parent / "data"
 
@@ -70,7 +70,7 @@ class PostgresStore:
     Args:
         dsn: The database.
         prefix: The schema.
-        variant: The file in `data` that alters the table after it was migrated.
+        maker: Whose tables are adopted there, as `foreign_schemas` names them; None: ours are made.
         way: Where engines connect, if not to the database directly.
     """
 
@@ -78,23 +78,23 @@ class PostgresStore:
     future_times: Sequence[str] = ("infinity", "20000-01-01", "12345-01-01")
 
     def __init__(
-        self, dsn: str, prefix: str, variant: str | None = None, way: str | None = None
+        self, dsn: str, prefix: str, maker: str | None = None, way: str | None = None
     ) -> None:
         self._dsn = dsn
         self._way = way or dsn
         self._prefix = prefix
         self._table = f"{quote_identifier(prefix)}.oban_jobs"
-        self._variant = variant
+        self._maker = maker
         self._engines: list[Engine] = []
         self.connection: asyncpg.Connection
 
     async def open(self) -> None:
         """Make the schema."""
-        await make_migrator(self._dsn, self._prefix).up()
         self.connection = await asyncpg.connect(self._dsn)
-        if self._variant is not None:
-            text = (DATA / self._variant).read_text("utf-8")
-            await self.connection.execute(set_prefix(text, self._prefix))
+        if self._maker is not None:
+            await make_adopted_schema(self.connection, self._dsn, self._maker, self._prefix)
+        else:
+            await make_migrator(self._dsn, self._prefix).up()
 
     def engine(self) -> Engine:
         """Return one more engine."""

@@ -11,12 +11,13 @@ from staffa.engine import Engine, Producer
 from staffa.types import State
 from tests.conformance.stores import PostgresStore
 from tests.conformance.work import QUEUE, enqueue, ids, new_producer, outcome, read
+from tests.support.foreign_schemas import ELIXIR
 
 
 @pytest.fixture
 async def store(dsn: str) -> AsyncIterator[PostgresStore]:
     """The table of Elixir Oban, in which meta and tags may be null."""
-    made = PostgresStore(dsn, f'Elixir "{uuid4().hex[:8]}"', "elixir_v14.sql")
+    made = PostgresStore(dsn, f'Elixir "{uuid4().hex[:8]}"', ELIXIR)
     await made.open()
     yield made
     await made.close()

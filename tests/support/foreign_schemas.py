@@ -15,11 +15,12 @@ from typing import Any
 import asyncpg
 
 from staffa._internal.identifiers import quote_identifier
+from staffa.client.backend import make_adoption
 
 FOLDER = Path(__file__).parent / "foreign"
 ELIXIR = "elixir"
 PYTHON = "python"
-_FACTS = {ELIXIR: "elixir_v14_schema.json", PYTHON: "python_oban_schema.json"}
+FACTS = {ELIXIR: "elixir_v14_schema.json", PYTHON: "python_oban_schema.json"}
 STATES = (
     "available", "suspended", "scheduled", "executing", "retryable", "completed", "discarded",
     "cancelled",
@@ -28,8 +29,18 @@ STATES = (
 
 async def make_foreign_schema(connection: asyncpg.Connection, kind: str, prefix: str) -> None:
     """Make a schema as an implementation makes it."""
-    facts = json.loads((FOLDER / _FACTS[kind]).read_text("utf-8"))
+    facts = json.loads((FOLDER / FACTS[kind]).read_text("utf-8"))
     await connection.execute("".join(f"{part};\n" for part in _statements(facts, prefix)))
+
+
+async def make_adopted_schema(
+    connection: asyncpg.Connection, dsn: str, kind: str, prefix: str
+) -> None:
+    """Make a schema as an implementation makes it, and adopt it."""
+    await make_foreign_schema(connection, kind, prefix)
+    adoption = make_adoption(dsn, prefix)
+    await adoption.migrator.adopt(adoption.tables.examine)
+    await adoption.migrator.up()
 
 
 async def add_foreign_rows(connection: asyncpg.Connection, prefix: str, count: int = 1) -> None:
