@@ -252,11 +252,8 @@ class Migrator:
         await self._execute(session, "runner/forget.sql", step.version)
 
     async def _let_go(self, session: Session) -> None:
-        """Have the server forget the last query, whose snapshot a build beside it would wait for.
-
-        It is kept until something takes the query's place: here a script, of a lock that we have.
-        """
-        await self._execute(session, "runner/lock.sql")
+        """Keep nothing in this transaction that something beside it would wait for."""
+        await self._execute(session, "runner/let_go.sql")
 
     async def _execute_all(self, session: Session, texts: Iterable[str]) -> None:
         for text in texts:

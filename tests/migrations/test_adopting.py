@@ -14,10 +14,12 @@ import staffa
 from staffa._internal.identifiers import quote_identifier
 from staffa.adoption import Origin
 from staffa.client.backend import Adoption, make_adoption, make_migrator
+from staffa.drivers.asyncpg import ConnectionSettings
 from staffa.errors import ConfigError, MigrationError, SchemaMissing
 from staffa.migrate import Migrator
 from tests.migrations.catalogue import read_catalogue
 from tests.migrations.dump import dump_schema
+from tests.migrations.test_owners import NAMES, PACKAGE
 from tests.support.events import Recorder, eventually
 from tests.support.foreign_schemas import (
     ELIXIR,
@@ -190,6 +192,22 @@ async def test_nobody_is_blocked_while_the_adoption_waits_for_a_long_transaction
         await leaving.commit()
         await leaving_ours
     assert (await adoption.migrator.status()).foreign
+
+
+async def test_a_limit_on_idle_transactions_does_not_end_a_long_build(
+    dsn: str, connection: asyncpg.Connection, empty_prefix: str, table: str
+) -> None:
+    await make_foreign_schema(connection, ELIXIR, empty_prefix)
+    settings = ConnectionSettings(dsn, {"idle_in_transaction_session_timeout": "50ms"})
+    limited = Migrator(settings, PACKAGE, NAMES, empty_prefix)
+    await limited.adopt(make_adoption(dsn, empty_prefix).tables.examine)
+    async with open_load(dsn) as theirs:
+        async with connection.transaction():
+            await insert(connection, table)
+            migrating = asyncio.create_task(limited.up())
+            await eventually(lambda: is_idle(theirs, 0.2), "the limit to have passed")
+        await migrating
+    assert (await limited.status()).pending == ()
 
 
 @pytest.mark.usefixtures("kind")
@@ -388,6 +406,17 @@ async def is_building(connection: asyncpg.Connection) -> bool:
 async def is_dropping(connection: asyncpg.Connection) -> bool:
     """Tell whether the drop of an index does."""
     return await _waits(connection, "DROP INDEX CONCURRENTLY")
+
+
+async def is_idle(connection: asyncpg.Connection, seconds: float) -> bool:
+    """Tell whether a migration's transaction has done nothing for so long."""
+    found: bool = await connection.fetchval(
+        "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database()"
+        " AND state = 'idle in transaction' AND query LIKE '%idle_in_transaction_session_timeout%'"
+        " AND state_change < clock_timestamp() - make_interval(secs => $1))",
+        seconds,
+    )
+    return found
 
 
 async def _waits(connection: asyncpg.Connection, command: str) -> bool:
