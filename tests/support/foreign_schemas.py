@@ -15,7 +15,8 @@ from typing import Any
 import asyncpg
 
 from staffa._internal.identifiers import quote_identifier
-from staffa.client.backend import make_adoption
+from staffa._internal.sql import load_sql
+from staffa.client.backend import make_migrator
 
 FOLDER = Path(__file__).parent / "foreign"
 ELIXIR = "elixir"
@@ -36,11 +37,14 @@ async def make_foreign_schema(connection: asyncpg.Connection, kind: str, prefix:
 async def make_adopted_schema(
     connection: asyncpg.Connection, dsn: str, kind: str, prefix: str
 ) -> None:
-    """Make a schema as an implementation makes it, and adopt it."""
+    """Make a schema as it is after an adoption, in one script: many tests need one."""
     await make_foreign_schema(connection, kind, prefix)
-    adoption = make_adoption(dsn, prefix)
-    await adoption.migrator.adopt(adoption.tables.examine)
-    await adoption.migrator.up()
+    first = load_sql("staffa.engines.postgres", "migrations/0001_oban_jobs.up.sql", prefix)
+    script = make_migrator(dsn, prefix).script()
+    assert first in script
+    await connection.execute(
+        script.replace(first, "").replace("'oban_jobs')", f"'adopted_{kind}')")
+    )
 
 
 async def add_foreign_rows(connection: asyncpg.Connection, prefix: str, count: int = 1) -> None:
