@@ -57,6 +57,10 @@ class Store(Protocol):
     future_times: Sequence[str]
     """The same, far ahead."""
 
+    @property
+    def limits_names(self) -> bool:
+        """Whether the table refuses names that are too long."""
+
     async def open(self) -> None:
         """Make the place."""
 
@@ -88,6 +92,11 @@ class PostgresStore:
         self._engines: list[Engine] = []
         self.connection: asyncpg.Connection
 
+    @property
+    def limits_names(self) -> bool:
+        """Whether it is not a table of Python's oban, which does not."""
+        return self._maker != PYTHON
+
     async def open(self) -> None:
         """Make the schema."""
         self.connection = await asyncpg.connect(self._dsn)
@@ -113,6 +122,8 @@ class PostgresStore:
 
     async def write(self, job_id: int | None, **columns: Any) -> None:
         """Overwrite columns of a job."""
+        if self._maker == PYTHON and "attempted_by" in columns:  # as `row` reads it
+            columns["attempted_by"] = columns["attempted_by"] or []
         names = ", ".join(columns)
         await self.connection.execute(
             f"UPDATE {self._table} AS job SET ({names}) = (SELECT {names} FROM "
