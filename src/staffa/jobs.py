@@ -177,7 +177,7 @@ class Job(Running[A]):
         job.state = State(row["state"])
         job.queue = row["queue"]
         attempted_by = row["attempted_by"]
-        job.attempted_by = None if attempted_by is None else tuple(attempted_by)
+        job.attempted_by = tuple(attempted_by) if attempted_by else None  # Python's oban has {}
         job.completed_at = row["completed_at"]
         job.cancelled_at = row["cancelled_at"]
         job.discarded_at = row["discarded_at"]

@@ -1,81 +1,31 @@
 """Migrations: numbered pairs of SQL files that bring a schema up or down, each in a transaction.
 
 The runner is handed the folder that holds them: ``0001_name.up.sql`` and ``0001_name.down.sql``,
-and in ``runner/`` the statements of the bookkeeping. What was applied is recorded in
-``staffa_migrations``. Workers never migrate; they tell when it has to be done.
+in ``indexes/`` those on the jobs table, and in ``runner/`` the statements of the bookkeeping. What
+was applied is recorded in ``staffa_migrations``. Workers never migrate; they tell when it has to be
+done.
+
+A jobs table that another implementation made is adopted: in place of the first step one is recorded
+whose name tells who made the table. Nothing is run for that, neither up nor down; all other steps
+add to the table and take away again what they have added.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
-from typing import Any, Protocol
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 from staffa._internal.sql import load_sql, set_prefix
-from staffa.errors import DatabaseError, MigrationError, SchemaMissing
+from staffa.errors import DatabaseError, MigrationError, SchemaMissing, StatementConflict
+from staffa.indexing import StepIndexes
+from staffa.steps import ADOPTED, Addition, Connects, Migration, MigrationStatus, Session
+
+Examine = Callable[[Session], Awaitable[str]]
 
 _NAME = re.compile(r"(?P<version>\d{4})_(?P<name>\w+)\.up\.sql")
+_MADE = re.compile(r'^CREATE (TABLE|FUNCTION) (?:IF NOT EXISTS )?"public"\.(\w+)', re.MULTILINE)
 _MADE_MEANWHILE = frozenset({"23505", "42710", "42P06", "42P07"})
-
-
-class Session(Protocol):
-    """A connection for the statements of one call."""
-
-    async def execute(self, sql: str, *params: Any) -> None:
-        """Run a statement, or a script of several if it has no parameters."""
-
-    async def fetch(self, sql: str, *params: Any) -> Sequence[Mapping[str, Any]]:
-        """Run a statement and return its rows."""
-
-    def transaction(self) -> AbstractAsyncContextManager[None]:
-        """Open a transaction, or a savepoint inside of one; rolled back on errors."""
-
-
-class Connects(Protocol):
-    """Where a driver connects."""
-
-    def session(self, *, create: bool = False) -> AbstractAsyncContextManager[Session]:
-        """Connect, and make the database if asked, where that is possible."""
-
-
-@dataclass(frozen=True, slots=True)
-class Migration:
-    """One step.
-
-    Args:
-        version: Its number, from 1.
-        name: What it is about.
-    """
-
-    version: int
-    name: str
-
-    @property
-    def stem(self) -> str:
-        """The beginning of its files' names."""
-        return f"{self.version:04}_{self.name}"
-
-
-@dataclass(frozen=True, slots=True)
-class MigrationStatus:
-    """Where a schema stands.
-
-    Args:
-        applied: The steps that were taken.
-        pending: The steps that were not.
-        foreign: Whether another implementation made the jobs table.
-    """
-
-    applied: tuple[Migration, ...]
-    pending: tuple[Migration, ...]
-    foreign: bool = False
-
-    @property
-    def version(self) -> int:
-        """The version of the schema; 0 where nothing was applied."""
-        return self.applied[-1].version if self.applied else 0
 
 
 class Migrator:
@@ -102,6 +52,7 @@ class Migrator:
         self._package = package
         self.prefix = prefix
         self._file = file
+        self._indexes = StepIndexes(settings, package, prefix)
         matches = filter(None, (_NAME.fullmatch(name) for name in sorted(files)))
         self.migrations = tuple(
             Migration(int(found["version"]), found["name"]) for found in matches
@@ -139,8 +90,7 @@ class Migrator:
         async with self._settings.session(create=True) as session:
             if (await self._status(session)).foreign:
                 raise MigrationError(
-                    f"{self.place} has a table oban_jobs that Staffa did not make: adopting it is "
-                    f"not yet available; choose another {self._remedy}"
+                    f"{self.place} has a table oban_jobs that Staffa did not make: " + self._remedy
                 )
             await self._prepare(session)
             return await self._run(session, "up", target)
@@ -158,6 +108,52 @@ class Migrator:
         target = self._check_target(to)
         async with self._settings.session() as session:
             return await self._run(session, "down", target)
+
+    async def adopt(self, examine: Examine) -> Migration | None:
+        """Record that another implementation's jobs table takes the place of ours.
+
+        Nothing else is done: what is pending then is for `up`.
+
+        Args:
+            examine: Tells who made the table, or raises an error if it can't be adopted. Called
+                before anything is written, and again where nobody else can migrate.
+
+        Returns:
+            What was recorded; None if a step was taken before, so that there is nothing to adopt.
+
+        Raises:
+            DatabaseError: If the database refuses.
+        """
+        async with self._settings.session() as session:
+            if (await self._status(session)).applied:
+                return None
+            await examine(session)
+            await self._prepare(session)
+            async with session.transaction():
+                if not await self._lock(session):
+                    raise self._taken_down()
+                if (await self._status(session)).applied:
+                    return None
+                step = Migration(self.migrations[0].version, ADOPTED + await examine(session))
+                await self._execute(session, "runner/record.sql", step.version, step.name)
+                return step
+
+    def additions(self, after: int, *, bookkeeping: bool) -> list[Addition]:
+        """Return what the steps above a version add, without what belongs to a table of theirs.
+
+        Args:
+            after: The version.
+            bookkeeping: Whether that is still to be made as well.
+        """
+        found = self._made(0, "runner/create_table.sql") if bookkeeping else []
+        for step in self.migrations:
+            if step.version > after:
+                found += self._made(step.version, f"{step.stem}.up.sql")
+                found += [
+                    Addition(step.version, "index", index.name)
+                    for index in self._indexes.of_step(step.version)
+                ]
+        return found
 
     async def remove(self) -> None:
         """Take everything back, and the schema as well, which must hold nothing else.
@@ -184,6 +180,7 @@ class Migrator:
             record = self._text("runner/record.sql").replace(number, str(migration.version))
             parts += [
                 self._text(f"{migration.stem}.up.sql"),
+                *self._indexes.texts(migration.version),
                 record.replace(name, f"'{migration.name}'"),
             ]
         if self._file is None:
@@ -191,20 +188,22 @@ class Migrator:
         return parts
 
     async def _run(self, session: Session, direction: str, target: int) -> list[Migration]:
+        # Where the jobs table goes as well, it is locked in any case.
+        spared = direction == "up" or target > 0
+        in_use = spared and await self._has_rows(session)
         done = []
-        while (step := await self._step(session, direction, target)) is not None:
+        while (step := await self._step(session, direction, target, in_use)) is not None:
             done.append(step)
         return done
 
-    async def _step(self, session: Session, direction: str, target: int) -> Migration | None:
+    async def _step(
+        self, session: Session, direction: str, target: int, in_use: bool
+    ) -> Migration | None:
         """Take one step in a transaction; the lock makes others wait and then see it done."""
         async with session.transaction():
             if not await self._lock(session):
                 if direction == "up":
-                    raise MigrationError(
-                        f"{self.place} was taken down by somebody else at the same time: "
-                        "run 'up' again"
-                    )
+                    raise self._taken_down()
                 return None
             status = await self._status(session)
             step = _next_step(status, direction, target)
@@ -212,17 +211,53 @@ class Migrator:
                 if direction == "down" and not status.applied:
                     await self._execute(session, "runner/drop_table.sql")
                 return None
-            if step not in self.migrations:
+            if step not in self.migrations and step.adopted is None:
                 raise MigrationError(
                     f"step {step.stem} of {self.place} belongs to a newer version of "
                     "Staffa: take it back with that version"
                 )
-            await self._execute(session, f"{step.stem}.{direction}.sql")
+            beside = in_use or status.adopted is not None
             if direction == "up":
-                await self._execute(session, "runner/record.sql", step.version, step.name)
+                await self._take(session, step, beside)
             else:
-                await self._execute(session, "runner/forget.sql", step.version)
+                await self._take_back(session, step, beside)
             return step
+
+    async def _take(self, session: Session, step: Migration, beside: bool) -> None:
+        if beside:
+            await self._let_go(session)
+            await self._indexes.build(step.version)
+        await self._execute(session, f"{step.stem}.up.sql")
+        if not beside:
+            await self._execute_all(session, self._indexes.texts(step.version))
+        await self._execute(session, "runner/record.sql", step.version, step.name)
+
+    async def _take_back(self, session: Session, step: Migration, beside: bool) -> None:
+        if step.adopted is not None:
+            await self._let_go(session)
+            await self._indexes.drop_above(step.version)
+        elif beside:
+            await self._let_go(session)
+            # Before our tables are locked: who waits for them may have a lock on the jobs table,
+            # and the drop waits for that.
+            await self._indexes.drop(step.version)
+            try:
+                await self._execute(session, f"{step.stem}.down.sql")
+            except DatabaseError:
+                await self._indexes.build(step.version)  # the step is not taken back
+                raise
+        else:
+            await self._execute(session, f"{step.stem}.down.sql")
+            await self._execute_all(session, self._indexes.texts(step.version, "down"))
+        await self._execute(session, "runner/forget.sql", step.version)
+
+    async def _let_go(self, session: Session) -> None:
+        """Keep nothing in this transaction that something beside it would wait for."""
+        await self._execute(session, "runner/let_go.sql")
+
+    async def _execute_all(self, session: Session, texts: Iterable[str]) -> None:
+        for text in texts:
+            await session.execute(text)
 
     async def _lock(self, session: Session) -> bool:
         """Wait for the turn, in a savepoint; tell whether there is any bookkeeping."""
@@ -231,6 +266,11 @@ class Migrator:
                 await self._execute(session, "runner/lock.sql")
         except SchemaMissing:
             return False
+        except StatementConflict as error:
+            raise MigrationError(
+                f"somebody else has been migrating {self.place} for long: wait for that, then run "
+                f"this again ({error})"
+            ) from error
         return True
 
     async def _status(self, session: Session) -> MigrationStatus:
@@ -256,6 +296,16 @@ class Migrator:
                 if error.sqlstate not in _MADE_MEANWHILE:
                     raise
 
+    async def _has_rows(self, session: Session) -> bool:
+        """Tell whether the jobs table has any, and may so be in use; not in a transaction."""
+        if not self._indexes or not await self._has_table(session, "oban_jobs"):
+            return False
+        try:
+            (row,) = await session.fetch(self._text("runner/has_rows.sql"))
+        except SchemaMissing:  # somebody has just dropped it
+            return False
+        return bool(row["found"])
+
     async def _has_table(self, session: Session, table: str) -> bool:
         (row,) = await session.fetch(self._text("runner/has_table.sql"), self.prefix, table)
         return bool(row["found"])
@@ -265,7 +315,18 @@ class Migrator:
 
     @property
     def _remedy(self) -> str:
-        return "schema with --prefix" if self._file is None else "file"
+        if self._file is None:
+            return "run 'staffa adopt', or choose another schema with --prefix"
+        return "choose another file"
+
+    def _taken_down(self) -> MigrationError:
+        return MigrationError(
+            f"{self.place} was taken down by somebody else at the same time: run it again"
+        )
+
+    def _made(self, version: int, path: str) -> list[Addition]:
+        text = load_sql(self._package, f"migrations/{path}", "public")
+        return [Addition(version, kind.lower(), name) for kind, name in _MADE.findall(text)]
 
     def _text(self, path: str) -> str:
         return load_sql(self._package, f"migrations/{path}", self.prefix)

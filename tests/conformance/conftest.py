@@ -11,9 +11,10 @@ import pytest
 
 from staffa.engine import Engine, Producer
 from tests.conformance.sqlite_store import SqliteStore
-from tests.conformance.stores import DATA, PostgresStore, Store
+from tests.conformance.stores import PostgresStore, Store
 from tests.conformance.work import new_producer
 from tests.support.database import create_database, drop_database
+from tests.support.foreign_schemas import ELIXIR, PYTHON
 from tests.support.pgbouncer import PgBouncer
 from tests.support.schemas import Schemas
 
@@ -45,16 +46,16 @@ def kathmandu_dsn(server_dsn: str) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def elixir_schemas(kathmandu_dsn: str) -> Iterator[Schemas]:
-    """Schemas with the table of Elixir Oban."""
-    made = Schemas(kathmandu_dsn, (DATA / "elixir_v14.sql").read_text("utf-8"))
+    """Schemas of Elixir Oban that were adopted."""
+    made = Schemas(kathmandu_dsn, ELIXIR)
     yield made
     made.close()
 
 
 @pytest.fixture(scope="session")
 def oban_schemas(dsn: str) -> Iterator[Schemas]:
-    """Schemas with the table of Python's oban."""
-    made = Schemas(dsn, (DATA / "python_oban.sql").read_text("utf-8"))
+    """Schemas of Python's oban that were adopted."""
+    made = Schemas(dsn, PYTHON)
     yield made
     made.close()
 

@@ -37,6 +37,11 @@ class SqliteStore:
         self._engines: list[SqliteEngine] = []
         self.connection: sqlite3.Connection
 
+    @property
+    def limits_names(self) -> bool:
+        """Whether the table refuses names that are too long: it does."""
+        return True
+
     async def open(self) -> None:
         """Make the file."""
         await make_file(self.path)

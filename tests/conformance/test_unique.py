@@ -317,7 +317,7 @@ async def test_thousands_of_unique_jobs_keep_their_order(engine: Engine) -> None
 
 async def test_one_refused_job_leaves_none_of_all_statements(engine: Engine) -> None:
     bad = new_job(args={"bad": 1})
-    bad.queue = "q" * 200
+    bad.queue = ""  # refused by the tables of all
     given = [new_job(args={"n": n}, unique=True) for n in range(6_000)]
     with pytest.raises(DataRefused):
         await engine.enqueue_jobs([*given, bad])

@@ -85,7 +85,11 @@ async def test_a_job_that_does_not_exist_is_not_returned(engine: Engine) -> None
     [{"queue": ""}, {"worker": "w" * 128}, {"priority": -1}, {"max_attempts": 0}],
     ids=str,
 )
-async def test_refused_values_change_nothing(engine: Engine, changes: dict[str, Any]) -> None:
+async def test_refused_values_change_nothing(
+    store: Store, engine: Engine, changes: dict[str, Any]
+) -> None:
+    if "worker" in changes and not store.limits_names:
+        pytest.skip("a table of Python's oban takes names of any length")
     (job,) = await enqueue(engine)
     with pytest.raises(DataRefused):
         await engine.update_jobs(ids([job]), {**changes, "meta": {"written": True}})

@@ -27,6 +27,11 @@ SELECT format('type %s %s', kind.typname,
                      WHERE enumtypid = kind.oid ORDER BY enumsortorder))
   FROM pg_type AS kind WHERE typnamespace = $1::text::regnamespace
  UNION ALL
+SELECT format('comment %s %s', class.relname, obj_description(class.oid, 'pg_class'))
+  FROM pg_class AS class
+ WHERE class.relnamespace = $1::text::regnamespace
+   AND obj_description(class.oid, 'pg_class') IS NOT NULL
+ UNION ALL
 SELECT format('function %s', proname) FROM pg_proc WHERE pronamespace = $1::text::regnamespace
 """
 

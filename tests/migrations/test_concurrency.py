@@ -44,7 +44,7 @@ async def test_a_second_migration_waits_for_the_first(
     await migrator.up(1)
     quoted = await connection.fetchval("SELECT quote_ident($1::text)", migrator.prefix)
     async with connection.transaction():
-        await connection.execute(f"LOCK TABLE {quoted}.staffa_migrations IN ACCESS SHARE MODE")
+        await connection.execute(f"LOCK TABLE {quoted}.staffa_migrations IN EXCLUSIVE MODE")
         waiting = asyncio.create_task(migrator.up())
 
         async def is_blocked() -> bool:
@@ -57,4 +57,5 @@ async def test_a_second_migration_waits_for_the_first(
             return found
 
         await eventually(is_blocked, "the second one to wait")
+        assert (await migrator.status()).version == 1  # a reader need not wait
     assert await waiting == list(migrator.migrations[1:])

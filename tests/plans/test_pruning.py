@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import Any
 
 import asyncpg
@@ -9,14 +10,13 @@ import orjson
 import pytest
 
 from staffa._internal.identifiers import quote_identifier
-from staffa._internal.sql import set_prefix
 from staffa.engine import Statement
 from staffa.engines.statements.prunes import PruneStatements
 from staffa.maintenance import Finished
 from staffa.types import State
-from tests.conformance.stores import DATA
 from tests.plans.explain import Scan, explain
-from tests.plans.tables import COUNTS, add_backlog, analyze, seconds_for
+from tests.plans.tables import COUNTS, add_backlog, analyze, seconds_for, stop_autovacuum
+from tests.support.foreign_schemas import ELIXIR, make_adopted_schema
 
 DAY = 86_400.0
 WALK = Scan("Index Scan", "staffa_jobs_finished", "job")
@@ -105,14 +105,18 @@ async def test_no_plan_flips_where_statistics_know_of_no_finished_job(
 
 
 async def test_no_plan_flips_beside_the_indexes_of_another_implementation(
-    planner: asyncpg.Connection, prefix: str
+    planner: asyncpg.Connection, connection: asyncpg.Connection, dsn: str
 ) -> None:
-    text = (DATA / "elixir_v14.sql").read_text("utf-8")
-    await planner.execute(set_prefix(text, prefix))
-    await add_finished(planner, prefix, 100_000)
-    assert await find_flipped(planner, prefix) == []
-    await analyze(planner, prefix)
-    assert await find_flipped(planner, prefix) == []
+    prefix = f"adopted_{uuid.uuid4().hex[:8]}"
+    try:
+        await make_adopted_schema(connection, dsn, ELIXIR, prefix)
+        await stop_autovacuum(connection, prefix)
+        await add_finished(planner, prefix, 100_000)
+        assert await find_flipped(planner, prefix) == []
+        await analyze(planner, prefix)
+        assert await find_flipped(planner, prefix) == []
+    finally:
+        await connection.execute(f"DROP SCHEMA {prefix} CASCADE")
 
 
 async def test_a_walk_reads_no_more_than_its_page_however_long_the_history_is(

@@ -7,8 +7,10 @@ import subprocess
 from importlib.resources import files
 from pathlib import Path
 
+import asyncpg
 import pytest
 
+from tests.support.foreign_schemas import ELIXIR, PYTHON, make_foreign_schema
 from tests.support.services import require_program
 
 ROOT = Path(str(files("staffa")))
@@ -17,11 +19,13 @@ FILES = {
     for folder in (
         "engines/postgres/sql",
         "engines/postgres/catalogue",
+        "engines/postgres/peers",
         "notifiers/sql",
         "drivers/sql",
     )
     for path in sorted((ROOT / folder).rglob("*.sql"))
 }
+PEERS = "engines/postgres/peers/"
 PARAMETER = re.compile(r"\$\d+")
 INDEX_OR_REASON = re.compile(r"primary key|staffa_jobs_\w+|none")
 
@@ -56,8 +60,23 @@ def test_a_file_holds_one_statement_and_no_other_variable(name: str) -> None:
     assert set(re.findall(r'(?<!:):(?:"\w+"|\'\w+\'|[a-z]\w*)', body)) <= {':"prefix"'}
 
 
-@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("name", [name for name in FILES if not name.startswith(PEERS)])
 def test_psql_prepares_a_file_as_it_stands(name: str, dsn: str, prefix: str) -> None:
+    prepare(name, dsn, prefix)
+
+
+@pytest.mark.parametrize("kind", [ELIXIR, PYTHON])
+async def test_psql_prepares_what_asks_for_their_tables_on_those(
+    kind: str, dsn: str, connection: asyncpg.Connection, empty_prefix: str
+) -> None:
+    await make_foreign_schema(connection, kind, empty_prefix)
+    names = [name for name in FILES if name.startswith((f"{PEERS}{kind}", f"{PEERS}running"))]
+    assert len(names) >= 2
+    for name in names:
+        prepare(name, dsn, empty_prefix)
+
+
+def prepare(name: str, dsn: str, prefix: str) -> None:
     psql = require_program("psql")
     ran = subprocess.run(
         [psql, "-X", "-q", "-v", "ON_ERROR_STOP=1", "-v", f"prefix={prefix}", "-f", "-", dsn],

@@ -9,11 +9,12 @@ from __future__ import annotations
 import uuid
 from typing import Any, LiteralString
 
+import asyncpg
 import psycopg
 from psycopg import sql
 
-from staffa._internal.sql import set_prefix
 from staffa.client.backend import make_migrator
+from tests.support.foreign_schemas import make_adopted_schema
 
 _DEFINITION = """
 WITH namespace AS (SELECT * FROM pg_namespace WHERE nspname = %(schema)s),
@@ -67,12 +68,12 @@ class Schemas:
 
     Args:
         dsn: The database.
-        alteration: SQL that makes another client's table of ours, if it is to be one.
+        maker: Whose tables are adopted there, as `foreign_schemas` names them; None: ours are made.
     """
 
-    def __init__(self, dsn: str, alteration: str | None = None) -> None:
+    def __init__(self, dsn: str, maker: str | None = None) -> None:
         self.dsn = dsn
-        self._alteration = alteration
+        self.maker = maker
         self._connection = psycopg.connect(dsn, autocommit=True)
         self._definitions: dict[str, str | None] = {}
         self._free: list[str] = []
@@ -84,9 +85,12 @@ class Schemas:
     async def make(self) -> str:
         """Return the name of a schema as a user would have it who has just migrated."""
         name = new_name()
-        await make_migrator(self.dsn, name).up()
-        if self._alteration is not None:
-            self._connection.execute(set_prefix(self._alteration, name).encode())
+        if self.maker is None:
+            await make_migrator(self.dsn, name).up()
+        else:
+            connection = await asyncpg.connect(self.dsn)
+            await make_adopted_schema(connection, self.dsn, self.maker, name)
+            await connection.close()
         self._definitions[name] = self._definition(name)
         return name
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import click
 
+from staffa.adoption import title_of
 from staffa.cli.groups import Commands
 from staffa.cli.options import EXIT_REFUSED, command, open_client, open_database
 from staffa.cli.output import Output, count_of
 from staffa.client.backend import make_migrator
 from staffa.config import Config
-from staffa.migrate import Migration
+from staffa.steps import Migration, MigrationStatus
 
 
 @click.group(cls=Commands)
@@ -46,17 +47,20 @@ async def up(config: Config, output: Output, to: int | None) -> None:
 async def down(config: Config, output: Output, to: int, yes: bool) -> None:
     """Take migrations back; version 0 removes all tables and jobs.
 
+    Adopted tables and their jobs stay.
+
     Example: staffa migrate down --to 0 --yes
     """
     async with open_database(config) as dsn:
         migrator = make_migrator(dsn, config.prefix)
         status = await migrator.status()
         steps = [step for step in reversed(status.applied) if step.version > to]
-        jobs = await _count_jobs(config, dsn) if any(step.version == 1 for step in steps) else 0
+        drops = any(step.version == 1 for step in steps) and status.adopted is None
+        jobs = await _count_jobs(config, dsn) if drops else 0
         if not yes:
             output.say(
                 f"{count_of(len(steps), 'migration')} would be taken back, and "
-                f"{count_of(jobs, 'job')} deleted: give --yes to do so",
+                f"{_tell_jobs(jobs, status)}: give --yes to do so",
                 would_take_back=[step.version for step in steps],
                 jobs=jobs,
             )
@@ -107,6 +111,12 @@ async def sql(config: Config, output: Output) -> None:
 async def _count_jobs(config: Config, dsn: str) -> int:
     async with open_client(config.with_dsn(dsn)) as client:
         return sum((await client.count_jobs()).values())
+
+
+def _tell_jobs(jobs: int, status: MigrationStatus) -> str:
+    if status.adopted is None:
+        return f"{jobs} jobs deleted"
+    return f"no job deleted, as the table is that of {title_of(status.adopted)}"
 
 
 def _sentence(verb: str, steps: list[Migration], version: int) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 import staffa
+from staffa.cli.adopt.command import adopt
 from staffa.cli.changes import cancel, delete, retry
 from staffa.cli.check import check
 from staffa.cli.completion import completion
@@ -24,7 +25,7 @@ from staffa.cli.start import start
 from staffa.cli.top.command import top
 
 _SECTIONS = {
-    "begin": (init, migrate, demo, completion),
+    "begin": (init, migrate, adopt, demo, completion),
     "run": (start, top),
     "operate": (jobs, queues, cron),
     "look after": (check, doctor, maintain),

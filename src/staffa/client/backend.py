@@ -19,6 +19,7 @@ from staffa.drivers.asyncpg import ConnectionSettings
 from staffa.drivers.connections import after_commit
 from staffa.engine import Engine
 from staffa.engines.postgres import PostgresEngine
+from staffa.engines.postgres.adoption import ForeignTables
 from staffa.engines.postgres.maintenance import PostgresMaintenance, maintenance_settings
 from staffa.errors import ConfigError, SchemaMissing
 from staffa.maintenance import Maintenance
@@ -53,6 +54,11 @@ class Backend:
         """
         status = await self.migrator.status()
         if not status.applied:
+            if status.foreign and self.engine.capabilities.schemas:
+                raise SchemaMissing(
+                    f"{self.migrator.place} has a table oban_jobs that another implementation "
+                    "made, and no tables of Staffa: run 'staffa adopt' to share it"
+                )
             raise SchemaMissing(
                 f"{self.migrator.place} has no tables of Staffa: run 'staffa migrate up'"
                 + (
@@ -74,6 +80,29 @@ def make_migrator(dsn: str, prefix: str, pooler: bool | None = None) -> Migrator
     if is_file(dsn):
         return make_file_migrator(dsn, prefix)
     return _make_migrator(ConnectionSettings(dsn, pooler=pooler), prefix)
+
+
+@dataclass(frozen=True, slots=True)
+class Adoption:
+    """What adopts the tables of another implementation: looks at them, and adds to them."""
+
+    tables: ForeignTables
+    migrator: Migrator
+
+
+def make_adoption(dsn: str, prefix: str) -> Adoption:
+    """Return what the owner of another implementation's tables needs for their adoption.
+
+    Raises:
+        ConfigError: If there can't be any.
+    """
+    if is_file(dsn):
+        raise ConfigError(
+            "no other implementation keeps jobs in a SQLite file in our form: there is nothing to "
+            "adopt; run 'staffa migrate up'"
+        )
+    settings = maintenance_settings(dsn)
+    return Adoption(ForeignTables(settings, prefix), _make_migrator(settings, prefix))
 
 
 def make_maintenance(dsn: str, prefix: str) -> Maintenance:

@@ -344,9 +344,13 @@ class Session:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[None]:
-        """Open a transaction: committed at the end, rolled back on errors."""
+        """Open a transaction: committed at the end, rolled back on errors.
+
+        READ COMMITTED whatever the server's default is: one that kept a snapshot would be waited
+        for by indexes that are built meanwhile.
+        """
         with translated_errors():
-            async with self._connection.transaction():
+            async with self._connection.transaction(isolation="read_committed"):
                 yield
 
 

@@ -7,12 +7,13 @@ import uuid
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
+from staffa.adoption import title_of
 from staffa.cli.doctor.findings import Finding, ok, problem, warning
 from staffa.cli.output import count_of, tell_seconds
 from staffa.config import Config
 from staffa.errors import DatabaseError
-from staffa.migrate import MigrationStatus
 from staffa.notifier import Notifier
+from staffa.steps import MigrationStatus
 from staffa.survey import ProducerStatus, ServerHealth
 
 PATIENCE_SECONDS = 3.0
@@ -25,12 +26,19 @@ _TIGHT = 0.8
 def judge_schema(status: MigrationStatus) -> Finding:
     """Judge the version of the tables."""
     check = "schema"
+    if status.foreign:
+        return problem(
+            check,
+            "the table oban_jobs was made by another implementation, and Staffa's are not there",
+            "run 'staffa adopt'",
+        )
     if not status.applied:
         return problem(check, "Staffa's tables are not there", "run 'staffa migrate up'")
     if status.pending:
         newest = status.pending[-1].version
         return problem(check, f"version {status.version} of {newest}", "run 'staffa migrate up'")
-    return ok(check, f"version {status.version}")
+    adopted = "" if status.adopted is None else f", beside the tables of {title_of(status.adopted)}"
+    return ok(check, f"version {status.version}{adopted}")
 
 
 def judge_server(

@@ -1,5 +1,6 @@
 -- The jobs table, in the form that Elixir Oban (schema version 14) and Python's `oban` read and write.
--- A schema that one of them made is adopted instead: this step is then recorded, not run.
+-- A schema that one of them made is adopted instead: a step of another name is then recorded in place
+-- of this one, which neither runs nor takes back anything.
 CREATE TYPE :"prefix".oban_job_state AS ENUM (
     'available', 'suspended', 'scheduled', 'executing',
     'retryable', 'completed', 'discarded', 'cancelled'

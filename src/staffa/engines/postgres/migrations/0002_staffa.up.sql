@@ -1,17 +1,6 @@
--- What Staffa adds to a jobs table, its own or an adopted one: three partial indexes and its tables.
--- Each index holds only the rows of one stage of a job's life, so that history costs the claim nothing.
-
--- claim.sql: the next jobs of a queue.
-CREATE INDEX staffa_jobs_claim ON :"prefix".oban_jobs (queue, priority, scheduled_at, id)
-    WHERE state = 'available';
-
--- stage.sql: what is due.
-CREATE INDEX staffa_jobs_stage ON :"prefix".oban_jobs (scheduled_at, id)
-    WHERE state IN ('scheduled', 'retryable');
-
--- rescue.sql, release.sql: the running jobs of a producer.
-CREATE INDEX staffa_jobs_lease ON :"prefix".oban_jobs ((attempted_by[2]))
-    WHERE state = 'executing';
+-- What Staffa adds to a jobs table, its own or an adopted one: its tables, and the partial indexes in the
+-- folder indexes. Each of those holds only the rows of one stage of a job's life, so that history costs
+-- the claim nothing.
 
 -- A row for each start of a worker process. Logged and kept while an executing job names it: a crash
 -- of the database must not make our own jobs look like another implementation's.

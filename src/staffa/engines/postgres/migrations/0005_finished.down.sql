@@ -1,1 +1,2 @@
-DROP INDEX :"prefix".staffa_jobs_finished;
+-- This step is an index and nothing else: it is in the folder indexes. A driver wants a statement.
+DO $$ BEGIN END $$;

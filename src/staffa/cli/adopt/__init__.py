@@ -1,0 +1,1 @@
+"""`staffa adopt`: shares the tables of other implementations, after telling what that means."""
