@@ -224,7 +224,9 @@ class ChaosRun:
         while time.monotonic() - since < _IDLE_SECONDS:
             left, last = await self._look(connection)
             if left == 0 and all(slot.is_up for slot in world.workers):
-                break
+                waits = [not await each.settled(connection, PREFIX) for each in self._scenarios]
+                if not any(waits):
+                    break
             if (left, last) != seen:
                 seen, since = (left, last), time.monotonic()
             await asyncio.sleep(_LOOK_SECONDS)
