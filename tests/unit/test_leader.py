@@ -51,7 +51,6 @@ class Subject:
             on_resigned=self._tell,
         )
 
-    @property
     def leads(self) -> bool:
         return self.leader.leading
 
@@ -85,10 +84,10 @@ async def test_after_an_outage_that_outlasted_the_lease_the_same_node_is_elected
         subject.elections.now += LEASE / 3
         with pytest.raises(DatabaseUnavailable):
             await subject.leader.tick()
-    assert not subject.leads
+    assert not subject.leads()
     subject.elections.error = None
     await subject.leader.tick()
-    assert subject.leads
+    assert subject.leads()
     assert subject.elected == 2
     names = [event.name.rpartition(".")[2] for event in events.events]
     assert names == ["elected", "lost", "elected"]
@@ -101,7 +100,7 @@ async def test_a_renewal_whose_answer_comes_after_the_lease_ran_out_is_an_electi
     subject.elections.now += LEASE / 3
     subject.elections.takes = LEASE * 0.9
     await subject.leader.tick()
-    assert subject.leads
+    assert subject.leads()
     assert subject.elected == 2
 
 
@@ -109,5 +108,5 @@ async def test_who_loses_an_election_leads_no_more(subject: Subject, events: Rec
     await subject.leader.tick()
     subject.elections.won = False
     await subject.leader.tick()
-    assert not subject.leads
+    assert not subject.leads()
     assert [event.name.rpartition(".")[2] for event in events.events] == ["elected", "lost"]

@@ -73,7 +73,7 @@ class Leader(Loop):
             self._on_elected()
 
     def _notice_lapse(self) -> None:
-        """End a lease that ran out unrenewed: what waits for an election is to be woken by the next."""
+        """End a lease that ran out unrenewed: who waits for an election must hear of the next."""
         if self._until is not None and not self.leading:
             self._until = None
             emit(LeaderLost, producer=self._producer)
