@@ -98,9 +98,10 @@ class ChaosRun:
         """Do it all."""
         dsn = await self._server.start()
         await self._prepare(dsn)
-        async with self._world(dsn) as world:
-            await self._disturb(world)
-            await self._settle(world)
+        with marks.exported(dsn, PREFIX):
+            async with self._world(dsn) as world:
+                await self._disturb(world)
+                await self._settle(world)
         return await self._judge(dsn)
 
     async def _prepare(self, dsn: str) -> None:
@@ -157,7 +158,6 @@ class ChaosRun:
             modules=[scenario.module for scenario in self._scenarios],
             queues=queues,
             settings={**PROMPT, **settings, **deaf},
-            environment={marks.DSN: dsn, marks.PREFIX: PREFIX},
         )
 
     async def _disturb(self, world: World) -> None:
