@@ -37,7 +37,6 @@ from tests.chaos.settings import (
     MAX_RESCUES,
     PREFIX,
     PROMPT,
-    RESCUE_BOUND,
     RunSettings,
 )
 from tests.chaos.slots import STOP_SECONDS, EnqueuerSlot, WorkerSlot
@@ -259,7 +258,7 @@ class ChaosRun:
             **GENERAL,
             "capped rescues": CappedRescues(MAX_RESCUES),
             "hasty rescues": SilentProducers(DEAD_AFTER - HEARTBEAT),
-            "abandoned leases": AbandonedLeases(RESCUE_BOUND),
+            "abandoned leases": AbandonedLeases(self._settings.rescue_bound),
             "processes that failed": processes_that_failed,
         }
         for scenario in self._scenarios:
