@@ -36,6 +36,9 @@ class GeneralScenario:
     settings: Mapping[str, Any] = {}
     faults: Sequence[type[Fault]] = ()
 
+    def __init__(self) -> None:
+        self._settling_at = datetime.now(UTC)
+
     async def prepare(self, connection: asyncpg.Connection, prefix: str) -> None:
         """Make the table of effects: rows that are written in one transaction with a job."""
         schema = quote_identifier(prefix)
@@ -56,8 +59,19 @@ class GeneralScenario:
 
     async def settle(self, scene: Scene) -> None:
         """Resume all queues."""
+        self._settling_at = datetime.now(UTC)
         for queue in self.queues:
             await scene.client.resume_queue(queue)
+
+    async def settled(self, connection: asyncpg.Connection, prefix: str) -> bool:
+        """Tell whether the last tick of cron before the end of the faults was taken."""
+        entries = f"{quote_identifier(prefix)}.staffa_crons"
+        return not await connection.fetchval(
+            f"SELECT EXISTS (SELECT FROM {entries} WHERE name = 'minutely' AND last_tick"
+            " < timezone('UTC', date_trunc('minute', $1::timestamptz))"
+            " AND registered_at < timezone('UTC', date_trunc('minute', $1::timestamptz)))",
+            self._settling_at,
+        )
 
     async def oracles(
         self, connection: asyncpg.Connection, prefix: str, history: History
@@ -72,8 +86,7 @@ class GeneralScenario:
         )
         ended = history.changes[-1].at
         ticks = _minutes(registered.replace(tzinfo=UTC), ended) if registered else []
-        settling = [note.at for note in history.noted("settling")]
-        late = [tick for tick in ticks if settling and tick > settling[0] - timedelta(seconds=5)]
+        late = [tick for tick in ticks if tick > self._settling_at]
         return {
             "cron": CronTicks("minutely", _names(ticks), excused=_names(late)),
             "completed once": CompletedOnce(Counter(row["token"] for row in effects)),

@@ -13,6 +13,8 @@ import os
 import time
 import uuid
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import psycopg
@@ -25,6 +27,22 @@ DSN = "CHAOS_DSN"
 PREFIX = "CHAOS_PREFIX"
 _PAUSE_SECONDS = 0.05
 _idle: deque[tuple[int, psycopg.Connection[Any]]] = deque()
+
+
+@contextmanager
+def exported(dsn: str, prefix: str) -> Iterator[None]:
+    """Tell the processes that are started meanwhile where the history is."""
+    before = {name: os.environ.get(name) for name in (DSN, PREFIX)}
+    os.environ.update({DSN: dsn, PREFIX: prefix})
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+        close()
 
 
 def lease_of(job: Job) -> Lease:

@@ -37,7 +37,6 @@ from tests.chaos.settings import (
     MAX_RESCUES,
     PREFIX,
     PROMPT,
-    RESCUE_BOUND,
     RunSettings,
 )
 from tests.chaos.slots import STOP_SECONDS, EnqueuerSlot, WorkerSlot
@@ -98,9 +97,10 @@ class ChaosRun:
         """Do it all."""
         dsn = await self._server.start()
         await self._prepare(dsn)
-        async with self._world(dsn) as world:
-            await self._disturb(world)
-            await self._settle(world)
+        with marks.exported(dsn, PREFIX):
+            async with self._world(dsn) as world:
+                await self._disturb(world)
+                await self._settle(world)
         return await self._judge(dsn)
 
     async def _prepare(self, dsn: str) -> None:
@@ -157,7 +157,6 @@ class ChaosRun:
             modules=[scenario.module for scenario in self._scenarios],
             queues=queues,
             settings={**PROMPT, **settings, **deaf},
-            environment={marks.DSN: dsn, marks.PREFIX: PREFIX},
         )
 
     async def _disturb(self, world: World) -> None:
@@ -224,7 +223,9 @@ class ChaosRun:
         while time.monotonic() - since < _IDLE_SECONDS:
             left, last = await self._look(connection)
             if left == 0 and all(slot.is_up for slot in world.workers):
-                break
+                waits = [not await each.settled(connection, PREFIX) for each in self._scenarios]
+                if not any(waits):
+                    break
             if (left, last) != seen:
                 seen, since = (left, last), time.monotonic()
             await asyncio.sleep(_LOOK_SECONDS)
@@ -257,7 +258,7 @@ class ChaosRun:
             **GENERAL,
             "capped rescues": CappedRescues(MAX_RESCUES),
             "hasty rescues": SilentProducers(DEAD_AFTER - HEARTBEAT),
-            "abandoned leases": AbandonedLeases(RESCUE_BOUND),
+            "abandoned leases": AbandonedLeases(self._settings.rescue_bound),
             "processes that failed": processes_that_failed,
         }
         for scenario in self._scenarios:

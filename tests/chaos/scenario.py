@@ -65,6 +65,9 @@ class Scenario(Protocol):
     async def settle(self, scene: Scene) -> None:
         """Undo what would keep jobs from ending, after the last fault."""
 
+    async def settled(self, connection: asyncpg.Connection, prefix: str) -> bool:
+        """Tell whether all is done that its oracles expect, besides jobs that have ended."""
+
     async def oracles(
         self, connection: asyncpg.Connection, prefix: str, history: History
     ) -> Mapping[str, Oracle]:

@@ -25,7 +25,7 @@ PROMPT: dict[str, Any] = {
 """Settings of the workers: what takes half a minute in production takes a few seconds."""
 
 RESCUE_BOUND = 30.0
-"""Seconds after which nobody holds a job of a dead process, as promised; outages are added."""
+"""What is promised."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +40,8 @@ class RunSettings:
         enqueuers: How many processes enqueue.
         jobs_per_second: How many jobs each of these enqueues at most.
         seconds_between_faults: The mean.
+        rescue_bound: Seconds after which nobody may hold a job of a dead process; time in which the
+            database was away is added.
         only: The names of the faults that are injected; all if there are none.
     """
 
@@ -50,4 +52,5 @@ class RunSettings:
     enqueuers: int = 2
     jobs_per_second: float = 8.0
     seconds_between_faults: float = 2.0
+    rescue_bound: float = RESCUE_BOUND
     only: frozenset[str] = frozenset()

@@ -168,7 +168,6 @@ class WorkerSlot(Slot):
         modules: What they import.
         queues: What they run.
         settings: Further settings.
-        environment: Further variables.
     """
 
     def __init__(
@@ -183,7 +182,6 @@ class WorkerSlot(Slot):
         modules: Sequence[str],
         queues: Mapping[str, int],
         settings: Mapping[str, Any],
-        environment: Mapping[str, str],
     ) -> None:
         super().__init__(name, folder, notebook, proxy)
         self._dsn = dsn
@@ -191,7 +189,6 @@ class WorkerSlot(Slot):
         self._modules = modules
         self._queues = ",".join(f"{queue}:{limit}" for queue, limit in queues.items())
         self._settings = settings
-        self._environment = environment
 
     def _start(self) -> _Process:
         return WorkerProcess(
@@ -201,7 +198,6 @@ class WorkerSlot(Slot):
             queues=self._queues,
             module=self._modules[0],
             imports=",".join(self._modules),
-            environment=self._environment,
             node=self.node,
             **self._settings,
         )

@@ -17,11 +17,9 @@ from tests.support.rows import Rows
 
 
 @pytest.fixture(autouse=True)
-def _where(dsn: str, prefix: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv(marks.DSN, dsn)
-    monkeypatch.setenv(marks.PREFIX, prefix)
-    yield
-    marks.close()
+def _where(dsn: str, prefix: str) -> Iterator[None]:
+    with marks.exported(dsn, prefix):
+        yield
 
 
 async def test_a_run_is_told_by_its_changes_marks_and_heartbeats(

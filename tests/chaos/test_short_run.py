@@ -36,6 +36,7 @@ async def test_nothing_is_lost_or_run_by_two_leases_whatever_goes_wrong(
         workers=2,
         enqueuers=1,
         seconds_between_faults=0.8,
+        rescue_bound=300,  # how quickly is for machines that do nothing else
     )
     verdict = await ChaosRun(settings, server).run()
     told = "\n".join(report(settings, verdict))

@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,6 @@ class WorkerProcess:
         queues: As ``--queues`` takes them.
         module: What it imports.
         folder: Where it runs.
-        environment: Further variables.
         **settings: Further settings, given as STAFFA_* variables.
     """
 
@@ -44,7 +43,6 @@ class WorkerProcess:
         queues: str = "default:10",
         module: str = APP,
         folder: Path = PROJECT,
-        environment: Mapping[str, str] | None = None,
         **settings: Any,
     ) -> None:
         given = {"dsn": dsn, "prefix": prefix, **settings}
@@ -54,7 +52,7 @@ class WorkerProcess:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "staffa", "start", "--import", module, "--queues", queues],
                 cwd=folder,
-                env={**inherited(), **variables, **(environment or {})},
+                env={**inherited(), **variables},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,

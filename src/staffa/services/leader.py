@@ -63,14 +63,22 @@ class Leader(Loop):
 
     async def tick(self) -> None:
         """Take or renew the lease."""
-        led = self._until is not None
+        self._notice_lapse()
         asked_at = self._clock.monotonic()
         elected = await self._engine.elect_leader(self._producer, lease=self._lease)
+        self._notice_lapse()
+        led = self._until is not None
         self._until = asked_at + self._lease if elected else None
         if elected != led:
             emit(LeaderElected if elected else LeaderLost, producer=self._producer)
         if elected and not led:
             self._on_elected()
+
+    def _notice_lapse(self) -> None:
+        """End a lease that ran out unrenewed: who waits for an election must hear of the next."""
+        if self._until is not None and not self.leading:
+            self._until = None
+            emit(LeaderLost, producer=self._producer)
 
     async def on_stop(self) -> None:
         """Resign; without a database the lease runs out by itself."""
