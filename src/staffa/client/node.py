@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from staffa._internal.clock import Clock
+from staffa.client.broadcasts import Broadcasts
 from staffa.client.upkeep import Upkeep
 from staffa.client.wakeups import Wakeups
 from staffa.config import Config
@@ -14,6 +15,7 @@ from staffa.cron.declared import Collector
 from staffa.engine import Engine, Producer, Rescued
 from staffa.jobs import Job
 from staffa.notifier import Notifier, is_for
+from staffa.queues.kills import Kills
 from staffa.queues.signals import Signals
 from staffa.queues.supervisor import Supervisor
 from staffa.services.cron import Crontab
@@ -76,6 +78,12 @@ class Node:
             leading=lambda: self._leader.leading,
             on_written=self.supervisor.roster.obey,
         )
+        self._kills = Kills(
+            engine,
+            self.producer,
+            lease_of=self.supervisor.lease_of,
+            on_cancelled=self.supervisor.check_leases,
+        )
         self._stager = Stager(
             engine,
             lambda: self.supervisor.queues,
@@ -92,7 +100,6 @@ class Node:
             clock=clock,
             on_recovered=self.wake_all,
         )
-
         self._crontab = Crontab(
             engine,
             self.producer,
@@ -109,6 +116,16 @@ class Node:
             clock=clock,
             on_available=self._announce,
         )
+        self._broadcasts = Broadcasts(
+            config,
+            engine,
+            notifier,
+            self.producer,
+            checks=self.supervisor.roster.check,
+            entries=lambda: self._crontab.entries,
+            leading=lambda: self._leader.leading,
+            clock=clock,
+        )
 
     async def start(self) -> None:
         """Start everything, or raise and leave nothing running.
@@ -122,11 +139,13 @@ class Node:
                 await self._wakeups.start()
                 await self.supervisor.start()
                 await self._signals.start()
+                await self._kills.start()
                 for service in (self._leader, self._lifeline, self._stager):
                     await service.start()
                 if self._config.cron is not None:
                     await self._crontab.start()
                 await self.upkeep.start()
+                await self._broadcasts.start()
         except BaseException:
             await self.stop(grace=0)
             raise
@@ -134,13 +153,16 @@ class Node:
     async def stop(self, grace: float) -> None:
         """Stop everything in order; running jobs may go on for some seconds."""
         with working_for(self._config.name):
+            self._broadcasts.begin_shutdown()
             await self._signals.stop()
+            await self._kills.stop()
             await self.supervisor.stop_claiming()
             await self._stager.stop()
             await self._crontab.stop()
             await self.upkeep.stop()
             await self._leader.stop()
             await self.supervisor.stop(grace)
+            await self._broadcasts.stop()
             await self._lifeline.stop()
             await self._wakeups.stop()
             await self._notifier.stop()
@@ -158,14 +180,20 @@ class Node:
             self.supervisor.wake([str(payload.get("queue"))])
         elif channel == "control":
             self._on_control(payload)
-        elif channel == "signal" and payload.get("action") == "pkill":
-            self.supervisor.check_leases()
         elif channel == "signal":
-            self._signals.hear(payload)
+            self._on_signal(payload)
         elif channel == "leader" and payload.get("down") == self._config.name:
             self._leader.wake()
         elif channel == "sonar":
             self.upkeep.hear(payload)
+
+    def _on_signal(self, signal: dict[str, Any]) -> None:
+        if signal.get("action") != "pkill":
+            self._signals.hear(signal)
+            return
+        self.supervisor.check_leases()
+        if not self._signals.is_own(signal):
+            self._kills.hear(signal.get("job_id"))
 
     def _on_control(self, payload: dict[str, Any]) -> None:
         """One of our own clients has changed rows, and sends peers a signal of it right away."""
