@@ -68,7 +68,9 @@ async def test_an_old_run_of_a_peer_is_rescued_and_can_not_write_its_outcome_any
 
         async def runs_again() -> bool:
             row = await rows.get(stored.id)
-            return row["state"] == "executing" and row["attempted_at"] > before["attempted_at"]
+            return bool(
+                row["state"] == "executing" and row["attempted_at"] > before["attempted_at"]
+            )
 
         await eventually(runs_again, "the second run")
     await peer.call("cancel_job", stored.id)
