@@ -11,11 +11,11 @@ Anybody may send the signal. It ends nothing but a run of this process, and the 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from staffa._internal.backoff import Backoff
 from staffa.engine import Ack, Engine, Lease, Producer
-from staffa.errors import DatabaseError
+from staffa.errors import DatabaseError, DataRefused
 from staffa.service import Service, severity
 from staffa.telemetry import report
 from staffa.types import State
@@ -65,11 +65,8 @@ class Kills(Service):
             await self._arrived.wait()
             self._arrived.clear()
             wanted, self._waiting = self._waiting, {}
-            acks = [
-                Ack(lease=lease, state=State.CANCELLED, error=ERROR) for lease in wanted.values()
-            ]
             try:
-                await self._engine.ack_jobs(acks, self._producer)
+                await self._cancel(list(wanted.values()))
             except DatabaseError as error:
                 report("jobs will be cancelled by signals later", error, level=severity(error))
                 self._waiting = {**wanted, **self._waiting}
@@ -78,3 +75,14 @@ class Kills(Service):
             else:
                 backoff.reset()
                 self._on_cancelled()
+
+    async def _cancel(self, leases: Sequence[Lease]) -> None:
+        acks = [Ack(lease=lease, state=State.CANCELLED, error=ERROR) for lease in leases]
+        try:
+            await self._engine.ack_jobs(acks, self._producer)
+        except DataRefused as error:  # a row that can't be written must not keep others
+            if len(leases) == 1:
+                report(f"job {leases[0].id} can't be cancelled by a signal", error)
+                return
+            for lease in leases:
+                await self._cancel([lease])
