@@ -130,8 +130,8 @@ def kinds(value: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.fixture
-async def app(make_client: MakeClient) -> Any:
-    """A node that tells dashboards."""
+async def app(make_client: MakeClient, dashboard: Dashboard) -> Any:
+    """A node that tells dashboards, one of which has been listening before."""
 
     @job(name="Ref.CronWorker", queue="beta", cron="0 3 * * *", max_attempts=3, priority=2)
     async def nightly(mode: str = "night") -> None: ...
