@@ -30,7 +30,6 @@ from tests.support.rows import Rows
 logger = logging.getLogger(__name__)
 
 WITHIN_SECONDS = 600.0
-PROCESSES = 2
 
 
 @pytest.fixture
@@ -87,16 +86,31 @@ async def test_jobs_of_everybody_for_everybody_run_once_but_for_rescues(
         )
         return int(found) >= least
 
-    async def kill_some() -> None:
-        """Kill one of our processes, and start another, each time that some more are done."""
-        living = [spawn() for _ in range(PROCESSES)]
+    async def kill_some() -> list[int]:
+        """Kill a process of ours again and again, in the middle of a job at least, and others."""
+        living = {name: spawn(node=name) for name in ("node-0", "node-1")}
+        hanging = []
         for number in range(1, kills + 1):
             least = portion * 5 // 2 * number // (kills + 2)
             await eventually(lambda: completed(least), f"{least} of ours", WITHIN_SECONDS)  # noqa: B023
-            process = living.pop(0)
-            process.send(signal.SIGKILL)
-            living.append(spawn())
-            await process.ended()
+            (one,) = await enqueue_ours(app, "ours.hang", "ours", 1)
+            hanging.append(one)
+            node = await runner_of(one)
+            living.pop(node).send(signal.SIGKILL)
+            living[f"node-{number + 1}"] = spawn(node=f"node-{number + 1}")
+        return hanging
+
+    async def runner_of(number: int) -> str:
+        """Return the node that has noted to run a job."""
+
+        async def runs() -> bool:
+            return bool(
+                await pool.fetchval(f"SELECT 1 FROM {prefix}.runs WHERE job_id = $1", number)
+            )
+
+        await eventually(runs, f"a run of job {number}", WITHIN_SECONDS)
+        node = await pool.fetchval(f"SELECT attempted_by[1] FROM {rows.jobs} WHERE id = $1", number)
+        return str(node)
 
     app = make_client(name="sender")
     elixir = ElixirNode(dsn, prefix, {"elixir": 5}, {"Shop.Note": note})
@@ -109,14 +123,14 @@ async def test_jobs_of_everybody_for_everybody_run_once_but_for_rescues(
             elixir.insert_all("ours.note", portion // 2, queue="ours"),
             enqueue_theirs(peer, portion),
         )
-        await killing
+        hanging = await killing
 
         async def all_completed() -> bool:
-            return await rows.count() == {"completed": count}
+            return await rows.count() == {"completed": count + kills}
 
         await eventually(all_completed, "the end of all jobs", WITHIN_SECONDS)
-    known = {number for numbers in ids for number in numbers}
-    assert len(known) == count
+    known = {number for numbers in (*ids, hanging) for number in numbers}
+    assert len(known) == count + kills
     found = await pool.fetch(
         f"SELECT job.id, job.queue, coalesce((job.meta->>'rescued')::int, 0) AS rescued,"
         f" array_agg(DISTINCT runs.side) AS sides, count(runs.job_id)::int AS runs"
@@ -129,13 +143,13 @@ async def test_jobs_of_everybody_for_everybody_run_once_but_for_rescues(
     assert wrong == []
     rescued = Counter(row["queue"] for row in found if row["rescued"])
     assert set(rescued) <= {"ours"}, "none but our processes died"
-    assert rescued["ours"] > 0, "the kills hit nothing"
+    assert {row["id"] for row in found if row["rescued"]} >= set(hanging)
     assert {(row["queue"], *row["sides"]) for row in found} == {
         ("ours", "ours"),
         ("theirs", "theirs"),
         ("elixir", "elixir"),
     }
-    twice = sum(row["runs"] - 1 for row in found)
+    twice = sum(row["runs"] > 1 for row in found)
     logger.info(
         "%d jobs, %d rescued, %d of them had noted it before", count, rescued["ours"], twice
     )
