@@ -51,8 +51,8 @@ def spawn(dsn: str, prefix: str, tmp_path: Path) -> Iterator[Spawn]:
 async def enqueue_ours(app: Staffa, worker: str, queue: str, count: int) -> list[int]:
     """Enqueue jobs as our clients do, in portions."""
     found: list[int] = []
-    for start in range(0, count, 500):
-        numbers = range(start, min(start + 500, count))
+    for start in range(0, count, 200):
+        numbers = range(start, min(start + 200, count))
         jobs = [Job(worker=worker, queue=queue, args={"number": number}) for number in numbers]
         found.extend(one.id or 0 for one in await app.enqueue_many(jobs))
     return found
@@ -115,21 +115,25 @@ async def test_jobs_of_everybody_for_everybody_run_once_but_for_rescues(
     app = make_client(name="sender")
     elixir = ElixirNode(dsn, prefix, {"elixir": 5}, {"Shop.Note": note})
     async with elixir:
-        killing = asyncio.ensure_future(kill_some())
-        ids = await asyncio.gather(
-            enqueue_ours(app, "ours.note", "ours", portion),
-            enqueue_ours(app, "peer_program.Note", "theirs", portion),
-            enqueue_ours(app, "Shop.Note", "elixir", portion // 2),
-            elixir.insert_all("ours.note", portion // 2, queue="ours"),
-            enqueue_theirs(peer, portion),
-        )
-        hanging = await killing
+        async with asyncio.TaskGroup() as group:
+            killing = group.create_task(kill_some())
+            enqueueing = [
+                group.create_task(enqueue)
+                for enqueue in (
+                    enqueue_ours(app, "ours.note", "ours", portion),
+                    enqueue_ours(app, "peer_program.Note", "theirs", portion),
+                    enqueue_ours(app, "Shop.Note", "elixir", portion // 2),
+                    elixir.insert_all("ours.note", portion // 2, queue="ours"),
+                    enqueue_theirs(peer, portion),
+                )
+            ]
+        hanging = killing.result()
 
         async def all_completed() -> bool:
             return await rows.count() == {"completed": count + kills}
 
         await eventually(all_completed, "the end of all jobs", WITHIN_SECONDS)
-    known = {number for numbers in (*ids, hanging) for number in numbers}
+    known = {number for task in (*enqueueing, killing) for number in task.result()}
     assert len(known) == count + kills
     found = await pool.fetch(
         f"SELECT job.id, job.queue, coalesce((job.meta->>'rescued')::int, 0) AS rescued,"
@@ -156,8 +160,10 @@ async def test_jobs_of_everybody_for_everybody_run_once_but_for_rescues(
 
 
 async def enqueue_theirs(peer: ObanPeer, portion: int) -> list[int]:
-    """Enqueue jobs as the package does, for us and for itself."""
-    return [
-        *await peer.enqueue_same(portion, worker="ours.note", queue="ours"),
-        *await peer.enqueue_same(portion, worker="peer_program.Note", queue="theirs"),
-    ]
+    """Enqueue jobs as the package does, for us and for itself, in portions."""
+    found: list[int] = []
+    for start in range(0, portion, 200):
+        count = min(200, portion - start)
+        for worker, queue in (("ours.note", "ours"), ("peer_program.Note", "theirs")):
+            found.extend(await peer.enqueue_same(count, worker=worker, queue=queue))
+    return found
