@@ -24,7 +24,7 @@ DOCS := UV_PROJECT_ENVIRONMENT=.venv-docs $(UV)
 MINUTES ?= 2
 SEED ?=
 
-.PHONY: help demo example test chaos check format sync docs docs-serve images services clean
+.PHONY: help demo example badges test chaos check format sync docs docs-serve images services clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,6 +34,9 @@ demo: $(READY) ## crawl Python's documentation with jobs, on an embedded Postgre
 
 example: $(READY) ## run the worked example: mails that are sent once, tried again, or given up
 	@$(RUN) python examples/mail/try_it.py
+
+badges: $(READY) ## run the example with an Elixir program: it asks for badges, which are printed
+	@$(RUN) python examples/badges/print_badges.py
 
 test: $(READY) ## run every test that this machine can run (ARGS="-k name")
 	@$(RUN) pytest -n 2 --dist worksteal $(ARGS)
@@ -76,7 +79,7 @@ clean: ## remove environments, caches and the embedded databases
 define REMOVE_EMBEDDED
 from pathlib import Path
 from staffa.embedded import EmbeddedPostgres
-for project in (Path.cwd(), Path.cwd() / ".staffa" / "tests", Path.cwd() / "examples" / "mail"):
+for project in (Path.cwd(), Path.cwd() / ".staffa" / "tests", *Path.cwd().glob("examples/*")):
     if project.is_dir():
         EmbeddedPostgres(project).remove()
 endef

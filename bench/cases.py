@@ -248,9 +248,7 @@ CASES = (
         "single",
         "Inserting one job after the other, each with its wake-up",
         "jobs/s",
-        tuple(
-            _insert(peer, 2_000, action="insert_singly") for peer in PEERS if peer is not BARE
-        ),
+        tuple(_insert(peer, 2_000, action="insert_singly") for peer in PEERS if peer is not BARE),
         (Target("times pgqueuer", "staffa", PGQUEUER.name, 2.0, 2.3),),
     ),
     Case(

@@ -34,7 +34,9 @@ class ObanContender(Contender):
         async with self._pool() as pool:
             app = Oban(pool=pool)
             for first in range(0, jobs, _CHUNK):
-                await app.enqueue_many(count.new(n) for n in range(first, min(first + _CHUNK, jobs)))
+                await app.enqueue_many(
+                    count.new(n) for n in range(first, min(first + _CHUNK, jobs))
+                )
 
     async def insert_singly(self, jobs: int) -> None:
         """Enqueue one job after the other; its trigger notifies."""

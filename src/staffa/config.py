@@ -80,6 +80,7 @@ class ClientOptions(TypedDict, total=False):
     pooler: bool
     notifier: str
     sonar: bool
+    metrics: bool
     pruner: bool | Pruner | Mapping[str, Any]
     reindexer: bool | Reindexer | Mapping[str, Any]
     testing: TestingMode
@@ -130,6 +131,7 @@ class Config:
         notifier: "postgres" listens, "local" carries within this process alone, "polling" does
             neither; None is "postgres" there and "local" with SQLite.
         sonar: Whether it is watched if notifications arrive.
+        metrics: Whether dashboards are told of queues, jobs and cron, every second.
         pruner: What is kept of finished jobs; None or False keeps all.
         reindexer: When indexes are rebuilt; None or False never.
         testing: "manual" or "inline" in tests: see `staffa.testing.mode`.
@@ -171,6 +173,7 @@ class Config:
     pooler: bool | None = None
     notifier: str | None = None
     sonar: bool = True
+    metrics: bool = False
     pruner: Pruner | None = field(default_factory=Pruner)
     reindexer: Reindexer | None = field(default_factory=Reindexer)
     testing: TestingMode | None = None
@@ -197,7 +200,7 @@ class Config:
         for setting in _PROCESS_NUMBERS:
             if getattr(self, setting) is not None:
                 check_whole(setting, getattr(self, setting), 1)
-        for setting in ("pooler", "sonar"):
+        for setting in ("pooler", "sonar", "metrics"):
             check_switch(setting, getattr(self, setting))
         if self.notifier is not None and self.notifier not in _NOTIFIERS:
             raise ConfigError(f"notifier is {self.notifier!r:.100}: give {' or '.join(_NOTIFIERS)}")
@@ -340,5 +343,5 @@ _PARSERS: dict[str, Callable[[str], Any]] = {
     **dict.fromkeys(_PROCESS_NUMBERS, int),
     "cron": parse_cron_switch,
     **dict.fromkeys(_LENGTHS, float),
-    **dict.fromkeys(("pooler", "sonar", "pruner", "reindexer"), parse_switch),
+    **dict.fromkeys(("pooler", "sonar", "metrics", "pruner", "reindexer"), parse_switch),
 }

@@ -1,10 +1,12 @@
-"""The options of queues: how a node runs one, and how many jobs may wait in it."""
+"""The options of queues: how a node runs one, how many jobs may wait in it; what it does there."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from datetime import datetime
 from typing import Any, Literal
+from uuid import UUID
 
 from staffa._internal.identifiers import MAX_NAME_LENGTH, is_storable_name
 from staffa._internal.shown import shown
@@ -50,6 +52,31 @@ class Queue:
                 f"queue limit {shown(self.limit)} is no positive whole number: give how many "
                 "jobs may run at once, such as 10"
             )
+
+
+@dataclass(frozen=True, slots=True)
+class QueueCheck:
+    """A queue of this process.
+
+    Args:
+        queue: Its name.
+        node: The node.
+        limit: How many of its jobs run at once here.
+        paused: Whether it claims nothing for now.
+        running: The ids of the jobs that run at the moment.
+        started_at: When it was started here.
+        updated_at: When it was last paused, resumed or scaled here.
+        uuid: Of the queue in this process.
+    """
+
+    queue: str
+    node: str
+    limit: int
+    paused: bool
+    running: tuple[int, ...]
+    started_at: datetime
+    updated_at: datetime
+    uuid: UUID
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,13 +10,13 @@ from typing import Any, Literal, Unpack, overload
 
 from staffa.client.batches import Progress
 from staffa.client.changes import ChangeJob, JobChanges
-from staffa.client.queues import QueueCheck
 from staffa.client.synchronous import Synchronous
 from staffa.cron.stored import StoredCron
 from staffa.filters import JobFilter
 from staffa.instance import Source
 from staffa.jobs import Job
 from staffa.options import BulkOptions, Notify
+from staffa.queue import QueueCheck
 from staffa.types import Seconds, State
 
 

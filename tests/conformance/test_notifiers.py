@@ -15,7 +15,8 @@ from typing import Any
 import asyncpg
 import pytest
 
-from staffa.drivers.asyncpg import ConnectionSettings, Pool
+from staffa.drivers.asyncpg import ConnectionSettings
+from staffa.drivers.asyncpg_pool import Pool
 from staffa.notifier import Notifier
 from staffa.notifiers.local import LocalNotifier
 from staffa.notifiers.postgres import PostgresNotifier

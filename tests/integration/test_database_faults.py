@@ -14,7 +14,7 @@ import pytest
 from staffa import Pruner
 from staffa._internal import backoff
 from staffa._internal.identifiers import quote_identifier
-from staffa.drivers import asyncpg as driver
+from staffa.drivers import asyncpg_pool
 from staffa.engines.postgres import PostgresEngine
 from tests.chaos.history import Step
 from tests.chaos.witness import Witness
@@ -184,7 +184,7 @@ async def test_a_pool_that_is_exhausted_says_so_and_all_goes_on_afterwards(
     events: Recorder,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(driver, "REPLY_SECONDS", 0.3)
+    monkeypatch.setattr(asyncpg_pool, "REPLY_SECONDS", 0.3)
     held, release = asyncio.Event(), asyncio.Event()
     sender = make_client()
     async with make_client(queues={"default": 2}, pool_size=1, **CALM) as app:

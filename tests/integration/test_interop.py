@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from staffa import Staffa, State, current_job, job
+from staffa.queues import kills
 from tests.conftest import MakeClient
 from tests.support.events import Recorder, eventually
 from tests.support.rows import Rows
@@ -138,8 +139,33 @@ async def test_a_job_that_elixir_cancels_is_stopped_by_its_signal(
     assert (await rows.get(stored.id))["state"] == "cancelled"
 
 
-async def test_a_pkill_signal_for_a_job_that_was_not_cancelled_stops_nothing(
+async def test_a_job_that_a_peer_wants_killed_is_cancelled_in_its_row_and_stopped(
     make_client: MakeClient, rows: Rows, events: Recorder
+) -> None:
+    go_on = asyncio.Event()
+
+    @job(queue="alpha")
+    async def wait() -> None:
+        await go_on.wait()
+
+    async with make_client(**SLOW) as app:
+        stored, other = await app.enqueue_many([wait.new(), wait.new()])
+        await events.wait("staffa.job.start", 2)
+        for number in (stored.id, (other.id or 0) + 1000, 2**70):
+            await rows.notify("signal", f'{{"action":"pkill","job_id":{number}}}')
+        await events.wait("staffa.job.cancelled")
+        row = await rows.get(stored.id)
+        assert (row["state"], row["attempt"]) == ("cancelled", 1)
+        assert row["cancelled_at"] is not None
+        assert [error["error"] for error in row["errors"]] == [kills.ERROR]
+        assert (await rows.get(other.id))["state"] == "executing"
+        go_on.set()
+        await rows.until(other.id, "completed")
+    assert [event.data["job"].id for event in events.of("staffa.job.cancelled")] == [stored.id]
+
+
+async def test_a_late_pkill_of_ours_does_not_end_the_next_run(
+    make_client: MakeClient, rows: Rows, events: Recorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     go_on = asyncio.Event()
 
@@ -150,15 +176,27 @@ async def test_a_pkill_signal_for_a_job_that_was_not_cancelled_stops_nothing(
     async with make_client(**SLOW) as app:
         stored = await app.enqueue(wait.new())
         await events.wait("staffa.job.start")
-        before = await rows.beats()
-        await rows.notify("signal", f'{{"action":"pkill","job_id":{stored.id}}}')
+        late: list[tuple[str, str]] = []
 
-        async def checked() -> bool:
-            return await rows.beats() > before
+        def hear(connection: object, pid: int, channel: str, payload: object) -> None:
+            late.append((channel.rpartition("_")[2], str(payload)))
 
-        await eventually(checked, "the check that the signal hurries")
+        await rows.connection.add_listener(f"{rows.prefix}.oban_control", hear)
+        await rows.connection.add_listener(f"{rows.prefix}.oban_signal", hear)
+        await app.cancel_job(stored)
+        await events.wait("staffa.job.cancelled")
+        await eventually(lambda: len(late) == 2, "the signal and its twin")
+        await app.retry_job(stored)
+        await events.wait("staffa.job.start", 2)
+        heard: list[object] = []
+        monkeypatch.setattr(kills.Kills, "hear", lambda self, number: heard.append(number))
+        for channel, payload in tuple(late):
+            await rows.notify(channel, payload)
+        await rows.notify("signal", late[-1][1])  # as a peer sends it: without a twin
+        await eventually(lambda: heard == [stored.id], "the signal of a peer")
         go_on.set()
         await rows.until(stored.id, "completed")
+    await rows.connection.reset()
 
 
 async def test_our_notifications_are_those_that_the_peers_read(

@@ -10,6 +10,7 @@ from staffa import job
 from staffa.client.backend import make_backend
 from staffa.config import Config
 from staffa.drivers import asyncpg as driver
+from staffa.drivers import asyncpg_pool as pool
 from staffa.engine import EVERYBODY, Control
 from staffa.notifiers import postgres as notifier
 from tests.chaos.witness import Witness
@@ -26,6 +27,7 @@ def be_impatient(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
     """Give up sooner than after half a minute."""
     for module, name in (
         (driver, "REPLY_SECONDS"),
+        (pool, "REPLY_SECONDS"),
         (driver, "CONNECT_SECONDS"),
         (notifier, "REPLY_SECONDS"),
         (notifier, "PROBE_SECONDS"),

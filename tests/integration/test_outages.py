@@ -9,6 +9,7 @@ import pytest
 
 from staffa import current_job, job
 from staffa.drivers import asyncpg as driver
+from staffa.drivers import asyncpg_pool as pool
 from staffa.errors import DatabaseUnavailable
 from staffa.notifiers import postgres as notifier
 from staffa.notifiers.postgres import PostgresNotifier
@@ -181,6 +182,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is given up after half a minute is given up at once."""
     for module, name, seconds in (
         (driver, "REPLY_SECONDS", 0.5),
+        (pool, "REPLY_SECONDS", 0.5),
         (driver, "CONNECT_SECONDS", 0.5),
         (notifier, "REPLY_SECONDS", 0.5),
         (notifier, "PROBE_SECONDS", 0.2),

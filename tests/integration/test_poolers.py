@@ -15,7 +15,8 @@ import pytest
 
 from staffa import Connectivity, Pruner, Snooze, current_job, job
 from staffa.client.backend import make_maintenance, make_migrator
-from staffa.drivers.asyncpg import ConnectionSettings, Pool
+from staffa.drivers.asyncpg import ConnectionSettings
+from staffa.drivers.asyncpg_pool import Pool
 from staffa.engine import Producer, Statement
 from staffa.engines.postgres import PostgresEngine
 from staffa.errors import ConfigError, DatabaseUnavailable

@@ -15,9 +15,9 @@ from uuid import uuid5
 import pytest
 
 from staffa import Queue, Staffa, instance, job
-from staffa.client.queues import QueueCheck
 from staffa.errors import ConfigError, DatabaseError, InstanceError
 from staffa.notifiers.postgres import PostgresNotifier
+from staffa.queue import QueueCheck
 from staffa.queues import roster
 from tests.conftest import MakeClient
 from tests.support.events import Recorder, eventually

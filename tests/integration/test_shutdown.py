@@ -12,6 +12,7 @@ import pytest
 
 from staffa import Job, job
 from staffa.drivers import asyncpg as driver
+from staffa.drivers import asyncpg_pool as pool
 from staffa.queues import producer, supervisor
 from staffa.services import leader
 from tests.conftest import MakeClient
@@ -223,6 +224,7 @@ async def test_the_grace_period_begins_with_the_stop_whatever_the_database_does(
 ) -> None:
     monkeypatch.setattr(driver, "CONNECT_SECONDS", 600.0)
     monkeypatch.setattr(driver, "REPLY_SECONDS", 600.0)
+    monkeypatch.setattr(pool, "REPLY_SECONDS", 600.0)
     monkeypatch.setattr(supervisor, "_FLUSH_SECONDS", 0.2)
     monkeypatch.setattr(supervisor, "_MOMENT_SECONDS", 0.1)
     monkeypatch.setattr(producer, "_STOP_SECONDS", 0.1)

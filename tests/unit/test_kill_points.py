@@ -17,7 +17,7 @@ from staffa._internal import kill_points
 from staffa._internal.kill_points import KillPoint, boundaries, boundary, parse_kill_point, sender
 from staffa._internal.kill_points.catalogue import BOUNDARIES, POINTS
 from staffa.config import Config
-from staffa.drivers import asyncpg
+from staffa.drivers import asyncpg_pool
 from staffa.engines.postgres import PostgresEngine
 from staffa.engines.postgres.engine import PostgresHeartbeat
 from staffa.engines.sqlite import SqliteEngine
@@ -37,7 +37,7 @@ MARKED: dict[str, Callable[..., Any]] = {
     "hand_over": Handovers.hand_over,
     "stop_claiming": Supervisor.stop_claiming,
     "complete_job": completions.complete_on_sync,
-    "commit": asyncpg._commit,
+    "commit": asyncpg_pool._commit,
 }
 CLASSES: list[type] = [PostgresEngine, PostgresHeartbeat, SqliteEngine, SqliteHeartbeat]
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from staffa._internal.clock import Clock
+from staffa.client.broadcasts import Broadcasts
 from staffa.client.upkeep import Upkeep
 from staffa.client.wakeups import Wakeups
 from staffa.config import Config
@@ -15,6 +16,7 @@ from staffa.cron.declared import Collector
 from staffa.engine import Engine, Producer, Rescued
 from staffa.jobs import Job
 from staffa.notifier import Notifier, is_for
+from staffa.queues.kills import Kills
 from staffa.queues.signals import Signals
 from staffa.queues.supervisor import Supervisor
 from staffa.service import attempt
@@ -78,6 +80,12 @@ class Node:
             leading=lambda: self._leader.leading,
             on_written=self.supervisor.roster.obey,
         )
+        self._kills = Kills(
+            engine,
+            self.producer,
+            lease_of=self.supervisor.lease_of,
+            on_cancelled=self.supervisor.check_leases,
+        )
         self.stager = Stager(
             engine,
             lambda: self.supervisor.queues,
@@ -95,7 +103,6 @@ class Node:
             clock=clock,
             on_recovered=self.wake_all,
         )
-
         self._crontab = Crontab(
             engine,
             self.producer,
@@ -112,6 +119,16 @@ class Node:
             clock=clock,
             on_available=self._announce,
         )
+        self._broadcasts = Broadcasts(
+            config,
+            engine,
+            notifier,
+            self.producer,
+            checks=self.supervisor.roster.check,
+            entries=lambda: self._crontab.entries,
+            leading=lambda: self._leader.leading,
+            clock=clock,
+        )
 
     async def start(self) -> None:
         """Start everything, or raise and leave nothing running.
@@ -125,11 +142,13 @@ class Node:
                 await self._wakeups.start()
                 await self.supervisor.start()
                 await self._signals.start()
+                await self._kills.start()
                 for service in (self._leader, self._lifeline, self.stager):
                     await service.start()
                 if self._config.cron is not None:
                     await self._crontab.start()
                 await self.upkeep.start()
+                await self._broadcasts.start()
         except BaseException:
             await self.stop(grace=0)
             raise
@@ -140,9 +159,12 @@ class Node:
         What fails to stop is reported, and keeps nothing else from it.
         """
         with working_for(self._config.name):
+            self._broadcasts.begin_shutdown()
             await attempt("stopping the signals", self._signals.stop())
+            await attempt("stopping the kills of peers", self._kills.stop())
             # Beside each other: without a database, a resignation would hold up the running jobs.
             await asyncio.gather(self._stop_services(), self.supervisor.stop(grace))
+            await attempt("stopping what dashboards are told", self._broadcasts.stop())
             await attempt("stopping the lifeline", self._lifeline.stop())
             await attempt("stopping the wake-ups", self._wakeups.stop())
             await attempt("stopping the notifier", self.notifier.stop())
@@ -164,14 +186,20 @@ class Node:
             self.supervisor.wake([str(payload.get("queue"))])
         elif channel == "control":
             self._on_control(payload)
-        elif channel == "signal" and payload.get("action") == "pkill":
-            self.supervisor.check_leases()
         elif channel == "signal":
-            self._signals.hear(payload)
+            self._on_signal(payload)
         elif channel == "leader" and payload.get("down") == self._config.name:
             self._leader.wake()
         elif channel == "sonar":
             self.upkeep.hear(payload)
+
+    def _on_signal(self, signal: dict[str, Any]) -> None:
+        if signal.get("action") != "pkill":
+            self._signals.hear(signal)
+            return
+        self.supervisor.check_leases()
+        if not self._signals.is_own(signal):
+            self._kills.hear(signal.get("job_id"))
 
     def _on_control(self, payload: dict[str, Any]) -> None:
         """One of our own clients has changed rows, and sends peers a signal of it right away."""

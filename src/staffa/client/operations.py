@@ -335,11 +335,17 @@ class Operations(Jobs):
         try:
             for start in range(0, len(running), PORTION):
                 await backend.notifier.notify(
-                    ("signal", {"action": "pkill", "job_id": number})
+                    message
                     for number in running[start : start + PORTION]
+                    for message in self._make_kill(number)
                 )
         except DatabaseError as error:
             report("a cancel was not notified; heartbeats tell", error, level=logging.INFO)
+
+    def _make_kill(self, number: int) -> list[tuple[str, dict[str, Any]]]:
+        """Return what stops a job, after what tells our own nodes that its row says so already."""
+        signal = {"action": "pkill", "job_id": number}
+        return [("control", {"name": self.config.name, "signal": signal}), ("signal", signal)]
 
     async def _wake_queues(self, changed: Sequence[Changed]) -> None:
         await self._wake({job.queue for job in changed})

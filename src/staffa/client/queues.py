@@ -6,43 +6,15 @@ A change is written to rows first, in one statement; then it is notified, which 
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
-from uuid import UUID, uuid5
 
 from staffa._internal.identifiers import MAX_NAME_LENGTH, is_storable_name
 from staffa.client.operations import Operations
 from staffa.engine import EVERYBODY, Control, node_scope
 from staffa.errors import ConfigError, DatabaseError, InstanceError
-from staffa.queue import ALL_QUEUES, MAX_LIMIT, Queue, check_queue_name
+from staffa.queue import ALL_QUEUES, MAX_LIMIT, Queue, QueueCheck, check_queue_name
 from staffa.queues.controls import is_limit
 from staffa.telemetry import report
-
-
-@dataclass(frozen=True, slots=True)
-class QueueCheck:
-    """A queue of this process.
-
-    Args:
-        queue: Its name.
-        node: The node.
-        limit: How many of its jobs run at once here.
-        paused: Whether it claims nothing for now.
-        running: The ids of the jobs that run at the moment.
-        started_at: When it was started here.
-        updated_at: When it was last paused, resumed or scaled here.
-        uuid: Of the queue in this process.
-    """
-
-    queue: str
-    node: str
-    limit: int
-    paused: bool
-    running: tuple[int, ...]
-    started_at: datetime
-    updated_at: datetime
-    uuid: UUID
 
 
 class Queues(Operations):
@@ -64,21 +36,7 @@ class Queues(Operations):
     def check_all_queues(self) -> list[QueueCheck]:
         """Return what each queue does in this process."""
         node = self._node
-        if node is None:
-            return []
-        return [
-            QueueCheck(
-                queue=name,
-                node=self.config.node,
-                limit=entry.producer.limit,
-                paused=entry.producer.paused,
-                running=tuple(entry.producer.running_ids),
-                started_at=entry.started_at,
-                updated_at=entry.updated_at,
-                uuid=uuid5(node.producer.uuid, name),
-            )
-            for name, entry in node.supervisor.roster.open()
-        ]
+        return [] if node is None else node.supervisor.roster.check()
 
     async def pause_queue(self, queue: str, *, node: str | None = None) -> None:
         """Claim no more jobs of a queue; jobs that run go on.

@@ -19,42 +19,31 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from functools import partial
-from typing import Any, Protocol, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
-from asyncpg.transaction import Transaction
 
-from staffa._internal.backoff import Backoff
-from staffa._internal.kill_points import boundary, sender
+from staffa._internal.kill_points import sender
 from staffa._internal.sql import load_sql
 from staffa.drivers.failures import is_refused_setting, translated_errors
-from staffa.drivers.unanswered import send_commit, send_statement
-from staffa.engine import Statement, Statements
+from staffa.drivers.unanswered import send_statement
+from staffa.engine import Statement
 from staffa.errors import (
     ConfigError,
-    DatabaseError,
     DatabaseUnavailable,
-    InstanceError,
-    StatementConflict,
 )
 
 T = TypeVar("T")
 
 CONNECT_SECONDS = 20.0  # TLS and SCRAM take seven round trips, of two seconds each at worst
 REPLY_SECONDS = 30.0
-_CLOSE_SECONDS = 5.0
 
 # Plans are made anew for each execution: a generic plan that was cached while a queue was empty
 # keeps its sequential scan after a hundred thousand inserts. Planning costs about a tenth of a
 # millisecond for a whole batch.
 _SETTINGS = {"application_name": "staffa", "plan_cache_mode": "force_custom_plan"}
 _POOLED_SETTINGS = frozenset({"application_name"})
-
-
-_REPEATABLE_STATES = frozenset({"40001", "40P01"})
-_TRIES_OF_A_TRANSACTION = 6
 
 
 @dataclass(slots=True)
@@ -138,160 +127,6 @@ class ConnectionSettings:
                 "of a password such as / # @ : as %2F %23 %40 %3A"
             ) from None
         return connection
-
-
-class Run(Protocol):
-    """Runs statements in a transaction."""
-
-    async def __call__(self, statement: Statement[T]) -> T:
-        """Run a statement.
-
-        Raises:
-            DatabaseError: In the subclass that tells what to do about it.
-        """
-
-
-class Pool:
-    """Connections for statements that stand alone, opened when they are needed.
-
-    It belongs to the event loop that used it last: a new loop (as tests make one each) gets new
-    connections.
-
-    Args:
-        settings: Where to connect.
-        size: How many connections at most.
-    """
-
-    def __init__(self, settings: ConnectionSettings, size: int) -> None:
-        self._settings = settings
-        self._size = size
-        self._pool: asyncpg.Pool[asyncpg.Record] | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._opening = asyncio.Lock()
-        self._closed = False
-
-    async def run(self, statement: Statement[T]) -> T:
-        """Run a statement in a transaction of its own.
-
-        Raises:
-            DatabaseError: In the subclass that tells what to do about it.
-        """
-        async with self.connection() as connection:
-            return await fetch(connection, statement)
-
-    async def run_together(self, statements: Statements[T]) -> T:
-        """Run statements in one transaction, again if it loses against another one's locks.
-
-        Raises:
-            DatabaseError: In the subclass that tells what to do about it.
-        """
-        backoff = Backoff(first_seconds=0.01, cap_seconds=0.5)
-        tries = 1
-        while True:
-            try:
-                return await self._run_together(statements)
-            except StatementConflict as error:
-                if error.sqlstate not in _REPEATABLE_STATES or tries == _TRIES_OF_A_TRANSACTION:
-                    raise
-            tries += 1
-            await asyncio.sleep(backoff.next_seconds())
-
-    async def _run_together(self, statements: Statements[T]) -> T:
-        if len(statements.parts) == 1:  # needs no transaction around it
-            return statements.combine([await self.run(statements.parts[0]())])
-        async with self.transaction() as run:
-            results = [await run(part()) for part in statements.parts]
-        return statements.combine(results)
-
-    @asynccontextmanager
-    async def connection(self) -> AsyncIterator[PoolConnectionProxy[asyncpg.Record]]:
-        """Lend a connection."""
-        pool = await self._open()
-        connection = await self._acquire(pool)
-        try:
-            yield connection
-        finally:
-            with suppress(asyncpg.InterfaceError, TimeoutError, OSError):
-                await pool.release(connection, timeout=_CLOSE_SECONDS)
-
-    async def _acquire(
-        self, pool: asyncpg.Pool[asyncpg.Record]
-    ) -> PoolConnectionProxy[asyncpg.Record]:
-        try:
-            with translated_errors():
-                async with asyncio.timeout(REPLY_SECONDS):
-                    return await pool.acquire()
-        except DatabaseUnavailable as error:
-            if not isinstance(error.__cause__, TimeoutError) or self._can_grow(pool):
-                raise
-            raise DatabaseUnavailable(
-                f"no connection became free within {REPLY_SECONDS:g} s: all {self._size} of the "
-                "pool are in use: raise pool_size, or look for what holds them for so long"
-            ) from error
-
-    def _can_grow(self, pool: asyncpg.Pool[asyncpg.Record]) -> bool:
-        return pool.get_idle_size() > 0 or pool.get_size() < self._size
-
-    @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[Run]:
-        """Open a transaction, and lend what runs statements in it: committed at the end.
-
-        READ COMMITTED whatever the server's default is: a statement must see what those have
-        committed that it has waited for. Errors of the caller's own are passed on as they are, and
-        roll it back.
-        """
-        async with self.connection() as connection:
-            transaction = connection.transaction(isolation="read_committed")
-            try:
-                await _within_reply_time(transaction.start())
-            except BaseException:  # it may have begun all the same
-                connection.terminate()
-                raise
-            try:
-                yield partial(fetch, connection)
-            except BaseException as error:
-                await _roll_back(connection, transaction, error)
-                raise
-            try:
-                await _commit(transaction)
-            except BaseException:
-                connection.terminate()
-                raise
-
-    async def close(self) -> None:
-        """Close all connections."""
-        pool, self._pool = self._pool, None
-        self._closed = True
-        if pool is None:
-            return
-        if self._loop is not asyncio.get_running_loop():
-            return  # its loop has taken the connections along
-        try:
-            async with asyncio.timeout(_CLOSE_SECONDS):
-                await pool.close()
-        except TimeoutError:
-            pool.terminate()
-
-    async def _open(self) -> asyncpg.Pool[asyncpg.Record]:
-        if self._closed:  # or what is still under way would leave a connection behind
-            raise InstanceError("the client was stopped while this call was under way")
-        loop = asyncio.get_running_loop()
-        if self._pool is not None and self._loop is loop:
-            return self._pool
-        if self._loop is not loop:
-            self._opening = asyncio.Lock()
-            self._pool = None
-            self._loop = loop
-        async with self._opening:
-            if self._pool is None:
-                with translated_errors():
-                    self._pool = await asyncpg.create_pool(
-                        min_size=0,
-                        max_size=self._size,
-                        reset=_keep,
-                        connect=self._settings.open,
-                    )
-            return self._pool
 
 
 class Dedicated:
@@ -387,33 +222,15 @@ async def fetch(
     return statement.decode(_mappings(rows))
 
 
-@boundary("commit")
-@sender(send_commit)
-async def _commit(transaction: Transaction) -> None:
-    await _within_reply_time(transaction.commit())
+async def within_reply_time(action: Awaitable[None]) -> None:
+    """Wait for the end of something that a server does.
 
-
-async def _within_reply_time(action: Awaitable[None]) -> None:
+    Raises:
+        DatabaseError: In the subclass that tells what to do about it.
+    """
     with translated_errors():
         async with asyncio.timeout(REPLY_SECONDS):
             await action
-
-
-async def _roll_back(
-    connection: PoolConnectionProxy[asyncpg.Record], transaction: Transaction, error: BaseException
-) -> None:
-    """Roll back, or end a connection that can't be trusted to: the server then does it."""
-    with suppress(asyncpg.InterfaceError):  # the pool has taken a lost one back already
-        if not isinstance(error, Exception) or connection.is_closed():
-            connection.terminate()
-            return
-        try:
-            await _within_reply_time(transaction.rollback())
-        except DatabaseError:  # what the caller hears of is the error that led here
-            connection.terminate()
-        except BaseException:
-            connection.terminate()
-            raise
 
 
 async def close_connection(connection: asyncpg.Connection) -> None:
@@ -431,7 +248,3 @@ def _mappings(rows: Sequence[asyncpg.Record]) -> Sequence[Mapping[str, Any]]:
 
 def _backend_text() -> str:
     return load_sql("staffa.drivers", "sql/backend.sql", "public")
-
-
-async def _keep(connection: asyncpg.Connection) -> None:
-    """Leave a connection as it is when it returns to the pool: nothing of ours needs a reset."""

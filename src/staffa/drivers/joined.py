@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from staffa.drivers.asyncpg import Pool, Run
+from staffa.drivers.asyncpg_pool import Pool, Run
 from staffa.drivers.sqlite import FileConnection
 from staffa.drivers.sqlite import Run as RunOnFile
 from staffa.engine import Statement, Statements

@@ -16,12 +16,8 @@ import asyncpg
 
 from staffa._internal.backoff import Backoff
 from staffa._internal.sql import load_sql
-from staffa.drivers.asyncpg import (
-    REPLY_SECONDS,
-    ConnectionSettings,
-    Pool,
-    close_connection,
-)
+from staffa.drivers.asyncpg import REPLY_SECONDS, ConnectionSettings, close_connection
+from staffa.drivers.asyncpg_pool import Pool
 from staffa.drivers.connections import run_on, run_on_sync
 from staffa.drivers.failures import translated_errors
 from staffa.engine import Statement, Statements

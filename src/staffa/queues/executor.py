@@ -117,6 +117,13 @@ class Executor:
         """Return the leases of all jobs that run and are to go on; any thread may ask."""
         return [run.lease for run in self._runs.copy() if run.why is not Stop.LEASE_ENDED]
 
+    def lease_of(self, number: int) -> Lease | None:
+        """Return the lease under which a job runs, unless it has been asked to stop."""
+        for run in self._runs:
+            if run.lease.id == number and run.why is None and run.completion is None:
+                return run.lease
+        return None
+
     async def wait(self, seconds: float) -> bool:
         """Wait until nothing runs any more, at most so many seconds; tell if so."""
         tasks = [run.task for run in self._runs if run.task is not None]

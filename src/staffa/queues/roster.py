@@ -11,10 +11,11 @@ import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from uuid import uuid5
 
 from staffa._internal.clock import Clock
 from staffa.engine import Control, Producer
-from staffa.queue import ALL_QUEUES, Queue
+from staffa.queue import ALL_QUEUES, Queue, QueueCheck
 from staffa.queues.controls import Controls, Wanted
 from staffa.queues.producer import QueueProducer
 from staffa.service import Service
@@ -91,6 +92,22 @@ class Roster(Service):
         """Return the queues that run here; any thread may ask."""
         entries = list(self._entries.items())
         return [(name, entry) for name, entry in entries if not entry.producer.closed]
+
+    def check(self) -> list[QueueCheck]:
+        """Return what each queue does here; any thread may ask."""
+        return [
+            QueueCheck(
+                queue=name,
+                node=self._producer.node,
+                limit=entry.producer.limit,
+                paused=entry.producer.paused,
+                running=tuple(entry.producer.running_ids),
+                started_at=entry.started_at,
+                updated_at=entry.updated_at,
+                uuid=uuid5(self._producer.uuid, name),
+            )
+            for name, entry in self.open()
+        ]
 
     def runs(self, queue: str) -> bool:
         """Tell whether a queue runs here."""

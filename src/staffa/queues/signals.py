@@ -36,7 +36,7 @@ MOST_STARTED = 100
 _MOST_TWINS = 100
 _KEY_LENGTH = 300
 _LATER = frozenset({"global_limit", "rate_limit"})
-
+_TELLING = ("action", "queue", "ident", "limit", "paused", "job_id")
 
 _Key = tuple[str | int | None, ...]
 
@@ -78,10 +78,17 @@ class Signals(Service):
         """Note that a signal is to come that one of our own clients has sent."""
         self._twins.append(_key_of(signal))
 
+    def is_own(self, signal: Mapping[str, Any]) -> bool:
+        """Tell whether a signal is one that was expected; it is not from then on."""
+        key = _key_of(signal)
+        if key not in self._twins:
+            return False
+        self._twins.remove(key)
+        return True
+
     def hear(self, signal: Mapping[str, Any]) -> None:
         """Take a signal that is meant for us; what it sets is written soon."""
-        if (key := _key_of(signal)) in self._twins:
-            self._twins.remove(key)
+        if self.is_own(signal):
             return
         queue, settings = read_signal(signal)
         if not settings or not self._may_set(queue, settings):
@@ -141,7 +148,7 @@ class Signals(Service):
 
 def _key_of(signal: Mapping[str, Any]) -> _Key:
     """Return what tells one sane signal from another, short whatever it holds."""
-    values = (signal.get(key) for key in ("action", "queue", "ident", "limit", "paused"))
+    values = (signal.get(key) for key in _TELLING)
     return tuple(
         value[:_KEY_LENGTH] if isinstance(value, str) else value
         for value in values

@@ -162,6 +162,10 @@ class Supervisor:
         """Beat now: look for changes of queues and leases that have ended."""
         self._watchman.hurry()
 
+    def lease_of(self, number: int) -> Lease | None:
+        """Return the lease under which a job runs here, if it does."""
+        return self._executor.lease_of(number)
+
     def hurry(self) -> None:
         """End the grace period of a stop that is under way."""
         self._hurried.set()

@@ -78,6 +78,11 @@ class Crontab(Loop):
         self._tended_at: float | None = None
         self._failing = Backoff(first_seconds=1.0, cap_seconds=30.0)
 
+    @property
+    def entries(self) -> Sequence[Entry]:
+        """The entries that this node declares."""
+        return self._entries
+
     async def on_start(self) -> None:
         """Collect the entries, so that a start fails where two have the same name."""
         self._entries = self._collect()

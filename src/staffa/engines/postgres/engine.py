@@ -16,7 +16,8 @@ from uuid import UUID
 from staffa._internal.kill_points import boundaries
 from staffa.capabilities import Capabilities
 from staffa.cron.stored import CronBoard, Entry
-from staffa.drivers.asyncpg import ConnectionSettings, Dedicated, Pool
+from staffa.drivers.asyncpg import ConnectionSettings, Dedicated
+from staffa.drivers.asyncpg_pool import Pool
 from staffa.drivers.connections import run_on, run_on_sync
 from staffa.drivers.joined import Joined
 from staffa.engine import (

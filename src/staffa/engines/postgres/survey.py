@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from staffa._internal.sql import load_sql
-from staffa.drivers.asyncpg import ConnectionSettings, Pool
+from staffa.drivers.asyncpg import ConnectionSettings
+from staffa.drivers.asyncpg_pool import Pool
 from staffa.engine import Statement
 from staffa.engines.looks import Looks
 from staffa.engines.statements.area import POSTGRES

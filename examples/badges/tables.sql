@@ -1,0 +1,1 @@
+CREATE TABLE IF NOT EXISTS badges (attendee integer PRIMARY KEY, pdf bytea NOT NULL);

@@ -1,0 +1,212 @@
+"""A pool of asyncpg's connections, and transactions on them.
+
+A connection whose transaction may have been left open, or whose reply did not come, is ended: the
+server then rolls back. No connection is reset between two users, as none of ours leaves a trace.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from functools import partial
+from typing import Protocol, TypeVar
+
+import asyncpg
+from asyncpg.pool import PoolConnectionProxy
+from asyncpg.transaction import Transaction
+
+from staffa._internal.backoff import Backoff
+from staffa._internal.kill_points import boundary, sender
+from staffa.drivers.asyncpg import REPLY_SECONDS, ConnectionSettings, fetch, within_reply_time
+from staffa.drivers.failures import translated_errors
+from staffa.drivers.unanswered import send_commit
+from staffa.engine import Statement, Statements
+from staffa.errors import DatabaseError, DatabaseUnavailable, InstanceError, StatementConflict
+
+T = TypeVar("T")
+
+_CLOSE_SECONDS = 5.0
+_REPEATABLE_STATES = frozenset({"40001", "40P01"})
+_TRIES_OF_A_TRANSACTION = 6
+
+
+class Run(Protocol):
+    """Runs statements in a transaction."""
+
+    async def __call__(self, statement: Statement[T]) -> T:
+        """Run a statement.
+
+        Raises:
+            DatabaseError: In the subclass that tells what to do about it.
+        """
+
+
+class Pool:
+    """Connections for statements that stand alone, opened when they are needed.
+
+    It belongs to the event loop that used it last: a new loop (as tests make one each) gets new
+    connections.
+
+    Args:
+        settings: Where to connect.
+        size: How many connections at most.
+    """
+
+    def __init__(self, settings: ConnectionSettings, size: int) -> None:
+        self._settings = settings
+        self._size = size
+        self._pool: asyncpg.Pool[asyncpg.Record] | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._opening = asyncio.Lock()
+        self._closed = False
+
+    async def run(self, statement: Statement[T]) -> T:
+        """Run a statement in a transaction of its own.
+
+        Raises:
+            DatabaseError: In the subclass that tells what to do about it.
+        """
+        async with self.connection() as connection:
+            return await fetch(connection, statement)
+
+    async def run_together(self, statements: Statements[T]) -> T:
+        """Run statements in one transaction, again if it loses against another one's locks.
+
+        Raises:
+            DatabaseError: In the subclass that tells what to do about it.
+        """
+        backoff = Backoff(first_seconds=0.01, cap_seconds=0.5)
+        tries = 1
+        while True:
+            try:
+                return await self._run_together(statements)
+            except StatementConflict as error:
+                if error.sqlstate not in _REPEATABLE_STATES or tries == _TRIES_OF_A_TRANSACTION:
+                    raise
+            tries += 1
+            await asyncio.sleep(backoff.next_seconds())
+
+    async def _run_together(self, statements: Statements[T]) -> T:
+        if len(statements.parts) == 1:  # needs no transaction around it
+            return statements.combine([await self.run(statements.parts[0]())])
+        async with self.transaction() as run:
+            results = [await run(part()) for part in statements.parts]
+        return statements.combine(results)
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[PoolConnectionProxy[asyncpg.Record]]:
+        """Lend a connection."""
+        pool = await self._open()
+        connection = await self._acquire(pool)
+        try:
+            yield connection
+        finally:
+            with suppress(asyncpg.InterfaceError, TimeoutError, OSError):
+                await pool.release(connection, timeout=_CLOSE_SECONDS)
+
+    async def _acquire(
+        self, pool: asyncpg.Pool[asyncpg.Record]
+    ) -> PoolConnectionProxy[asyncpg.Record]:
+        try:
+            with translated_errors():
+                async with asyncio.timeout(REPLY_SECONDS):
+                    return await pool.acquire()
+        except DatabaseUnavailable as error:
+            if not isinstance(error.__cause__, TimeoutError) or self._can_grow(pool):
+                raise
+            raise DatabaseUnavailable(
+                f"no connection became free within {REPLY_SECONDS:g} s: all {self._size} of the "
+                "pool are in use: raise pool_size, or look for what holds them for so long"
+            ) from error
+
+    def _can_grow(self, pool: asyncpg.Pool[asyncpg.Record]) -> bool:
+        return pool.get_idle_size() > 0 or pool.get_size() < self._size
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Run]:
+        """Open a transaction, and lend what runs statements in it: committed at the end.
+
+        READ COMMITTED whatever the server's default is: a statement must see what those have
+        committed that it has waited for. Errors of the caller's own are passed on as they are, and
+        roll it back.
+        """
+        async with self.connection() as connection:
+            transaction = connection.transaction(isolation="read_committed")
+            try:
+                await within_reply_time(transaction.start())
+            except BaseException:  # it may have begun all the same
+                connection.terminate()
+                raise
+            try:
+                yield partial(fetch, connection)
+            except BaseException as error:
+                await _roll_back(connection, transaction, error)
+                raise
+            try:
+                await _commit(transaction)
+            except BaseException:
+                connection.terminate()
+                raise
+
+    async def close(self) -> None:
+        """Close all connections."""
+        pool, self._pool = self._pool, None
+        self._closed = True
+        if pool is None:
+            return
+        if self._loop is not asyncio.get_running_loop():
+            return  # its loop has taken the connections along
+        try:
+            async with asyncio.timeout(_CLOSE_SECONDS):
+                await pool.close()
+        except TimeoutError:
+            pool.terminate()
+
+    async def _open(self) -> asyncpg.Pool[asyncpg.Record]:
+        if self._closed:  # or what is still under way would leave a connection behind
+            raise InstanceError("the client was stopped while this call was under way")
+        loop = asyncio.get_running_loop()
+        if self._pool is not None and self._loop is loop:
+            return self._pool
+        if self._loop is not loop:
+            self._opening = asyncio.Lock()
+            self._pool = None
+            self._loop = loop
+        async with self._opening:
+            if self._pool is None:
+                with translated_errors():
+                    self._pool = await asyncpg.create_pool(
+                        min_size=0,
+                        max_size=self._size,
+                        reset=_keep,
+                        connect=self._settings.open,
+                    )
+            return self._pool
+
+
+@boundary("commit")
+@sender(send_commit)
+async def _commit(transaction: Transaction) -> None:
+    await within_reply_time(transaction.commit())
+
+
+async def _roll_back(
+    connection: PoolConnectionProxy[asyncpg.Record], transaction: Transaction, error: BaseException
+) -> None:
+    """Roll back, or end a connection that can't be trusted to: the server then does it."""
+    with suppress(asyncpg.InterfaceError):  # the pool has taken a lost one back already
+        if not isinstance(error, Exception) or connection.is_closed():
+            connection.terminate()
+            return
+        try:
+            await within_reply_time(transaction.rollback())
+        except DatabaseError:  # what the caller hears of is the error that led here
+            connection.terminate()
+        except BaseException:
+            connection.terminate()
+            raise
+
+
+async def _keep(connection: asyncpg.Connection) -> None:
+    """Leave a connection as it is when it returns to the pool: nothing of ours needs a reset."""
