@@ -53,9 +53,11 @@ class CeleryContender(Contender):
         """Run its worker until all jobs are done."""
         _store.delete(_DONE)
         worker = subprocess.Popen(  # noqa: ASYNC220 - nothing else runs meanwhile
-            [sys.executable, "-m", "celery", "-A", "bench.contenders.celery_", "worker"]
-            + ["--pool=threads", f"--concurrency={limit}", "--loglevel=ERROR"]
-            + ["--without-gossip", "--without-mingle", "--without-heartbeat"],
+            [
+                *(sys.executable, "-m", "celery", "-A", "bench.contenders.celery_", "worker"),
+                *("--pool=threads", f"--concurrency={limit}", "--loglevel=ERROR"),
+                *("--without-gossip", "--without-mingle", "--without-heartbeat"),
+            ],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
