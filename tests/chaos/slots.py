@@ -203,7 +203,7 @@ class WorkerSlot(Slot):
         )
 
     def _has_begun(self) -> bool:
-        return b" running " in self.log.read_bytes()
+        return b"INFO    running " in self.log.read_bytes()
 
 
 class EnqueuerProcess:
