@@ -30,8 +30,8 @@ class Plan(TypedDict, total=False):
     """What a job does, in this order.
 
     `checkpoints` is how many it stores, `seconds` how long it works, later attempts for less;
-    attempts up to `fails` then raise, and runs while it was not snoozed `snoozes` times are snoozed.
-    Then comes the outcome.
+    attempts up to `fails` then raise, and the first `snoozes` of the other runs are snoozed. Then
+    comes the outcome.
     """
 
     seconds: float
