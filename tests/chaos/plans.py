@@ -29,8 +29,9 @@ _WEIGHTS = (70, 8, 6, 6, 10)
 class Plan(TypedDict, total=False):
     """What a job does, in this order.
 
-    `checkpoints` is how many it stores, `seconds` how long it works; attempts up to `fails` then
-    raise, and runs while it was not snoozed `snoozes` times are snoozed. Then comes the outcome.
+    `checkpoints` is how many it stores, `seconds` how long it works, later attempts for less;
+    attempts up to `fails` then raise, and the first `snoozes` of the other runs are snoozed. Then
+    comes the outcome.
     """
 
     seconds: float
@@ -72,7 +73,8 @@ def follow(job: Job, plan: Plan) -> Body:
             yield "store", number
             yield "mark", ("stored", {"checkpoint": number})
     yield "progress", 0.5
-    yield "work", plan.get("seconds", 0)
+    seconds = plan.get("seconds", 0)
+    yield "work", seconds if job.attempt == 1 and not job.meta.get("snoozed") else min(seconds, 0.1)
     if job.attempt <= plan.get("fails", 0):
         yield "mark", ("failing", {})
         raise Planned(f"attempt {job.attempt}")

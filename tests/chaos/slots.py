@@ -144,7 +144,8 @@ class Slot:
 
     def _note_end(self, code: int) -> None:
         self._notebook.write("died", node=self.node, code=code)
-        ended_well = code == 0 or (self._expected and code == -signal.SIGKILL)
+        by_signal = code == -signal.SIGKILL or (code == -signal.SIGTERM and self._has_stopped())
+        ended_well = code == 0 or (self._expected and by_signal)
         if self._has_begun() and not (self._expected and ended_well):
             self._notebook.write("crashed", node=self.node, code=code, log=str(self.log))
 
@@ -153,6 +154,10 @@ class Slot:
 
     def _has_begun(self) -> bool:
         raise NotImplementedError
+
+    def _has_stopped(self) -> bool:
+        """Whether it has said that all is done: only the interpreter's own end is left then."""
+        return False
 
 
 class WorkerSlot(Slot):
@@ -203,7 +208,10 @@ class WorkerSlot(Slot):
         )
 
     def _has_begun(self) -> bool:
-        return b" running " in self.log.read_bytes()
+        return b"INFO    running " in self.log.read_bytes()
+
+    def _has_stopped(self) -> bool:
+        return b"INFO    stopped" in self.log.read_bytes()
 
 
 class EnqueuerProcess:
