@@ -93,7 +93,7 @@ def read_deadline(
         (datetime.datetime(2027, 1, 1, 0, 1, tzinfo=datetime.timezone.utc), False)
     """
     noted = meta.get(DEADLINE_KEY)
-    if not isinstance(noted, Mapping):
+    if noted is None or not isinstance(noted, Mapping):
         return None
     force = noted.get("force") is True
     try:

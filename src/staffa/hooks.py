@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from staffa.errors import ConfigError
@@ -80,19 +80,21 @@ def check_hooks(given: object) -> tuple[object, ...]:
     return hooks
 
 
-def find(name: str, own: Iterable[object]) -> list[Callable[..., Any]]:
+def find(name: str, own: Sequence[object]) -> list[Callable[..., Any]]:
     """Return the methods of a name: of the attached hooks, then of a worker's own.
 
     Args:
         name: One of `HOOKS`.
         own: The worker's hooks.
     """
+    if not _attached and not own:  # asked thrice of each job
+        return []
     found = (getattr(hook, name, None) for hook in (*_attached, *own))
     return [method for method in found if callable(method)]
 
 
 def prepare_new(
-    args: Mapping[str, Any], options: Mapping[str, Any], own: Iterable[object]
+    args: Mapping[str, Any], options: Mapping[str, Any], own: Sequence[object]
 ) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
     """Return the args and options of a new job, as the hooks want them.
 

@@ -102,10 +102,12 @@ class Payload(Generic[A]):
             InvalidArgs: If the args were changed.
         """
         args = self._plain_args()
+        if ENVELOPE not in args:
+            return
         if is_sealed(args):
             self._args = keys.open(args, self.worker)
             self._encrypt = True  # whatever became of its mark in meta
-        elif ENVELOPE in args:
+        else:
             raise InvalidArgs("the args were changed after they had been encrypted")
 
     def read_args(self, decode: Callable[[Mapping[str, Any]], A]) -> None:

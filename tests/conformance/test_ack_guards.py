@@ -16,14 +16,14 @@ from tests.conformance.stores import Store
 from tests.conformance.work import QUEUE, claim_one, enqueue, new_producer, outcome, read
 
 WRONG: dict[str, Callable[[Lease], Lease]] = {
-    "attempt": lambda lease: replace(lease, attempt=lease.attempt + 1),
-    "time": lambda lease: replace(
-        lease, attempted_at=lease.attempted_at + timedelta(microseconds=1)
+    "attempt": lambda lease: lease._replace(attempt=lease.attempt + 1),
+    "time": lambda lease: lease._replace(
+        attempted_at=lease.attempted_at + timedelta(microseconds=1)
     ),
-    "time zone": lambda lease: replace(
-        lease, attempted_at=lease.attempted_at + timedelta(hours=5, minutes=45)
+    "time zone": lambda lease: lease._replace(
+        attempted_at=lease.attempted_at + timedelta(hours=5, minutes=45)
     ),
-    "id": lambda lease: replace(lease, id=lease.id + 1),
+    "id": lambda lease: lease._replace(id=lease.id + 1),
 }
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -65,10 +64,10 @@ async def test_leases_that_ended_otherwise_are_lost(
     await engine.ack_jobs([again], producer)
     await engine.claim_jobs(QUEUE, 1, producer)
     await engine.ack_jobs([outcome(jobs["put back"], State.AVAILABLE, refund=True)], producer)
-    leases["another time"] = replace(
-        leases["held"], attempted_at=leases["held"].attempted_at + timedelta(microseconds=1)
-    )
     held = leases.pop("held")
+    leases["another time"] = held._replace(
+        attempted_at=held.attempted_at + timedelta(microseconds=1)
+    )
     lost = await heart.find_lost_leases(producer, [held, *leases.values()])
     assert len(lost) == len(leases)
     assert set(lost) == set(leases.values())

@@ -78,6 +78,7 @@ class ArgsCodec:
             if parameter.default is inspect.Parameter.empty
             and parameter.kind is not inspect.Parameter.VAR_KEYWORD
         )
+        self._exact = None if self._positional or self._rest is not None else self._named
         self._ways: _Ways | None = None
 
     def encode(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
@@ -127,6 +128,11 @@ class ArgsCodec:
             InvalidArgs: If a required argument is not there, or a value does not fit its
                 annotation.
         """
+        ways = self._ways or self._compile()
+        if self._exact is not None and stored.keys() == self._exact:  # as it is enqueued here
+            values = dict(stored)
+            self._convert(values, ways.decode, None, hide=hide)
+            return [], values
         missing = self._required - stored.keys()
         if missing:
             there = "" if hide else f": they have {', '.join(sorted(stored)) or 'nothing'}"
@@ -136,7 +142,6 @@ class ArgsCodec:
         if self._strict:
             self._refuse_unknown(stored, hide=hide)
         values = dict(stored)
-        ways = self._ways or self._compile()
         self._convert(values, ways.decode, ways.decode_other, hide=hide)
         given = [index for index, name in enumerate(self._positional) if name in stored]
         wanted = self._positional[: given[-1] + 1] if given else []

@@ -25,7 +25,7 @@ from staffa.portions import takes_too_long
 from staffa.queues.outcomes import Outcome
 from staffa.running import PROGRESS_KEY
 from staffa.service import Service
-from staffa.telemetry import emit, report
+from staffa.telemetry import emit, listening, report
 from staffa.telemetry.catalogue import JobEnded, JobLeaseLost
 from staffa.types import State
 
@@ -207,7 +207,7 @@ class Acker(Service):
             state=state,
             seconds=outcome.seconds,
             error=ack.error,
-            exception=outcome.exception,
+            exception=outcome.exception if listening() else None,
         )
         self._on_settled(outcome, state)
 

@@ -116,7 +116,7 @@ class Checkpoints(Service):
 
     def take(self, lease: Lease) -> Mapping[str, Any] | None:
         """Return progress that is not written, for the outcome of the job that has ended."""
-        return self._progress.pop(lease, None)
+        return self._progress.pop(lease, None) if self._progress else None
 
     async def write(self, lease: Lease, patch: Mapping[str, Any]) -> None:
         """Merge something into a job's meta, and return once it is stored.

@@ -173,10 +173,11 @@ class Executor:
                 emit(JobLeaseLost, job=job, seconds=seconds)
                 self._on_lost(job, seconds)
             else:
-                ack = outcome.ack
+                outcome.seconds = seconds
                 if progress is not None:
-                    ack = replace(ack, meta={**progress, **(ack.meta or {})})
-                self._submit(run, replace(outcome, ack=ack, seconds=seconds))
+                    ack = outcome.ack
+                    outcome.ack = replace(ack, meta={**progress, **(ack.meta or {})})
+                self._submit(run, outcome)
         finally:
             self._runs.discard(run)
             on_done(job)

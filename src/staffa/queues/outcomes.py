@@ -19,9 +19,9 @@ from staffa.results import Cancel, Discard, Snooze
 from staffa.types import EndReason, State
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Outcome:
-    """What came of one run of a job.
+    """What came of one run of a job; the executor fills in how long it took.
 
     Args:
         job: The job, as it was claimed.
@@ -109,6 +109,8 @@ def of_result(job: Job, result: object, definition: WorkerDefinition | None = No
     """
     lease = Lease.of(job)
     match result:
+        case None if not wants_record(job, result, definition):  # by far the most frequent
+            return Ack(lease=lease, state=State.COMPLETED)
         case Cancel():
             return Ack(lease=lease, state=State.CANCELLED, error=_reason("Cancel", result.reason))
         case Discard():
