@@ -94,8 +94,16 @@ async def make_client(dsn: str, prefix: str) -> AsyncIterator[MakeClient]:
 
 
 @pytest.fixture(autouse=True)
-def forget_workers(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let each test register workers of its own, also under names that others use."""
+def forget_workers(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let each test register workers of its own, also under names that others use.
+
+    Entries of cron that other modules declare would run in every client: they are forgotten.
+    """
     monkeypatch.setattr(registry, "_definitions", dict(registry._definitions))
-    monkeypatch.setattr(declared, "_declared", dict(declared._declared))
+    own = {
+        name: entry
+        for name, entry in declared._declared.items()
+        if name.startswith(f"{request.module.__name__}.")
+    }
+    monkeypatch.setattr(declared, "_declared", own)
     monkeypatch.setattr(instance, "_clients", type(instance._clients)())

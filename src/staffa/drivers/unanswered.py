@@ -17,9 +17,14 @@ from staffa.statement import Statement
 
 
 async def send_statement(
-    connection: asyncpg.Connection | PoolConnectionProxy[asyncpg.Record], statement: Statement[Any]
+    connection: asyncpg.Connection | PoolConnectionProxy[asyncpg.Record],
+    statement: Statement[Any],
+    patience: float | None = None,
 ) -> bool:
-    """Send a statement that is a transaction of its own, and tell whether this is one."""
+    """Send a statement that is a transaction of its own, and tell whether this is one.
+
+    Nobody waits for a reply, so there is no need of `patience`.
+    """
     if connection.is_in_transaction():
         return False
     prepared = await connection.prepare(statement.sql)
