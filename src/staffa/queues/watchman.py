@@ -26,7 +26,7 @@ from staffa.service import severity
 from staffa.telemetry import emit, report
 from staffa.telemetry.catalogue import HeartbeatLate
 
-_RECHECK_SECONDS = 60.0
+_RECHECK_SECONDS = 10.0  # a claim that the dead one had sent may commit after the first look
 _LAST_SECONDS = 1.0
 
 
