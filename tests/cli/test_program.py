@@ -23,7 +23,7 @@ REACHING = (
     "top --once", "jobs list", "jobs show 1", "jobs retry 1", "jobs cancel 1", "jobs delete 1",
     "jobs cancel --queue q --dry-run", "queues list", "queues pause q", "queues resume q",
     "queues scale q 1", "queues start q", "queues stop q", "cron list", "cron run n", "check",
-    "doctor", "maintain",
+    "doctor", "maintain", "adopt",
 )  # fmt: skip
 """A line for each command that talks to a database."""
 

@@ -51,16 +51,16 @@ sys.stdin.readline()
 """
 
 LEAVE_A_CHILD = """
-import os, sys
+import os, sys, time
 from pathlib import Path
 from staffa.embedded import EmbeddedPostgres
 
 server = EmbeddedPostgres(Path(sys.argv[1]), durable=False)
 dsn = server.start()
-end_of_parent, parent = os.pipe()
+parent = os.getpid()
 if os.fork() == 0:
-    os.close(parent)
-    os.read(end_of_parent, 1)
+    while os.getppid() == parent:  # only then all that it held is let go
+        time.sleep(0.01)
     print(dsn, flush=True)
     sys.stdin.readline()
     os._exit(0)

@@ -285,6 +285,7 @@ async def test_a_job_that_is_gone_after_its_run_does_no_harm(
 async def test_an_outcome_that_is_refused_becomes_a_failed_attempt() -> None:
     engine = ScriptedEngine()
     engine.refuses = lambda ack: ack.state is State.COMPLETED
+    engine.waits = True
 
     written, state, ours = await write_outcome(outcome(1), cast("Engine", engine), PRODUCER)
 

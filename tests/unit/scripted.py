@@ -42,6 +42,7 @@ class ScriptedEngine:
         self.refusal: Exception | None = None
         self.gone: set[int] = set()
         self.held: set[int] = set()
+        self.waits = False
         self.look_errors: list[BaseException] = []
         self.gate = asyncio.Event()
         self.gate.set()
@@ -51,7 +52,7 @@ class ScriptedEngine:
         self, acks: Sequence[Ack], producer: Producer, *, wait: bool = True
     ) -> dict[int, State]:
         """Write what is refused nowhere, all or nothing, but for what is held."""
-        assert (producer, wait) == (PRODUCER, False)
+        assert (producer, wait) == (PRODUCER, self.waits)
         self.bundles.append([ack.lease.id for ack in acks])
         self.waiting.set()
         await self.gate.wait()

@@ -23,6 +23,8 @@ WALL_CLOCKS = {
 }
 
 LOOKS_AT_THE_WALL_CLOCK = {
+    "client/broadcasts.py": "tells dashboards since when a node is stopping",
+    "met/metrics.py": "tells dashboards when it has measured",
     "cli/doctor/command.py": "compares it with the database's: that is a finding",
     "cli/filters.py": "makes a time of an age that somebody has typed",
     "engines/sqlite/functions.py": "it is the clock of the database, as a file has none",
