@@ -48,6 +48,11 @@ class Lifecycle:
         pool: Any = None,
         **options: Unpack[ClientOptions],
     ) -> None:
+        if "worker_processes" in options:
+            raise ConfigError(
+                "worker_processes is for 'staffa start', which reads it from staffa.toml, "
+                "STAFFA_WORKER_PROCESSES or --processes: a client runs in one process"
+            )
         if pool is not None:
             if dsn is not None:
                 raise ConfigError("dsn and pool= are both given: give one of them")
