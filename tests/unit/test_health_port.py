@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import socket
@@ -14,7 +15,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from staffa.errors import ConfigError
-from staffa.services.health import HealthPort, Verdict
+from staffa.services.health import HealthPort, LocalServer, Question, Verdict
 from staffa.services.health import server as module
 from staffa.services.health.answers import MAX_HEAD_BYTES, answer
 from tests.support.http import ask_now
@@ -77,8 +78,15 @@ def read_all(client: socket.socket) -> bytes:
     return found
 
 
+def reply_of(patient: Patient, head: bytes) -> bytes:
+    async def judge(question: Question) -> Verdict:
+        return question.put_to({"Oban": patient})
+
+    return asyncio.run(answer(head, judge))
+
+
 def status_of(head: bytes) -> int:
-    reply = answer(head, {"Oban": Patient()})
+    reply = reply_of(Patient(), head)
     assert reply.startswith(b"HTTP/1.1 ")
     json.loads(reply.partition(b"\r\n\r\n")[2])
     return int(reply.split(b" ")[1])
@@ -149,7 +157,7 @@ def test_nothing_of_a_request_is_sent_back(port: HealthPort) -> None:
 def test_a_client_that_can_not_be_judged_is_an_error_that_tells_nothing(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    reply = answer(b"GET /readyz HTTP/1.1\r\n\r\n", {"Oban": Broken()})
+    reply = reply_of(Broken(), b"GET /readyz HTTP/1.1\r\n\r\n")
     assert reply.startswith(b"HTTP/1.1 500 ")
     assert b"secret" not in reply
     assert "the health of this process can't be told" in caplog.text
@@ -180,7 +188,9 @@ def test_clients_that_say_nothing_do_not_keep_a_probe_out(
         clients = [silent.enter_context(connect(port)) for _ in range(3 * module.MOST_CONNECTIONS)]
         assert ask_now(port.url, "/healthz").status == 200
         assert read_all(clients[0]) == b""  # the ones that waited longest were cut
-        assert len(port._shared.server._open) <= module.MOST_CONNECTIONS
+        served = port._shared.server
+        assert isinstance(served, LocalServer)
+        assert len(served._server._open) <= module.MOST_CONNECTIONS
         assert threading.active_count() < module.MOST_CONNECTIONS
 
 
