@@ -17,6 +17,8 @@ class Share:
     Args:
         index: Which of the processes it is, from 0.
         count: How many there are.
+        since: Which changes of queues at run time the first of them knew when it began: later ones
+            hold for this one too, whenever it was started. None in the first one itself.
 
     Example:
         >>> [Share(index, 4).of(10) for index in range(4)]
@@ -27,6 +29,7 @@ class Share:
 
     index: int = 0
     count: int = 1
+    since: int | None = None
 
     def of(self, limit: int) -> int:
         """Return this process's part of a limit; 0 if there are more processes than that."""

@@ -174,8 +174,10 @@ async def test_a_child_that_hangs_is_told_and_one_that_is_killed_is_replaced(
     os.kill(second, signal.SIGCONT)
     assert await two.ready() == [first, second]
 
-    await make_client().enqueue_many([hold.new(str(tmp_path)) for _ in range(2)])
-    await eventually(lambda: len(steps(tmp_path)) == 2, "the jobs")
+    app = make_client(name="Oban")
+    await app.scale_queue("default", limit=4, node=NODE)
+    await app.enqueue_many([hold.new(str(tmp_path)) for _ in range(4)])
+    await eventually(lambda: len(steps(tmp_path)) == 4, "the jobs")
     (tmp_path / "closed").touch()
     os.kill(second, signal.SIGKILL)
     await two.process.logged(f"worker process 2 of 2, pid {second}, was killed by SIGKILL")
@@ -186,8 +188,9 @@ async def test_a_child_that_hangs_is_told_and_one_that_is_killed_is_replaced(
     pids = await two.ready()
     assert pids[0] == first
     assert pids[1] not in {first, second}
-    await eventually(lambda: len(steps(tmp_path, "begun")) == 3, "the rescued job")
-    assert spread(tmp_path) == {first: 1, second: 1, pids[1]: 1}
+    await eventually(lambda: len(steps(tmp_path, "begun")) == 6, "the rescued jobs")
+    # The new one has its part of the limit that was set for the node before it was started.
+    assert spread(tmp_path) == {first: 2, second: 2, pids[1]: 2}
     release(tmp_path)
     await eventually(lambda: _all(rows, State.COMPLETED))
     os.kill(first, signal.SIGTERM)  # by hand: it ends in order

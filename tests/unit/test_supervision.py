@@ -135,7 +135,7 @@ line = socket.socket(fileno=int(sys.argv[at + 1]))
 words = line.makefile("rb")
 {does}
 """
-_RUNS = 'line.sendall(b\'{"kind": "hello"}\\n{"kind": "running"}\\n\'); '
+_RUNS = 'line.sendall(b\'{"kind": "hello"}\\n{"kind": "running", "control_version": 4}\\n\'); '
 
 
 async def keep(
@@ -158,7 +158,7 @@ async def keep(
         return {}
 
     command = [sys.executable, "-c", _CHILD.format(does=does)]
-    place = Place(command, Share(1, 3), no_port, refused.append)
+    place = Place(command, Share(1, 3), no_port, lambda version: None, refused.append)
     if has_run:
         place.has_run.set()
     async with asyncio.timeout(60):
@@ -205,7 +205,7 @@ async def test_what_can_not_be_started_ends_all() -> None:
     async def no_port(host: str, port: int) -> Message:
         return {}
 
-    place = Place(["/nowhere/python"], Share(), no_port, refused.append)
+    place = Place(["/nowhere/python"], Share(), no_port, lambda version: None, refused.append)
     await place.keep()
     assert refused == [1]
 
@@ -235,7 +235,7 @@ async def test_the_exit_code_tells_whether_a_child_has_stopped_in_order(
         return {}
 
     command = [sys.executable, "-c", _CHILD.format(does=does)]
-    place = Place(command, Share(), no_port, lambda code: None)
+    place = Place(command, Share(), no_port, lambda version: None, lambda code: None)
     async with asyncio.timeout(60), asyncio.TaskGroup() as group:
         group.create_task(place.keep())
         if _RUNS in does:

@@ -6,6 +6,7 @@ import logging
 import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from types import FrameType
 from typing import Any
 
@@ -43,8 +44,14 @@ def _parse_part(context: click.Context, parameter: click.Parameter, text: str | 
 
 def _child_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add what a supervisor gives its children besides its own arguments."""
-    part = click.option("--part", hidden=True, callback=_parse_part)
-    return part(click.option("--parent", hidden=True, type=click.IntRange(0))(function))
+    number = click.IntRange(0)
+    for option in (
+        click.option("--parent", hidden=True, type=number),
+        click.option("--since", hidden=True, type=number),
+        click.option("--part", hidden=True, callback=_parse_part),
+    ):
+        function = option(function)
+    return function
 
 
 @click.command()
@@ -76,6 +83,7 @@ async def start(
     health_host: str | None,
     reload: bool,
     part: Share | None,
+    since: int | None,
     parent: int | None,
 ) -> None:
     """Run queues until SIGTERM or SIGINT.
@@ -99,7 +107,7 @@ async def start(
         supervisor.start()
     import_modules([*config.imports, *modules])
     client = _find_client(config)
-    share = WHOLE if part is None else part
+    share = WHOLE if part is None else replace(part, since=since)
     client.config = client.config.with_health(health_host, health_port).with_share(share)
     given = parse_queue_list(queues) if queues else client.config.queues or config.queues
     await run_worker(client, _check_queues(given, share), supervisor)

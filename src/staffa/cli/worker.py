@@ -66,11 +66,10 @@ async def _run(client: Staffa, queues: Mapping[str, Queue], parent: Parent | Non
     stop = _Stop(parent)
     if not await _start(client, queues, stop):
         return
-    limits = {check.queue: check.limit for check in client.check_all_queues()}
-    running = ", ".join(f"{queue}:{limit}" for queue, limit in limits.items())
+    running = ", ".join(f"{check.queue}:{check.limit}" for check in client.check_all_queues())
     logger.info("running %s; workers known: %d", running, len(registry.names()))
     if parent is not None:
-        parent.tell_running(limits)
+        parent.tell_running(client.control_version)
     await stop.asked.wait()
     async with asyncio.TaskGroup() as group:
         stopping = group.create_task(client.stop())

@@ -95,6 +95,11 @@ class Lifecycle:
         return Connectivity.UNKNOWN if self._node is None else self._node.upkeep.connectivity
 
     @property
+    def control_version(self) -> int | None:
+        """Which changes of queues were known when it started; None if it runs none."""
+        return None if self._node is None else self._node.supervisor.watchman.began_at
+
+    @property
     def _mode(self) -> TestingMode | None:
         """What it does with jobs in tests; None in earnest."""
         return current_mode(self.config.testing)

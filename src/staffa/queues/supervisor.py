@@ -120,6 +120,7 @@ class Supervisor:
             on_lost=self._stop_lost,
             on_controls=lambda controls, first: self.roster.obey(controls, at_start=first),
             on_recovered=self.roster.look_for_strays,
+            since=config.share.since,
         )
         self._watchdog = Watchdog(
             config.name, config.loop_blocked_after, clock=clock, job_of=self._executor.job_of

@@ -24,6 +24,7 @@ ANSWER_SECONDS = 2.0
 _LAST_WORDS_SECONDS = 1.0
 
 OnOpen = Callable[[str, int], Awaitable[Message]]
+OnRunning = Callable[[int | None], None]
 
 
 class Child:
@@ -33,7 +34,8 @@ class Child:
         process: The process.
         connection: Our end of the pair of sockets.
         on_open: Called when it wants a health port opened; returns the answer.
-        on_running: Called when its queues run.
+        on_running: Called when its queues run, with the version of the changes of queues that it
+            knew at its start.
     """
 
     def __init__(
@@ -41,7 +43,7 @@ class Child:
         process: Process,
         connection: tuple[asyncio.StreamReader, asyncio.StreamWriter],
         on_open: OnOpen,
-        on_running: Callable[[], None],
+        on_running: OnRunning,
     ) -> None:
         self._process = process
         self._reader, self._writer = connection
@@ -55,7 +57,7 @@ class Child:
 
     @classmethod
     async def start(
-        cls, command: Sequence[str], share: Share, on_open: OnOpen, on_running: Callable[[], None]
+        cls, command: Sequence[str], share: Share, on_open: OnOpen, on_running: OnRunning
     ) -> Child:
         """Start one.
 
@@ -70,11 +72,12 @@ class Child:
         Raises:
             OSError: If the system can't.
         """
+        since = [] if share.since is None else ["--since", str(share.since)]
         ours, theirs = socket.socketpair()
         with theirs:
             try:
                 process = await asyncio.create_subprocess_exec(
-                    *(*command, "--part", str(share), "--parent", str(theirs.fileno())),
+                    *(*command, "--part", str(share), *since, "--parent", str(theirs.fileno())),
                     stdin=DEVNULL,
                     pass_fds=(theirs.fileno(),),
                     start_new_session=True,
@@ -155,7 +158,7 @@ class Child:
                 self.send("port", **await self._on_open(message["host"], message["port"]))
             case "running":
                 self.running_since = time.monotonic()
-                self._on_running()
+                self._on_running(message["control_version"])
             case "verdict":
                 answer = self._answers.get(message["id"])
                 if answer is not None and not answer.done():

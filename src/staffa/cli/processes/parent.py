@@ -18,7 +18,7 @@ import queue
 import signal
 import socket
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -90,9 +90,9 @@ class Parent:
         self._thread.start()
         self._send("hello")
 
-    def tell_running(self, queues: Mapping[str, int]) -> None:
-        """Say that the queues run, with their limits here."""
-        self._send("running", queues=dict(queues))
+    def tell_running(self, control_version: int | None) -> None:
+        """Say that the queues run, and which changes of them were known at the start."""
+        self._send("running", control_version=control_version)
 
     def open_port(self, host: str, port: int, judge: Judge) -> ParentPort:
         """Have a health port served by the supervisor, for all its children.

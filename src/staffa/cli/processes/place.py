@@ -9,11 +9,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from staffa._internal.backoff import Backoff
 from staffa._internal.exits import tell_exit
 from staffa.cli.options import EXIT_REFUSED, EXIT_USAGE
-from staffa.cli.processes.child import Child, OnOpen
+from staffa.cli.processes.child import Child, OnOpen, OnRunning
 from staffa.services.health import Question, Verdict
 from staffa.share import Share
 
@@ -32,6 +33,8 @@ class Place:
         command: Runs queues.
         share: This child's part of the limits.
         on_open: Opens a health port.
+        on_running: Called when a child's queues run, with the version of the changes of queues that
+            it knew at its start.
         on_refused: Called with the exit code of a child that can't run and should not be replaced.
     """
 
@@ -40,11 +43,13 @@ class Place:
         command: Sequence[str],
         share: Share,
         on_open: OnOpen,
+        on_running: OnRunning,
         on_refused: Callable[[int], None],
     ) -> None:
         self._command = command
         self._share = share
         self._on_open = on_open
+        self._on_running = on_running
         self._on_refused = on_refused
         self._label = f"worker process {share.index + 1} of {share.count}"
         self._name = self._label
@@ -78,6 +83,10 @@ class Place:
             await self._pause(how)
         self._state = "it has ended"
 
+    def hold_since(self, control_version: int) -> None:
+        """Have changes of queues hold for the next child that are later than this version."""
+        self._share = replace(self._share, since=control_version)
+
     def stop(self) -> None:
         """Have the child stop in order, and start no other."""
         self._stopping.set()
@@ -110,7 +119,7 @@ class Place:
     async def _live(self) -> int:
         """Start a child, and return its exit code."""
         self._state = "it is starting"
-        child = await Child.start(self._command, self._share, self._on_open, self.has_run.set)
+        child = await Child.start(self._command, self._share, self._on_open, self._note_running)
         self._child = child
         self._name = f"{self._label}, pid {child.pid},"
         if self._stopping.is_set():  # while it was being started
@@ -125,6 +134,10 @@ class Place:
             code == EXIT_USAGE or (code > 0 and not self.has_run.is_set())
         )
         return code
+
+    def _note_running(self, control_version: int | None) -> None:
+        self.has_run.set()
+        self._on_running(control_version)
 
     def _judge_end(self, child: Child, code: int) -> None:
         """Note how a child has ended that was told to.

@@ -2,6 +2,10 @@
 
 The first child is started alone: what keeps it from running (a module, the settings, the database)
 would keep all from it, and is so told once. The others follow when its queues run.
+
+What is set at run time for processes that are alive, a limit or the pause of a node, is set for the
+node. So it holds for children that are started later, in the place of others, as long as the
+supervisor lives: each is told which changes the very first one knew, and takes in those after them.
 """
 
 from __future__ import annotations
@@ -30,9 +34,10 @@ class Supervisor:
     def __init__(self, command: Sequence[str], count: int) -> None:
         self._ports = Ports(self._ask_all)
         self._places = [
-            Place(command, Share(index, count), self._ports.open, self._refuse)
+            Place(command, Share(index, count), self._ports.open, self._on_running, self._refuse)
             for index in range(count)
         ]
+        self._since: int | None = None
         self._stopping = False
         self._refused: int | None = None
 
@@ -62,6 +67,12 @@ class Supervisor:
         for place in self._places:
             await place.has_run.wait()
         logger.info("all %d worker processes run", len(self._places))
+
+    def _on_running(self, control_version: int | None) -> None:
+        if self._since is None and control_version is not None:
+            self._since = control_version
+            for place in self._places:
+                place.hold_since(control_version)
 
     def _on_signal(self) -> None:
         if self._stopping:
