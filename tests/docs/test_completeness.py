@@ -25,7 +25,7 @@ def test_every_command_and_option_is_described() -> None:
     for name, command in leaf_commands(main, "staffa"):
         assert name in page, f"docs/cli.md lacks {name}"
         for parameter in command.params:
-            if isinstance(parameter, click.Option):
+            if isinstance(parameter, click.Option) and not parameter.hidden:
                 for option in parameter.opts:
                     assert re.search(rf"`{re.escape(option)}\b", page), f"{name} {option}"
 
