@@ -53,7 +53,8 @@ async def test_the_setting_of_the_file_goes_with_a_client_that_a_module_makes(
     assert finished.code == 2
     assert finished.err.count(f"health_port {number} of 127.0.0.1 is in use") == 1
 
-    worker = await program.start("start", "--import", "shop")
+    (program.folder / "queue.py").write_text("1 / 0  # no module of the standard library\n")
+    worker = await program.start_python("-P", "-m", "staffa", "start", "--import", "shop")
     told = await read_until(worker.stderr, "all 2 worker processes run")
     assert "[1] running mail:2" in told
     assert "[2] running mail:1" in told

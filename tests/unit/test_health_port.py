@@ -8,14 +8,21 @@ import os
 import socket
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from urllib.parse import urlsplit
 
 import pytest
 
 from staffa.errors import ConfigError
-from staffa.services.health import HealthPort, LocalServer, Question, Verdict
+from staffa.services.health import (
+    HealthPort,
+    LocalServer,
+    Question,
+    Verdict,
+    ports,
+    serve_ports_by,
+)
 from staffa.services.health import server as module
 from staffa.services.health.answers import MAX_HEAD_BYTES, answer
 from tests.support.http import ask_now
@@ -272,3 +279,34 @@ def test_a_forked_child_does_not_keep_the_port(port: HealthPort, patient: Patien
         for end in (tell, told, begun, begin):
             os.close(end)
         assert os.waitpid(child, 0)[1] == 0
+
+
+def test_a_port_can_be_served_by_somebody_else_but_not_in_a_forked_process(
+    patient: Patient,
+) -> None:
+    opened: list[tuple[str, int]] = []
+
+    class Elsewhere:
+        number = 8080
+
+        def close(self) -> None:
+            opened.clear()
+
+        def leave_behind(self) -> None: ...
+
+    def serve(host: str, port: int, judge: Callable[[Question], Verdict]) -> Elsewhere:
+        opened.append((host, port))
+        assert judge(Question("ready")).details == {"clients": {"Oban": DETAILS}}
+        return Elsewhere()
+
+    serve_ports_by(serve)
+    try:
+        port = HealthPort.open("::1", 0, "Oban", patient)
+        assert (port.url, opened) == ("http://[::1]:8080", [("::1", 0)])
+        port.close()
+        assert opened == []
+    finally:
+        ports._leave_behind()  # what a forked process begins with
+    port = HealthPort.open("127.0.0.1", 0, "Oban", patient)
+    assert ask_now(port.url, "/readyz").status == 200
+    port.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -124,7 +125,11 @@ async def _reload(modules: Sequence[str]) -> int:
 
 
 def _same_command(arguments: Sequence[str]) -> list[str]:
-    return [sys.executable, "-m", "staffa", *arguments]
+    """Return how this program is started anew, before any code of the user's is imported."""
+    options = [f"-W{option}" for option in sys.warnoptions]
+    if os.getcwd() not in sys.path:  # else -m would put it there, before the standard library
+        options.append("-P")
+    return [sys.executable, *options, "-m", "staffa", *arguments]
 
 
 def _check_queues(given: Mapping[str, Any], share: Share) -> dict[str, Queue]:

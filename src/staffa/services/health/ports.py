@@ -169,9 +169,13 @@ _inherited: list[_Shared] = []  # to collect their loops would take sockets out 
 
 
 def _leave_behind() -> None:
-    """Begin with no port in a forked process; the parent's thread may have held the lock."""
-    global _lock  # noqa: PLW0603
+    """Begin with no port in a forked process; the parent's thread may have held the lock.
+
+    Nobody else serves what it opens, either.
+    """
+    global _lock, _open_server  # noqa: PLW0603
     _lock = threading.Lock()
+    _open_server = _serve_here
     for shared in _ports.values():
         shared.server.leave_behind()
     _inherited.extend(_ports.values())
