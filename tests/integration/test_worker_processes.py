@@ -8,6 +8,7 @@ import re
 import signal
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -106,6 +107,22 @@ async def gone(*pids: int) -> None:
     await eventually(lambda: not any(map(lives, pids)), f"the end of {pids}")
 
 
+def _is_stopped(pid: int) -> bool:
+    threads = Path(f"/proc/{pid}/task").iterdir()
+    return all("\nState:\tT" in (thread / "status").read_text() for thread in threads)
+
+
+@asynccontextmanager
+async def frozen(pid: int) -> AsyncIterator[None]:
+    """Stop a process for a while, all its threads: they are not all stopped at once."""
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        await eventually(lambda: _is_stopped(pid), "a process that is stopped")
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
 def spread(folder: Path, kind: str = "begun") -> Counter[int]:
     """Return how many jobs each process has begun."""
     return Counter(step.pid for step in steps(folder, kind))
@@ -168,10 +185,9 @@ async def test_a_child_that_hangs_is_told_and_one_that_is_killed_is_replaced(
         environment={"PYTHONPATH": str(PROJECT)},
     )  # fmt: skip
     first, second = await two.ready()
-    os.kill(second, signal.SIGSTOP)
-    for told in await asyncio.gather(two.ask("/healthz"), two.ask("/readyz")):
-        assert (told.status, told.reasons) == (503, "process 2: it does not answer")
-    os.kill(second, signal.SIGCONT)
+    async with frozen(second):
+        for told in await asyncio.gather(two.ask("/healthz"), two.ask("/readyz")):
+            assert (told.status, told.reasons) == (503, "process 2: it does not answer")
     assert await two.ready() == [first, second]
 
     app = make_client(name="Oban")
