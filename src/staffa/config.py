@@ -38,6 +38,7 @@ from staffa.settings import (
     parse_queue_list,
     parse_switch,
 )
+from staffa.share import WHOLE, Share
 from staffa.types import Seconds, to_seconds
 from staffa.upkeep import Pruner, Reindexer, parse_service
 
@@ -45,6 +46,7 @@ DEFAULT_PREFIX = "public"
 
 _LEAST_HEARTBEATS = 4  # a freeze of the watcher itself counts as two
 _VARIABLE = "STAFFA_"
+_NO_SETTING = "no setting"
 _NO_SETTINGS = frozenset({"STAFFA_TEST_DSN", "STAFFA_REQUIRE", "STAFFA_EMBEDDED_BINARIES"})
 
 
@@ -137,6 +139,8 @@ class Config:
         testing: "manual" or "inline" in tests: see `staffa.testing.mode`.
         django_alias: The Django database whose `atomic` blocks synchronous calls without `conn=`
             join by themselves, if it is the client's; empty for none.
+        worker_processes: How many processes `staffa start` runs, which share the limits.
+        share: This process's part of the limits; no setting, `staffa start` sets it.
 
     Raises:
         ConfigError: If a value can't be used.
@@ -178,6 +182,8 @@ class Config:
     reindexer: Reindexer | None = field(default_factory=Reindexer)
     testing: TestingMode | None = None
     django_alias: str = "default"
+    worker_processes: int = 1
+    share: Share = field(default=WHOLE, repr=False, metadata={_NO_SETTING: True})
 
     def __post_init__(self) -> None:
         for setting in _DSNS:
@@ -195,7 +201,7 @@ class Config:
         object.__setattr__(self, "encryption_keys", KeyRing.of(self.encryption_keys))
         object.__setattr__(self, "cron", parse_setting(self.cron))
         load_zone(self.timezone)
-        for setting, low in (("pool_size", 1), ("max_rescues", 0)):
+        for setting, low in (("pool_size", 1), ("max_rescues", 0), ("worker_processes", 1)):
             check_whole(setting, getattr(self, setting), low)
         for setting in _PROCESS_NUMBERS:
             if getattr(self, setting) is not None:
@@ -253,6 +259,10 @@ class Config:
     def with_queues(self, queues: Mapping[str, Queue]) -> Config:
         """Return the same settings with other queues."""
         return replace(self, queues=queues)
+
+    def with_share(self, share: Share) -> Config:
+        """Return the same settings for one of several processes that share the limits."""
+        return replace(self, share=share)
 
     def with_health(self, host: str | None, port: int | None) -> Config:
         """Return the same settings with what is given of another health port."""
@@ -330,7 +340,9 @@ def _check_keys(found: Mapping[str, Any], kind: str) -> None:
             raise UnknownOption(kind, key, _SETTINGS)
 
 
-_SETTINGS = frozenset(setting.name for setting in fields(Config))
+_SETTINGS = frozenset(
+    setting.name for setting in fields(Config) if _NO_SETTING not in setting.metadata
+)
 _SECRETS = frozenset({"encryption_keys"})
 _PARSERS: dict[str, Callable[[str], Any]] = {
     "queues": parse_queue_list,
@@ -340,6 +352,7 @@ _PARSERS: dict[str, Callable[[str], Any]] = {
     "pool_size": int,
     "max_rescues": int,
     "health_port": int,
+    "worker_processes": int,
     **dict.fromkeys(_PROCESS_NUMBERS, int),
     "cron": parse_cron_switch,
     **dict.fromkeys(_LENGTHS, float),

@@ -73,9 +73,11 @@ async def test_a_pause_of_a_node_is_listed_with_the_node_until_it_ends(
     await eventually(lambda: app.check_queue("mail").paused)
     row = (await _listed(program))["mail"]
     assert not row["paused"]
-    assert row["nodes"] == [
-        {"node": "web.1", "running": 0, "paused": True, "limit": None, "stopped": False}
-    ]
+    (node,) = row["nodes"]
+    assert node.pop("uuid")
+    assert node == {
+        "node": "web.1", "running": 0, "paused": True, "limit": None, "stopped": False
+    }  # fmt: skip
     assert "on web.1" in (await program.run("queues", "list")).out
     assert list(await _listed(program, "--node", "web.1")) == ["mail"]
     assert await _listed(program, "--node", "web.2") == {}

@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,8 @@ class WorkerProcess:
         queues: As ``--queues`` takes them.
         module: What it imports.
         folder: Where it runs.
+        arguments: Further ones of ``staffa start``.
+        environment: Further variables.
         **settings: Further settings, given as STAFFA_* variables.
     """
 
@@ -43,6 +45,8 @@ class WorkerProcess:
         queues: str = "default:10",
         module: str = APP,
         folder: Path = PROJECT,
+        arguments: Sequence[str] = (),
+        environment: Mapping[str, str] | None = None,
         **settings: Any,
     ) -> None:
         given = {"dsn": dsn, "prefix": prefix, **settings}
@@ -50,9 +54,12 @@ class WorkerProcess:
         self.log = log
         with log.open("wb") as output:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "staffa", "start", "--import", module, "--queues", queues],
+                [
+                    *(sys.executable, "-m", "staffa", "start"),
+                    *("--import", module, "--queues", queues, *arguments),
+                ],
                 cwd=folder,
-                env={**inherited(), **variables},
+                env={**inherited(), **variables, **(environment or {})},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,

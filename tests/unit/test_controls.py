@@ -11,6 +11,7 @@ from staffa import Queue
 from staffa.engine import Control
 from staffa.queue import MAX_LIMIT
 from staffa.queues.controls import Controls, Wanted
+from staffa.share import Share
 
 CONFIGURED = {"mail": Queue(limit=5), "slow": Queue(limit=2, paused=True)}
 
@@ -99,3 +100,27 @@ def test_an_option_or_value_that_makes_no_sense_is_left_out(
     learned = Controls(CONFIGURED)
     assert learned.learn([Control(queue, "*", option, value, 9)]) == set()
     assert learned.wanted("mail") == Wanted(runs=True, paused=False, limit=5)
+
+
+def test_processes_of_a_node_share_its_limits_whenever_they_were_set() -> None:
+    shared = [Controls(CONFIGURED, Share(index, 3)) for index in range(3)]
+    assert [one.wanted("mail").limit for one in shared] == [2, 2, 1]
+    assert [one.wanted("slow").runs for one in shared] == [True, True, False]
+    for one in shared:
+        one.learn([Control("mail", "*", "limit", 2, 1), Control("other", "*", "running", True, 2)])
+    assert [one.wanted("mail").limit for one in shared] == [1, 1, 0]
+    assert [one.wanted("mail").runs for one in shared] == [True, True, False]
+    assert [one.wanted("other").limit for one in shared] == [4, 3, 3]
+    for one in shared:
+        one.learn([Control("mail", "node:a", "limit", 6, 3)])
+    assert [one.wanted("mail").limit for one in shared] == [2, 2, 2]
+    assert all(one.wanted("mail").runs for one in shared)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 7])
+@pytest.mark.parametrize("limit", [1, 2, 6, 7, 100])
+def test_shares_add_up_to_the_limit_and_differ_by_one_at_most(limit: int, count: int) -> None:
+    parts = [Share(index, count).of(limit) for index in range(count)]
+    assert sum(parts) == limit
+    assert parts == sorted(parts, reverse=True)
+    assert parts[0] - parts[-1] <= 1

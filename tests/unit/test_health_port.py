@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import socket
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from urllib.parse import urlsplit
 
 import pytest
 
 from staffa.errors import ConfigError
-from staffa.services.health import HealthPort, Verdict
+from staffa.services.health import (
+    HealthPort,
+    LocalServer,
+    Question,
+    Verdict,
+    ports,
+    serve_ports_by,
+)
 from staffa.services.health import server as module
 from staffa.services.health.answers import MAX_HEAD_BYTES, answer
 from tests.support.http import ask_now
@@ -77,8 +85,15 @@ def read_all(client: socket.socket) -> bytes:
     return found
 
 
+def reply_of(patient: Patient, head: bytes) -> bytes:
+    async def judge(question: Question) -> Verdict:
+        return question.put_to({"Oban": patient})
+
+    return asyncio.run(answer(head, judge))
+
+
 def status_of(head: bytes) -> int:
-    reply = answer(head, {"Oban": Patient()})
+    reply = reply_of(Patient(), head)
     assert reply.startswith(b"HTTP/1.1 ")
     json.loads(reply.partition(b"\r\n\r\n")[2])
     return int(reply.split(b" ")[1])
@@ -149,7 +164,7 @@ def test_nothing_of_a_request_is_sent_back(port: HealthPort) -> None:
 def test_a_client_that_can_not_be_judged_is_an_error_that_tells_nothing(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    reply = answer(b"GET /readyz HTTP/1.1\r\n\r\n", {"Oban": Broken()})
+    reply = reply_of(Broken(), b"GET /readyz HTTP/1.1\r\n\r\n")
     assert reply.startswith(b"HTTP/1.1 500 ")
     assert b"secret" not in reply
     assert "the health of this process can't be told" in caplog.text
@@ -180,7 +195,9 @@ def test_clients_that_say_nothing_do_not_keep_a_probe_out(
         clients = [silent.enter_context(connect(port)) for _ in range(3 * module.MOST_CONNECTIONS)]
         assert ask_now(port.url, "/healthz").status == 200
         assert read_all(clients[0]) == b""  # the ones that waited longest were cut
-        assert len(port._shared.server._open) <= module.MOST_CONNECTIONS
+        served = port._shared.server
+        assert isinstance(served, LocalServer)
+        assert len(served._server._open) <= module.MOST_CONNECTIONS
         assert threading.active_count() < module.MOST_CONNECTIONS
 
 
@@ -262,3 +279,34 @@ def test_a_forked_child_does_not_keep_the_port(port: HealthPort, patient: Patien
         for end in (tell, told, begun, begin):
             os.close(end)
         assert os.waitpid(child, 0)[1] == 0
+
+
+def test_a_port_can_be_served_by_somebody_else_but_not_in_a_forked_process(
+    patient: Patient,
+) -> None:
+    opened: list[tuple[str, int]] = []
+
+    class Elsewhere:
+        number = 8080
+
+        def close(self) -> None:
+            opened.clear()
+
+        def leave_behind(self) -> None: ...
+
+    def serve(host: str, port: int, judge: Callable[[Question], Verdict]) -> Elsewhere:
+        opened.append((host, port))
+        assert judge(Question("ready")).details == {"clients": {"Oban": DETAILS}}
+        return Elsewhere()
+
+    serve_ports_by(serve)
+    try:
+        port = HealthPort.open("::1", 0, "Oban", patient)
+        assert (port.url, opened) == ("http://[::1]:8080", [("::1", 0)])
+        port.close()
+        assert opened == []
+    finally:
+        ports._leave_behind()  # what a forked process begins with
+    port = HealthPort.open("127.0.0.1", 0, "Oban", patient)
+    assert ask_now(port.url, "/readyz").status == 200
+    port.close()

@@ -3,10 +3,22 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from io import StringIO
 from typing import Any
 from uuid import uuid4
 
-from staffa.cli.queue_status import QueueStatus, judge_queues, living, tell_nodes, tell_pauses
+from rich.console import Console
+
+from staffa.cli.queue_status import (
+    QueueStatus,
+    describe_queue,
+    judge_queues,
+    living,
+    tell_nodes,
+    tell_pauses,
+)
+from staffa.cli.top.frame import draw
+from staffa.cli.top.snapshot import NodeLine, Snapshot
 from staffa.engine import EVERYBODY, Control, node_scope
 from staffa.survey import ControlStatus, ProducerStatus, Running
 from staffa.types import State
@@ -114,3 +126,35 @@ def test_counts_are_told_by_queue() -> None:
     assert [(status.queue, status.counts) for status in found] == [
         ("a", {State.COMPLETED: 1}), ("b", {State.AVAILABLE: 2}),
     ]  # fmt: skip
+
+
+def test_processes_of_one_node_are_added_up_for_people_and_told_apart_in_json() -> None:
+    two, other = [producer("web.1"), producer("web.1")], producer("web.2")
+    there = [
+        Running(queue="mail", node=one.node, producer=str(one.uuid), count=count)
+        for one, count in ((two[0], 3), (two[1], 2), (other, 1))
+    ]
+    limit = control(1, "mail", "limit", 20, node_scope("web.1"))
+    found = judge(limit, producers=[*two, other], running=there)["mail"]
+    assert tell_nodes(found) == "web.1 (5 of 20 in 2 processes), web.2 (1)"
+    told = describe_queue(found)["nodes"]
+    assert [one["uuid"] for one in told] == [str(one.uuid) for one in (*two, other)]
+    assert [one["running"] for one in told] == [3, 2, 1]
+
+
+def test_the_view_tells_processes_of_one_node_apart() -> None:
+    nodes = [
+        NodeLine(node=node, uuid=uuid, leads=False, started_at=NOW, silent=0.0, running=0)
+        for node, uuid in (
+            ("web.1", "aaaaaaaa-1"),
+            ("web.1", "bbbbbbbb-2"),
+            ("web.2", "cccccccc-3"),
+        )
+    ]
+    snapshot = Snapshot(at=NOW, nodes=nodes, queues=(), running=(), errors=())
+    console = Console(width=120, file=StringIO(), record=True)
+    console.print(draw(snapshot, name="Oban", height=40))
+    text = console.export_text()
+    assert "web.1 aaaaaaaa " in text
+    assert "web.1 bbbbbbbb " in text
+    assert "cccccccc" not in text

@@ -57,7 +57,9 @@ class ScriptedHeartbeat:
 class Subject:
     """A watchman, and what it told."""
 
-    def __init__(self, make: Callable[[], ScriptedHeartbeat] | None = None) -> None:
+    def __init__(
+        self, make: Callable[[], ScriptedHeartbeat] | None = None, since: int | None = None
+    ) -> None:
         self.heartbeat = ScriptedHeartbeat()
         self.leases: list[Lease] = []
         self.dead: asyncio.Queue[dict[UUID, int]] = asyncio.Queue()
@@ -75,6 +77,7 @@ class Subject:
             on_lost=lambda lost: self.lost.put_nowait(list(lost)),
             on_controls=lambda news, first: self.controls.put_nowait((list(news), first)),
             on_recovered=self.recovered.set,
+            since=since,
         )
 
     async def start(self) -> None:
@@ -181,6 +184,24 @@ async def test_what_the_first_beat_reads_about_queues_is_told_before_start_retur
     assert subject.controls.get_nowait() == ([PAUSE], True)
     await subject.watchman.stop()
     assert subject.heartbeat.known[0] is None
+
+
+async def test_what_has_changed_since_another_process_of_the_node_began_is_a_change_here() -> None:
+    early, late = Control("slow", "*", "paused", True, 3), Control("mail", "node:a", "limit", 2, 6)
+    late_pause = Control("bills", "*", "paused", False, 7)
+    subject = Subject(since=4)
+    subject.heartbeat.controls = [early, late, late_pause]
+    await subject.start()
+    assert subject.controls.get_nowait() == ([early], True)
+    assert subject.controls.get_nowait() == ([late, late_pause], False)
+    await subject.watchman.stop()
+    assert subject.heartbeat.known[:2] == [None, 4]
+    assert subject.watchman.began_at == 4
+    alone = Subject()
+    alone.heartbeat.controls = [early, late]
+    await alone.start()
+    await alone.watchman.stop()
+    assert alone.watchman.began_at == 6
 
 
 async def test_a_change_of_a_queue_is_told_once(subject: Subject) -> None:

@@ -6,9 +6,11 @@ since a process began; None means as it is configured there.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import UUID
 
 from staffa.engine import EVERYBODY, Control, node_scope
 from staffa.queue import ALL_QUEUES
@@ -22,14 +24,16 @@ class NodeQueue:
     """A queue in a living process.
 
     Args:
-        node: The node.
+        node: The node; it may have several processes.
+        uuid: Of the process.
         running: How many of its jobs run there.
         paused: Whether it was paused there, or everywhere.
-        limit: The limit that was set.
+        limit: The limit that was set; processes that share the node's have a part of it.
         stopped: Whether it was stopped there.
     """
 
     node: str
+    uuid: UUID
     running: int
     paused: bool
     limit: int | None
@@ -89,6 +93,7 @@ def judge_queues(
             found[queue].nodes.append(
                 NodeQueue(
                     node=producer.node,
+                    uuid=producer.uuid,
                     running=there.get(queue, 0),
                     paused=wanted.paused,
                     limit=wanted.limit if (queue, "limit") in options else None,
@@ -107,6 +112,7 @@ def describe_queue(status: QueueStatus) -> dict[str, Any]:
         "nodes": [
             {
                 "node": one.node,
+                "uuid": str(one.uuid),
                 "running": one.running,
                 "paused": one.paused,
                 "limit": one.limit,
@@ -132,17 +138,31 @@ def tell_pauses(status: QueueStatus) -> str:
 
 
 def tell_nodes(status: QueueStatus) -> str:
-    """Return the nodes, with what was set there.
+    """Return the nodes, with what was set there; processes of one node are taken together.
 
     Example:
-        >>> node = NodeQueue(node="web.1", running=3, paused=False, limit=5, stopped=False)
-        >>> tell_nodes(QueueStatus("mail", nodes=[node]))
+        >>> def there(uuid: int, running: int) -> NodeQueue:
+        ...     return NodeQueue(
+        ...         node="web.1", uuid=UUID(int=uuid), running=running, paused=False, limit=5,
+        ...         stopped=False,
+        ...     )
+        >>> tell_nodes(QueueStatus("mail", nodes=[there(1, 3)]))
         'web.1 (3 of 5)'
+        >>> tell_nodes(QueueStatus("mail", nodes=[there(1, 3), there(2, 2)]))
+        'web.1 (5 of 5 in 2 processes)'
     """
-    told = []
+    running: Counter[tuple[str, int | None, bool]] = Counter()
+    processes: Counter[tuple[str, int | None, bool]] = Counter()
     for one in status.nodes:
-        limit = "" if one.limit is None else f" of {one.limit}"
-        told.append(f"{one.node} ({'stopped' if one.stopped else f'{one.running}{limit}'})")
+        key = (one.node, one.limit, one.stopped)
+        running[key] += one.running
+        processes[key] += 1
+    told = []
+    for key, count in processes.items():
+        node, limit, stopped = key
+        state = "stopped" if stopped else str(running[key])
+        state += "" if limit is None or stopped else f" of {limit}"
+        told.append(f"{node} ({state}{f' in {count} processes' if count > 1 else ''})")
     return ", ".join(told)
 
 

@@ -2,45 +2,68 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
 import logging
 import os
 import signal
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from types import FrameType
 from typing import Any
 
 import click
 
-from staffa import registry, telemetry
 from staffa.cli.loading import import_modules, import_option
 from staffa.cli.options import command
-from staffa.cli.output import Output, one_line, printable
-from staffa.cli.oversights import find_oversights
+from staffa.cli.output import Output
+from staffa.cli.processes.parent import Parent
+from staffa.cli.processes.supervisor import Supervisor
 from staffa.cli.reload import Sources, run_reloading, source_folders
+from staffa.cli.start_log import log_to_terminal
+from staffa.cli.worker import run_worker
 from staffa.client import Staffa
 from staffa.config import Config
 from staffa.errors import ConfigError, InstanceError
+from staffa.queue import Queue, parse_queues
 from staffa.settings import parse_queue_list
-from staffa.telemetry import Event
-from staffa.telemetry.logs import EXTRA
+from staffa.share import WHOLE, Share
 
 logger = logging.getLogger("staffa")
 
-_LAST_SECONDS = 1.0
-_LINE_END = "\n"
-_EXPECTED = ("completed", "scheduled", "available", "rescued")
-_LOGGED = (
-    "cron", "job", "leader", "loop", "notifier", "process", "queue", "shutdown", "sonar", "thread",
-)  # fmt: skip
-_UNEXPECTED = ("retryable", "discarded", "cancelled", "lease_lost", "unknown_worker")
+_MOST_PROCESSES = 256
+
+
+def _parse_part(context: click.Context, parameter: click.Parameter, text: str | None) -> Any:
+    """Return which of several processes this is."""
+    if text is None:
+        return None
+    number, _, count = text.partition("/")
+    if not (number.isdecimal() and count.isdecimal() and 1 <= int(number) <= int(count)):
+        raise click.BadParameter(f"{text!r} is no part such as 2/4")
+    return Share(int(number) - 1, int(count))
+
+
+def _child_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add what a supervisor gives its children besides its own arguments."""
+    number = click.IntRange(0)
+    for option in (
+        click.option("--parent", hidden=True, type=number),
+        click.option("--since", hidden=True, type=number),
+        click.option("--part", hidden=True, callback=_parse_part),
+    ):
+        function = option(function)
+    return function
 
 
 @click.command()
 @click.option("--queues", metavar="NAME:LIMIT,...", help="What to run, e.g. default:10,mail:5.")
 @import_option
+@click.option(
+    "--processes",
+    type=click.IntRange(1, _MOST_PROCESSES),
+    metavar="N",
+    help="Run so many worker processes, which share the limits.",
+)
 @click.option(
     "--health-port",
     type=click.IntRange(0, 65_535),
@@ -49,15 +72,20 @@ _UNEXPECTED = ("retryable", "discarded", "cancelled", "lease_lost", "unknown_wor
 )
 @click.option("--health-host", metavar="ADDRESS", help="Where that is opened, else 127.0.0.1.")
 @click.option("--reload", is_flag=True, help="Start anew whenever a Python file changes.")
+@_child_options
 @command
 async def start(
     config: Config,
     output: Output,
     queues: str | None,
     modules: Sequence[str],
+    processes: int | None,
     health_port: int | None,
     health_host: str | None,
     reload: bool,
+    part: Share | None,
+    since: int | None,
+    parent: int | None,
 ) -> None:
     """Run queues until SIGTERM or SIGINT.
 
@@ -67,24 +95,23 @@ async def start(
 
     Example: staffa start --import myapp.jobs --queues default:10,mail:5
     """
-    _log_to_terminal(as_json=output.as_json)
-    if reload:
+    log_to_terminal(as_json=output.as_json, part=part)
+    if reload and part is None:
         raise SystemExit(await _reload([*config.imports, *modules]))
+    count = processes or config.worker_processes
+    if count > 1 and part is None:
+        raise SystemExit(await Supervisor(_same_command(sys.argv[1:]), count).run())
     # Process 1 of a container ignores signals without a handler: it would run on, to be killed.
     signal.signal(signal.SIGTERM, _end_before_start)
+    supervisor = None if parent is None else Parent.join(parent)
+    if supervisor is not None:
+        supervisor.start()
     import_modules([*config.imports, *modules])
     client = _find_client(config)
-    client.config = client.config.with_health(health_host, health_port)
-    wanted = parse_queue_list(queues) if queues else client.config.queues or config.queues
-    if not wanted:
-        raise ConfigError(
-            "there are no queues to run: give --queues default:10, or [queues] in staffa.toml"
-        )
-    try:
-        await _run(client, wanted)
-    finally:
-        await client.stop()
-    await _leave_behind_what_does_not_end()
+    share = WHOLE if part is None else replace(part, since=since)
+    client.config = client.config.with_health(health_host, health_port).with_share(share)
+    given = parse_queue_list(queues) if queues else client.config.queues or config.queues
+    await run_worker(client, _check_queues(given, share), supervisor)
 
 
 def _end_before_start(number: int, frame: FrameType | None) -> None:
@@ -94,67 +121,36 @@ def _end_before_start(number: int, frame: FrameType | None) -> None:
 
 async def _reload(modules: Sequence[str]) -> int:
     arguments = [argument for argument in sys.argv[1:] if argument != "--reload"]
-    sources = Sources(source_folders(modules))
-    return await run_reloading([sys.executable, "-m", "staffa", *arguments], sources)
+    return await run_reloading(_same_command(arguments), Sources(source_folders(modules)))
 
 
-async def _run(client: Staffa, queues: Mapping[str, Any]) -> None:
-    loop = asyncio.get_running_loop()
-    signals: asyncio.Queue[None] = asyncio.Queue()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, signals.put_nowait, None)
-    if not await _start(client, queues, signals):
-        return
-    running = {check.queue: check.limit for check in client.check_all_queues()}
-    told = ", ".join(f"{queue}:{limit}" for queue, limit in running.items())
-    known = [found for name in registry.names() if (found := registry.find(name))]
-    logger.info("running %s; workers known: %d", told, len(known))
-    for oversight in find_oversights(running, [worker.options.get("queue") for worker in known]):
-        logger.warning("%s", oversight)
-    await signals.get()
-    async with asyncio.TaskGroup() as group:
-        stopping = group.create_task(client.stop())
-        hurrying = group.create_task(_stop_at_once(client, signals))
-        await asyncio.wait([stopping])
-        hurrying.cancel()
-    logger.info("stopped")
+def _same_command(arguments: Sequence[str]) -> list[str]:
+    """Return how this program is started anew, before any code of the user's is imported."""
+    options = [f"-W{option}" for option in sys.warnoptions]
+    if os.getcwd() not in sys.path:  # else -m would put it there, before the standard library
+        options.append("-P")
+    return [sys.executable, *options, "-m", "staffa", *arguments]
 
 
-async def _start(client: Staffa, queues: Mapping[str, Any], signals: asyncio.Queue[None]) -> bool:
-    """Start, unless a signal comes before that is done; tell if it was."""
-    starting = asyncio.ensure_future(client.start(queues=queues))
-    signalled = asyncio.ensure_future(signals.get())
-    await asyncio.wait([starting, signalled], return_when=asyncio.FIRST_COMPLETED)
-    for task in (starting, signalled):
-        task.cancel()
-    await asyncio.wait([starting, signalled])
-    if starting.cancelled():
-        logger.info("stopped before it had started")
-        return False
-    starting.result()  # raises what kept it from starting
-    if not signalled.cancelled():  # both at once
-        signals.put_nowait(None)
-    return True
+def _check_queues(given: Mapping[str, Any], share: Share) -> dict[str, Queue]:
+    """Return what to run, or refuse it.
 
-
-async def _leave_behind_what_does_not_end() -> None:
-    """End the process although jobs go on that ignore their cancellation: they were put back."""
-    left = asyncio.all_tasks() - {asyncio.current_task()}
-    for task in left:
-        task.cancel()
-    if left and (await asyncio.wait(left, timeout=_LAST_SECONDS))[1]:
-        logger.warning("jobs that ignore their cancellation are left behind")
-        logging.shutdown()
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(0)
-
-
-async def _stop_at_once(client: Staffa, signals: asyncio.Queue[None]) -> None:
-    """End the grace period at the next signal."""
-    await signals.get()
-    logger.info("stopping at once")
-    await client.stop(grace=0)
+    Raises:
+        ConfigError: If there is nothing, or less than there are processes.
+    """
+    queues = parse_queues(given)
+    if not queues:
+        raise ConfigError(
+            "there are no queues to run: give --queues default:10, or [queues] in staffa.toml"
+        )
+    name, largest = max(queues.items(), key=lambda item: item[1].limit)
+    if largest.limit < share.count:
+        raise ConfigError(
+            f"{share.count} processes share the limits of the queues, and the highest, of "
+            f"{name!r}, is {largest.limit}: some would have nothing to run; give --processes "
+            f"{largest.limit} or less, or a higher limit"
+        )
+    return queues
 
 
 def _find_client(config: Config) -> Staffa:
@@ -171,54 +167,3 @@ def _find_client(config: Config) -> Staffa:
                 f"with another {setting}: leave the option out, or change the module"
             )
     return made
-
-
-def _log_to_terminal(*, as_json: bool) -> None:
-    handler = logging.StreamHandler()
-    handler.setFormatter(_JsonFormatter() if as_json else _LineFormatter())
-    logging.basicConfig(level=logging.INFO, handlers=[handler])
-    if as_json:
-        telemetry.attach_default_logger(events=_LOGGED)
-        return
-    telemetry.attach(_log_shutdown, events="staffa.shutdown.begin")
-    telemetry.attach(
-        _log_outcome, events=[f"staffa.job.{name}" for name in _EXPECTED + _UNEXPECTED]
-    )
-
-
-def _log_outcome(event: Event) -> None:
-    job, outcome = event.data["job"], event.name.rpartition(".")[2]
-    sentence = f"job {job.id} {one_line(job.worker)} {outcome}"
-    if event.data.get("seconds") is not None:
-        sentence += f" in {event.data['seconds'] * 1000:.1f} ms"
-    if event.data.get("error") is not None:
-        sentence += f": {str(event.data['error']).rpartition(_LINE_END)[2]}"
-    logger.log(logging.INFO if outcome in _EXPECTED else logging.WARNING, "%s", sentence)
-
-
-def _log_shutdown(event: Event) -> None:
-    logger.info("stopping: running jobs may end within %g s", event.data["grace"])
-
-
-class _LineFormatter(logging.Formatter):
-    """Lines for people, without control characters that data may hold."""
-
-    def __init__(self) -> None:
-        super().__init__("%(asctime)s %(levelname)-7s %(message)s", "%H:%M:%S")
-
-    def format(self, record: logging.LogRecord) -> str:
-        return printable(super().format(record))
-
-
-class _JsonFormatter(logging.Formatter):
-    """One JSON object a line."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        return json.dumps(
-            {
-                "time": self.formatTime(record, "%Y-%m-%dT%H:%M:%S%z"),
-                "level": record.levelname.lower(),
-                **getattr(record, EXTRA, {"message": record.getMessage()}),
-                **({"error": self.formatException(record.exc_info)} if record.exc_info else {}),
-            }
-        )

@@ -135,6 +135,11 @@ def make_file_parts(
     if path is None:
         if temporary is None:
             raise _no_file()
+        if not config.share.is_whole:
+            raise ConfigError(
+                "a temporary database is seen by one process alone: name a file, such as "
+                "sqlite:///jobs.db, or leave --processes out"
+            )
         settings = FileSettings(temporary.path / "jobs.db", install, durable=False)
         settings = replace(settings, script=_migrator(settings).script())
     else:

@@ -48,6 +48,11 @@ class Lifecycle:
         pool: Any = None,
         **options: Unpack[ClientOptions],
     ) -> None:
+        if "worker_processes" in options:
+            raise ConfigError(
+                "worker_processes is for 'staffa start', which reads it from staffa.toml, "
+                "STAFFA_WORKER_PROCESSES or --processes: a client runs in one process"
+            )
         if pool is not None:
             if dsn is not None:
                 raise ConfigError("dsn and pool= are both given: give one of them")
@@ -88,6 +93,11 @@ class Lifecycle:
     def connectivity(self) -> Connectivity:
         """Whether notifications reach this process, as far as it knows; see `Connectivity`."""
         return Connectivity.UNKNOWN if self._node is None else self._node.upkeep.connectivity
+
+    @property
+    def control_version(self) -> int | None:
+        """Which changes of queues were known when it started; None if it runs none."""
+        return None if self._node is None else self._node.supervisor.watchman.began_at
 
     @property
     def _mode(self) -> TestingMode | None:

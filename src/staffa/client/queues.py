@@ -115,6 +115,8 @@ class Queues(Operations):
     async def scale_queue(self, queue: str, *, limit: int, node: str | None = None) -> None:
         """Change how many jobs of a queue run at once in each process, until the process ends.
 
+        The processes of one `staffa start --processes N` share the limit.
+
         Args:
             queue: Its name.
             limit: How many. Jobs that run above a lower limit go on.
@@ -143,8 +145,8 @@ class Queues(Operations):
 
         Args:
             queue: Its name.
-            limit: How many of its jobs run at once in each process. Without it, what was set last,
-                what is configured, or 10.
+            limit: How many of its jobs run at once in each process, or in all of one `staffa start
+                --processes N` together. Without it, what was set last, what is configured, or 10.
             paused: Whether it starts paused. Without it, a pause stays as it is.
             node: Only on this node.
 

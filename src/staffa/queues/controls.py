@@ -12,6 +12,7 @@ from typing import Any
 
 from staffa.engine import Control
 from staffa.queue import ALL_QUEUES, MAX_LIMIT, Queue
+from staffa.share import WHOLE, Share
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +22,7 @@ class Wanted:
     Args:
         runs: Whether it runs here at all.
         paused: Whether it claims nothing for now.
-        limit: How many of its jobs run at once here.
+        limit: How many of its jobs run at once here; 0 if the part of other processes is all of it.
     """
 
     runs: bool
@@ -34,6 +35,7 @@ class Controls:
 
     Args:
         configured: The queues that the process was started with.
+        share: This process's part of all limits.
 
     Example:
         >>> controls = Controls({"mail": Queue(limit=5)})
@@ -45,8 +47,9 @@ class Controls:
         Wanted(runs=True, paused=True, limit=2)
     """
 
-    def __init__(self, configured: Mapping[str, Queue]) -> None:
+    def __init__(self, configured: Mapping[str, Queue], share: Share = WHOLE) -> None:
         self._configured = configured
+        self._share = share
         self._set: dict[tuple[str, str], tuple[int, Any]] = {}
 
     def learn(self, controls: Iterable[Control], *, at_start: bool = False) -> set[str]:
@@ -73,11 +76,12 @@ class Controls:
         base = configured or Queue()
         runs = self._value((queue, "running"))
         last = max((queue, "paused"), (ALL_QUEUES, "paused"), key=self._version)
-        paused, limit = self._value(last), self._value((queue, "limit"))
+        paused, whole = self._value(last), self._value((queue, "limit"))
+        limit = self._share.of(base.limit if whole is None else whole)
         return Wanted(
-            runs=configured is not None if runs is None else runs,
+            runs=limit > 0 and (configured is not None if runs is None else runs),
             paused=base.paused if paused is None else paused,
-            limit=base.limit if limit is None else limit,
+            limit=limit,
         )
 
     def _version(self, key: tuple[str, str]) -> int:

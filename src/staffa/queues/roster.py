@@ -19,6 +19,7 @@ from staffa.queue import ALL_QUEUES, Queue, QueueCheck
 from staffa.queues.controls import Controls, Wanted
 from staffa.queues.producer import QueueProducer
 from staffa.service import Service
+from staffa.share import WHOLE, Share
 from staffa.telemetry import emit, report
 from staffa.telemetry.catalogue import (
     QueuePaused,
@@ -59,6 +60,7 @@ class Roster(Service):
         producer: Who this process is.
         make: Makes the producer of a queue.
         clock: Tells when something was changed.
+        share: This process's part of the limits; a queue of whose limit it has none does not run.
     """
 
     def __init__(
@@ -67,16 +69,19 @@ class Roster(Service):
         producer: Producer,
         make: MakeProducer,
         clock: Clock,
+        share: Share = WHOLE,
     ) -> None:
         super().__init__()
         self._producer = producer
         self._make = make
         self._clock = clock
-        self._controls = Controls(configured)
+        self._controls = Controls(configured, share)
         self._entries: dict[str, Entry] = {}
         self._added = asyncio.Event()
-        for name, queue in configured.items():
-            self._add(name, queue)
+        for name in configured:
+            wanted = self._controls.wanted(name)
+            if wanted.runs:
+                self._add(name, wanted)
 
     @property
     def queues(self) -> list[str]:
@@ -181,11 +186,12 @@ class Roster(Service):
                 self._drop_if_ended(other)
         if len(self._entries) >= MOST_QUEUES:
             raise RuntimeError(f"{MOST_QUEUES} queues run here, which is the most")
-        self._add(name, Queue(limit=wanted.limit, paused=wanted.paused))
+        self._add(name, wanted)
         self._tell(name, replace(wanted, runs=False), wanted)
 
-    def _add(self, name: str, queue: Queue) -> None:
+    def _add(self, name: str, wanted: Wanted) -> None:
         now = self._clock.now()
+        queue = Queue(limit=wanted.limit, paused=wanted.paused)
         self._entries[name] = Entry(self._make(name, queue), now, now)
         self._added.set()
 

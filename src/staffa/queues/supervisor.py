@@ -107,7 +107,7 @@ class Supervisor:
         )
         self._clock = clock
         self._on_done = on_done
-        self.roster = Roster(config.queues, producer, self._make_producer, clock)
+        self.roster = Roster(config.queues, producer, self._make_producer, clock, config.share)
         patience = max(config.dead_after / _HEARTBEATS_IN_TIME, _LEAST_PATIENCE_SECONDS)
         self._watchman = Watchman(
             partial(engine.heartbeat, patience),
@@ -120,6 +120,7 @@ class Supervisor:
             on_lost=self._stop_lost,
             on_controls=lambda controls, first: self.roster.obey(controls, at_start=first),
             on_recovered=self.roster.look_for_strays,
+            since=config.share.since,
         )
         self._watchdog = Watchdog(
             config.name, config.loop_blocked_after, clock=clock, job_of=self._executor.job_of

@@ -103,6 +103,8 @@ class Watchman:
         on_controls: Called on the event loop with what has changed about queues, and whether that
             is what the first beat has read.
         on_recovered: Called on the event loop after the first beat that follows failed ones.
+        since: The version of the changes of queues from which on they hold here, though they were
+            made before this process began; None for those alone that are made from now on.
     """
 
     def __init__(
@@ -118,6 +120,7 @@ class Watchman:
         on_lost: Callable[[Sequence[Lease]], None],
         on_controls: Callable[[Sequence[Control], bool], None],
         on_recovered: Callable[[], None],
+        since: int | None = None,
     ) -> None:
         self._heartbeat = heartbeat
         self._producer = producer
@@ -129,6 +132,7 @@ class Watchman:
         self._on_lost = on_lost
         self._on_controls = on_controls
         self._on_recovered = on_recovered
+        self._since = since
         self._known: int | None = None
         self._thread: threading.Thread | None = None
         self._own_loop: asyncio.AbstractEventLoop | None = None
@@ -137,6 +141,8 @@ class Watchman:
         self._stopping = threading.Event()
         self.turned_at: float | None = None
         self.beaten_at: float | None = None
+        self.began_at: int | None = None
+        """The version of the changes of queues that was known when it began."""
 
     @property
     def running(self) -> bool:
@@ -255,15 +261,25 @@ class Watchman:
         self, heartbeat: Heartbeat, main: asyncio.AbstractEventLoop
     ) -> tuple[dict[UUID, int], list[Lease]]:
         pulse = await heartbeat.beat(self._producer, self._known)
+        first = self._known is None
         self._hand_over(pulse, main)
+        if first:
+            self.began_at = self._known
+            if self._since is not None:
+                self.began_at = self._known = self._since
+                pulse = await heartbeat.beat(self._producer, self._known)
+                self._hand_over(pulse, main)
         dead = self._observations.observe(pulse.others, self._clock.monotonic())
         leases = self._leases()
         lost = await heartbeat.find_lost_leases(self._producer, leases) if leases else []
         return dead, lost
 
     def _hand_over(self, pulse: Pulse, main: asyncio.AbstractEventLoop) -> None:
-        if pulse.controls:
-            _tell(main, self._on_controls, pulse.controls, self._known is None)
+        first, controls = self._known is None, pulse.controls
+        if first and self._since is not None:  # the others are read next, as changes
+            controls = [control for control in controls if control.version <= self._since]
+        if controls:
+            _tell(main, self._on_controls, controls, first)
         self._known = max(pulse.version, self._known or 0)
 
     def _note_gap(self, last: float | None) -> float:

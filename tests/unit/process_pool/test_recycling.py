@@ -11,6 +11,7 @@ from staffa.errors import ProcessDied, ProcessJobError
 from staffa.queues.pools.process import ProcessPoolSettings
 from staffa.queues.pools.process.child.memory import resident_bytes
 from staffa.queues.pools.process.settings import usable_cores
+from staffa.share import Share
 from tests.support import process_jobs as jobs
 from tests.support.events import Recorder
 from tests.unit.process_pool.calls import gone, run
@@ -84,3 +85,9 @@ def test_the_settings_of_a_client_are_those_of_its_pool() -> None:
     )
     assert ProcessPoolSettings.of(Config()) == ProcessPoolSettings(size=usable_cores())
     assert usable_cores() >= 1
+    shares = [Share(index, 4) for index in range(4)]
+    sizes = [ProcessPoolSettings.of(config.with_share(share)).size for share in shares]
+    assert sizes == [1, 1, 1, 1]  # a process that shares may still have one
+    larger = Config(processes=6)
+    sizes = [ProcessPoolSettings.of(larger.with_share(share)).size for share in shares]
+    assert sizes == [2, 2, 1, 1]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Container, Sequence
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -21,6 +22,7 @@ from staffa.cli.top.snapshot import (
 
 _BAR_CHARACTERS = 12
 _FIXED_LINES = 13  # the title, trouble, and four times a blank line, a heading, "and 3 more"
+_SHORT = 8  # of a uuid, which tells processes of one node apart
 _TIME = slice(11, 19)  # of ISO 8601
 
 _NODE = ("node", "running", "up", "heartbeat", "")
@@ -40,7 +42,8 @@ def draw(snapshot: Snapshot, *, name: str, height: int, trouble: str | None = No
     """
     room = max(height - _FIXED_LINES, 4)
     share = max(room // 4, 1)
-    nodes = [_node(line, snapshot) for line in snapshot.nodes[:share]]
+    several = {node for node, count in Counter(n.node for n in snapshot.nodes).items() if count > 1}
+    nodes = [_node(line, snapshot, several) for line in snapshot.nodes[:share]]
     queues = [_queue(line) for line in _busiest(snapshot.queues, share)]
     errors = [_error(line) for line in snapshot.errors[:share]]
     left = max(room - len(nodes) - len(queues) - len(errors), 1)
@@ -65,10 +68,11 @@ def _title(snapshot: Snapshot, name: str) -> Text:
     return title
 
 
-def _node(line: NodeLine, snapshot: Snapshot) -> tuple[Any, ...]:
+def _node(line: NodeLine, snapshot: Snapshot, several: Container[str]) -> tuple[Any, ...]:
     up = (snapshot.at - line.started_at).total_seconds()
     leads = "leads" if line.leads else ""
-    return (line.node, line.running, tell_seconds(up), f"{line.silent:.0f} s ago", leads)
+    name = f"{line.node} {line.uuid[:_SHORT]}" if line.node in several else line.node
+    return (name, line.running, tell_seconds(up), f"{line.silent:.0f} s ago", leads)
 
 
 def _busiest(queues: Sequence[QueueLine], count: int) -> list[QueueLine]:

@@ -7,7 +7,7 @@ port share it.
 Options: `health_port`, `health_host`.
 """
 
-from staffa.services.health.ports import HealthPort
-from staffa.services.health.verdicts import Verdict, Vitals
+from staffa.services.health.ports import HealthPort, LocalServer, serve_ports_by
+from staffa.services.health.verdicts import Question, Verdict, Vitals
 
-__all__ = ["HealthPort", "Verdict", "Vitals"]
+__all__ = ["HealthPort", "LocalServer", "Question", "Verdict", "Vitals", "serve_ports_by"]

@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from staffa.services.health.verdicts import Verdict, Vitals
+from staffa.services.health.verdicts import Question, Verdict
 from staffa.telemetry import report
 
 MAX_HEAD_BYTES = 8192
+Judge = Callable[[Question], Awaitable[Verdict]]
+"""Judges all that a port tells of."""
+
 _METHODS = ("GET", "HEAD")
 _MOST_FIELDS = 10
 
@@ -28,18 +31,22 @@ class _Refused(Exception):
         self.status = status
 
 
-def answer(head: bytes, clients: Mapping[str, Vitals]) -> bytes:
+async def answer(head: bytes, judge: Judge) -> bytes:
     """Return the response to a request.
 
     Args:
         head: Its lines up to the empty one.
-        clients: Who is asked, by name.
+        judge: Judges what is asked for.
     """
     body: dict[str, Any]
     method = "GET"
     try:
         method, target = _parse(head)
-        status, body = _judge(target, clients)
+        question = _read_question(target)
+        verdict = await judge(question)
+        status = HTTPStatus.SERVICE_UNAVAILABLE if verdict.reasons else HTTPStatus.OK
+        told = {question.word: not verdict.reasons, "reasons": list(verdict.reasons)}
+        body = {**told, **verdict.details}
     except _Refused as error:
         status, body = error.status, {"error": str(error)}
     except Exception as error:  # noqa: BLE001  # the port goes on whatever it meets
@@ -74,25 +81,17 @@ def _parse(head: bytes) -> tuple[str, str]:
     return method, target
 
 
-def _judge(target: str, clients: Mapping[str, Vitals]) -> tuple[HTTPStatus, dict[str, Any]]:
+def _read_question(target: str) -> Question:
     try:
         parts = urlsplit(target)
         query = parse_qs(parts.query, keep_blank_values=True, max_num_fields=_MOST_FIELDS)
     except ValueError:
         raise _Refused(HTTPStatus.BAD_REQUEST, "the path can't be read") from None
-    look: Callable[[Vitals], Verdict]
     if parts.path == "/healthz":
-        longest = _read_longest(query)
-        word, look = "alive", lambda vitals: vitals.alive(longest)
-    elif parts.path == "/readyz":
-        word, look = "ready", lambda vitals: vitals.ready()
-    else:
-        raise _Refused(HTTPStatus.NOT_FOUND, "there are /healthz and /readyz")
-    verdicts = {name: look(vitals) for name, vitals in clients.items()}
-    reasons = [f"{name}: {why}" for name, verdict in verdicts.items() for why in verdict.reasons]
-    status = HTTPStatus.SERVICE_UNAVAILABLE if reasons else HTTPStatus.OK
-    details = {name: dict(verdict.details) for name, verdict in verdicts.items()}
-    return status, {word: not reasons, "reasons": reasons, "clients": details}
+        return Question("alive", _read_longest(query))
+    if parts.path == "/readyz":
+        return Question("ready")
+    raise _Refused(HTTPStatus.NOT_FOUND, "there are /healthz and /readyz")
 
 
 def _read_longest(query: Mapping[str, list[str]]) -> float | None:

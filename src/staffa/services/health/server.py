@@ -12,7 +12,7 @@ import asyncio
 import socket
 import threading
 from asyncio import IncompleteReadError, LimitOverrunError, StreamReader, StreamWriter
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from http import HTTPStatus
 
@@ -34,7 +34,9 @@ class HealthServer:
         answer: Returns the response to the head of a request, on the server's thread.
     """
 
-    def __init__(self, listening: socket.socket, answer: Callable[[bytes], bytes]) -> None:
+    def __init__(
+        self, listening: socket.socket, answer: Callable[[bytes], Awaitable[bytes]]
+    ) -> None:
         self._listening = listening
         self._answer = answer
         self._loop = asyncio.new_event_loop()
@@ -98,4 +100,4 @@ class HealthServer:
                 HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
                 {"error": f"a request has at most {MAX_HEAD_BYTES} bytes here"},
             )
-        return self._answer(head)
+        return await self._answer(head)

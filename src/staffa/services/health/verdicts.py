@@ -1,10 +1,10 @@
-"""What a client says of its health."""
+"""What is asked about health, and what a client says of it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,3 +32,28 @@ class Vitals(Protocol):
 
     def ready(self) -> Verdict:
         """Tell whether jobs can be claimed and run now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a probe asks.
+
+    Args:
+        word: Whether the process is alive, or ready.
+        longest_block: For how many seconds the event loop of one that is alive may be blocked; None
+            for ever.
+    """
+
+    word: Literal["alive", "ready"]
+    longest_block: float | None = None
+
+    def put_to(self, clients: Mapping[str, Vitals]) -> Verdict:
+        """Return what all clients of a process say, by name."""
+        found = {name: self._ask(vitals) for name, vitals in clients.items()}
+        return Verdict(
+            [f"{name}: {why}" for name, verdict in found.items() for why in verdict.reasons],
+            {"clients": {name: dict(verdict.details) for name, verdict in found.items()}},
+        )
+
+    def _ask(self, vitals: Vitals) -> Verdict:
+        return vitals.alive(self.longest_block) if self.word == "alive" else vitals.ready()

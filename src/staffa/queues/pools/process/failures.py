@@ -7,12 +7,12 @@ of errors hold for processes as well.
 
 from __future__ import annotations
 
-import signal
 import sys
 from collections.abc import Mapping
 from typing import Any
 
 from staffa import registry
+from staffa._internal.exits import killer, tell_exit
 from staffa._internal.json import clean
 from staffa.errors import ProcessDied, ProcessJobError
 from staffa.queues.outcomes import describe_error
@@ -20,13 +20,6 @@ from staffa.queues.outcomes import describe_error
 _LONGEST_MESSAGE = 64 * 1024
 _LONGEST_NAME = 1000
 _MOST_BASES = 100
-_HINTS = {
-    signal.SIGKILL: "the kernel may have run out of memory",
-    signal.SIGSEGV: "code in C has crashed",
-    signal.SIGABRT: "code in C has given up",
-    signal.SIGBUS: "code in C has crashed, or a mapped file has shrunk",
-    signal.SIGILL: "code in C was made for another processor",
-}
 
 
 def dump_error(error: BaseException) -> dict[str, Any]:
@@ -69,15 +62,10 @@ def describe_death(pid: int, code: int) -> ProcessDied:
         >>> print(describe_death(7, 3))
         process 7 ended with exit code 3 in the middle of the job
     """
+    text = f"process {pid} {tell_exit(code)}"
     if code >= 0:
-        text = f"process {pid} ended with exit code {code} in the middle of the job"
-        return ProcessDied(text, exit_code=code)
-    try:
-        killer = signal.Signals(-code)
-    except ValueError:  # a real-time signal
-        return ProcessDied(f"process {pid} was killed by signal {-code}", signal_name=str(-code))
-    hint = f" ({_HINTS[killer]})" if killer in _HINTS else ""
-    return ProcessDied(f"process {pid} was killed by {killer.name}{hint}", signal_name=killer.name)
+        return ProcessDied(f"{text} in the middle of the job", exit_code=code)
+    return ProcessDied(text, signal_name=killer(code))
 
 
 def _name(kind: type) -> tuple[str, str]:

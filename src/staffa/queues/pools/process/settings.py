@@ -39,9 +39,10 @@ class ProcessPoolSettings:
 
     @classmethod
     def of(cls, config: Config) -> Self:
-        """Return the settings that a client's settings ask for."""
+        """Return the settings that a client's settings ask for: of the size, the process's part."""
+        size = usable_cores() if config.processes is None else config.processes
         return cls(
-            size=usable_cores() if config.processes is None else config.processes,
+            size=max(config.share.of(size), 1),
             max_jobs=config.process_max_jobs,
             max_age=config.process_max_age,
             max_memory=config.process_max_memory,
