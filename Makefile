@@ -24,7 +24,10 @@ DOCS := UV_PROJECT_ENVIRONMENT=.venv-docs $(UV)
 MINUTES ?= 2
 SEED ?=
 
-.PHONY: help demo example badges test chaos check format sync docs docs-serve images services clean
+WHAT ?=
+PEERS ?=
+
+.PHONY: help demo example badges test chaos bench check format sync docs docs-serve images services clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,6 +46,9 @@ test: $(READY) ## run every test that this machine can run (ARGS="-k name")
 
 chaos: $(READY) ## break everything for a while, and prove that no job was lost (MINUTES=30 SEED=7)
 	@$(RUN) python -m tests.chaos --minutes $(MINUTES) $(if $(SEED),--seed $(SEED)) $(ARGS)
+
+bench: $(READY) ## measure Staffa and its peers into bench/RESULTS.md (WHAT=process,bulk PEERS=staffa,oban)
+	@$(RUN) python -m bench --what "$(WHAT)" --peers "$(PEERS)" $(ARGS)
 
 check: $(READY) ## lint, check types, check the layers
 	@$(RUN) ruff format --check .

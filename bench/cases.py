@@ -109,7 +109,7 @@ def _quantile(share: float) -> Callable[[Outcome], float]:
 
 
 def _median_wait(outcome: Outcome) -> float:
-    return 1_000 * statistics.median(outcome["waited"])
+    return 1_000 * float(statistics.median(outcome["waited"]))
 
 
 def _seconds(outcome: Outcome) -> float:

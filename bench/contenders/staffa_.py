@@ -7,7 +7,7 @@ import logging
 import os
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from typing import Any
 from uuid import uuid4
@@ -15,7 +15,7 @@ from uuid import uuid4
 import asyncpg
 
 from bench.contenders.contract import Contender, Enqueue, counter, cpu_seconds, main
-from staffa import Staffa, Unique, job, telemetry
+from staffa import Job, Staffa, Unique, job, telemetry
 from staffa.client.backend import make_migrator
 from staffa.drivers.asyncpg import ConnectionSettings
 from staffa.engine import Producer
@@ -80,32 +80,22 @@ class StaffaContender(Contender):
 
     async def insert_ids(self, jobs: int) -> dict[str, Any]:
         """Insert as a stream that returns the ids."""
-        async with Staffa(self.dsn) as app:
-            started = time.perf_counter()
-            stream = app.enqueue_many((count.new(n) for n in range(jobs)), stream=True)
-            found = sum([1 async for _ in stream])
-            seconds = time.perf_counter() - started
-        return {"seconds": seconds, "rows": found}
+        return await self._stream(count.new(n) for n in range(jobs))
 
     async def insert_unique(self, jobs: int) -> dict[str, Any]:
         """Insert jobs that are unique by their arguments, as a stream of ids."""
         made = count.options(unique=Unique(fields=["worker", "args"]))
-        async with Staffa(self.dsn) as app:
-            started = time.perf_counter()
-            stream = app.enqueue_many((made.new(n) for n in range(jobs)), stream=True)
-            found = sum([1 async for _ in stream])
-            seconds = time.perf_counter() - started
-        return {"seconds": seconds, "rows": found}
+        return await self._stream(made.new(n) for n in range(jobs))
 
-    async def insert_singly(self, jobs: int) -> dict[str, Any]:
+    async def _stream(self, jobs: Iterable[Job]) -> dict[str, Any]:
+        async with Staffa(self.dsn) as app:
+            return {"rows": sum([1 async for _ in app.enqueue_many(jobs, stream=True)])}
+
+    async def insert_singly(self, jobs: int) -> None:
         """Enqueue one job after the other, each with its wake-up."""
         async with Staffa(self.dsn) as app:
-            await app.enqueue(count.new(0))
-            started = time.perf_counter()
             for n in range(jobs):
                 await app.enqueue(count.new(n))
-            seconds = time.perf_counter() - started
-        return {"seconds": seconds}
 
     @asynccontextmanager
     async def working(self, limit: int) -> AsyncIterator[Enqueue]:
