@@ -42,7 +42,7 @@ badges: $(READY) ## run the example with an Elixir program: it asks for badges, 
 	@$(RUN) python examples/badges/print_badges.py
 
 test: $(READY) ## run every test that this machine can run (ARGS="-k name")
-	@$(RUN) pytest -n 2 --dist worksteal $(ARGS)
+	@$(RUN) pytest -n 4 --dist worksteal $(ARGS)
 
 chaos: $(READY) ## break everything for a while, and prove that no job was lost (MINUTES=30 SEED=7)
 	@$(RUN) python -m tests.chaos --minutes $(MINUTES) $(if $(SEED),--seed $(SEED)) $(ARGS)

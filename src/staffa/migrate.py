@@ -12,10 +12,12 @@ add to the table and take away again what they have added.
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from staffa._internal.backoff import Backoff
 from staffa._internal.sql import load_sql, set_prefix
 from staffa.errors import DatabaseError, MigrationError, SchemaMissing, StatementConflict
 from staffa.indexing import StepIndexes
@@ -24,6 +26,7 @@ from staffa.steps import ADOPTED, Addition, Connects, Migration, MigrationStatus
 Examine = Callable[[Session], Awaitable[str]]
 
 _NAME = re.compile(r"(?P<version>\d{4})_(?P<name>\w+)\.up\.sql")
+LONGEST_WAIT_SECONDS = 300.0
 _MADE = re.compile(r'^CREATE (TABLE|FUNCTION) (?:IF NOT EXISTS )?"public"\.(\w+)', re.MULTILINE)
 _MADE_MEANWHILE = frozenset({"23505", "42710", "42P06", "42P07"})
 
@@ -260,18 +263,25 @@ class Migrator:
             await session.execute(text)
 
     async def _lock(self, session: Session) -> bool:
-        """Wait for the turn, in a savepoint; tell whether there is any bookkeeping."""
-        try:
-            async with session.transaction():
-                await self._execute(session, "runner/lock.sql")
-        except SchemaMissing:
-            return False
-        except StatementConflict as error:
-            raise MigrationError(
-                f"somebody else has been migrating {self.place} for long: wait for that, then run "
-                f"this again ({error})"
-            ) from error
-        return True
+        """Ask for the turn until it has come, in savepoints; tell if there is any bookkeeping."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + LONGEST_WAIT_SECONDS
+        backoff = Backoff(first_seconds=0.02, cap_seconds=1.0)
+        while True:
+            try:
+                async with session.transaction():
+                    await self._execute(session, "runner/lock.sql")
+            except SchemaMissing:
+                return False
+            except StatementConflict as error:
+                if loop.time() >= until:
+                    raise MigrationError(
+                        f"somebody else has been migrating {self.place} for long: wait for that, "
+                        f"then run this again ({error})"
+                    ) from error
+            else:
+                return True
+            await asyncio.sleep(backoff.next_seconds())
 
     async def _status(self, session: Session) -> MigrationStatus:
         # The jobs table comes first: somebody may commit it, together with its record, in between.

@@ -124,8 +124,11 @@ async def test_each_side_obeys_what_the_other_does_to_queues(peer: ObanPeer, app
     async def they_have(state: tuple[int, bool] | None, queue: str = "theirs") -> bool:
         return await theirs(queue) == state
 
-    await app.pause_queue("theirs")
-    await obeyed(lambda: they_have((5, True)), "our pause")
+    async def our_pause_is_heard() -> bool:
+        await app.pause_queue("theirs")  # again and again: they may not be listening yet
+        return await they_have((5, True))
+
+    await obeyed(our_pause_is_heard, "our pause")
     await app.resume_all_queues()
     await obeyed(lambda: they_have((5, False)), "its end")
     await app.scale_queue("theirs", limit=7)
