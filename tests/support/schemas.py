@@ -74,7 +74,7 @@ class Schemas:
     def __init__(self, dsn: str, maker: str | None = None) -> None:
         self.dsn = dsn
         self.maker = maker
-        self._connection = psycopg.connect(dsn, autocommit=True)
+        self._connection = psycopg.connect(dsn, autocommit=True, options="-c lock_timeout=30s")
         self._definitions: dict[str, str | None] = {}
         self._free: list[str] = []
 
