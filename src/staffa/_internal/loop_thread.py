@@ -14,12 +14,13 @@ import asyncio
 import atexit
 import os
 import threading
-import time
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any, TypeVar
 from weakref import WeakMethod
+
+from staffa._internal.clock import SYSTEM_CLOCK
 
 T = TypeVar("T")
 
@@ -43,13 +44,13 @@ class LoopThread:
 
     def end(self) -> None:
         """Close what is open, and end the loop; it is too late for what takes longer."""
-        until = time.monotonic() + END_SECONDS
+        until = SYSTEM_CLOCK.monotonic() + END_SECONDS
         closings = [closing for found in self._closings if (closing := found()) is not None]
         closed = asyncio.run_coroutine_threadsafe(self._close(closings), self.loop)
         with suppress(TimeoutError):
             closed.result(END_SECONDS)
         self.loop.call_soon_threadsafe(self.loop.stop)
-        self._thread.join(max(until - time.monotonic(), 0.0))
+        self._thread.join(max(until - SYSTEM_CLOCK.monotonic(), 0.0))
 
     async def _close(self, closings: list[Closing]) -> None:
         # The usual threads are refused by now: the interpreter has ended its executors already.

@@ -13,10 +13,10 @@ import logging
 import os
 import signal
 import sys
-import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from staffa._internal.clock import SYSTEM_CLOCK
 from staffa.errors import ConfigError
 
 logger = logging.getLogger("staffa")
@@ -132,11 +132,11 @@ async def _end(
 async def _wait_for_change(sources: Sources) -> Path:
     """Return the first file that has changed."""
     while True:
-        began = time.monotonic()
+        began = SYSTEM_CLOCK.monotonic()
         changed = await asyncio.to_thread(sources.changed)
         if changed:
             return changed[0]
-        await asyncio.sleep(max(_LOOK_SECONDS, (time.monotonic() - began) / _LARGEST_SHARE))
+        await asyncio.sleep(max(_LOOK_SECONDS, (SYSTEM_CLOCK.monotonic() - began) / _LARGEST_SHARE))
 
 
 def _python_files(folder: Path) -> Iterator[Path]:

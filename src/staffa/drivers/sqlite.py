@@ -17,7 +17,6 @@ import asyncio
 import os
 import sqlite3
 import threading
-import time
 import weakref
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -29,6 +28,7 @@ from typing import Any, Protocol, TypeVar
 from urllib.parse import quote
 
 from staffa._internal.backoff import Backoff
+from staffa._internal.clock import SYSTEM_CLOCK
 from staffa.drivers.sqlite_failures import is_busy, is_lasting, translated_errors
 from staffa.engine import Statement, Statements
 from staffa.errors import ConfigError, DatabaseUnavailable, InstanceError, SchemaMissing
@@ -232,14 +232,14 @@ class FileConnection:
         return self._thread
 
     def _perform(self, call: _Call) -> Any:
-        until = time.monotonic() + BUSY_SECONDS
+        until = SYSTEM_CLOCK.monotonic() + BUSY_SECONDS
         backoff = Backoff(first_seconds=0.001, cap_seconds=0.02)
         with translated_errors(self.settings.path):
             while True:
                 try:
                     return self._try(call)
                 except sqlite3.OperationalError as error:
-                    late = time.monotonic() > until
+                    late = SYSTEM_CLOCK.monotonic() > until
                     if not is_busy(error) or late or self._closed or call.dropped.is_set():
                         raise
                 call.dropped.wait(backoff.next_seconds())

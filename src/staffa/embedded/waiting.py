@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 
+from staffa._internal.clock import SYSTEM_CLOCK
+
 
 def attempts(seconds: float, *, pause: float = 0.01) -> Iterator[None]:
     """Yield at once, then after every pause, until the time is up.
@@ -17,8 +19,8 @@ def attempts(seconds: float, *, pause: float = 0.01) -> Iterator[None]:
         >>> sum(1 for _ in attempts(0))
         1
     """
-    end = time.monotonic() + seconds
+    end = SYSTEM_CLOCK.monotonic() + seconds
     yield
-    while time.monotonic() < end:
+    while SYSTEM_CLOCK.monotonic() < end:
         time.sleep(pause)
         yield

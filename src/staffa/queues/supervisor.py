@@ -77,7 +77,7 @@ class Supervisor:
         self._engine = engine
         self._producer = producer
         self._threads = ThreadPool()
-        self._processes = ProcessPool(ProcessPoolSettings.of(config))
+        self._processes = ProcessPool(ProcessPoolSettings.of(config), clock)
         self.aftermath = Aftermath(engine, self._threads)
         self._acker = Acker(
             engine,

@@ -9,12 +9,12 @@ from __future__ import annotations
 import functools
 import inspect
 import itertools
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, TypeVar
 
+from staffa._internal.clock import SYSTEM_CLOCK
 from staffa.telemetry.events import Event, emit, listening
 
 C = TypeVar("C", bound=type)
@@ -116,13 +116,13 @@ def span(name: str, /, *, instance: str | None = None, **about: Any) -> Iterator
     scope: dict[str, Any] = {} if instance is None else {"instance": instance}
     told = Span(name=name, about=about)
     emit(SpanStarted, span=told, **scope)
-    began = time.monotonic()
+    began = SYSTEM_CLOCK.monotonic()
     try:
         yield
     except BaseException as error:
-        emit(SpanFailed, span=told, seconds=time.monotonic() - began, error=error, **scope)
+        emit(SpanFailed, span=told, seconds=SYSTEM_CLOCK.monotonic() - began, error=error, **scope)
         raise
-    emit(SpanStopped, span=told, seconds=time.monotonic() - began, **scope)
+    emit(SpanStopped, span=told, seconds=SYSTEM_CLOCK.monotonic() - began, **scope)
 
 
 def observed(prefix: str, *only: str) -> Callable[[C], C]:

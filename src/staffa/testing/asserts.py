@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import math
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, Unpack
 
+from staffa._internal.clock import SYSTEM_CLOCK
 from staffa.client import Staffa
 from staffa.jobs import Job
 from staffa.rehearsal import Execute
@@ -154,10 +154,10 @@ class Look:
 
     async def _wait(self, seconds: float) -> list[Job]:
         """Return the jobs that match, once there are some or the time is over."""
-        end = time.monotonic() + seconds
+        end = SYSTEM_CLOCK.monotonic() + seconds
         async with _events() as pause:
             while not (found := await self.matching()):
-                left = end - time.monotonic()
+                left = end - SYSTEM_CLOCK.monotonic()
                 if left <= 0:
                     break
                 await pause(min(left, _LOOK_SECONDS))

@@ -13,6 +13,7 @@ from types import TracebackType
 import pytest
 
 from staffa import errors as staffa_errors
+from staffa._internal.clock import SYSTEM_CLOCK
 from staffa.errors import ProcessDied, ProcessJobError, ProcessUnavailable
 from staffa.queues.outcomes import describe_error
 from staffa.queues.pools.process import ProcessCall, ProcessPool, frames
@@ -203,7 +204,7 @@ async def test_a_process_that_was_killed_between_two_jobs_costs_no_attempt(
 
 
 async def test_a_process_that_died_as_soon_as_it_was_ready_begins_nothing() -> None:
-    child = Child(lambda child: None)
+    child = Child(lambda child: None, SYSTEM_CLOCK)
     await child.start()
     child.kill()
     assert child.task is not None

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import math
 import random
-import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from staffa._internal.clock import SYSTEM_CLOCK
 from staffa.errors import ConfigError
 
 
@@ -109,7 +109,7 @@ class Brittleness:
     """
 
     def __init__(
-        self, settings: BrittlenessSettings, *, clock: Callable[[], float] = time.monotonic
+        self, settings: BrittlenessSettings, *, clock: Callable[[], float] = SYSTEM_CLOCK.monotonic
     ) -> None:
         self._settings = settings
         self._clock = clock

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -16,6 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bar
 
+from staffa._internal.clock import SYSTEM_CLOCK
 from staffa.cli.demo.brittleness import Brittleness, BrittlenessSettings
 from staffa.cli.demo.catalogue import Catalogue, Progress
 from staffa.cli.demo.crawler import CRAWL, PARSE, Crawl, begin, follow
@@ -69,13 +69,13 @@ async def _crawl(
     *,
     once: bool,
 ) -> None:
-    began = time.monotonic()
+    began = SYSTEM_CLOCK.monotonic()
     async with crawl.pool.acquire() as connection, connection.transaction():
         await follow(crawl.client, crawl.catalogue, connection, names)
     await crawl.client.start(queues=_QUEUES)
     progress = await _watch(crawl, stopping)
     efforts = await crawl.catalogue.efforts(crawl.pool)
-    tell(output, progress, efforts, server.counts, time.monotonic() - began)
+    tell(output, progress, efforts, server.counts, SYSTEM_CLOCK.monotonic() - began)
     if progress.done < progress.seen:
         raise SystemExit(EXIT_REFUSED)
     if not once and not stopping.is_set():
@@ -135,7 +135,7 @@ class _Display:
     def show(self, progress: Progress, doing: str) -> None:
         self._bar.update(self._fetched, completed=progress.fetched, total=progress.seen)
         self._bar.update(self._parsed, completed=progress.done, total=progress.seen, doing=doing)
-        now = time.monotonic()
+        now = SYSTEM_CLOCK.monotonic()
         if self._bar.disable and (progress.over or now - self._told_at >= _TELL_SECONDS):
             self._told_at = now
             said = f"{progress.done} of {progress.seen} keywords are done"

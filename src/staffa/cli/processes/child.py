@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import time
 from asyncio.subprocess import DEVNULL, Process
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from itertools import count
 from typing import Any
 
+from staffa._internal.clock import SYSTEM_CLOCK
 from staffa.cli.processes.messages import MAX_LINE_BYTES, Message, decode, encode
 from staffa.services.health import Question
 from staffa.share import Share
@@ -96,7 +96,7 @@ class Child:
     @property
     def age(self) -> float:
         """For how many seconds its queues have run."""
-        return 0.0 if self.running_since is None else time.monotonic() - self.running_since
+        return 0.0 if self.running_since is None else SYSTEM_CLOCK.monotonic() - self.running_since
 
     def send(self, kind: str, **fields: Any) -> None:
         """Say something, without waiting; nothing happens when it has ended."""
@@ -157,7 +157,7 @@ class Child:
             case "open":
                 self.send("port", **await self._on_open(message["host"], message["port"]))
             case "running":
-                self.running_since = time.monotonic()
+                self.running_since = SYSTEM_CLOCK.monotonic()
                 self._on_running(message["control_version"])
             case "verdict":
                 answer = self._answers.get(message["id"])

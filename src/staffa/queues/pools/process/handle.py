@@ -12,9 +12,9 @@ import contextlib
 import os
 import signal
 import socket
-import time
 from collections.abc import Callable
 
+from staffa._internal.clock import Clock
 from staffa.errors import JobError, ProcessDied, ProcessUnavailable
 from staffa.queues.pools.process.calls import ProcessCall
 from staffa.queues.pools.process.connection import Connection
@@ -62,10 +62,12 @@ class Child:
 
     Args:
         on_gone: Called when the process has ended.
+        clock: Measures its age.
     """
 
-    def __init__(self, on_gone: Callable[[Child], None]) -> None:
+    def __init__(self, on_gone: Callable[[Child], None], clock: Clock) -> None:
         self._on_gone = on_gone
+        self._clock = clock
         self._loop = asyncio.get_running_loop()
         self._ready: asyncio.Future[JobError | None] = self._loop.create_future()
         self._process: asyncio.subprocess.Process | None = None
@@ -74,7 +76,7 @@ class Child:
         self._why: str | None = None
         self._killer: asyncio.TimerHandle | None = None
         self._gone = False
-        self._born = time.monotonic()
+        self._born = clock.monotonic()
         self.task: asyncio.Task[None] | None = None
         self.usable = True
         self.jobs = 0
@@ -88,7 +90,7 @@ class Child:
     @property
     def age(self) -> float:
         """Seconds since it was started."""
-        return time.monotonic() - self._born
+        return self._clock.monotonic() - self._born
 
     async def start(self) -> None:
         """Start the process, and wait until it can run jobs.

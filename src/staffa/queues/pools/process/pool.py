@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 
+from staffa._internal.clock import SYSTEM_CLOCK, Clock
 from staffa.errors import ProcessUnavailable
 from staffa.queues.pools.process.calls import ProcessCall
 from staffa.queues.pools.process.handle import PATIENCE_SECONDS, Child, NotBegun
@@ -26,10 +27,12 @@ class ProcessPool:
 
     Args:
         settings: Its bounds.
+        clock: Measures the ages of processes.
     """
 
-    def __init__(self, settings: ProcessPoolSettings) -> None:
+    def __init__(self, settings: ProcessPoolSettings, clock: Clock = SYSTEM_CLOCK) -> None:
         self._settings = settings
+        self._clock = clock
         self._loop = asyncio.get_running_loop()
         self._slots = asyncio.Semaphore(settings.size)
         self._starts = Starts(self._make_child)
@@ -109,7 +112,7 @@ class ProcessPool:
     def _make_child(self) -> Child:
         if self._stopped:
             raise ProcessUnavailable("the pool of processes has stopped: no job runs there")
-        child = Child(self._forget)
+        child = Child(self._forget, self._clock)
         self._children.add(child)
         return child
 
