@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable
 
 from staffa._internal.backoff import Backoff
@@ -19,7 +20,7 @@ from staffa.telemetry import report, span
 _CANCEL_AGAIN_SECONDS = 5.0
 
 
-class Service:
+class Service(ABC):
     """Something that runs in a task of its own between `start` and `stop`.
 
     A subclass overrides `run`, and `on_start` and `on_stop` where it has to.
@@ -56,14 +57,14 @@ class Service:
             self._task = None
             await self.on_stop()
 
-    async def on_start(self) -> None:
+    async def on_start(self) -> None:  # noqa: B027  # most need none
         """Prepare; what this raises, `start` raises."""
 
+    @abstractmethod
     async def run(self) -> None:
         """Do the work, until cancelled."""
-        raise NotImplementedError
 
-    async def on_stop(self) -> None:
+    async def on_stop(self) -> None:  # noqa: B027  # likewise
         """Clean up, after the task has ended."""
 
     async def _run_for_ever(self) -> None:
@@ -97,9 +98,9 @@ class Loop(Service):
         """Have the next tick at once."""
         self._wanted.set()
 
+    @abstractmethod
     async def tick(self) -> None:
         """Do one round of work."""
-        raise NotImplementedError
 
     async def run(self) -> None:
         """Tick until cancelled."""

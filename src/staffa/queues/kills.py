@@ -10,20 +10,18 @@ Anybody may send the signal. It ends nothing but a run of this process, and the 
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Sequence
 
-from staffa._internal.backoff import Backoff
 from staffa.engine import Ack, Engine, Lease, Producer
-from staffa.errors import DatabaseError, DataRefused
-from staffa.service import Service, severity
+from staffa.errors import DataRefused
+from staffa.queues.inbox import Inbox
 from staffa.telemetry import report
 from staffa.types import State
 
 ERROR = "cancelled while it ran, by a signal of another program"
 
 
-class Kills(Service):
+class Kills(Inbox[int, Lease]):
     """Cancels jobs by signals.
 
     Args:
@@ -41,13 +39,11 @@ class Kills(Service):
         lease_of: Callable[[int], Lease | None],
         on_cancelled: Callable[[], None],
     ) -> None:
-        super().__init__()
+        super().__init__("cancels of running jobs")
         self._engine = engine
         self._producer = producer
         self._lease_of = lease_of
         self._on_cancelled = on_cancelled
-        self._waiting: dict[int, Lease] = {}
-        self._arrived = asyncio.Event()
 
     def hear(self, number: object) -> None:
         """Have a job cancelled soon, if it runs here."""
@@ -55,26 +51,12 @@ class Kills(Service):
             return
         lease = self._lease_of(number)
         if lease is not None:
-            self._waiting[number] = lease
-            self._arrived.set()
+            self.put(number, lease)
 
-    async def run(self) -> None:
-        """Cancel what has come, until cancelled."""
-        backoff = Backoff()
-        while True:
-            await self._arrived.wait()
-            self._arrived.clear()
-            wanted, self._waiting = self._waiting, {}
-            try:
-                await self._cancel(list(wanted.values()))
-            except DatabaseError as error:
-                report("jobs will be cancelled by signals later", error, level=severity(error))
-                self._waiting = {**wanted, **self._waiting}
-                await asyncio.sleep(backoff.next_seconds())
-                self._arrived.set()
-            else:
-                backoff.reset()
-                self._on_cancelled()
+    async def write(self, items: Sequence[Lease]) -> None:
+        """Cancel runs, and have them stopped."""
+        await self._cancel(sorted(items))
+        self._on_cancelled()
 
     async def _cancel(self, leases: Sequence[Lease]) -> None:
         acks = [Ack(lease=lease, state=State.CANCELLED, error=ERROR) for lease in leases]

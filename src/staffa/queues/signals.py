@@ -15,19 +15,17 @@ are written waits together, the last value of an option alone, for the next writ
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from staffa._internal.backoff import Backoff
 from staffa._internal.identifiers import is_storable_name
 from staffa.engine import EVERYBODY, Control, Engine, Producer, process_scope
-from staffa.errors import DatabaseError, DataRefused
+from staffa.errors import DataRefused
 from staffa.queue import ALL_QUEUES
 from staffa.queues.controls import is_limit
-from staffa.service import Service, severity
+from staffa.queues.inbox import Inbox
 from staffa.telemetry import report
 
 MOST_STARTED = 100
@@ -41,7 +39,7 @@ _TELLING = ("action", "queue", "ident", "limit", "paused", "job_id")
 _Key = tuple[str | int | None, ...]
 
 
-class Signals(Service):
+class Signals(Inbox[tuple[str, str, str], Control]):
     """Writes peers' signals to rows, and has them obeyed.
 
     Args:
@@ -61,7 +59,7 @@ class Signals(Service):
         leading: Callable[[], bool],
         on_written: Callable[[Sequence[Control]], None],
     ) -> None:
-        super().__init__()
+        super().__init__("signals about queues")
         self._engine = engine
         self._name = producer.name
         self._own_scope = process_scope(producer)
@@ -71,8 +69,6 @@ class Signals(Service):
         self._twins: deque[_Key] = deque(maxlen=_MOST_TWINS)
         self._started: set[str] = set()
         self._told: set[str] = set()
-        self._waiting: dict[tuple[str, str, str], Control] = {}
-        self._arrived = asyncio.Event()
 
     def expect(self, signal: Mapping[str, Any]) -> None:
         """Note that a signal is to come that one of our own clients has sent."""
@@ -99,35 +95,18 @@ class Signals(Service):
             self._add(Control(queue, self._own_scope, option, value))
             if option == "paused" and signal.get("ident", "any") == "any" and self._leading():
                 self._add(Control(queue, EVERYBODY, option, value))
-        self._arrived.set()
 
-    async def run(self) -> None:
-        """Write what has come, until cancelled."""
-        backoff = Backoff()
-        while True:
-            await self._arrived.wait()
-            self._arrived.clear()
-            batch, self._waiting = self._waiting, {}
-            try:
-                written = await self._engine.control_queues(self._name, list(batch.values()))
-            except DataRefused as error:
-                report("signals about queues can't be written", error)
-            except DatabaseError as error:
-                report("signals about queues will be written later", error, level=severity(error))
-                later, self._waiting = self._waiting, batch
-                for control in later.values():
-                    self._add(control)
-                await asyncio.sleep(backoff.next_seconds())
-                self._arrived.set()
-            else:
-                backoff.reset()
-                self._on_written(written)
+    async def write(self, items: Sequence[Control]) -> None:
+        """Write what signals have set, and have it obeyed."""
+        try:
+            written = await self._engine.control_queues(self._name, items)
+        except DataRefused as error:
+            report("signals about queues can't be written", error)
+        else:
+            self._on_written(written)
 
     def _add(self, control: Control) -> None:
-        """Add it as the last one; it takes the place of an earlier value."""
-        key = (control.queue, control.scope, control.option)
-        self._waiting.pop(key, None)
-        self._waiting[key] = control
+        self.put((control.queue, control.scope, control.option), control)
 
     def _may_set(self, queue: str, settings: Mapping[str, Any]) -> bool:
         if queue == ALL_QUEUES or queue in self._started or self._runs(queue):
