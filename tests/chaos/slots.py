@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
-import subprocess
-import sys
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from tests.chaos.notes import Notebook
-from tests.support.database import PROJECT
 from tests.support.events import eventually
-from tests.support.processes import WorkerProcess
+from tests.support.processes import ModuleProcess, WorkerProcess
 from tests.support.proxy import Proxy
 
 _LOOK_SECONDS = 0.05
@@ -22,25 +19,7 @@ _AGAIN_SECONDS = 0.3
 STOP_SECONDS = 90.0
 
 
-class _Process(Protocol):
-    """What a slot needs of a process."""
-
-    @property
-    def pid(self) -> int:
-        """Its id."""
-
-    @property
-    def code(self) -> int | None:
-        """Its exit code; None while it runs."""
-
-    def send(self, number: signal.Signals) -> None:
-        """Send a signal."""
-
-    def kill(self) -> None:
-        """End it."""
-
-
-class Slot:
+class Slot(ABC):
     """A place for one process after the other.
 
     Args:
@@ -59,7 +38,7 @@ class Slot:
         self.generation = 0
         self._folder = folder
         self._notebook = notebook
-        self._process: _Process | None = None
+        self._process: ModuleProcess | None = None
         self._expected = False
         self._wanted = True
 
@@ -149,11 +128,13 @@ class Slot:
         if self._has_begun() and not (self._expected and ended_well):
             self._notebook.write("crashed", node=self.node, code=code, log=str(self.log))
 
-    def _start(self) -> _Process:
-        raise NotImplementedError
+    @abstractmethod
+    def _start(self) -> ModuleProcess:
+        """Start the next process."""
 
+    @abstractmethod
     def _has_begun(self) -> bool:
-        raise NotImplementedError
+        """Whether it has got as far as its work."""
 
     def _has_stopped(self) -> bool:
         """Whether it has said that all is done: only the interpreter's own end is left then."""
@@ -195,7 +176,7 @@ class WorkerSlot(Slot):
         self._queues = ",".join(f"{queue}:{limit}" for queue, limit in queues.items())
         self._settings = settings
 
-    def _start(self) -> _Process:
+    def _start(self) -> ModuleProcess:
         return WorkerProcess(
             self.proxy.dsn if self.proxy else self._dsn,
             self._prefix,
@@ -212,47 +193,6 @@ class WorkerSlot(Slot):
 
     def _has_stopped(self) -> bool:
         return b"INFO    stopped" in self.log.read_bytes()
-
-
-class EnqueuerProcess:
-    """A process that runs `tests.chaos.enqueuer`.
-
-    Args:
-        log: Where its output goes.
-        arguments: Its arguments.
-    """
-
-    def __init__(self, log: Path, arguments: Sequence[str]) -> None:
-        inherited = {key: text for key, text in os.environ.items() if not key.startswith("STAFFA_")}
-        with log.open("wb") as output:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "tests.chaos.enqueuer", *arguments],
-                cwd=PROJECT,
-                env=inherited,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-            )
-
-    @property
-    def pid(self) -> int:
-        """Its id."""
-        return self._process.pid
-
-    @property
-    def code(self) -> int | None:
-        """Its exit code; None while it runs."""
-        return self._process.poll()
-
-    def send(self, number: signal.Signals) -> None:
-        """Send a signal."""
-        self._process.send_signal(number)
-
-    def kill(self) -> None:
-        """End it."""
-        if self._process.poll() is None:
-            self._process.kill()
-        self._process.wait()
 
 
 class EnqueuerSlot(Slot):
@@ -281,13 +221,10 @@ class EnqueuerSlot(Slot):
         self._dsn = dsn
         self._arguments = arguments
 
-    def _start(self) -> _Process:
+    def _start(self) -> ModuleProcess:
         dsn = self.proxy.dsn if self.proxy else self._dsn
-        return EnqueuerProcess(
-            self.log,
-            [*self._arguments, "--dsn", dsn, "--name", self.node, "--notes",
-             str(self._notebook.path)],
-        )  # fmt: skip
+        command = ["tests.chaos.enqueuer", *self._arguments, "--dsn", dsn, "--name", self.node]
+        return ModuleProcess([*command, "--notes", str(self._notebook.path)], self.log)
 
     def _has_begun(self) -> bool:
         return b"enqueueing" in self.log.read_bytes()

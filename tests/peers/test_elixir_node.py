@@ -6,7 +6,6 @@ Everything but notifications is set to an hour on both sides: what happens here,
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
@@ -14,6 +13,7 @@ import pytest
 
 from staffa import Job, Record, Staffa, State, erlang, job
 from tests.conftest import MakeClient
+from tests.peers.controls import obeyed
 from tests.support.elixir_node import OK, ElixirNode, Outcome
 from tests.support.events import Recorder, eventually
 from tests.support.rows import Rows
@@ -22,8 +22,6 @@ SLOW: dict[str, Any] = {
     "poll": 3600, "heartbeat": 900, "dead_after": 3600, "shutdown_grace": 0,
     "name": "Oban", "node": "node-a", "queues": {"ours": 2},
 }  # fmt: skip
-OBEYED_WITHIN_SECONDS = 1.0
-PATIENCE = 10  # times that, for a machine that has other things to do
 
 
 @pytest.fixture
@@ -78,13 +76,6 @@ async def elixir(dsn: str, prefix: str, badges: Badges) -> AsyncIterator[ElixirN
     """Their node."""
     async with ElixirNode(dsn, prefix, {"theirs": 2}, badges.workers) as made:
         yield made
-
-
-async def obeyed(condition: Any, what: str) -> None:
-    """Wait until a control is obeyed, as soon as it has to be."""
-    began = time.monotonic()
-    await eventually(condition, what)
-    assert time.monotonic() - began < OBEYED_WITHIN_SECONDS * PATIENCE
 
 
 async def test_each_side_runs_what_the_other_enqueues(

@@ -6,7 +6,6 @@ Our polling and heartbeats are set to an hour: what we do here, notifications br
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -15,6 +14,7 @@ import pytest
 from staffa import Job, Record, Snooze, Staffa, State, current_job, job
 from staffa.queues import kills
 from tests.conftest import MakeClient
+from tests.peers.controls import obeyed
 from tests.support.events import Recorder, eventually
 from tests.support.oban_peer import ObanPeer
 from tests.support.rows import Rows
@@ -24,8 +24,6 @@ SLOW: dict[str, Any] = {
     "name": "Oban", "node": "node-a", "queues": {"ours": 5},
 }  # fmt: skip
 VALUE = {"text": "žluťoučký 😀", "list": [1, 2.5, None, True], "deep": {"a": {"b": []}}}
-OBEYED_WITHIN_SECONDS = 1.0
-PATIENCE = 10  # times that, for a machine that has other things to do
 
 
 @pytest.fixture
@@ -33,13 +31,6 @@ async def app(make_client: MakeClient, peer: ObanPeer) -> AsyncIterator[Staffa]:
     """Our node, beside theirs."""
     async with make_client(**SLOW) as made:
         yield made
-
-
-async def obeyed(condition: Any, what: str) -> None:
-    """Wait until a control is obeyed, as soon as it has to be."""
-    began = time.monotonic()
-    await eventually(condition, what)
-    assert time.monotonic() - began < OBEYED_WITHIN_SECONDS * PATIENCE
 
 
 async def test_each_side_runs_and_reads_what_the_other_enqueues(

@@ -21,7 +21,70 @@ def inherited() -> dict[str, str]:
     return {key: text for key, text in os.environ.items() if not key.startswith("STAFFA_")}
 
 
-class WorkerProcess:
+class ModuleProcess:
+    """A process that runs a module as a program.
+
+    Args:
+        command: The module and its arguments.
+        log: Where its output goes.
+        folder: Where it runs.
+        environment: Further variables.
+    """
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        log: Path,
+        folder: Path = PROJECT,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        self.log = log
+        with log.open("wb") as output:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", *command],
+                cwd=folder,
+                env={**inherited(), **(environment or {})},
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+
+    @property
+    def pid(self) -> int:
+        """The id of the process."""
+        return self._process.pid
+
+    @property
+    def code(self) -> int | None:
+        """The exit code; None while it runs."""
+        return self._process.poll()
+
+    def send(self, number: signal.Signals) -> None:
+        """Send a signal."""
+        self._process.send_signal(number)
+
+    async def logged(self, text: str) -> None:
+        """Wait until its output has a text."""
+
+        def told() -> bool:
+            assert self._process.poll() is None, f"it has ended:\n{self.log.read_text()}"
+            return text in self.log.read_text()
+
+        await eventually(told, f"{text!r} in the log")
+
+    async def ended(self) -> int:
+        """Wait until it has ended, and return its exit code."""
+        await eventually(lambda: self._process.poll() is not None, f"the end of process {self.pid}")
+        return self._process.wait()
+
+    def kill(self) -> None:
+        """End it, in whatever state it is."""
+        if self._process.poll() is None:
+            self._process.kill()
+        self._process.wait()
+
+
+class WorkerProcess(ModuleProcess):
     """A process that runs queues.
 
     Args:
@@ -51,57 +114,12 @@ class WorkerProcess:
     ) -> None:
         given = {"dsn": dsn, "prefix": prefix, **settings}
         variables = {f"STAFFA_{key.upper()}": str(value) for key, value in given.items()}
-        self.log = log
-        with log.open("wb") as output:
-            self._process = subprocess.Popen(
-                [
-                    *(sys.executable, "-m", "staffa", "start"),
-                    *("--import", module, "--queues", queues, *arguments),
-                ],
-                cwd=folder,
-                env={**inherited(), **variables, **(environment or {})},
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-            )
-
-    @property
-    def pid(self) -> int:
-        """The id of the process."""
-        return self._process.pid
-
-    @property
-    def code(self) -> int | None:
-        """The exit code; None while it runs."""
-        return self._process.poll()
-
-    def send(self, number: signal.Signals) -> None:
-        """Send a signal."""
-        self._process.send_signal(number)
+        command = ["staffa", "start", "--import", module, "--queues", queues, *arguments]
+        super().__init__(command, log, folder, {**variables, **(environment or {})})
 
     async def running(self) -> None:
         """Wait until it runs queues."""
         await self.logged("running ")
-
-    async def logged(self, text: str) -> None:
-        """Wait until its output has a text."""
-
-        def told() -> bool:
-            assert self._process.poll() is None, f"it has ended:\n{self.log.read_text()}"
-            return text in self.log.read_text()
-
-        await eventually(told, f"{text!r} in the log")
-
-    async def ended(self) -> int:
-        """Wait until it has ended, and return its exit code."""
-        await eventually(lambda: self._process.poll() is not None, f"the end of process {self.pid}")
-        return self._process.wait()
-
-    def kill(self) -> None:
-        """End it, in whatever state it is."""
-        if self._process.poll() is None:
-            self._process.kill()
-        self._process.wait()
 
 
 Spawn = Callable[..., WorkerProcess]

@@ -7,13 +7,14 @@ it could be done.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from random import Random
 from typing import ClassVar
 
 from tests.chaos.world import World
 
 
-class Fault:
+class Fault(ABC):
     """Something that goes wrong.
 
     Args:
@@ -26,6 +27,6 @@ class Fault:
     def __init__(self, random: Random) -> None:
         self.random = random
 
+    @abstractmethod
     async def inject(self, world: World) -> bool:
         """Have it happen, and return when it is over; False if it could not be done."""
-        raise NotImplementedError

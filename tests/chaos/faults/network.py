@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from abc import abstractmethod
 from collections.abc import Sequence
 from contextlib import suppress
 from random import Random
@@ -37,9 +38,9 @@ class NetworkFault(Fault):
                 await self.mend(slot.proxy)
             return True
 
+    @abstractmethod
     async def spoil(self, proxy: Proxy) -> None:
         """Begin."""
-        raise NotImplementedError
 
     async def mend(self, proxy: Proxy) -> None:
         """End."""

@@ -5,41 +5,52 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+from collections.abc import Sequence
 from contextlib import suppress
 from random import Random
+from typing import ClassVar
 
 from tests.chaos.faults.fault import Fault
 from tests.chaos.settings import DEAD_AFTER
+from tests.chaos.slots import Slot
 from tests.chaos.world import World
 
 
-class KillWorker(Fault):
+class EndProcess(Fault):
+    """A signal that ends a process; the next one starts when it has ended."""
+
+    number: ClassVar[signal.Signals]
+
+    def among(self, world: World) -> Sequence[Slot]:
+        """Return where the process is."""
+        return world.workers
+
+    async def inject(self, world: World) -> bool:
+        """Inject."""
+        async with world.disturb(self.among(world), self.random) as slot:
+            if slot is None:
+                return False
+            slot.send(self.number, fatal=True)
+            return await slot.ended(slot.generation)
+
+
+class KillWorker(EndProcess):
     """SIGKILL of a worker process."""
 
     name = "worker killed"
     weight = 20
-
-    async def inject(self, world: World) -> bool:
-        """Inject."""
-        async with world.disturb(world.workers, self.random) as slot:
-            if slot is None:
-                return False
-            slot.send(signal.SIGKILL, fatal=True)
-            return await slot.ended(slot.generation)
+    number = signal.SIGKILL
 
 
-class KillEnqueuer(Fault):
+class KillEnqueuer(EndProcess):
     """SIGKILL of a process that enqueues."""
 
     name = "enqueuer killed"
+    number = signal.SIGKILL
 
-    async def inject(self, world: World) -> bool:
-        """Inject."""
-        async with world.disturb(world.enqueuers, self.random) as slot:
-            if slot is None:
-                return False
-            slot.send(signal.SIGKILL, fatal=True)
-            return await slot.ended(slot.generation)
+    def among(self, world: World) -> Sequence[Slot]:
+        """Return where the process is."""
+        return world.enqueuers
 
 
 class KillChild(Fault):
@@ -80,18 +91,11 @@ class FreezeWorker(Fault):
             return True
 
 
-class StopWorker(Fault):
+class StopWorker(EndProcess):
     """SIGTERM, as by a deploy."""
 
     name = "worker stopped"
-
-    async def inject(self, world: World) -> bool:
-        """Inject."""
-        async with world.disturb(world.workers, self.random) as slot:
-            if slot is None:
-                return False
-            slot.send(signal.SIGTERM, fatal=True)
-            return await slot.ended(slot.generation)
+    number = signal.SIGTERM
 
 
 class StopWorkerAtOnce(Fault):
