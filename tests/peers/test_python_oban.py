@@ -153,13 +153,20 @@ async def test_each_side_cancels_what_the_other_runs(
     async def hang() -> None:
         await asyncio.Event().wait()
 
+    async def running() -> list[int]:
+        found: list[int] = (await peer.check_queue("theirs"))["running"]
+        return found
+
     async def idle() -> bool:
-        return not (await peer.check_queue("theirs"))["running"]
+        return not await running()
+
+    async def busy() -> bool:  # a signal that comes between its claim and its start is lost on it
+        return theirs.id in await running()
 
     (ours,) = await peer.enqueue({"worker": "ours.hang", "queue": "ours"})
     theirs = await app.enqueue(Job(worker="peer_program.Watch", queue="theirs"))
     await events.wait("staffa.job.start")
-    await rows.until(theirs.id, "executing")
+    await eventually(busy, "their run")
     await peer.call("cancel_job", ours)
     await obeyed(lambda: app.check_queue("ours").running == (), "the end of ours")
     await app.cancel_job(theirs)

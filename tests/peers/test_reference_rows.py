@@ -16,6 +16,7 @@ import pytest
 
 from staffa import Cancel, Discard, Job, Unique
 from staffa._internal.identifiers import quote_identifier
+from staffa._internal.sql import load_sql
 from staffa.cron.stored import StoredCron
 from staffa.engine import Engine, Producer
 from staffa.errors import InvalidJob
@@ -313,3 +314,58 @@ def test_every_recorded_row_is_one_that_we_write_or_have_a_reason_not_to() -> No
 def test_what_elixir_refuses_to_insert_is_refused(options: dict[str, Any]) -> None:
     with pytest.raises(InvalidJob):
         Job(worker="Ref.OkWorker", **options)
+
+
+def told(case: str) -> Iterator[Any]:
+    """Yield what was recorded of a case that is no job's row, in each file."""
+    for name in FILES:
+        cases = json.loads((DATA / name).read_text("utf-8"))
+        yield next(found["row"] for found in cases if found["case"].startswith(case))
+
+
+async def test_a_recorded_leader_is_read_while_its_lease_lasts(store: PostgresStore) -> None:
+    """By the time when it was recorded it has long expired."""
+    peers = f"{quote_identifier(store._prefix)}.oban_peers"
+    leaders = load_sql("staffa.engines.postgres", "peers/elixir_leaders.sql", store._prefix)
+    for (row,) in told("oban_peers"):
+        await store.connection.execute(
+            f"INSERT INTO {peers}"
+            f" SELECT * FROM json_populate_record(NULL::{peers}, $1::text::json)",
+            json.dumps(row),
+        )
+        assert await store.connection.fetch(leaders) == []
+        await store.connection.execute(f"UPDATE {peers} SET expires_at = now() + interval '1 day'")
+        found = await store.connection.fetch(leaders)
+        assert [tuple(leader) for leader in found] == [(row["name"], row["node"])]
+        await store.connection.execute(f"DELETE FROM {peers}")
+
+
+async def test_an_orphan_of_theirs_is_rescued_as_they_do_it(
+    store: PostgresStore, engine: Engine
+) -> None:
+    rows = dict(recorded(FILES[0]))
+    orphan = {**rows["completed, returned :ok"], "state": "executing", "completed_at": None}
+    number = await insert(store, orphan)
+    before = await store.row(number)
+    (rescued,) = await engine.rescue_foreign_jobs(age=3600, limit=10)
+    for (theirs,) in told("rescue_jobs returned"):
+        assert theirs == {**theirs, "queue": rescued.queue, "state": rescued.state}
+    assert await store.row(number) == {**before, "state": "available"}
+
+
+async def test_all_of_their_jobs_that_have_ended_are_pruned_and_no_others(
+    store: PostgresStore, engine: Engine
+) -> None:
+    """As `prune_jobs(max_age: -1)` did: it told of these three states alone."""
+    ended = (State.CANCELLED, State.COMPLETED, State.DISCARDED)
+    assert all(tuple(counts) == tuple(map(str, ended)) for counts in told("prune_jobs"))
+    left = set()
+    for _, row in recorded(FILES[0]):
+        number = await insert(store, row)
+        if row["state"] not in ended:
+            left.add(number)
+    for state in ended:
+        found = await engine.find_oldest_finished(state, age=0.0, after=None, limit=100)
+        assert await engine.prune_jobs(found) == {job.id for job in found}
+    rows = await store.connection.fetch(f"SELECT id FROM {store._table}")
+    assert {row["id"] for row in rows} == left
