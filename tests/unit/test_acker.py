@@ -176,6 +176,25 @@ async def test_a_row_that_somebody_holds_is_handed_over_and_holds_up_no_other(
     assert handed == [2]
 
 
+async def test_what_is_written_stays_so_when_the_rest_of_its_bundle_is_refused_later(
+    engine: ScriptedEngine, events: Recorder
+) -> None:
+    """The refused one was held at the first try, so that the others were written then."""
+    engine.held, engine.look_errors = {2}, [GONE]
+    engine.refuses = lambda ack: (
+        len(engine.bundles) > 1 and ack.lease.id == 2 and ack.state is State.COMPLETED
+    )
+    acker = make_acker(engine)
+    acker.submit(outcome(1))
+    acker.submit(outcome(2))
+    await acker.start()
+    await flush(acker)
+    await acker.stop()
+    assert told(events, "completed") == [1]
+    assert told(events, "lease_lost") == []
+    assert engine.bundles == [[1, 2], [2], [2]]
+
+
 async def test_what_was_written_is_known_though_the_look_at_the_others_failed(
     engine: ScriptedEngine, events: Recorder
 ) -> None:

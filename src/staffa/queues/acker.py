@@ -109,7 +109,7 @@ class Acker(Service):
                 held, traced = await self._try(acks, written, uncertain=uncertain)
                 break
             except DataRefused as error:
-                await self._write_apart(bundle, error)
+                await self._write_apart(self._hand_on_written(bundle, written), error)
                 return
             except DatabaseError as error:
                 uncertain = uncertain or isinstance(error, DatabaseUnavailable)
@@ -120,10 +120,22 @@ class Acker(Service):
                     await self._write_halves(bundle, uncertain=uncertain)
                     return
             except Exception as error:  # noqa: BLE001  # what one outcome holds must not stop others
-                await self._write_apart(bundle, error)
+                await self._write_apart(self._hand_on_written(bundle, written), error)
                 return
         for outcome in bundle:
             self._hand_on(outcome, written, held, traced)
+
+    def _hand_on_written(
+        self, bundle: Sequence[Outcome], written: dict[int, State]
+    ) -> Sequence[Outcome]:
+        """Tell of what an earlier try has written; return what is left to be written."""
+        left = []
+        for outcome in bundle:
+            if outcome.ack.lease.id in written:
+                self._hand_on(outcome, written, frozenset(), frozenset())
+            else:
+                left.append(outcome)
+        return left
 
     async def _try(
         self, acks: Sequence[Ack], written: dict[int, State], *, uncertain: bool
