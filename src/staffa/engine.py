@@ -132,6 +132,16 @@ class Ack:
     delay: float | None = None
     meta: Mapping[str, Any] | None = None
 
+    @property
+    def plain(self) -> bool:
+        """Whether it is a completion with nothing to it."""
+        return (
+            self.state is State.COMPLETED
+            and self.error is None
+            and self.meta is None
+            and not self.refund
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any, Self
 
 from staffa._internal import json
+from staffa._internal.epoch import LateTime
 from staffa.args.plain import dump_object
 from staffa.deadlines import DEADLINE_KEY, Deadline, note_deadline, postpone
 from staffa.errors import ConfigError, InvalidJob
@@ -74,6 +75,8 @@ class Job(Running[A]):
 
     __slots__ = (
         "_errors",
+        "_inserted_at",
+        "_scheduled_at",
         "_scheduled_in",
         "attempt",
         "attempted_at",
@@ -82,12 +85,10 @@ class Job(Running[A]):
         "completed_at",
         "discarded_at",
         "id",
-        "inserted_at",
         "instance",
         "max_attempts",
         "priority",
         "queue",
-        "scheduled_at",
         "state",
         "tags",
         "worker",
@@ -103,8 +104,10 @@ class Job(Running[A]):
     max_attempts: int
     priority: int
     attempted_by: tuple[str, ...] | None
-    inserted_at: datetime | None
-    scheduled_at: datetime | None
+    _inserted_at: datetime | float | None
+    _scheduled_at: datetime | float | None
+    inserted_at = LateTime()
+    scheduled_at = LateTime()
     attempted_at: datetime | None
     completed_at: datetime | None
     cancelled_at: datetime | None
@@ -178,15 +181,23 @@ class Job(Running[A]):
         job.queue = row["queue"]
         attempted_by = row["attempted_by"]
         job.attempted_by = tuple(attempted_by) if attempted_by else None  # Python's oban has {}
+        job.attempted_at = row["attempted_at"]
         job.completed_at = row["completed_at"]
         job.cancelled_at = row["cancelled_at"]
         job.discarded_at = row["discarded_at"]
         return job
 
     @classmethod
-    def from_claim(cls, row: Mapping[str, Any], queue: str, attempted_by: tuple[str, str]) -> Self:
+    def from_claim(
+        cls,
+        row: Mapping[str, Any],
+        queue: str,
+        attempted_by: tuple[str, str],
+        attempted_at: datetime,
+    ) -> Self:
         """Return a job that was just claimed; the claim reads only the columns it needs."""
         job = cls._from_columns(row)
+        job.attempted_at = attempted_at
         job.state = State.EXECUTING
         job.queue = queue
         job.attempted_by = attempted_by
@@ -213,9 +224,8 @@ class Job(Running[A]):
         job.attempt = row["attempt"]
         job.max_attempts = row["max_attempts"]
         job.priority = row["priority"]
-        job.inserted_at = row["inserted_at"]
-        job.scheduled_at = row["scheduled_at"]
-        job.attempted_at = row["attempted_at"]
+        job._inserted_at = row["inserted_at"]
+        job._scheduled_at = row["scheduled_at"]
         return job
 
     def as_enqueued(self, row: Mapping[str, Any]) -> Self:

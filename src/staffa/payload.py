@@ -74,7 +74,9 @@ class Payload(Generic[A]):
         Raises:
             ValueError: If the row holds JSON that can't be decoded here.
         """
-        if isinstance(self._meta, str):
+        if self._meta == "{}":
+            self._meta = {}
+        elif isinstance(self._meta, str):
             found = json.loads(self._meta)
             self._meta = (
                 found if isinstance(found, dict) else {}

@@ -34,4 +34,5 @@ def row(*, args: Any = None, meta: Any = None, **columns: Any) -> dict[str, Any]
 def claimed(producer: Producer | None = None, **columns: Any) -> Job:
     """Return a job that was just claimed."""
     by = ("node-a", "uuid") if producer is None else (producer.node, str(producer.uuid))
-    return Job.from_claim(row(**columns), "default", by)
+    found = row(**columns)
+    return Job.from_claim(found, "default", by, found["attempted_at"])

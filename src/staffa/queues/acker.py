@@ -74,9 +74,10 @@ class Acker(Service):
     @boundary("submit_outcome")
     def submit(self, outcome: Outcome) -> None:
         """Have an outcome written."""
+        if not self._pending:
+            self._arrived.set()
+            self._settled.clear()
         self._pending.append(outcome)
-        self._arrived.set()
-        self._settled.clear()
 
     def unwritten(self) -> list[Outcome]:
         """Return the outcomes that are not known to be stored."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import sys
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -150,7 +150,7 @@ class Executor:
             return None
         for run in self._runs.copy():
             if run.task is task:
-                return run.job
+                return getattr(run, "job", None)  # it may end meanwhile, on its own thread
         context = getattr(task, "get_context", None)  # from Python 3.12
         return None if context is None else find_job_in(context())
 
@@ -167,7 +167,6 @@ class Executor:
                 report(f"judging the outcome of job {job.id} failed", error)
                 outcome = Outcome(job, outcomes.of_defect(job), result=error)
             seconds = self._clock.monotonic() - started
-            run.ended = True
             progress = self._checkpoints.take(run.lease)
             if outcome is None:
                 emit(JobLeaseLost, job=job, seconds=seconds)
@@ -180,6 +179,7 @@ class Executor:
                 self._submit(run, outcome)
         finally:
             self._runs.discard(run)
+            run.end()
             on_done(job)
 
     def _submit(self, run: Run, outcome: Outcome) -> None:
@@ -208,13 +208,15 @@ class Executor:
             return Outcome(job, ack, result=error, reason=EndReason.UNDECODABLE)
         set_current_job(job)
         try:
-            result = await self._call(definition, call, run)
+            result = await self._called(definition, call, run)
         except BaseException as error:  # noqa: BLE001  # a job may raise anything
             return self._fail(definition, run, error)
         if run.lease_ended:
             return None
+        ack = outcomes.of_result(job, result, definition, run.lease)
+        if result is None:  # by far the most frequent
+            return Outcome(job, ack)
         reason = EndReason.RESULT if isinstance(result, Cancel | Discard) else None
-        ack = outcomes.of_result(job, result, definition)
         return Outcome(job, ack, result=result, reason=reason)
 
     def _resolve(self, job: Job) -> WorkerDefinition:
@@ -225,28 +227,32 @@ class Executor:
         except Exception as error:
             raise UnknownWorker(f"importing worker {job.worker!r} failed: {error!r}") from error
 
-    async def _call(self, definition: WorkerDefinition, call: Callable[[], Any], run: Run) -> Any:
-        """Call the function within its time-out and its deadline."""
+    def _called(
+        self, definition: WorkerDefinition, call: Callable[[], Any], run: Run
+    ) -> Awaitable[Any]:
+        """Return what is awaited for the function's result, with no layer around it that is idle."""
+        before = hooks.find("before_process", definition.hooks)
         left = _seconds_left(run.job)
         timeout = definition.timeout(run.job)
+        awaited: Awaitable[Any]
+        if definition.executor == "async" and not before:
+            awaited = call()
+        else:
+            awaited = self._invoke(definition, call, run, before)
         if timeout is None and left is None:
-            return await self._invoke(definition, call, run)
-        late, slow = asyncio.timeout(left), asyncio.timeout(timeout)
-        try:
-            async with late, slow:
-                return await self._invoke(definition, call, run)
-        except (TimeoutError, JobCancelled) as error:
-            if late.expired():
-                raise DeadlinePassed("its deadline passed while it ran") from error
-            if slow.expired():
-                raise JobTimeout(
-                    f"{run.job.worker} took longer than its timeout of {timeout:g} s"
-                ) from error
-            raise
+            return awaited
+        return _within(awaited, run.job, left, timeout)
 
-    async def _invoke(self, definition: WorkerDefinition, call: Callable[[], Any], run: Run) -> Any:
+    async def _invoke(
+        self,
+        definition: WorkerDefinition,
+        call: Callable[[], Any],
+        run: Run,
+        before: Sequence[Callable[..., Any]],
+    ) -> Any:
+        """Call hooks that go before, then the function where it runs."""
         threads = None if definition.executor == "async" else self._threads
-        for hook in hooks.find("before_process", definition.hooks):
+        for hook in before:
             found = await call_hook(hook, run.job, threads=threads, ask_to_stop=run.ask_to_stop)
             if (ended := hooks.check_ending(hook, found)) is not None:
                 return ended
@@ -297,6 +303,22 @@ def _seconds_left(job: Job) -> float | None:
     if left < 0:
         raise DeadlinePassed(f"its deadline {deadline.isoformat()} passed before it began")
     return left if force else None
+
+
+async def _within(
+    awaited: Awaitable[Any], job: Job, left: float | None, timeout: float | None
+) -> Any:
+    """Wait for a job's function within its deadline and its time-out."""
+    late, slow = asyncio.timeout(left), asyncio.timeout(timeout)
+    try:
+        async with late, slow:
+            return await awaited
+    except (TimeoutError, JobCancelled) as error:
+        if late.expired():
+            raise DeadlinePassed("its deadline passed while it ran") from error
+        if slow.expired():
+            raise JobTimeout(f"{job.worker} took longer than its timeout of {timeout:g} s") from error
+        raise
 
 
 def _broken_off(run: Run) -> Outcome | None:

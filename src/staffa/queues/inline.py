@@ -118,7 +118,7 @@ class InlineRunner:
     async def perform(self, job: Job, *, attempt: int = 1) -> tuple[Outcome, Job]:
         """Run a new job without a database; return the outcome, and what its row would be."""
         row = self._row_of(job, attempt)
-        claimed = Job.from_claim(row, job.queue, row["attempted_by"])
+        claimed = Job.from_claim(row, job.queue, row["attempted_by"], row["attempted_at"])
         outcome = await self.run(claimed)
         await self.follow(outcome, outcome.state)
         return outcome, Job.from_row(_row_after(row, outcome, self._clock.now()))

@@ -99,17 +99,23 @@ def of_completion(job: Job, result: object, definition: WorkerDefinition | None)
     return Ack(lease=lease, state=State.COMPLETED)
 
 
-def of_result(job: Job, result: object, definition: WorkerDefinition | None = None) -> Ack:
+def of_result(
+    job: Job,
+    result: object,
+    definition: WorkerDefinition | None = None,
+    lease: Lease | None = None,
+) -> Ack:
     """Return the outcome of a function that returned.
 
     Args:
         job: The job.
         result: What it returned.
         definition: Says whether and how the result is recorded, where the job does not.
+        lease: That of the job, where it is at hand.
     """
-    lease = Lease.of(job)
+    lease = lease or Lease.of(job)
     match result:
-        case None if not wants_record(job, result, definition):  # by far the most frequent
+        case None if not wants_record(job, result, definition):
             return Ack(lease=lease, state=State.COMPLETED)
         case Cancel():
             return Ack(lease=lease, state=State.CANCELLED, error=_reason("Cancel", result.reason))

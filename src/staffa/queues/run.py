@@ -85,6 +85,15 @@ class Run:
         """Whether the row is somebody else's by now."""
         return self.why is Stop.LEASE_ENDED
 
+    def end(self) -> None:
+        """Let go of the job, which refers to this: else only the garbage collector would free both.
+
+        Its passes over the jobs of large claims took a third of the time of a worker.
+        """
+        self.ended = True
+        self.task = None
+        del self.job
+
     def ask_to_stop(self) -> None:
         """Let `Job.cancelled` tell the job."""
         self.stopping = True
@@ -119,16 +128,20 @@ class Run:
         Raises:
             JobCancelled: If the lease has ended.
         """
+        self._check_it_runs()
         statements = self._completing(of_completion(self.job, result, self.definition))
         if threading.get_ident() == self._thread:
-            return complete_on(conn, statements, self.job.id)
-        complete_on_sync(conn, statements, self.job.id)
+            return complete_on(conn, statements, self.lease.id)
+        complete_on_sync(conn, statements, self.lease.id)
         return Done()
+
+    def _check_it_runs(self) -> None:
+        if self.ended:  # what outlives its job may not end it
+            raise JobCancelled(f"job {self.lease.id} has ended: it can't be completed any more")
 
     def _completing(self, ack: Ack) -> Statements[dict[int, State]]:
         """Return what writes a completion; from now on it may have been written."""
-        if self.ended:  # what outlives its job may not end it
-            raise JobCancelled(f"job {self.job.id} has ended: it can't be completed any more")
+        self._check_it_runs()
         self.completion = ack
         return self._checkpoints.completing(ack)
 
@@ -156,7 +169,7 @@ class Run:
         try:
             self._loop.call_soon_threadsafe(self._note, patch)
         except RuntimeError:  # the loop has gone on without this thread
-            raise JobCancelled(f"job {self.job.id} was left behind by its process") from None
+            raise JobCancelled(f"job {self.lease.id} was left behind by its process") from None
 
     def _wait_for(self, writing: Coroutine[Any, Any, None]) -> None:
         """Wait in a thread; not for ever, as the loop may stop without it."""
@@ -164,13 +177,13 @@ class Run:
             future = asyncio.run_coroutine_threadsafe(writing, self._loop)
         except RuntimeError:
             writing.close()
-            raise JobCancelled(f"job {self.job.id} was left behind by its process") from None
+            raise JobCancelled(f"job {self.lease.id} was left behind by its process") from None
         while True:
             try:
                 return future.result(timeout=_LOOK_SECONDS)
             except TimeoutError:
                 if self.stopping:
                     future.cancel()
-                    raise JobCancelled(f"job {self.job.id} was asked to stop") from None
+                    raise JobCancelled(f"job {self.lease.id} was asked to stop") from None
             except CancelledError:
-                raise JobCancelled(f"job {self.job.id} was asked to stop") from None
+                raise JobCancelled(f"job {self.lease.id} was asked to stop") from None

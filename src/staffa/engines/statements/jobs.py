@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from operator import itemgetter
 from typing import Any
 
 import orjson
 
 from staffa._internal import json
+from staffa._internal.epoch import from_epoch
 from staffa.engine import (
     Ack,
     Checkpoint,
@@ -22,6 +24,8 @@ from staffa.engines.statements.area import Area, Rows, count
 from staffa.jobs import Job
 from staffa.running import PROGRESS_KEY
 from staffa.types import State
+
+_URGENCY = itemgetter("priority", "scheduled_at", "id")
 
 
 class JobStatements(Area):
@@ -51,7 +55,13 @@ class JobStatements(Area):
         attempted_by = (producer.node, str(producer.uuid))
 
         def decode(rows: Rows) -> list[Job]:
-            return _sorted_by_urgency(Job.from_claim(row, queue, attempted_by) for row in rows)
+            if not rows:
+                return []
+            attempted_at = _time(rows[0]["attempted_at"])  # one and the same for all
+            return [
+                Job.from_claim(row, queue, attempted_by, attempted_at)
+                for row in sorted(rows, key=_URGENCY)
+            ]
 
         return self.statement("claim", (queue, limit, *attempted_by), decode)
 
@@ -59,6 +69,13 @@ class JobStatements(Area):
         self, acks: Sequence[Ack], producer: Producer, *, wait: bool = True
     ) -> Statement[dict[int, State]]:
         """Write outcomes."""
+        write = self._complete if all(ack.plain for ack in acks) else self._write
+        return write(acks, producer, wait=wait)
+
+    def _write(
+        self, acks: Sequence[Ack], producer: Producer, *, wait: bool
+    ) -> Statement[dict[int, State]]:
+        """Write outcomes of any kind."""
         return self.statement(
             "ack",
             (
@@ -73,6 +90,26 @@ class JobStatements(Area):
                 [None if ack.meta is None else json.dumps(dict(ack.meta)) for ack in acks],
             ),
             lambda rows: {row["id"]: State(row["state"]) for row in rows},
+            wait=wait,
+        )
+
+    def _complete(
+        self, acks: Sequence[Ack], producer: Producer, *, wait: bool
+    ) -> Statement[dict[int, State]]:
+        """Write completions with nothing to them, as by far the most outcomes are."""
+        leases = [ack.lease for ack in acks]
+        times: dict[datetime, int] = {}  # those of one claim have one
+        params = (
+            [lease.id for lease in leases],
+            [lease.attempt for lease in leases],
+            [times.setdefault(lease.attempted_at, len(times) + 1) for lease in leases],
+            list(times),
+            str(producer.uuid),
+        )
+        return self.statement(
+            "complete",
+            params,
+            lambda rows: dict.fromkeys(rows[0]["ids"] or (), State.COMPLETED),
             wait=wait,
         )
 
@@ -160,9 +197,9 @@ class JobStatements(Area):
         )
 
 
-def _sorted_by_urgency(jobs: Iterable[Job]) -> list[Job]:
-    """Return claimed jobs in the order in which they start."""
-    return sorted(jobs, key=lambda job: (job.priority, job.scheduled_at, job.id))
+def _time(told: float | datetime) -> datetime:
+    """Return a time that a claim reads; PostgreSQL's tells seconds, see `staffa._internal.epoch`."""
+    return from_epoch(told) if isinstance(told, float) else told
 
 
 def describe_job(job: Job) -> dict[str, Any]:

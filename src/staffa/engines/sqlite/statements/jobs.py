@@ -7,11 +7,12 @@ from typing import Any
 
 import orjson
 
-from staffa.engine import Checkpoint, Lease, Producer, Staged, Statement, Statements
+from staffa.engine import Ack, Checkpoint, Lease, Producer, Staged, Statement, Statements
 from staffa.engines.sqlite.times import cut_time
 from staffa.engines.statements import jobs as shared
 from staffa.engines.statements.area import Area, Rows
 from staffa.jobs import Job
+from staffa.types import State
 
 
 class JobStatements(shared.JobStatements):
@@ -26,6 +27,12 @@ class JobStatements(shared.JobStatements):
 
         rows = [shared.describe_job(job) for job in jobs]
         return self.statement("enqueue", (orjson.dumps(rows).decode(), now), decode)
+
+    def _complete(
+        self, acks: Sequence[Ack], producer: Producer, *, wait: bool
+    ) -> Statement[dict[int, State]]:
+        """Write completions as other outcomes: SQLite gains nothing by a statement of its own."""
+        return self._write(acks, producer, wait=wait)
 
     def count_waiting(self, queue: str, limit: int) -> Statement[int]:
         """Count the available jobs of a queue, up to a limit."""

@@ -88,4 +88,4 @@ def _load_job(columns: Mapping[str, Any]) -> Job:
         time = row[name]
         row[name] = None if time is None else datetime.fromisoformat(time)
     node, *producer = row["attempted_by"] or ("",)
-    return Job.from_claim(row, row["queue"], (node, *producer))
+    return Job.from_claim(row, row["queue"], (node, *producer), row["attempted_at"])
