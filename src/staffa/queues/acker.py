@@ -214,14 +214,15 @@ class Acker(Service):
             emit(JobLeaseLost, job=outcome.job, seconds=outcome.seconds)
             self._on_lost(outcome.job, outcome.seconds)
             return
-        emit(
-            JobEnded,
-            job=outcome.job,
-            state=state,
-            seconds=outcome.seconds,
-            error=ack.error,
-            exception=outcome.exception if listening() else None,
-        )
+        if listening():
+            emit(
+                JobEnded,
+                job=outcome.job,
+                state=state,
+                seconds=outcome.seconds,
+                error=ack.error,
+                exception=outcome.exception,
+            )
         self._on_settled(outcome, state)
 
 

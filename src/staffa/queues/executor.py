@@ -20,7 +20,7 @@ from staffa import hooks, registry
 from staffa._internal.clock import Clock
 from staffa._internal.kill_points import boundary
 from staffa.args.encryption import NO_KEYS, KeyRing
-from staffa.deadlines import read_deadline
+from staffa.deadlines import DEADLINE_KEY, read_deadline
 from staffa.engine import Lease
 from staffa.errors import (
     DeadlinePassed,
@@ -294,7 +294,7 @@ def _seconds_left(job: Job) -> float | None:
     Raises:
         DeadlinePassed: If that was before it was claimed, on the database's clock.
     """
-    found = read_deadline(job.meta, job.inserted_at)
+    found = read_deadline(job.meta, job.inserted_at) if DEADLINE_KEY in job.meta else None
     if found is None:
         return None
     deadline, force = found

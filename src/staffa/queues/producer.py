@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 
 from staffa._internal.backoff import Backoff
@@ -129,14 +129,7 @@ class QueueProducer(Service):
             await self._wait()
             try:
                 await self._put_back_strays()
-                demand = self._demand()
-                if demand <= 0:
-                    self._hungry = True
-                    continue
-                jobs = await self._claim(demand)
-                if jobs and self._rests:
-                    await self._put_back(jobs)
-                    continue
+                await self._fill()
             except DatabaseError as error:
                 self.failing = True
                 report(
@@ -144,15 +137,52 @@ class QueueProducer(Service):
                 )
                 await asyncio.sleep(self._backoff.next_seconds())
                 self._wanted.set()
-                continue
+
+    async def _fill(self) -> None:
+        """Claim and start until there is no free slot or no job left.
+
+        While claims come back full, the next one is sent before the jobs of the last one are
+        started, as far as there are slots for both: the database works on it meanwhile.
+        """
+        demand = self._demand()
+        if demand <= 0:
+            self._hungry = True
+            return
+        jobs = await self._claim(demand)
+        while True:
+            if jobs and self._rests:
+                await self._put_back(jobs)
+                return
             self._backoff.reset()
             self.failing = False
             self._hungry = len(jobs) == demand
-            for job in jobs:
-                self._running.add(job)
-                self._executor.start(job, self._free)
-            if self._hungry:
+            if not self._hungry:
+                self._start(jobs)
+                return
+            if self._demand() - len(jobs) < self.limit / 2:
+                begun = len(jobs) // 2
+                self._start(jobs[:begun])
+                jobs = jobs[begun:]
+            demand = self._demand() - len(jobs)
+            if demand <= 0:
+                self._start(jobs)
                 self._wanted.set()
+                return
+            jobs = await self._claim_beside(demand, jobs)
+
+    async def _claim_beside(self, demand: int, jobs: Sequence[Job]) -> list[Job]:
+        """Start jobs while the next ones are claimed, and return these."""
+        claim = asyncio.get_running_loop().create_task(self._claim(demand))
+        try:
+            await asyncio.sleep(0)  # it is sent before the jobs take the loop
+        finally:
+            self._start(jobs)
+        return await claim
+
+    def _start(self, jobs: Iterable[Job]) -> None:
+        for job in jobs:
+            self._running.add(job)
+            self._executor.start(job, self._free)
 
     def _demand(self) -> int:
         if self._rests:
