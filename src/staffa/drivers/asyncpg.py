@@ -18,7 +18,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from enum import Enum
+from types import MappingProxyType
 from typing import Any, TypeVar, cast
 
 import asyncpg
@@ -44,6 +46,20 @@ REPLY_SECONDS = 30.0
 # millisecond for a whole batch.
 _SETTINGS = {"application_name": "staffa", "plan_cache_mode": "force_custom_plan"}
 _POOLED_SETTINGS = frozenset({"application_name"})
+_ONE_PLAN = {"plan_cache_mode": "force_generic_plan", "enable_seqscan": "off"}
+
+
+class Access(Enum):
+    """How the statements of a connection find their rows, whatever the tables hold.
+
+    The planner is left no other way, so it plans each statement once. For twenty jobs, planning
+    takes a third of the server's time.
+    """
+
+    ORDERED = MappingProxyType({**_ONE_PLAN, "enable_sort": "off", "enable_bitmapscan": "off"})
+    """In the order of an index, which ends when there are enough."""
+    PROBES = MappingProxyType({**_ONE_PLAN, "enable_hashjoin": "off", "enable_mergejoin": "off"})
+    """One after the other, by a key that is given."""
 
 
 @dataclass(slots=True)
@@ -84,6 +100,10 @@ class ConnectionSettings:
             settings = {key: settings[key] for key in _POOLED_SETTINGS & settings.keys()}
             options["statement_cache_size"] = 0
         return await self._connect(settings, **options)
+
+    def with_access(self, access: Access) -> ConnectionSettings:
+        """Return the same for statements that find their rows in one way only."""
+        return replace(self, settings={**self.settings, **access.value})
 
     def session(self, *, create: bool = False) -> AbstractAsyncContextManager[Session]:
         """Connect for a sequence of statements; a database is never created."""

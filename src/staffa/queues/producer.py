@@ -33,6 +33,7 @@ from staffa.service import Service, severity
 from staffa.telemetry import report
 
 _LARGEST_CLAIM = 5000
+_WORTH_A_CLAIM_BESIDE = 100  # halves of less cost more by their number than they gain
 _STOP_SECONDS = 5.0
 _DOUBT_SECONDS = 300.0
 _DOUBTFUL_WAIT_SECONDS = 2.0
@@ -164,7 +165,7 @@ class QueueProducer(Service):
                 self._start(jobs[:begun])
                 jobs = jobs[begun:]
             demand = self._demand() - len(jobs)
-            if demand <= 0:
+            if demand < _WORTH_A_CLAIM_BESIDE:
                 self._start(jobs)
                 self._wanted.set()
                 return

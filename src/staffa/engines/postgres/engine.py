@@ -1,8 +1,8 @@
 """The engine for PostgreSQL: each method runs one statement of `statements`, or a walk of them.
 
-Three ways to the server: a pool for what stands alone (claims among it), a connection of its own
-for the acknowledgements, so that they run beside the claims, and one for the heartbeat, which lives
-on another thread.
+Four ways to the server: a pool for what stands alone, a connection of its own for the claims and
+one for the acknowledgements, which run beside each other, by plans that are made once, and one for
+the heartbeat, which lives on another thread.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from uuid import UUID
 from staffa._internal.kill_points import boundaries
 from staffa.capabilities import Capabilities
 from staffa.cron.stored import CronBoard, Entry
-from staffa.drivers.asyncpg import ConnectionSettings, Dedicated
+from staffa.drivers.asyncpg import Access, ConnectionSettings, Dedicated
 from staffa.drivers.asyncpg_pool import Pool
 from staffa.drivers.connections import run_on, run_on_sync
 from staffa.drivers.joined import Joined
@@ -88,7 +88,8 @@ class PostgresEngine:
         self._maintenance = None if owner is None else PostgresMaintenance(owner, prefix)
         self._settings = settings
         self.pool = Pool(settings, pool_size)
-        self._acks: Dedicated | Joined = Dedicated(settings)
+        self._claims: Dedicated | Joined = Dedicated(settings.with_access(Access.ORDERED))
+        self._acks: Dedicated | Joined = Dedicated(settings.with_access(Access.PROBES))
         self._survey = PostgresSurvey(settings, self.pool, prefix, instance)
         self._jobs = JobStatements(prefix)
         self._operations = OperationStatements(prefix)
@@ -115,6 +116,7 @@ class PostgresEngine:
 
     async def close(self) -> None:
         """Close all connections."""
+        await self._claims.close()
         await self._acks.close()
         await self.pool.close()
 
@@ -132,7 +134,7 @@ class PostgresEngine:
     def joined(self, execute: Execute) -> Self:
         """Return an engine that works in a transaction of the user's."""
         engine = copy(self)
-        engine.pool = engine._acks = Joined(execute)
+        engine.pool = engine._claims = engine._acks = Joined(execute)
         engine._walks = Walks(engine._read, self._operations)
         return engine
 
@@ -158,7 +160,7 @@ class PostgresEngine:
 
     async def claim_jobs(self, queue: str, limit: int, producer: Producer) -> list[Job]:
         """Lease available jobs."""
-        return await self.pool.run(self._jobs.claim(queue, limit, producer))
+        return await self._claims.run(self._jobs.claim(queue, limit, producer))
 
     async def ack_jobs(
         self, acks: Sequence[Ack], producer: Producer, *, wait: bool = True
