@@ -135,12 +135,8 @@ class Ack:
     @property
     def plain(self) -> bool:
         """Whether it is a completion with nothing to it."""
-        return (
-            self.state is State.COMPLETED
-            and self.error is None
-            and self.meta is None
-            and not self.refund
-        )
+        there_is_more = self.refund or self.error is not None or self.meta is not None
+        return self.state is State.COMPLETED and not there_is_more
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from typing import Any
 import asyncpg
 import orjson
 
+from staffa.drivers.asyncpg import Access
 from staffa.engine import Statement
 
 _JOBS = "oban_jobs"
@@ -34,6 +35,7 @@ async def explain(
     statement: Statement[Any],
     *,
     generic: bool,
+    access: Access | None = None,
     table: str = _JOBS,
 ) -> list[Scan]:
     """Return the scans of a table in the plan of a statement.
@@ -43,6 +45,7 @@ async def explain(
         statement: What would be run.
         generic: Whether the plan must do for any parameters, as a cached one would have to; else
             it is made for these.
+        access: How the connection that runs it finds rows, if that is fixed.
         table: The table; that of the jobs if not given.
     """
     if not generic:
@@ -54,6 +57,8 @@ async def explain(
     call = f"EXECUTE looked_at({nulls})" if nulls else "EXECUTE looked_at"
     async with connection.transaction():
         await connection.execute("SET LOCAL plan_cache_mode = force_generic_plan")
+        for setting, value in ({} if access is None else access.value).items():
+            await connection.execute(f"SET LOCAL {setting} = {value}")
         await connection.execute(f"PREPARE looked_at AS {statement.sql}")
         found = await connection.fetchval(f"EXPLAIN (FORMAT JSON) {call}")
         await connection.execute("DEALLOCATE looked_at")

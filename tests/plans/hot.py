@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
+from staffa.drivers.asyncpg import Access
 from staffa.engine import Ack, Checkpoint, Lease, Producer, Statement
 from staffa.engines.statements.jobs import JobStatements
 from staffa.engines.statements.operations import OperationStatements
@@ -35,6 +36,10 @@ def _leases(count: int) -> list[Lease]:
 
 def _acks(count: int) -> list[Ack]:
     return [Ack(lease=lease, state=State.COMPLETED) for lease in _leases(count)]
+
+
+def _failures(count: int) -> list[Ack]:
+    return [Ack(lease=lease, state=State.RETRYABLE, error="it") for lease in _leases(count)]
 
 
 def _ids(count: int) -> list[int]:
@@ -70,8 +75,13 @@ def _entries(count: int) -> dict[int, Entry]:
 
 HOT: dict[str, tuple[Build, set[str]]] = {
     "claim": (lambda jobs, _, size: jobs.claim(QUEUE, size, PRODUCER), CLAIM | PRIMARY),
-    "ack": (lambda jobs, _, size: jobs.ack(_acks(size), PRODUCER), PRIMARY),
+    "ack": (lambda jobs, _, size: jobs.ack(_failures(size), PRODUCER), PRIMARY),
     "ack what nobody holds": (
+        lambda jobs, _, size: jobs.ack(_failures(size), PRODUCER, wait=False),
+        PRIMARY,
+    ),
+    "complete": (lambda jobs, _, size: jobs.ack(_acks(size), PRODUCER), PRIMARY),
+    "complete what nobody holds": (
         lambda jobs, _, size: jobs.ack(_acks(size), PRODUCER, wait=False),
         PRIMARY,
     ),
@@ -154,6 +164,17 @@ HOT: dict[str, tuple[Build, set[str]]] = {
         PRIMARY,
     ),
 }
+
+
+ACCESS = {
+    "claim": Access.ORDERED,
+    "ack": Access.PROBES,
+    "ack what nobody holds": Access.PROBES,
+    "complete": Access.PROBES,
+    "complete what nobody holds": Access.PROBES,
+    "trace": Access.PROBES,
+}
+"""Those that the engine runs on connections of their own, by plans that are made once."""
 
 
 def build(name: str, prefix: str, size: int) -> Statement[Any]:

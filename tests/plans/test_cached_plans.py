@@ -24,15 +24,15 @@ COUNTERS = """
 
 @pytest.fixture
 async def engine(dsn: str, prefix: str) -> AsyncIterator[PostgresEngine]:
-    """An engine with a single connection, so that all claims share its cached statements."""
+    """An engine, whose claims all share the cached statements of one connection."""
     made = PostgresEngine(ConnectionSettings(dsn), prefix, 1)
     yield made
     await made.close()
 
 
 async def ask(engine: PostgresEngine, sql: str, *params: Any) -> dict[str, Any]:
-    """Return a row that the engine's own connection sees."""
-    return await engine.pool.run(Statement(sql, params, lambda rows: dict(rows[0])))
+    """Return a row that the connection of the engine's claims sees."""
+    return await engine._claims.run(Statement(sql, params, lambda rows: dict(rows[0])))
 
 
 async def test_claims_on_an_empty_table_do_not_spoil_those_after_a_bulk_insert(
@@ -54,9 +54,7 @@ async def test_claims_on_an_empty_table_do_not_spoil_those_after_a_bulk_insert(
     assert after["claim"] == before["claim"] + 1
 
 
-async def test_no_statement_of_the_engine_is_run_by_a_generic_plan(
-    prefix: str, engine: PostgresEngine
-) -> None:
+async def test_claims_are_planned_once(prefix: str, engine: PostgresEngine) -> None:
     for _ in range(10):
         await engine.claim_jobs(QUEUE, 500, PRODUCER)
     found = await ask(
@@ -64,4 +62,20 @@ async def test_no_statement_of_the_engine_is_run_by_a_generic_plan(
         "SELECT sum(generic_plans)::int AS generic, sum(custom_plans)::int AS custom"
         "  FROM pg_prepared_statements WHERE statement LIKE '-- Take up to%'",
     )
-    assert found == {"generic": 0, "custom": 10}
+    assert found == {"generic": 10, "custom": 0}
+
+
+async def test_other_statements_are_planned_for_what_the_table_holds_by_then(
+    engine: PostgresEngine,
+) -> None:
+    for _ in range(10):
+        await engine.count_available({QUEUE: 500})
+    found = await engine.pool.run(
+        Statement(
+            "SELECT sum(generic_plans)::int AS generic FROM pg_prepared_statements"
+            " WHERE statement LIKE '-- Count the available%'",
+            (),
+            lambda rows: dict(rows[0]),
+        )
+    )
+    assert found == {"generic": 0}

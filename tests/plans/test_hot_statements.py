@@ -6,14 +6,15 @@ large batches: a bulk insert, a long history or a cached plan must not flip any 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 
 import asyncpg
 import pytest
 
+from staffa.drivers.asyncpg import Access
 from tests.plans.explain import Scan, explain
-from tests.plans.hot import HOT, LIMITS, build
-from tests.plans.tables import COUNTS, add_backlog, add_history, analyze
+from tests.plans.hot import ACCESS, HOT, LIMITS, build
+from tests.plans.tables import COUNTS, add_backlog, add_history, analyze, work_off
 
 Fill = Callable[[asyncpg.Connection, str, int], Awaitable[None]]
 FILLS: dict[str, Fill] = {"backlog": add_backlog, "history": add_history}
@@ -29,19 +30,27 @@ ONLY_CUSTOM = {"list a stretch"}
 """Statements whose stretch of ids needs a plan for the parameters at hand."""
 
 
-async def find_flipped_plans(planner: asyncpg.Connection, prefix: str) -> list[str]:
-    """Return what is wrong with the plans of the hot statements."""
+async def find_flipped_plans(
+    planner: asyncpg.Connection, prefix: str, names: Iterable[str] = HOT
+) -> list[str]:
+    """Return what is wrong with the plans of hot statements."""
     wrong = []
-    for name, (_, indexes) in HOT.items():
+    for name in names:
         for size in LIMITS:
-            for generic in (False, True):
-                if generic and name in ONLY_CUSTOM:
-                    continue
-                scans = await explain(planner, build(name, prefix, size), generic=generic)
-                if not _is_right(scans, indexes):
-                    kind = "generic" if generic else "custom"
+            for kind, generic, access in _plans(name):
+                statement = build(name, prefix, size)
+                scans = await explain(planner, statement, generic=generic, access=access)
+                if not _is_right(scans, HOT[name][1]):
                     wrong.append(f"{name} of {size}, {kind} plan: {scans}")
     return wrong
+
+
+def _plans(name: str) -> Iterator[tuple[str, bool, Access | None]]:
+    yield "custom", False, None
+    if name not in ONLY_CUSTOM:
+        yield "generic", True, None
+    if name in ACCESS:
+        yield "fixed", True, ACCESS[name]
 
 
 def _is_right(scans: list[Scan], indexes: set[str]) -> bool:
@@ -71,6 +80,30 @@ async def test_no_plan_flips_back_when_a_backlog_follows_statistics_of_a_history
     await analyze(planner, prefix)
     await add_backlog(planner, prefix, 100_000)
     assert await find_flipped_plans(planner, prefix) == []
+
+
+@pytest.mark.parametrize("count", COUNTS)
+async def test_no_plan_flips_while_a_backlog_without_statistics_is_worked_off(
+    planner: asyncpg.Connection, dsn: str, prefix: str, count: int
+) -> None:
+    """Not even while an old snapshot keeps all versions of its rows."""
+    await add_backlog(planner, prefix, count)
+    watcher = await asyncpg.connect(dsn)
+    async with watcher.transaction(isolation="repeatable_read"):
+        await watcher.execute("SELECT 1")
+        for tenth in range(1, 10):
+            await work_off(planner, prefix, until=count * tenth // 10)
+            assert await find_flipped_plans(planner, prefix, ACCESS) == []
+    await watcher.close()
+
+
+@pytest.mark.parametrize("name", ACCESS)
+async def test_a_plan_that_was_made_once_for_an_empty_table_is_that_of_a_large_one(
+    planner: asyncpg.Connection, prefix: str, name: str
+) -> None:
+    await analyze(planner, prefix)
+    scans = await explain(planner, build(name, prefix, 500), generic=True, access=ACCESS[name])
+    assert _is_right(scans, HOT[name][1]), scans
 
 
 @pytest.mark.parametrize("generic", [False, True])

@@ -46,7 +46,8 @@ from tests.unit.rows import CLAIMED_AT, claimed, row
 PREFIX = 'my "jobs"'
 PRODUCER = Producer(UUID(int=5), "Oban", "node-a")
 JOB = claimed(PRODUCER, id=7, attempt=2)
-ACK = Ack(lease=Lease.of(JOB), state=State.COMPLETED)
+ACK = Ack(lease=Lease.of(JOB), state=State.RETRYABLE, error="it failed")
+PLAIN_ACK = Ack(lease=Lease.of(JOB), state=State.COMPLETED)
 JOBS, RESCUES = JobStatements(PREFIX), RescueStatements(PREFIX)
 OPERATIONS = OperationStatements(PREFIX)
 PRUNES = PruneStatements(PREFIX)
@@ -67,6 +68,7 @@ BUILDERS: dict[str, Callable[[], Statement[Any]]] = {
     "jobs/count_available": lambda: JOBS.count_available({"mail": 5}),
     "jobs/claim": lambda: JOBS.claim("mail", 5, PRODUCER),
     "jobs/ack": lambda: JOBS.ack([ACK], PRODUCER),
+    "jobs/complete": lambda: JOBS.ack([PLAIN_ACK], PRODUCER),
     "jobs/trace": lambda: JOBS.trace([ACK], PRODUCER),
     "jobs/checkpoint": lambda: JOBS.checkpoint([Checkpoint(ACK.lease, {"a": 1})], PRODUCER),
     "jobs/stage": lambda: JOBS.stage(100, ["mail"]),
@@ -198,7 +200,7 @@ def test_outcomes_are_sent_as_columns() -> None:
         meta={"snoozed": 2**70},
     )  # fmt: skip
     failed = Ack(lease=Lease(9, 3, CLAIMED_AT), state=State.RETRYABLE, error="boom", delay=15.0)
-    statement = JOBS.ack([ACK, snoozed, failed], PRODUCER)
+    statement = JOBS.ack([PLAIN_ACK, snoozed, failed], PRODUCER)
     assert statement.params == (
         [7, 8, 9],
         [2, 1, 3],
@@ -211,6 +213,22 @@ def test_outcomes_are_sent_as_columns() -> None:
         [None, '{"snoozed":1180591620717411303424}', None],
     )
     assert statement.decode([{"id": 7, "state": "completed"}]) == {7: State.COMPLETED}
+
+
+def test_completions_name_the_time_of_their_claim_once() -> None:
+    later = CLAIMED_AT + timedelta(seconds=1)
+    leases = [Lease(7, 2, CLAIMED_AT), Lease(8, 1, later), Lease(9, 1, CLAIMED_AT)]
+    acks = [Ack(lease=lease, state=State.COMPLETED) for lease in leases]
+    statement = JOBS.ack(acks, PRODUCER)
+    assert statement.params == (
+        [7, 8, 9],
+        [2, 1, 1],
+        [1, 2, 1],
+        [CLAIMED_AT, later],
+        str(PRODUCER.uuid),
+    )
+    assert statement.decode([{"ids": [7, 9]}]) == dict.fromkeys([7, 9], State.COMPLETED)
+    assert statement.decode([{"ids": None}]) == {}
 
 
 def trace_row(**columns: Any) -> dict[str, Any]:
