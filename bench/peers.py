@@ -47,7 +47,7 @@ STAFFA = Peer(
     "staffa_",
     ("-e", ".", UVLOOP),
     "limit 500, all else as it comes",
-    jobs=50_000,
+    jobs=100_000,
     done=_COMPLETED,
 )
 BARE = Peer(
@@ -55,7 +55,7 @@ BARE = Peer(
     "bare",
     ("asyncpg==0.32.0", "orjson>=3.10", UVLOOP),
     "the same table, but for its one index, which the claim needs; batches of 500, two connections",
-    jobs=50_000,
+    jobs=100_000,
     done=_COMPLETED,
 )
 PGQUEUER = Peer(
