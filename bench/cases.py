@@ -193,10 +193,7 @@ CASES = (
         "process",
         "Working off jobs that do nothing, one worker process",
         "jobs/s",
-        (
-            *(_process(peer) for peer in PEERS),
-            _process(STAFFA, "staffa, JSON log", action="process_logged"),
-        ),
+        tuple(_process(peer) for peer in PEERS),
         (
             Target("of the bare loop at 500", "staffa", BARE.name, 0.6, 0.8),
             Target("times pgqueuer", "staffa", PGQUEUER.name, 2.5, 3.5),
@@ -214,6 +211,17 @@ CASES = (
             _process(OBAN, limit=20, jobs=4_000),
         ),
         (Target("of the bare loop at 20", "staffa", BARE.name, 0.6, 0.8),),
+    ),
+    Case(
+        "telemetry",
+        "The same with somebody who listens",
+        "jobs/s",
+        (
+            _process(STAFFA, "nobody"),
+            _process(STAFFA, "metrics", action="process_measured"),
+            _process(STAFFA, "JSON log", action="process_logged"),
+        ),
+        (Target("of the rate with nobody", "metrics", "nobody", 0.97),),
     ),
     Case(
         "two",

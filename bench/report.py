@@ -120,11 +120,13 @@ def _ratio(case: Case, target: Target, outcomes: Mapping[str, Sequence[Outcome]]
     if target.entry not in outcomes or (target.against and target.against not in outcomes):
         return None
     figures = [
-        _median([(target.metric or _entry(case, label).value)(one) for one in outcomes[label]])
+        [(target.metric or _entry(case, label).value)(one) for one in outcomes[label]]
         for label in (target.entry, target.against)
         if label is not None
     ]
-    return figures[0] if len(figures) == 1 else figures[0] / figures[1]
+    if len(figures) == 1:
+        return _median(figures[0])
+    return _median([own / other for own, other in zip(*figures, strict=True)])  # of one round each
 
 
 def _add_run(measured: Measured) -> list[dict[str, Any]]:

@@ -317,7 +317,9 @@ async def _within(
         if late.expired():
             raise DeadlinePassed("its deadline passed while it ran") from error
         if slow.expired():
-            raise JobTimeout(f"{job.worker} took longer than its timeout of {timeout:g} s") from error
+            raise JobTimeout(
+                f"{job.worker} took longer than its timeout of {timeout:g} s"
+            ) from error
         raise
 
 
