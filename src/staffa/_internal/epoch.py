@@ -1,4 +1,4 @@
-"""Times as seconds since 1970: how claims read them, as it takes a tenth of the time of datetimes."""
+"""Times as seconds since 1970: claims read them so, as datetimes take ten times as long."""
 
 from __future__ import annotations
 

@@ -230,7 +230,7 @@ class Executor:
     def _called(
         self, definition: WorkerDefinition, call: Callable[[], Any], run: Run
     ) -> Awaitable[Any]:
-        """Return what is awaited for the function's result, with no layer around it that is idle."""
+        """Return what is awaited for the function's result, with no idle layer around it."""
         before = hooks.find("before_process", definition.hooks)
         left = _seconds_left(run.job)
         timeout = definition.timeout(run.job)
@@ -241,7 +241,7 @@ class Executor:
             awaited = self._invoke(definition, call, run, before)
         if timeout is None and left is None:
             return awaited
-        return _within(awaited, run.job, left, timeout)
+        return _within(awaited, run.job, left=left, allowed=timeout)
 
     async def _invoke(
         self,
@@ -306,10 +306,10 @@ def _seconds_left(job: Job) -> float | None:
 
 
 async def _within(
-    awaited: Awaitable[Any], job: Job, left: float | None, timeout: float | None
+    awaited: Awaitable[Any], job: Job, *, left: float | None, allowed: float | None
 ) -> Any:
     """Wait for a job's function within its deadline and its time-out."""
-    late, slow = asyncio.timeout(left), asyncio.timeout(timeout)
+    late, slow = asyncio.timeout(left), asyncio.timeout(allowed)
     try:
         async with late, slow:
             return await awaited
@@ -318,7 +318,7 @@ async def _within(
             raise DeadlinePassed("its deadline passed while it ran") from error
         if slow.expired():
             raise JobTimeout(
-                f"{job.worker} took longer than its timeout of {timeout:g} s"
+                f"{job.worker} took longer than its timeout of {allowed:g} s"
             ) from error
         raise
 

@@ -198,7 +198,7 @@ class JobStatements(Area):
 
 
 def _time(told: float | datetime) -> datetime:
-    """Return a time that a claim reads; PostgreSQL's tells seconds, see `staffa._internal.epoch`."""
+    """Return a time that a claim reads; PostgreSQL's tells seconds."""
     return from_epoch(told) if isinstance(told, float) else told
 
 
