@@ -67,13 +67,13 @@ class Store:
 
 
 class Subject:
-    """A queue with two slots, whose jobs run until the test ends them."""
+    """A queue whose jobs run until the test ends them."""
 
-    def __init__(self) -> None:
+    def __init__(self, limit: int = 2) -> None:
         self.store, self.clock = Store(), ManualClock()
         self.running: list[tuple[Job, Callable[[Job], None]]] = []
         self.producer = QueueProducer(
-            "mail", Queue(limit=2), cast("Engine", self.store), PRODUCER, cast("Executor", self),
+            "mail", Queue(limit=limit), cast("Engine", self.store), PRODUCER, cast("Executor", self),
             held=list, on_done=lambda job: None, clock=self.clock,
         )  # fmt: skip
 
@@ -180,4 +180,96 @@ async def test_a_lower_limit_is_reached_by_waiting_and_a_higher_one_by_claiming(
     subject.set(limit=4)
     await eventually(lambda: len(subject.running) == 4, "four jobs")
     assert subject.store.claims[-1] == 3
+    await subject.producer.stop()
+
+
+class Brief(Subject):
+    """A queue whose jobs end as they start; it notes what happens, and how many slots are taken."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(limit)
+        self.seen: list[str] = []
+        self.claimed = self.ended = self.most = 0
+        self.store.during_claim = self.note_claim
+
+    def note_claim(self) -> None:
+        wanted = self.store.claims[-1]
+        self.seen.append(f"claim {wanted}")
+        self.claimed += min(wanted, self.store.available)
+        self.most = max(self.most, self.claimed - self.ended)
+
+    def start(self, job: Job, on_done: Callable[[Job], None]) -> None:
+        self.seen.append("start")
+        self.ended += 1
+        on_done(job)
+
+
+async def test_a_large_claim_is_sent_before_the_jobs_of_the_last_one_start_within_the_limit() -> (
+    None
+):
+    subject = Brief(limit=200)
+    subject.store.available = 1000
+    await subject.producer.start()
+    await eventually(lambda: subject.ended == 1000, "all jobs")
+    assert subject.most == 200
+    a_half = ["start"] * 100
+    assert subject.seen == ["claim 200", *a_half, *(["claim 100", *a_half] * 9)]
+    await subject.producer.stop()
+
+
+async def test_small_claims_are_not_divided() -> None:
+    subject = Brief(limit=50)
+    subject.store.available = 150
+    await subject.producer.start()
+    await eventually(lambda: subject.store.claims == [50] * 4, "a claim that finds nothing")
+    await subject.producer.stop()
+
+
+async def test_jobs_that_go_on_keep_their_slots_from_a_claim_beside_their_start() -> None:
+    subject = Subject(limit=300)
+    subject.store.available = 1000
+    await subject.producer.start()
+    await eventually(lambda: len(subject.running) == 300, "a job for each slot")
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert subject.store.claims == [300]
+    for _ in range(150):
+        subject.end_one()
+    await eventually(lambda: len(subject.running) == 300, "a job for each slot again")
+    assert subject.store.claims == [300, 150]
+    await subject.producer.stop()
+
+
+@pytest.mark.parametrize("option", ["paused", "closed"])
+async def test_a_pause_lets_those_jobs_start_that_were_claimed_before_it(option: str) -> None:
+    subject = Brief(limit=200)
+    subject.store.available = 1000
+    subject.set(limit=200)
+
+    def pause_at_the_second() -> None:
+        subject.note_claim()
+        if len(subject.store.claims) == 2:
+            subject.set(limit=200, **{option: True})
+
+    subject.store.during_claim = pause_at_the_second
+    await subject.producer.start()
+    await eventually(lambda: subject.store.put_back, "what the second claim has leased")
+    assert subject.ended == 200
+    assert subject.store.available == 800
+    await subject.producer.stop()
+
+
+async def test_a_lost_claim_loses_no_job_that_was_claimed_before_it() -> None:
+    subject = Brief(limit=200)
+    subject.store.available = 1000
+
+    def lose_the_second() -> None:
+        subject.note_claim()
+        subject.store.lose = len(subject.store.claims) == 2
+
+    subject.store.during_claim = lose_the_second
+    await subject.producer.start()
+    await eventually(lambda: subject.producer.in_doubt, "the fear of strays")
+    await eventually(lambda: subject.ended == 1000, "all jobs")
+    assert subject.store.put_back
     await subject.producer.stop()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import threading
+import weakref
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, cast
 
@@ -157,6 +158,32 @@ async def test_a_run_that_has_ended_notes_no_progress(run: Run, kept: Kept) -> N
     run.job.progress(0.5)
     await in_thread(lambda: run.job.progress(0.6))
     assert kept.noted == []
+
+
+async def test_a_run_that_has_ended_and_its_job_are_freed_without_the_garbage_collector(
+    kept: Kept,
+) -> None:
+    gc.disable()
+    try:
+        job = claimed()
+        run = Run(job, cast("Checkpoints", kept), asyncio.get_running_loop())
+        job.bind(run)
+        run.task = asyncio.current_task()
+        run.end()
+        freed = weakref.ref(run)
+        del run, job
+        assert freed() is None
+    finally:
+        gc.enable()
+
+
+async def test_a_run_that_has_ended_completes_nothing(kept: Kept) -> None:
+    job = claimed()
+    run = Run(job, cast("Checkpoints", kept), asyncio.get_running_loop())
+    job.bind(run)
+    run.end()
+    with pytest.raises(JobCancelled, match="job 1 has ended"):
+        job.complete_in(object())
 
 
 def test_a_thread_whose_loop_was_closed_is_told_so() -> None:

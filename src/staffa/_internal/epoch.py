@@ -12,7 +12,7 @@ _LATEST = datetime(9999, 12, 30, tzinfo=UTC)
 def from_epoch(seconds: float) -> datetime:
     """Return a time; the earliest or latest that can be told for one beyond (infinity is one).
 
-    Exact to the microsecond until the year 2255.
+    Exact to the microsecond until the year 2106.
 
     Example:
         >>> from_epoch(0.000001).isoformat(), from_epoch(float("inf")).year

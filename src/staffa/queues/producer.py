@@ -1,8 +1,9 @@
 """Claims the jobs of one queue on one node.
 
-Invariants: a claim never asks for more than the free slots; there is one claim at a time, and the
-next one begins beside the writing of the last one's outcomes; while a claim came back full, a freed
-slot claims again, otherwise a wake-up does. Stopping waits for the claim under way: what it leased
+Invariants: a claim never asks for more than the free slots, and a job that was claimed has its slot
+before it starts; there is one claim at a time, and the next one begins beside the writing of the
+last one's outcomes, a large one even beside the start of its jobs; while a claim came back full, a
+freed slot claims again, otherwise a wake-up does. Stopping waits for the claim under way: what it leased
 is started or put back, never forgotten. A claim whose reply was lost may have leased jobs that
 nobody runs, or do so later, as the server may still be at it: for a while, what this queue holds
 without running it is put back now and then, between two claims. So it is once after an outage: it
@@ -176,6 +177,9 @@ class QueueProducer(Service):
         claim = asyncio.get_running_loop().create_task(self._claim(demand))
         try:
             await asyncio.sleep(0)  # it is sent before the jobs take the loop
+        except BaseException:
+            claim.cancel()
+            raise
         finally:
             self._start(jobs)
         return await claim

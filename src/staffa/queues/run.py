@@ -47,6 +47,7 @@ class Run:
     """
 
     __slots__ = (
+        "__weakref__",
         "_checkpoints",
         "_loop",
         "_thread",
