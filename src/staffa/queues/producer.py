@@ -3,11 +3,12 @@
 Invariants: a claim never asks for more than the free slots, and a job that was claimed has its slot
 before it starts; there is one claim at a time, and the next one begins beside the writing of the
 last one's outcomes, a large one even beside the start of its jobs; while a claim came back full, a
-freed slot claims again, otherwise a wake-up does. Stopping waits for the claim under way: what it leased
-is started or put back, never forgotten. A claim whose reply was lost may have leased jobs that
-nobody runs, or do so later, as the server may still be at it: for a while, what this queue holds
-without running it is put back now and then, between two claims. So it is once after an outage: it
-may have ended with another server, which lacks the last of what the old one had committed.
+freed slot claims again, otherwise a wake-up does. Stopping waits for the claim under way: what it
+leased is started or put back, never forgotten. A claim whose reply was lost may have leased jobs
+that nobody runs, or do so later, as the server may still be at it: for a while, what this queue
+holds without running it is put back now and then, between two claims. So it is once after an
+outage: it may have ended with another server, which lacks the last of what the old one had
+committed.
 
 A queue that is paused or closed at run time claims no more, but keeps its task: jobs that run go on
 and keep their slots, and what a lost claim has leased is still put back. The task of a closed queue
