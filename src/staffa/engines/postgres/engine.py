@@ -172,7 +172,7 @@ class PostgresEngine:
         self, acks: Sequence[Ack], producer: Producer
     ) -> Statements[dict[int, State]]:
         """Return what writes outcomes."""
-        return Statements.of(self._jobs.ack(acks, producer))
+        return Statements.of(self._jobs.ack_any(acks, producer))
 
     async def find_holds(self, leases: Sequence[Lease], producer: Producer) -> list[Hold]:
         """Tell how it stands with leases."""

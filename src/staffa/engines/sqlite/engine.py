@@ -180,7 +180,7 @@ class SqliteEngine(SqliteRehearsal):
         self, acks: Sequence[Ack], producer: Producer
     ) -> Statements[dict[int, State]]:
         """Return what writes outcomes."""
-        statement = self._jobs.ack(acks, producer)
+        statement = self._jobs.ack_any(acks, producer)
         return Statements(
             [lambda: statement],
             lambda results: cast("dict[int, State]", results[0]),

@@ -69,13 +69,13 @@ class JobStatements(Area):
         self, acks: Sequence[Ack], producer: Producer, *, wait: bool = True
     ) -> Statement[dict[int, State]]:
         """Write outcomes."""
-        write = self._complete if all(ack.plain for ack in acks) else self._write
+        write = self._complete if all(ack.plain for ack in acks) else self.ack_any
         return write(acks, producer, wait=wait)
 
-    def _write(
-        self, acks: Sequence[Ack], producer: Producer, *, wait: bool
+    def ack_any(
+        self, acks: Sequence[Ack], producer: Producer, *, wait: bool = True
     ) -> Statement[dict[int, State]]:
-        """Write outcomes of any kind."""
+        """Write outcomes by the statement that can write all kinds of them."""
         return self.statement(
             "ack",
             (

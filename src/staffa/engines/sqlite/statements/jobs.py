@@ -32,7 +32,7 @@ class JobStatements(shared.JobStatements):
         self, acks: Sequence[Ack], producer: Producer, *, wait: bool
     ) -> Statement[dict[int, State]]:
         """Write completions as other outcomes: SQLite gains nothing by a statement of its own."""
-        return self._write(acks, producer, wait=wait)
+        return self.ack_any(acks, producer, wait=wait)
 
     def count_waiting(self, queue: str, limit: int) -> Statement[int]:
         """Count the available jobs of a queue, up to a limit."""

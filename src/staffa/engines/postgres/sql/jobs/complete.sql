@@ -1,4 +1,5 @@
--- Write completions with nothing to them, for jobs whose leases are still ours; return the ids written.
+-- Write the outcomes of jobs that have completed, with nothing to add, and whose leases are still ours;
+-- return the ids written.
 -- $1 bigint[]: id, $2 int[]: attempt, $3 int[]: which of $4, $4 timestamptz[]: attempted_at, one for each
 -- claim, $5 text: producer uuid.
 -- It does what ack.sql does, for three quarters of the cost: no CASE, fewer arrays, one row in reply.
