@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
@@ -20,6 +21,12 @@ MakeClient = Callable[..., Staffa]
 
 QUICK: dict[str, Any] = {"poll": 0.05, "heartbeat": 0.1, "dead_after": 0.5, "leader_lease": 1.5}
 """Settings under which what takes seconds in production takes fractions of one."""
+
+
+def pytest_collection_finish() -> None:
+    """Keep the garbage collector from walking all collected tests again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import socket
-import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import Any, TypedDict
 
 from staffa._internal.identifiers import is_storable_name
 from staffa._internal.kill_points import KILL_POINT, parse_kill_point
+from staffa._internal.lazy import load
 from staffa.args.encryption import NO_KEYS, EncryptionKeys, KeyRing, parse_key_list
 from staffa.cron.entries import Cron, parse_setting
 from staffa.cron.zones import load_zone
@@ -301,9 +301,10 @@ def _from_file(folder: Path) -> dict[str, Any]:
 
 def _read_toml(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        found: dict[str, Any] = load("tomllib:loads")(path.read_text("utf-8"))
+    except (ValueError, OSError) as error:  # no TOML, no UTF-8
         raise ConfigError(f"{path} can't be read: {error}") from None
+    return found
 
 
 def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:

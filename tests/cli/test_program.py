@@ -17,6 +17,7 @@ import staffa
 from staffa import cli
 from staffa.cli import main
 from tests.support.program import Program
+from tests.unit.programs import run_python
 
 REACHING = (
     "migrate up", "migrate status", "migrate down --to 0", "demo --once", "start --queues q:1",
@@ -26,6 +27,15 @@ REACHING = (
     "doctor", "maintain", "adopt",
 )  # fmt: skip
 """A line for each command that talks to a database."""
+
+LOADED = """
+import contextlib, io, sys
+from staffa.cli import main
+with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):
+    main()
+modules = {name.removeprefix("staffa.cli.") for name in sys.modules}
+print(*sorted(({"rich"} | set(main.commands)) & modules))
+"""
 
 
 def _commands(group: Group, path: tuple[str, ...] = ()) -> list[tuple[tuple[str, ...], Command]]:
@@ -57,6 +67,22 @@ def test_the_help_fits_a_screen_and_names_every_command() -> None:
     assert "..." not in result.output.partition("COMMAND ...")[2]
     for name in main.commands:
         assert sum(f"  {name} " in line for line in lines) == 1
+
+
+def test_the_help_tells_of_each_command_what_the_command_itself_tells() -> None:
+    told = CliRunner().invoke(main, ["--help"], terminal_width=100).output.splitlines()
+    for name, command in main.commands.items():
+        assert command.name == name
+        assert any(
+            line.endswith(f"  {command.get_short_help_str(60)}") and f"  {name} " in line
+            for line in told
+        ), name
+
+
+def test_a_run_imports_the_command_that_it_is_and_no_other(tmp_path: Path) -> None:
+    assert run_python("-c", LOADED, "--help", folder=tmp_path) == ""
+    assert run_python("-c", LOADED, "start", "--help", folder=tmp_path) == "start"
+    assert run_python("-c", LOADED, "top", "--help", folder=tmp_path) == "rich top"
 
 
 def test_each_group_tells_what_its_commands_do_in_a_line() -> None:

@@ -20,7 +20,7 @@ from tests.conformance.users import alchemy_dsn
 from tests.conftest import MakeClient
 from tests.support import complete_work
 from tests.support.app import PROMPT
-from tests.support.events import Recorder, eventually
+from tests.support.events import TIMEOUT_SECONDS, Recorder, eventually
 from tests.support.processes import Spawn, WorkerProcess
 from tests.support.rows import Rows
 
@@ -175,14 +175,16 @@ async def test_a_transaction_that_is_still_open_holds_up_no_other_job(
     @job
     async def other() -> None: ...
 
-    async with make_client(queues={"default": 10}) as app:
+    # Nobody may be taken for dead: a second run could not begin the same transaction.
+    async with make_client(queues={"default": 10}, dead_after=60.0) as app:
         left = await app.enqueue(
             leave_open.new(),
         )
         await events.wait("staffa.job.start")
         others = await app.enqueue_many(other.new() for _ in range(20))
         await events.wait("staffa.job.completed", 20)
-        await written.wait()  # a connection does one thing at a time
+        async with asyncio.timeout(TIMEOUT_SECONDS):
+            await written.wait()  # a connection does one thing at a time
         assert (await rows.get(left.id))["state"] == "executing"
         await (begun.commit() if commits else begun.rollback())
         await rows.until(left.id, "completed" if commits else "retryable")

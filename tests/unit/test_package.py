@@ -22,8 +22,14 @@ LOADED = """
 import sys
 import staffa
 kept_out = {"asyncpg", "psycopg", "click", "rich", "starlette", "staffa.cli", "staffa.embedded",
-            "cryptography", "pydantic", "msgspec", "attrs"}
+            "cryptography", "pydantic", "msgspec", "attrs", "tomllib"}
 print(*sorted(kept_out & set(sys.modules)))
+"""
+BACKEND = """
+import sys
+from staffa.client.backend import make_migrator
+make_migrator(sys.argv[1], "public")
+print(*sorted({"staffa.engines.sqlite", "staffa.embedded"} & set(sys.modules)))
 """
 BROKEN = """
 import importlib, os, sys, traceback
@@ -55,6 +61,12 @@ def test_the_decorator_is_not_rebound_by_a_module_of_its_name() -> None:
 
 def test_importing_it_loads_no_driver_and_no_interface(tmp_path: Path) -> None:
     assert run_python("-c", LOADED, folder=tmp_path) == ""
+
+
+def test_the_engine_of_files_is_loaded_for_a_file_and_for_nothing_else(tmp_path: Path) -> None:
+    assert run_python("-c", BACKEND, "postgresql://localhost/any", folder=tmp_path) == ""
+    found = run_python("-c", BACKEND, "sqlite:///any.db", folder=tmp_path)
+    assert found == "staffa.engines.sqlite"
 
 
 def test_each_module_can_be_imported_first(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from staffa.client.file_backend import path_of
+from staffa.client.file_dsn import path_of
 from staffa.engines.sqlite.functions import install
 from staffa.engines.sqlite.statements.idiom import decode, encode
 from staffa.engines.sqlite.times import EARLIEST, LATEST, cut_time, read_time, write_time

@@ -1,4 +1,4 @@
-"""The one place where imports happen inside a function: drivers load when they are needed."""
+"""The one place where imports happen inside a function: what not each process needs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`staffa jobs`: look at jobs; what changes them is in `staffa.cli.changes`."""
+"""`staffa jobs`: look at jobs; what changes them comes from `staffa.cli.changes`."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from staffa.cli.changes import cancel, delete, retry
 from staffa.cli.filters import filter_options
 from staffa.cli.groups import Commands
 from staffa.cli.numbers import WholeNumber
@@ -108,3 +109,7 @@ def _tell_error(error: object) -> str:
     if not isinstance(error, dict):
         return cell(error)
     return f"attempt {error.get('attempt')}, {error.get('at')}\n{error.get('error')}"
+
+
+for _change in (retry, cancel, delete):
+    jobs.add_command(_change)

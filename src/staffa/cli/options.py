@@ -17,12 +17,12 @@ from typing import Any, NoReturn
 
 import click
 
+from staffa._internal.lazy import load
 from staffa.cli.output import Output, printable
 from staffa.cli.places import place_of
 from staffa.client import Staffa
 from staffa.client.backend import Backend, make_backend
 from staffa.config import Config
-from staffa.embedded import EmbeddedPostgres
 from staffa.errors import ConfigError, DatabaseUnavailable, StaffaError
 
 EXIT_REFUSED = 1
@@ -116,8 +116,8 @@ async def open_database(config: Config) -> AsyncIterator[str]:
     if config.dsn is not None:
         yield config.dsn
         return
-    server = EmbeddedPostgres(Path.cwd())
-    dsn = await asyncio.to_thread(server.start)
+    server = load("staffa.embedded:EmbeddedPostgres")(Path.cwd())
+    dsn: str = await asyncio.to_thread(server.start)
     try:
         yield dsn
     finally:

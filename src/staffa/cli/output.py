@@ -14,10 +14,8 @@ from datetime import datetime
 from typing import Any
 
 import click
-from rich import box
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
+
+from staffa._internal.lazy import load
 
 PIPE_WIDTH = 250
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
@@ -78,8 +76,6 @@ class Output:
 
     def __init__(self, *, as_json: bool) -> None:
         self.as_json = as_json
-        wide = None if sys.stdout.isatty() else PIPE_WIDTH
-        self._console = Console(highlight=False, width=wide)
 
     @property
     def interactive(self) -> bool:
@@ -104,13 +100,7 @@ class Output:
         styles: Sequence[str] | None = None,
     ) -> None:
         """Print rows below each other for people, each in its style where they have some."""
-        table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
-        for column in columns:
-            table.add_column(column, overflow="fold")
-        for place, row in enumerate(rows):
-            cells = (Text(one_line(cell(value))) for value in row)
-            table.add_row(*cells, style=styles[place] if styles else None)
-        self._console.print(table)
+        load("staffa.cli.tables:print_table")(columns, rows, styles)
 
     def record(self, fields: Mapping[str, Any]) -> None:
         """Print names and values for people."""

@@ -8,29 +8,36 @@ from typing import Any
 import click
 
 import staffa
-from staffa.cli.adopt.command import adopt
-from staffa.cli.changes import cancel, delete, retry
-from staffa.cli.check import check
-from staffa.cli.completion import completion
-from staffa.cli.cron import cron
-from staffa.cli.demo.command import demo
-from staffa.cli.doctor.command import doctor
+from staffa.cli.entries import Entries
 from staffa.cli.groups import Commands
-from staffa.cli.init import init
-from staffa.cli.jobs import jobs
-from staffa.cli.maintain import maintain
-from staffa.cli.migrate import migrate
-from staffa.cli.queues import queues
-from staffa.cli.start import start
-from staffa.cli.top.command import top
 
 _SECTIONS = {
-    "begin": (init, migrate, adopt, demo, completion),
-    "run": (start, top),
-    "operate": (jobs, queues, cron),
-    "look after": (check, doctor, maintain),
+    "begin": {
+        "init": "Write a configuration and a sample worker.",
+        "migrate": "Create, update or remove the tables.",
+        "adopt": "Share the tables of Elixir Oban or Python's oban.",
+        "demo": "Crawl Python's documentation with jobs.",
+        "completion": "Print what makes Tab complete in a shell.",
+    },
+    "run": {
+        "start": "Run queues until SIGTERM or SIGINT.",
+        "top": "Watch queues, running jobs and errors; q ends it.",
+    },
+    "operate": {
+        "jobs": "List, show, retry, cancel and delete jobs.",
+        "queues": "List, pause, resume, scale, start and stop queues.",
+        "cron": "List entries of cron, and run one now.",
+    },
+    "look after": {
+        "check": "Check settings, and the code against the rows.",
+        "doctor": "Find what is wrong, and say what to do.",
+        "maintain": "Rebuild bloated indexes; jobs run on meanwhile.",
+    },
 }
+"""What each command does: the first line of its own help, told without importing it."""
+
 _HEADING = max(map(len, _SECTIONS)) + 2
+_FOLDERS = {"adopt", "demo", "doctor", "top"}
 
 
 class Program(Commands):
@@ -56,16 +63,22 @@ class Program(Commands):
         """Write the commands; the options are in the line of usage."""
         rows = []
         for heading, commands in _SECTIONS.items():
-            for place, entry in enumerate(commands):
+            for place, (name, told) in enumerate(commands.items()):
                 named = heading if place == 0 else ""
-                rows.append((f"{named:<{_HEADING}}{entry.name}", entry.get_short_help_str(60)))
+                rows.append((f"{named:<{_HEADING}}{name}", told))
         formatter.write_paragraph()
         with formatter.indentation():
             formatter.write_dl(rows)
 
 
+def _place_of(name: str) -> str:
+    module = f"staffa.cli.{name}.command" if name in _FOLDERS else f"staffa.cli.{name}"
+    return f"{module}:{name}"
+
+
 @click.group(
     cls=Program,
+    commands=Entries({name: _place_of(name) for part in _SECTIONS.values() for name in part}),
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     options_metavar="[--help] [--version]",
     subcommand_metavar="COMMAND ...",
@@ -79,11 +92,3 @@ def main() -> None:
 
     Exit codes: 0 done; 1 refused or nothing found; 2 usage; 3 database away.
     """
-
-
-jobs.add_command(retry)
-jobs.add_command(cancel)
-jobs.add_command(delete)
-for _entries in _SECTIONS.values():
-    for _entry in _entries:
-        main.add_command(_entry)

@@ -12,7 +12,8 @@ from importlib.resources import files
 from typing import Any
 
 from staffa._internal.clock import SYSTEM_CLOCK, Clock
-from staffa.client.file_backend import is_file, make_file_migrator, make_file_parts
+from staffa._internal.lazy import load
+from staffa.client.file_dsn import is_file
 from staffa.client.temporary import TemporaryFolder
 from staffa.config import Config
 from staffa.drivers.asyncpg import ConnectionSettings
@@ -31,6 +32,8 @@ from staffa.notifiers.postgres import PostgresNotifier
 logger = logging.getLogger("staffa")
 
 _PACKAGE = "staffa.engines.postgres"
+_FILE_MIGRATOR = "staffa.client.file_backend:make_file_migrator"
+_FILE_PARTS = "staffa.client.file_backend:make_file_parts"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +81,8 @@ class Backend:
 def make_migrator(dsn: str, prefix: str, pooler: bool | None = None) -> Migrator:
     """Return the migrations of a schema, or of a file."""
     if is_file(dsn):
-        return make_file_migrator(dsn, prefix)
+        migrator: Migrator = load(_FILE_MIGRATOR)(dsn, prefix)
+        return migrator
     return _make_migrator(ConnectionSettings(dsn, pooler=pooler), prefix)
 
 
@@ -134,7 +138,7 @@ def make_backend(
             temporary database is refused.
     """
     if is_file(dsn):
-        return Backend(*make_file_parts(config, dsn, clock, temporary))
+        return Backend(*load(_FILE_PARTS)(config, dsn, clock, temporary))
     if config.notifier == "local":
         raise ConfigError(
             "the setting notifier can't be 'local' with PostgreSQL, whose notifications reach all "

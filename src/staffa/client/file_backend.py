@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from importlib.resources import files
-from pathlib import Path
 
 from staffa._internal.clock import Clock
 from staffa.capabilities import Capabilities
+from staffa.client.file_dsn import path_of
 from staffa.client.temporary import TemporaryFolder
 from staffa.config import DEFAULT_PREFIX, Config
 from staffa.drivers.sqlite import FileSettings
@@ -22,9 +22,7 @@ from staffa.notifiers.local import LocalNotifier
 from staffa.notifiers.polling import PollingNotifier
 from staffa.upkeep import Reindexer
 
-SCHEME = "sqlite"
 _PACKAGE = "staffa.engines.sqlite"
-_TEMPORARY = ("", "/", "/:memory:")
 
 _REFUSED: dict[str, tuple[Callable[[Config], bool], Callable[[Capabilities], bool], str]] = {
     "prefix": (
@@ -58,37 +56,6 @@ _REFUSED: dict[str, tuple[Callable[[Config], bool], Callable[[Capabilities], boo
         "indexes of SQLite do not bloat and are never rebuilt: leave it out",
     ),
 }
-
-
-def is_file(dsn: str) -> bool:
-    """Tell whether a DSN names a SQLite file.
-
-    Example:
-        >>> is_file("sqlite:///jobs.db"), is_file("postgresql://localhost/app")
-        (True, False)
-    """
-    return dsn.partition("://")[0].partition("+")[0] == SCHEME
-
-
-def path_of(dsn: str) -> Path | None:
-    """Return the file of a DSN; None for a temporary one.
-
-    Raises:
-        ConfigError: If it is written wrongly.
-
-    Example:
-        >>> path_of("sqlite:///jobs.db"), path_of("sqlite:////srv/jobs.db"), path_of("sqlite://")
-        (PosixPath('jobs.db'), PosixPath('/srv/jobs.db'), None)
-    """
-    rest = dsn.partition("://")[2]
-    if rest in _TEMPORARY:
-        return None
-    if not rest.startswith("/") or "?" in rest or "#" in rest:
-        raise ConfigError(
-            f"dsn {dsn!r} can't be used: write sqlite:///relative.db, sqlite:////absolute.db, or "
-            "sqlite:// for a temporary file"
-        )
-    return Path(rest[1:])
 
 
 def check_config(config: Config) -> None:
