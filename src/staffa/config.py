@@ -17,6 +17,7 @@ from typing import Any, TypedDict
 
 from staffa._internal.identifiers import is_storable_name
 from staffa._internal.kill_points import KILL_POINT, parse_kill_point
+from staffa.ageing import Prioritizer
 from staffa.args.encryption import NO_KEYS, EncryptionKeys, KeyRing, parse_key_list
 from staffa.cron.entries import Cron, parse_setting
 from staffa.cron.zones import load_zone
@@ -84,6 +85,7 @@ class ClientOptions(TypedDict, total=False):
     sonar: bool
     metrics: bool
     pruner: bool | Pruner | Mapping[str, Any]
+    prioritizer: bool | Prioritizer | Mapping[str, Any]
     reindexer: bool | Reindexer | Mapping[str, Any]
     testing: TestingMode
     django_alias: str
@@ -135,6 +137,7 @@ class Config:
         sonar: Whether it is watched if notifications arrive.
         metrics: Whether dashboards are told of queues, jobs and cron, every second.
         pruner: What is kept of finished jobs; None or False keeps all.
+        prioritizer: Which jobs become more urgent while they wait; None or False none.
         reindexer: When indexes are rebuilt; None or False never.
         testing: "manual" or "inline" in tests: see `staffa.testing.mode`.
         django_alias: The Django database whose `atomic` blocks synchronous calls without `conn=`
@@ -179,6 +182,7 @@ class Config:
     sonar: bool = True
     metrics: bool = False
     pruner: Pruner | None = field(default_factory=Pruner)
+    prioritizer: Prioritizer | None = None
     reindexer: Reindexer | None = field(default_factory=Reindexer)
     testing: TestingMode | None = None
     django_alias: str = "default"
@@ -211,6 +215,8 @@ class Config:
         if self.notifier is not None and self.notifier not in _NOTIFIERS:
             raise ConfigError(f"notifier is {self.notifier!r:.100}: give {' or '.join(_NOTIFIERS)}")
         object.__setattr__(self, "pruner", parse_service(Pruner, self.pruner, "pruner"))
+        prioritizer = parse_service(Prioritizer, self.prioritizer, "prioritizer")
+        object.__setattr__(self, "prioritizer", prioritizer)
         object.__setattr__(self, "reindexer", parse_service(Reindexer, self.reindexer, "reindexer"))
         if self.testing is not None:
             check_mode(self.testing)
@@ -279,6 +285,7 @@ _LENGTHS = (
     "shutdown_grace", "heartbeat", "dead_after", "foreign_dead_after", "unknown_after", "poll",
     "leader_lease", "loop_blocked_after", "process_max_age",
 )  # fmt: skip
+_SWITCHES = ("pooler", "sonar", "metrics", "pruner", "prioritizer", "reindexer")
 _PROCESS_NUMBERS = ("processes", "process_max_jobs", "process_max_memory")
 
 
@@ -356,5 +363,5 @@ _PARSERS: dict[str, Callable[[str], Any]] = {
     **dict.fromkeys(_PROCESS_NUMBERS, int),
     "cron": parse_cron_switch,
     **dict.fromkeys(_LENGTHS, float),
-    **dict.fromkeys(("pooler", "sonar", "metrics", "pruner", "reindexer"), parse_switch),
+    **dict.fromkeys(_SWITCHES, parse_switch),
 }
