@@ -59,6 +59,7 @@ class ClientOptions(TypedDict, total=False):
     node: str
     imports: Sequence[str]
     max_depth: Mapping[str, int | MaxDepth | Mapping[str, Any]]
+    node_limit: int
     pool_size: int
     shutdown_grace: Seconds
     heartbeat: Seconds
@@ -106,6 +107,7 @@ class Config:
         imports: Packages from which workers may be imported by the name that a row holds.
         max_depth: By queue, from how many waiting jobs on this client adds no more: a number, or a
             `MaxDepth`.
+        node_limit: How many jobs of all queues together run at once here; None for no such limit.
         pool_size: Database connections for statements that stand alone; three more have a task
             each.
         shutdown_grace: How long running jobs may go on when the process is asked to stop.
@@ -156,6 +158,7 @@ class Config:
     queues: Mapping[str, Queue] = field(default_factory=dict)
     imports: tuple[str, ...] = ()
     max_depth: Mapping[str, MaxDepth] = field(default_factory=dict)
+    node_limit: int | None = None
     pool_size: int = 5
     shutdown_grace: float = 15.0
     heartbeat: float = 5.0
@@ -207,7 +210,7 @@ class Config:
         load_zone(self.timezone)
         for setting, low in (("pool_size", 1), ("max_rescues", 0), ("worker_processes", 1)):
             check_whole(setting, getattr(self, setting), low)
-        for setting in _PROCESS_NUMBERS:
+        for setting in ("node_limit", *_PROCESS_NUMBERS):
             if getattr(self, setting) is not None:
                 check_whole(setting, getattr(self, setting), 1)
         for setting in ("pooler", "sonar", "metrics"):
@@ -356,6 +359,7 @@ _PARSERS: dict[str, Callable[[str], Any]] = {
     "max_depth": parse_queue_list,
     "imports": parse_list,
     "encryption_keys": parse_key_list,
+    "node_limit": int,
     "pool_size": int,
     "max_rescues": int,
     "health_port": int,
