@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from staffa import Job, Queue, Staffa, current_job, job
+from staffa.share import Share
 from tests.conftest import MakeClient
 from tests.support.events import Recorder, eventually
 from tests.support.rows import Rows
@@ -146,6 +147,19 @@ async def test_a_queue_takes_all_slots_while_no_other_wants_any(
         work.end_all()
         await eventually(lambda: work.running == {"a": 2}, "the rest")
         work.end_all()
+
+
+async def test_one_of_several_processes_has_its_part_of_the_limit(
+    make_client: MakeClient, work: Work
+) -> None:
+    app = clients(make_client)
+    app.config = app.config.with_share(Share(index=1, count=3))
+    await app.enqueue_many([*work.new("a", 2), *work.new("b", 2)])
+    async with app:
+        for count in range(1, 5):
+            await work.until(None, count)
+            assert len(work.gates) == 1
+            work.end_all()
 
 
 async def test_a_cooldown_lies_between_two_claims_of_a_queue_and_of_no_other(
