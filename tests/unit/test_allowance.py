@@ -12,15 +12,25 @@ from staffa.queues.spread import Spread
 from tests.unit.test_spread import SECONDS, Clock
 
 
+class Timer:
+    """A call that the test makes when its time has come."""
+
+    def __init__(self, at: float, what: Callable[[], None]) -> None:
+        self.at, self.what, self.cancelled = at, what, False
+
+    def cancel(self) -> None:
+        self.cancelled = True
+
+
 class Subject:
     """A queue whose timers run when the test says so."""
 
     def __init__(self, clock: Clock, slots: Slots, *, peers: int = 0, cooldown: float = 0) -> None:
         self.clock = clock
-        self.timers: list[tuple[float, Callable[[], None]]] = []
+        self.timers: list[Timer] = []
         self.told = 0
         self.allowance = Allowance(
-            slots, Spread(lambda: peers, clock, lambda: 1.0), clock,
+            slots, Spread(lambda: peers, clock, lambda: 1.0),
             cooldown=cooldown, call_later=self.call_later,
         )  # fmt: skip
         self.allowance.on_ready = self.tell
@@ -28,8 +38,10 @@ class Subject:
     def tell(self) -> None:
         self.told += 1
 
-    def call_later(self, seconds: float, what: Callable[[], None]) -> None:
-        self.timers.append((self.clock.seconds + seconds, what))
+    def call_later(self, seconds: float, what: Callable[[], None]) -> Timer:
+        timer = Timer(self.clock.seconds + seconds, what)
+        self.timers.append(timer)
+        return timer
 
     def claim(self, available: int = 1000, free: int = 10) -> int:
         taken = self.allowance.take(self.allowance.most(free, 10))
@@ -40,10 +52,17 @@ class Subject:
 
     def pass_time(self, seconds: float) -> None:
         self.clock.seconds += seconds
-        due = [what for at, what in self.timers if at <= self.clock.seconds + 1e-9]
-        self.timers = [timer for timer in self.timers if timer[0] > self.clock.seconds + 1e-9]
-        for what in due:
-            what()
+        self.run_timers()
+
+    def run_timers(self) -> None:
+        due = [timer for timer in self.pending if timer.at <= self.clock.seconds + 1e-9]
+        for timer in due:
+            self.timers.remove(timer)
+            timer.what()
+
+    @property
+    def pending(self) -> list[Timer]:
+        return [timer for timer in self.timers if not timer.cancelled]
 
 
 @pytest.fixture
@@ -55,7 +74,7 @@ def test_nothing_but_its_own_slots_limits_a_queue_by_default(clock: Clock) -> No
     subject = Subject(clock, Slots())
     assert [subject.claim(), subject.claim(free=3), subject.claim(1)] == [10, 3, 1]
     assert subject.allowance.most(0, 10) == 0
-    assert (subject.timers, subject.told) == ([], 0)
+    assert (subject.pending, subject.told) == ([], 0)
 
 
 def test_a_queue_that_cools_down_claims_nothing_and_asks_again_when_it_may(clock: Clock) -> None:
@@ -63,7 +82,7 @@ def test_a_queue_that_cools_down_claims_nothing_and_asks_again_when_it_may(clock
     assert subject.claim(1) == 1
     for _ in range(3):
         assert subject.claim() == 0
-    assert len(subject.timers) == 1
+    assert len(subject.pending) == 1
     subject.pass_time(4.0)
     assert (subject.told, subject.claim()) == (0, 0)
     subject.pass_time(1.0)
@@ -132,3 +151,23 @@ def test_a_node_whose_slots_are_taken_by_other_queues_is_no_idle_one(clock: Cloc
     assert subject.claim() == 0
     subject.pass_time(0.8 * SECONDS)
     assert (subject.told, subject.claim(1)) == (1, 1)
+
+
+def test_a_wait_that_a_claim_has_ended_ends_no_later_one(clock: Clock) -> None:
+    subject = Subject(clock, Slots(), peers=1)
+    assert subject.claim() == 5
+    assert subject.claim(free=5) == 0
+    subject.allowance.free(5)
+    assert subject.claim() == 5
+    subject.pass_time(0.4 * SECONDS)
+    assert subject.claim(free=5) == 0
+    assert len(subject.pending) == 1
+
+
+def test_a_wait_ends_by_its_timer_also_where_the_clock_stands_still(clock: Clock) -> None:
+    subject = Subject(clock, Slots(), peers=1)
+    assert subject.claim() == 5
+    assert subject.claim(free=5) == 0
+    (timer,) = subject.pending
+    timer.what()
+    assert (subject.told, subject.claim(free=5)) == (1, 3)

@@ -191,7 +191,7 @@ async def pair(monkeypatch: pytest.MonkeyPatch) -> tuple[Slots, Subject, Subject
     """Two queues of a node that runs three jobs at once."""
     monkeypatch.setattr(module, "_DOUBTFUL_WAIT_SECONDS", 0.01)
     clock, slots = ManualClock(), Slots(3)
-    one, other = (Subject(Allowance(slots, Spread(lambda: 0, clock), clock)) for _ in range(2))
+    one, other = (Subject(Allowance(slots, Spread(lambda: 0, clock))) for _ in range(2))
     return slots, one, other
 
 

@@ -12,17 +12,24 @@ and each is given back once: by a claim that has found no job for it, or when th
 from __future__ import annotations
 
 import asyncio
-import math
 from collections.abc import Callable
+from typing import Protocol
 
-from staffa._internal.clock import Clock
 from staffa.queues.slots import Slots
 from staffa.queues.spread import Spread
 
-CallLater = Callable[[float, Callable[[], None]], object]
+
+class Timer(Protocol):
+    """A call that will be made."""
+
+    def cancel(self) -> None:
+        """Don't make it."""
 
 
-def _call_later(seconds: float, what: Callable[[], None]) -> object:
+CallLater = Callable[[float, Callable[[], None]], Timer]
+
+
+def _call_later(seconds: float, what: Callable[[], None]) -> Timer:
     return asyncio.get_running_loop().call_later(seconds, what)
 
 
@@ -32,7 +39,6 @@ class Allowance:
     Args:
         slots: Those that it shares with the other queues of the node.
         spread: What it leaves to other nodes.
-        clock: Measures.
         cooldown: Seconds from one claim to the next.
         call_later: Calls something after some seconds; the running loop does if not given.
     """
@@ -41,7 +47,6 @@ class Allowance:
         self,
         slots: Slots,
         spread: Spread,
-        clock: Clock,
         *,
         cooldown: float = 0.0,
         call_later: CallLater = _call_later,
@@ -49,12 +54,11 @@ class Allowance:
         self.on_ready: Callable[[], None] = lambda: None
         self._slots = slots
         self._spread = spread
-        self._clock = clock
         self._cooldown = cooldown
         self._call_later = call_later
         self._taken = 0
-        self._rested_at = -math.inf
-        self._called_at = math.inf
+        self._cooling = False
+        self._waiting: Timer | None = None
 
     def ready(self) -> None:
         """Have the producer ask again."""
@@ -71,13 +75,8 @@ class Allowance:
             free: The queue's own free slots.
             limit: All of its own slots.
         """
-        if free <= 0:
+        if free <= 0 or self._cooling or self._waits(limit):
             self._slots.leave(self)
-            return 0
-        seconds = self._seconds_left(limit)
-        if seconds > 0.0:
-            self._slots.leave(self)
-            self._call_after(seconds)
             return 0
         return self._spread.part(free)
 
@@ -92,8 +91,11 @@ class Allowance:
         if taken > claimed:
             self._slots.leave(self)
             self.free(taken - claimed)
-        self._rested_at = self._clock.monotonic() + self._cooldown
         self._spread.claimed(full=taken == claimed)
+        self._cancel()
+        if self._cooldown:
+            self._cooling = True
+            self._call_later(self._cooldown, self._end_cooldown)
 
     def free(self, count: int = 1) -> None:
         """Give back the slots of jobs that have ended, or were put back."""
@@ -104,17 +106,25 @@ class Allowance:
         """Leave the slots to others: the queue claims nothing for now."""
         self._slots.leave(self)
 
-    def _seconds_left(self, limit: int) -> float:
+    def _waits(self, limit: int) -> bool:
+        """Tell whether nodes with less to do go first, and see to it that it is asked again."""
         load = max(self._taken / max(limit, 1), self._slots.load)
-        return max(self._spread.wait(load), self._rested_at - self._clock.monotonic())
+        seconds = self._spread.wait(load)
+        self._cancel()
+        if seconds > 0.0:
+            self._waiting = self._call_later(seconds, self._end_wait)
+        return seconds > 0.0
 
-    def _call_after(self, seconds: float) -> None:
-        """Have the producer called then, unless it is called earlier anyway."""
-        at = self._clock.monotonic() + seconds
-        if at < self._called_at:
-            self._called_at = at
-            self._call_later(seconds, self._call)
+    def _cancel(self) -> None:
+        if self._waiting is not None:
+            self._waiting.cancel()
+            self._waiting = None
 
-    def _call(self) -> None:
-        self._called_at = math.inf
-        self.ready()
+    def _end_wait(self) -> None:
+        self._waiting = None
+        self._spread.waited()
+        self.on_ready()
+
+    def _end_cooldown(self) -> None:
+        self._cooling = False
+        self.on_ready()

@@ -82,7 +82,7 @@ class QueueProducer(Service):
         self._held = held
         self._on_done = on_done
         self._clock = clock
-        self._allowance = allowance or Allowance(Slots(), Spread(lambda: 0, clock), clock)
+        self._allowance = allowance or Allowance(Slots(), Spread(lambda: 0, clock))
         self._wanted = asyncio.Event()
         self._allowance.on_ready = self._wanted.set
         self._running: set[Job] = set()

@@ -74,6 +74,10 @@ class Spread:
         if not self._waiting and not self._full_claims:
             self._begin()
 
+    def waited(self) -> None:
+        """Note that a wait is over, whatever the clock says: in tests it may stand still."""
+        self._since = -math.inf
+
     def claimed(self, *, full: bool) -> None:
         """Note a claim, and whether it has found as many jobs as it asked for."""
         self._full_claims = min(self._full_claims + 1, _SHARED_CLAIMS + 1) if full else 0

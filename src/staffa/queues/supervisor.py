@@ -271,7 +271,6 @@ class Supervisor:
             allowance=Allowance(
                 self._slots,
                 Spread(lambda: self._watchman.peers, self._clock),
-                self._clock,
                 cooldown=to_seconds(queue.dispatch_cooldown, "dispatch_cooldown"),
             ),
         )
