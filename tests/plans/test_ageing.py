@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import Any
 
 import asyncpg
@@ -13,10 +14,20 @@ from staffa.engine import Statement
 from staffa.engines.statements.ages import AgeStatements
 from staffa.waiting import Level, Waiting
 from tests.plans.explain import Scan, explain
-from tests.plans.tables import COUNTS, QUEUE, add_backlog, add_history, analyze, seconds_for
+from tests.plans.tables import (
+    COUNTS,
+    QUEUE,
+    add_backlog,
+    add_history,
+    analyze,
+    seconds_for,
+    stop_autovacuum,
+)
+from tests.support.foreign_schemas import ELIXIR, make_adopted_schema
 
 PAGES = (10, 1000, 5000)
-JUMP = Scan("Index Scan", "staffa_jobs_claim", "job")
+CLAIM = "staffa_jobs_claim"
+ELIXIRS = "oban_jobs_state_queue_priority_scheduled_at_id_index"  # has the same order
 FOLLOWED = ("Index Scan", "Index Only Scan")
 
 
@@ -49,19 +60,25 @@ async def walks(connection: asyncpg.Connection, prefix: str, page: int) -> list[
     ]
 
 
-async def find_flipped(connection: asyncpg.Connection, prefix: str) -> list[list[Scan]]:
-    """Return the plans of the prioritizer that don't follow an index."""
+def follows(scan: Scan, allowed: frozenset[str]) -> bool:
+    return scan.kind in FOLLOWED and scan.index in allowed
+
+
+async def find_flipped(
+    connection: asyncpg.Connection, prefix: str, allowed: frozenset[str] = frozenset({CLAIM})
+) -> list[list[Scan]]:
+    """Return the plans of the prioritizer that don't follow one of the indexes that may serve."""
     ages, wrong = AgeStatements(prefix), []
     for page in PAGES:
         for generic in (False, True):
             for walk in await walks(connection, prefix, page):
                 scans = await explain(connection, walk, generic=generic)
-                if scans != [JUMP]:
+                if len(scans) != 1 or not follows(scans[0], allowed):
                     wrong.append(scans)
             for place in (None, Level(queue=QUEUE, priority=3)):
                 levels = ages.find_levels(after=place, limit=page)
                 scans = await explain(connection, levels, generic=generic)
-                if any(scan.kind not in FOLLOWED or scan.index != JUMP.index for scan in scans):
+                if not all(follows(scan, allowed) for scan in scans):
                     wrong.append(scans)
             raised: Statement[Any] = Statement(
                 ages.raise_to([], []).sql,
@@ -94,6 +111,22 @@ async def test_no_plan_flips_where_statistics_know_of_no_job_that_waits(
     await analyze(planner, prefix)
     await add_backlog(planner, prefix, 100_000)
     assert await find_flipped(planner, prefix) == []
+
+
+async def test_no_plan_flips_beside_the_indexes_of_another_implementation(
+    planner: asyncpg.Connection, connection: asyncpg.Connection, dsn: str
+) -> None:
+    prefix = f"adopted_{uuid.uuid4().hex[:8]}"
+    try:
+        await make_adopted_schema(connection, dsn, ELIXIR, prefix)
+        await stop_autovacuum(connection, prefix)
+        allowed = frozenset({CLAIM, ELIXIRS})
+        await add_waiting(planner, prefix, 100_000)
+        assert await find_flipped(planner, prefix, allowed) == []
+        await analyze(planner, prefix)
+        assert await find_flipped(planner, prefix, allowed) == []
+    finally:
+        await connection.execute(f"DROP SCHEMA {prefix} CASCADE")
 
 
 async def read_blocks(connection: asyncpg.Connection, statement: Statement[Any]) -> int:

@@ -14,11 +14,8 @@ from staffa.engine import Ack, Engine, Producer
 from staffa.errors import DatabaseUnavailable
 from staffa.jobs import Job
 from staffa.queues import producer as module
-from staffa.queues.allowance import Allowance
 from staffa.queues.executor import Executor
 from staffa.queues.producer import QueueProducer
-from staffa.queues.slots import Slots
-from staffa.queues.spread import Spread
 from tests.support.events import eventually
 from tests.unit.rows import claimed
 from tests.unit.scripted import PRODUCER
@@ -72,12 +69,12 @@ class Store:
 class Subject:
     """A queue with two slots, whose jobs run until the test ends them."""
 
-    def __init__(self, allowance: Allowance | None = None) -> None:
+    def __init__(self) -> None:
         self.store, self.clock = Store(), ManualClock()
         self.running: list[tuple[Job, Callable[[Job], None]]] = []
         self.producer = QueueProducer(
             "mail", Queue(limit=2), cast("Engine", self.store), PRODUCER, cast("Executor", self),
-            held=list, on_done=lambda job: None, clock=self.clock, allowance=allowance,
+            held=list, on_done=lambda job: None, clock=self.clock,
         )  # fmt: skip
 
     def start(self, job: Job, on_done: Callable[[Job], None]) -> None:
@@ -184,69 +181,3 @@ async def test_a_lower_limit_is_reached_by_waiting_and_a_higher_one_by_claiming(
     await eventually(lambda: len(subject.running) == 4, "four jobs")
     assert subject.store.claims[-1] == 3
     await subject.producer.stop()
-
-
-@pytest.fixture
-async def pair(monkeypatch: pytest.MonkeyPatch) -> tuple[Slots, Subject, Subject]:
-    """Two queues of a node that runs three jobs at once."""
-    monkeypatch.setattr(module, "_DOUBTFUL_WAIT_SECONDS", 0.01)
-    clock, slots = ManualClock(), Slots(3)
-    one, other = (Subject(Allowance(slots, Spread(lambda: 0, clock))) for _ in range(2))
-    return slots, one, other
-
-
-async def test_a_lost_claim_gives_the_slots_of_the_node_back(
-    pair: tuple[Slots, Subject, Subject],
-) -> None:
-    slots, subject, _ = pair
-    subject.store.available, subject.store.lose = 5, True
-    await subject.producer.start()
-    await eventually(lambda: subject.producer.failing, "the loss")
-    assert slots.load == 0.0
-    subject.store.lose = False
-    await eventually(lambda: len(subject.running) == 2, "two jobs")
-    assert slots.load == pytest.approx(2 / 3)
-    await subject.producer.stop()
-
-
-@pytest.mark.parametrize("option", ["paused", "closed"])
-async def test_what_is_put_back_takes_no_slot_of_the_node(
-    pair: tuple[Slots, Subject, Subject], option: str
-) -> None:
-    slots, subject, _ = pair
-    subject.store.available = 5
-    subject.store.during_claim = lambda: subject.set(**{option: True})
-    await subject.producer.start()
-    await eventually(lambda: subject.store.put_back, "what is put back")
-    await eventually(lambda: slots.load == 0.0, "the slots")
-    await subject.producer.stop()
-
-
-async def test_a_queue_that_finds_the_node_full_claims_when_a_job_of_another_ends(
-    pair: tuple[Slots, Subject, Subject],
-) -> None:
-    _, one, other = pair
-    one.store.available = other.store.available = 2
-    await one.producer.start()
-    await eventually(lambda: len(one.running) == 2, "two jobs")
-    await other.producer.start()
-    await eventually(lambda: len(other.running) == 1, "the third slot")
-    assert other.store.claims == [1]
-    one.end_one()
-    await eventually(lambda: len(other.running) == 2, "the slot that is free")
-    await one.producer.stop()
-    await other.producer.stop()
-
-
-async def test_a_queue_that_stops_leaves_the_line(pair: tuple[Slots, Subject, Subject]) -> None:
-    slots, one, other = pair
-    one.store.available = other.store.available = 5
-    await one.producer.start()
-    await eventually(lambda: len(one.running) == 2, "two jobs")
-    await other.producer.start()
-    await eventually(lambda: len(other.running) == 1, "the third slot")
-    await other.producer.stop()
-    one.end_one()
-    await eventually(lambda: len(one.running) == 2, "the slot that is free")
-    assert slots.load == 1.0
-    await one.producer.stop()
