@@ -49,7 +49,6 @@ def install(raw: sqlite3.Connection, clock: Clock = SYSTEM_CLOCK) -> None:
     raw.create_function("staffa_note", 4, _note, deterministic=True)
     raw.create_function("staffa_rescues", 1, _rescues, deterministic=True)
     raw.create_function("staffa_own_priority", 2, _own_priority, deterministic=True)
-    raw.create_function("staffa_forget", 2, _forget, deterministic=True)
     raw.create_function("staffa_contains", 2, _contains, deterministic=True)
     raw.create_function("staffa_digest", -1, _digest, deterministic=True)
 
@@ -118,11 +117,6 @@ def _own_priority(meta: str | None, priority: int) -> int:
     if isinstance(own, bool) or not isinstance(own, int) or not priority < own < _PRIORITIES:
         return priority
     return own
-
-
-def _forget(meta: str, key: str) -> str:
-    """Return an object without one of its keys."""
-    return json.dumps({name: value for name, value in _object(meta).items() if name != key})
 
 
 def _contains(text: str, wanted: str) -> bool:

@@ -19,8 +19,6 @@ UPDATE :"prefix".oban_jobs AS job
                         AND job.meta #>> '{staffa_aged,to}' = job.priority::text
                        THEN greatest((job.meta #>> '{staffa_aged,from}')::int, job.priority)
                        ELSE job.priority END,
-       meta = CASE WHEN job.meta #>> '{staffa_aged,to}' = job.priority::text
-                   THEN job.meta - 'staffa_aged' ELSE job.meta END,
        max_attempts = greatest(job.max_attempts, job.attempt + 1),
        completed_at = NULL,
        cancelled_at = NULL,

@@ -12,9 +12,7 @@ WITH staged AS (
            priority = CASE WHEN job.meta #>> '{staffa_aged,from}' ~ '^[0-9]{1,4}$'
                             AND job.meta #>> '{staffa_aged,to}' = job.priority::text
                            THEN greatest((job.meta #>> '{staffa_aged,from}')::int, job.priority)
-                           ELSE job.priority END,
-           meta = CASE WHEN job.meta #>> '{staffa_aged,to}' = job.priority::text
-                       THEN job.meta - 'staffa_aged' ELSE job.meta END
+                           ELSE job.priority END
      WHERE job.id = ANY (ARRAY(
                SELECT due.id
                  FROM :"prefix".oban_jobs AS due

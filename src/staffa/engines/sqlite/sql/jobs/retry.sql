@@ -10,8 +10,6 @@ UPDATE oban_jobs AS job
    SET state = 'available',
        scheduled_at = (SELECT clock.now FROM clock),
        priority = staffa_own_priority(job.meta, job.priority),
-       meta = CASE WHEN staffa_own_priority(job.meta, job.priority) = job.priority THEN job.meta
-                   ELSE staffa_forget(job.meta, 'staffa_aged') END,
        max_attempts = max(job.max_attempts, job.attempt + 1),
        completed_at = NULL,
        cancelled_at = NULL,

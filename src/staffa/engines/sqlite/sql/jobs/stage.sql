@@ -7,9 +7,7 @@ WITH clock AS MATERIALIZED (
 )
 UPDATE oban_jobs
    SET state = 'available',
-       priority = staffa_own_priority(meta, priority),
-       meta = CASE WHEN staffa_own_priority(meta, priority) = priority THEN meta
-                   ELSE staffa_forget(meta, 'staffa_aged') END
+       priority = staffa_own_priority(meta, priority)
  WHERE id IN (
            SELECT due.id
              FROM oban_jobs AS due
