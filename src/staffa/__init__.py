@@ -1,5 +1,6 @@
 """Background jobs on PostgreSQL: a job is a row, written in your own transaction if you like."""
 
+from staffa.ageing import Prioritizer, Rise
 from staffa.client import Staffa
 from staffa.config import Config
 from staffa.cron import Cron
@@ -32,11 +33,13 @@ __all__ = [
     "Keep",
     "MaxDepth",
     "Oban",
+    "Prioritizer",
     "Pruner",
     "Queue",
     "Record",
     "Recorded",
     "Reindexer",
+    "Rise",
     "Snooze",
     "Staffa",
     "State",

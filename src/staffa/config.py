@@ -17,6 +17,7 @@ from typing import Any, TypedDict
 from staffa._internal.identifiers import is_storable_name
 from staffa._internal.kill_points import KILL_POINT, parse_kill_point
 from staffa._internal.lazy import load
+from staffa.ageing import Prioritizer
 from staffa.args.encryption import NO_KEYS, EncryptionKeys, KeyRing, parse_key_list
 from staffa.cron.entries import Cron, parse_setting
 from staffa.cron.zones import load_zone
@@ -58,6 +59,7 @@ class ClientOptions(TypedDict, total=False):
     node: str
     imports: Sequence[str]
     max_depth: Mapping[str, int | MaxDepth | Mapping[str, Any]]
+    node_limit: int
     pool_size: int
     shutdown_grace: Seconds
     heartbeat: Seconds
@@ -84,6 +86,7 @@ class ClientOptions(TypedDict, total=False):
     sonar: bool
     metrics: bool
     pruner: bool | Pruner | Mapping[str, Any]
+    prioritizer: bool | Prioritizer | Mapping[str, Any]
     reindexer: bool | Reindexer | Mapping[str, Any]
     testing: TestingMode
     django_alias: str
@@ -104,6 +107,7 @@ class Config:
         imports: Packages from which workers may be imported by the name that a row holds.
         max_depth: By queue, from how many waiting jobs on this client adds no more: a number, or a
             `MaxDepth`.
+        node_limit: How many jobs of all queues together run at once here; None for no such limit.
         pool_size: Database connections for statements that stand alone; three more have a task
             each.
         shutdown_grace: How long running jobs may go on when the process is asked to stop.
@@ -135,6 +139,7 @@ class Config:
         sonar: Whether it is watched if notifications arrive.
         metrics: Whether dashboards are told of queues, jobs and cron, every second.
         pruner: What is kept of finished jobs; None or False keeps all.
+        prioritizer: Which jobs become more urgent while they wait; None or False none.
         reindexer: When indexes are rebuilt; None or False never.
         testing: "manual" or "inline" in tests: see `staffa.testing.mode`.
         django_alias: The Django database whose `atomic` blocks synchronous calls without `conn=`
@@ -153,6 +158,7 @@ class Config:
     queues: Mapping[str, Queue] = field(default_factory=dict)
     imports: tuple[str, ...] = ()
     max_depth: Mapping[str, MaxDepth] = field(default_factory=dict)
+    node_limit: int | None = None
     pool_size: int = 5
     shutdown_grace: float = 15.0
     heartbeat: float = 5.0
@@ -179,6 +185,7 @@ class Config:
     sonar: bool = True
     metrics: bool = False
     pruner: Pruner | None = field(default_factory=Pruner)
+    prioritizer: Prioritizer | None = None
     reindexer: Reindexer | None = field(default_factory=Reindexer)
     testing: TestingMode | None = None
     django_alias: str = "default"
@@ -203,7 +210,7 @@ class Config:
         load_zone(self.timezone)
         for setting, low in (("pool_size", 1), ("max_rescues", 0), ("worker_processes", 1)):
             check_whole(setting, getattr(self, setting), low)
-        for setting in _PROCESS_NUMBERS:
+        for setting in ("node_limit", *_PROCESS_NUMBERS):
             if getattr(self, setting) is not None:
                 check_whole(setting, getattr(self, setting), 1)
         for setting in ("pooler", "sonar", "metrics"):
@@ -211,6 +218,8 @@ class Config:
         if self.notifier is not None and self.notifier not in _NOTIFIERS:
             raise ConfigError(f"notifier is {self.notifier!r:.100}: give {' or '.join(_NOTIFIERS)}")
         object.__setattr__(self, "pruner", parse_service(Pruner, self.pruner, "pruner"))
+        prioritizer = parse_service(Prioritizer, self.prioritizer, "prioritizer")
+        object.__setattr__(self, "prioritizer", prioritizer)
         object.__setattr__(self, "reindexer", parse_service(Reindexer, self.reindexer, "reindexer"))
         if self.testing is not None:
             check_mode(self.testing)
@@ -279,6 +288,7 @@ _LENGTHS = (
     "shutdown_grace", "heartbeat", "dead_after", "foreign_dead_after", "unknown_after", "poll",
     "leader_lease", "loop_blocked_after", "process_max_age",
 )  # fmt: skip
+_SWITCHES = ("pooler", "sonar", "metrics", "pruner", "prioritizer", "reindexer")
 _PROCESS_NUMBERS = ("processes", "process_max_jobs", "process_max_memory")
 
 
@@ -350,6 +360,7 @@ _PARSERS: dict[str, Callable[[str], Any]] = {
     "max_depth": parse_queue_list,
     "imports": parse_list,
     "encryption_keys": parse_key_list,
+    "node_limit": int,
     "pool_size": int,
     "max_rescues": int,
     "health_port": int,
@@ -357,5 +368,5 @@ _PARSERS: dict[str, Callable[[str], Any]] = {
     **dict.fromkeys(_PROCESS_NUMBERS, int),
     "cron": parse_cron_switch,
     **dict.fromkeys(_LENGTHS, float),
-    **dict.fromkeys(("pooler", "sonar", "metrics", "pruner", "reindexer"), parse_switch),
+    **dict.fromkeys(_SWITCHES, parse_switch),
 }

@@ -25,6 +25,7 @@ from staffa.statement import Statement as Statement
 from staffa.statement import Statements as Statements
 from staffa.survey import Surveyed
 from staffa.types import State
+from staffa.waiting import Ages
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +212,7 @@ class Heartbeat(Protocol):
         """Close the connection."""
 
 
-class Engine(Tidies, Surveyed, Rehearses, Protocol):
+class Engine(Tidies, Ages, Surveyed, Rehearses, Protocol):
     """Stores jobs. Every method may raise `DatabaseError`."""
 
     @property

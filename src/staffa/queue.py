@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
@@ -11,6 +11,7 @@ from uuid import UUID
 from staffa._internal.identifiers import MAX_NAME_LENGTH, is_storable_name
 from staffa._internal.shown import shown
 from staffa.errors import ConfigError, NotYetAvailable, UnknownOption
+from staffa.types import Seconds, to_seconds
 
 MAX_LIMIT = 10_000
 """The highest limit that can be set at run time."""
@@ -18,7 +19,7 @@ MAX_LIMIT = 10_000
 ALL_QUEUES = "*"
 """How rows and notifications name all queues."""
 
-_LATER = frozenset({"global_limit", "rate_limit", "dispatch_cooldown", "only"})
+_LATER = frozenset({"global_limit", "rate_limit", "only"})
 _MOST = 2**31 - 1
 _POLICIES = ("raise", "delay")
 
@@ -30,9 +31,12 @@ class Queue:
     Args:
         limit: How many jobs of the queue run at once on this node.
         paused: Whether the node starts with the queue paused, until it is resumed.
+        dispatch_cooldown: How long the node waits from one claim of the queue's jobs to the next:
+            seconds or a timedelta.
 
     Raises:
-        ConfigError: If the limit is no positive whole number, or `paused` no boolean.
+        ConfigError: If the limit is no positive whole number, `paused` no boolean, or the cooldown
+            no length of time.
 
     Example:
         >>> Queue(limit=20)
@@ -41,6 +45,7 @@ class Queue:
 
     limit: int = 10
     paused: bool = False
+    dispatch_cooldown: Seconds = field(default=0.0, repr=False)
 
     def __post_init__(self) -> None:
         if not isinstance(self.paused, bool):
@@ -52,6 +57,8 @@ class Queue:
                 f"queue limit {shown(self.limit)} is no positive whole number: give how many "
                 "jobs may run at once, such as 10"
             )
+        seconds = to_seconds(self.dispatch_cooldown, "dispatch_cooldown")
+        object.__setattr__(self, "dispatch_cooldown", seconds)
 
 
 @dataclass(frozen=True, slots=True)

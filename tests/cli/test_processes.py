@@ -45,7 +45,7 @@ async def test_the_setting_of_the_file_goes_with_a_client_that_a_module_makes(
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         number = taken.getsockname()[1]
-        (program.folder / "staffa.toml").write_text("worker_processes = 2\n")
+        (program.folder / "staffa.toml").write_text("worker_processes = 2\nnode_limit = 9\n")
         (program.folder / "shop.py").write_text(
             f"from staffa import Staffa\napp = Staffa(queues={{'mail': 3}}, health_port={number})\n"
         )
@@ -56,8 +56,8 @@ async def test_the_setting_of_the_file_goes_with_a_client_that_a_module_makes(
     (program.folder / "queue.py").write_text("1 / 0  # no module of the standard library\n")
     worker = await program.start_python("-P", "-m", "staffa", "start", "--import", "shop")
     told = await read_until(worker.stderr, "all 2 worker processes run")
-    assert "[1] running mail:2" in told
-    assert "[2] running mail:1" in told
+    assert "[1] running mail:2 (node limit 5)" in told
+    assert "[2] running mail:1 (node limit 4)" in told
     reply = await ask(f"http://127.0.0.1:{number}", "/healthz")
     assert [one["process"] for one in reply.body["processes"]] == [1, 2]
     worker.send_signal(signal.SIGTERM)
@@ -92,3 +92,11 @@ async def test_a_signal_while_modules_are_imported_ends_all_in_order(program: Pr
     assert worker.returncode == 0, told
     assert told.count(b"stopped before it had started") == 1
     assert b"Traceback" not in told
+
+
+async def test_more_processes_than_node_limit_are_refused(program: Program) -> None:
+    (program.folder / "staffa.toml").write_text("node_limit = 2\n")
+    finished = await program.run("start", "--queues", "mail:5", "--processes", "3")
+    assert finished.code == 2
+    assert "3 processes share node_limit, which is 2" in finished.err
+    assert "give --processes 2 or less" in finished.err

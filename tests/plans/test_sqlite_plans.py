@@ -21,23 +21,30 @@ from staffa.engines.sqlite.statements.idiom import SQLITE
 from staffa.engines.sqlite.statements.jobs import JobStatements, StageStatements
 from staffa.engines.sqlite.statements.nodes import BeatStatements
 from staffa.engines.sqlite.statements.unique import UniqueStatements
+from staffa.engines.statements.ages import AgeStatements
 from staffa.engines.statements.prunes import PruneStatements
 from staffa.engines.statements.rescues import RescueStatements
 from staffa.engines.statements.surveys import SurveyStatements
 from staffa.filters import JobFilter
 from staffa.maintenance import Finished
 from staffa.types import State
+from staffa.waiting import Level, Waiting
 
 FOLDER = Path(staffa.engines.sqlite.__file__).parent
 PRODUCER = Producer(UUID(int=1), "Staffa", "node.1")
 JOBS, STAGES = JobStatements("main", SQLITE), StageStatements("main", SQLITE)
 CHANGES, RESCUES = ChangeStatements("main", SQLITE), RescueStatements("main", SQLITE)
 PRUNES, PRODUCERS = PruneStatements("main", SQLITE), BeatStatements("main", SQLITE)
+AGES = AgeStatements("main", SQLITE)
 UNIQUE, SURVEYS = UniqueStatements("main", SQLITE), SurveyStatements("main", SQLITE)
 LEASES = [Lease(number, 1, datetime.now(UTC)) for number in range(1, 501)]
 IDS = list(range(1, 501))
 FINISHED = Finished(
     id=3, state=State.COMPLETED, queue="q", worker="w", age=9.0, ended_at="2026", version="77"
+)
+LEVEL = Level(queue="q", priority=5)
+WAITING = Waiting(
+    id=3, queue="q", worker="w", priority=5, own_priority=7, waited=9.0, due_since="2026"
 )
 PRIMARY, CLAIM, STAGE, LEASE, ENDED = (
     "INTEGER PRIMARY KEY", "staffa_jobs_claim", "staffa_jobs_stage", "staffa_jobs_lease",
@@ -102,6 +109,12 @@ HOT: dict[str, tuple[Callable[[], Statement[Any]], set[str]]] = {
         {ENDED},
     ),
     "prune": (lambda: PRUNES.prune([FINISHED]), {PRIMARY}),
+    "levels": (lambda: AGES.find_levels(after=LEVEL, limit=9), {CLAIM, PRIMARY}),
+    "oldest waiting": (
+        lambda: AGES.find_oldest(LEVEL, age=5.0, after=WAITING, limit=9),
+        {CLAIM},
+    ),
+    "raise": (lambda: AGES.raise_to([WAITING], [4]), {PRIMARY}),
     "remove a producer": (lambda: PRODUCERS.remove(PRODUCER), {LEASE}),
     "holders of keys": (UNIQUE.write({})[0], {PRIMARY}),
 }

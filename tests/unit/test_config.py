@@ -69,8 +69,9 @@ def test_each_variable_is_read_as_its_setting_wants_it(
 ) -> None:
     variables = {
         "DSN": "postgres://localhost/app", "QUEUES": "default:10,mail:5", "IMPORTS": " a.b , c,",
-        "POOL_SIZE": "7", "MAX_RESCUES": "0", "POLL": "0.5", "SHUTDOWN_GRACE": "0",
-        "PROCESSES": "3", "PROCESS_MAX_AGE": "60", "PROCESS_MAX_MEMORY": "1000000",
+        "POOL_SIZE": "7", "NODE_LIMIT": "30", "MAX_RESCUES": "0", "POLL": "0.5",
+        "SHUTDOWN_GRACE": "0", "PROCESSES": "3", "PROCESS_MAX_AGE": "60",
+        "PROCESS_MAX_MEMORY": "1000000",
     }  # fmt: skip
     for name, text in variables.items():
         monkeypatch.setenv(f"STAFFA_{name}", text)
@@ -78,7 +79,7 @@ def test_each_variable_is_read_as_its_setting_wants_it(
     assert config.dsn == "postgres://localhost/app"
     assert config.queues == {"default": Queue(limit=10), "mail": Queue(limit=5)}
     assert config.imports == ("a.b", "c")
-    assert (config.pool_size, config.max_rescues) == (7, 0)
+    assert (config.pool_size, config.node_limit, config.max_rescues) == (7, 30, 0)
     assert (config.processes, config.process_max_age) == (3, 60.0)
     assert (config.process_max_memory, config.process_max_jobs) == (1_000_000, None)
     assert (config.poll, config.shutdown_grace) == (0.5, 0.0)
@@ -88,7 +89,8 @@ def test_each_variable_is_read_as_its_setting_wants_it(
     ("name", "text"),
     [
         ("POOL_SIZE", "many"), ("POOL_SIZE", "1.5"), ("POLL", "soon"), ("QUEUES", "default"),
-        ("HEARTBEAT", "nan"), ("POLL", "inf"), ("POLL", "-1"), ("IMPORTS", "my-app"),
+        ("NODE_LIMIT", "all"), ("HEARTBEAT", "nan"), ("POLL", "inf"), ("POLL", "-1"),
+        ("IMPORTS", "my-app"),
     ],
 )  # fmt: skip
 def test_a_variable_that_can_not_be_read_is_refused(
@@ -144,6 +146,7 @@ def test_a_pyproject_without_our_table_holds_nothing(folder: Path) -> None:
         {"prefix": None}, {"name": ""}, {"name": "n" * 128}, {"node": 5}, {"imports": "myapp"},
         {"imports": [5]}, {"imports": ["my app"]}, {"imports": [""]}, {"imports": 5},
         {"queues": ["default"]}, {"queues": {"default": 0}}, {"pool_size": 0}, {"pool_size": True},
+        {"node_limit": 0}, {"node_limit": "9"},
         {"pool_size": 1.0}, {"max_rescues": -1}, {"poll": 0}, {"poll": "1"}, {"heartbeat": -1},
         {"processes": 0}, {"processes": True}, {"process_max_jobs": 0}, {"process_max_age": 0},
         {"process_max_memory": "1G"},

@@ -142,3 +142,19 @@ def test_nobody_is_dead_before_20_seconds_of_successful_reads(
             if seen.observe({A: 1}, at):
                 assert counted >= 20.0 - 1e-6
         connected = works
+
+
+def test_others_count_as_living_from_the_first_sight_until_they_are_dead_or_gone() -> None:
+    seen = observations()
+    assert seen.living == 0
+    seen.observe({A: 7, B: 0}, 0)
+    assert seen.living == 2
+    for at in (5, 10, 15):
+        seen.observe({A: 7, B: at}, at)
+    assert seen.living == 2
+    seen.observe({A: 7, B: 20}, 20)
+    assert seen.living == 1
+    seen.observe({A: 8, B: 25}, 25)
+    assert seen.living == 2
+    seen.observe({A: 9}, 30)
+    assert seen.living == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -47,7 +48,7 @@ def test_an_option_that_is_no_text_is_an_unknown_option() -> None:
         parse_queues({"mail": {1: 2}})
 
 
-@pytest.mark.parametrize("option", ["global_limit", "rate_limit", "dispatch_cooldown", "only"])
+@pytest.mark.parametrize("option", ["global_limit", "rate_limit", "only"])
 def test_an_option_of_a_later_version_says_so(option: str) -> None:
     with pytest.raises(NotYetAvailable, match=option):
         parse_queues({"mail": {option: 1}})
@@ -90,3 +91,12 @@ def test_a_list_without_limits_is_refused_and_shows_how_it_is_written(text: str)
 def test_a_limit_in_digits_that_int_does_not_read_is_refused_as_well() -> None:
     with pytest.raises(ConfigError):
         parse_queue_list("default:²")
+
+
+def test_a_cooldown_is_a_length_of_time() -> None:
+    queues = parse_queues({"mail": {"dispatch_cooldown": 0.5}, "slow": Queue(limit=2)})
+    assert [queue.dispatch_cooldown for queue in queues.values()] == [0.5, 0.0]
+    assert Queue(dispatch_cooldown=timedelta(seconds=2)).dispatch_cooldown == 2.0
+    for wrong in (-1, "1 s", True, None):
+        with pytest.raises(ConfigError, match="dispatch_cooldown"):
+            Queue(dispatch_cooldown=wrong)  # type: ignore[arg-type]  # as users may write it

@@ -27,6 +27,7 @@ from staffa.engine import (
     Staged,
     Statement,
 )
+from staffa.engines.statements.ages import AgeStatements
 from staffa.engines.statements.crons import CronStatements
 from staffa.engines.statements.jobs import JobStatements
 from staffa.engines.statements.nodes import LeaderStatements, ProducerStatements
@@ -41,6 +42,7 @@ from staffa.engines.statements.surveys import (
 )
 from staffa.engines.statements.unique import Entry, UniqueStatements
 from staffa.maintenance import Finished
+from staffa.waiting import Level, Waiting
 from tests.unit.rows import CLAIMED_AT, claimed, row
 
 PREFIX = 'my "jobs"'
@@ -51,6 +53,7 @@ PLAIN_ACK = Ack(lease=Lease.of(JOB), state=State.COMPLETED)
 JOBS, RESCUES = JobStatements(PREFIX), RescueStatements(PREFIX)
 OPERATIONS = OperationStatements(PREFIX)
 PRUNES = PruneStatements(PREFIX)
+AGES = AgeStatements(PREFIX)
 UNIQUE = UniqueStatements(PREFIX)
 PRODUCERS, LEADERS = ProducerStatements(PREFIX), LeaderStatements(PREFIX)
 QUEUES = QueueStatements(PREFIX)
@@ -60,6 +63,10 @@ CRONS = CronStatements(PREFIX)
 ENTRY = stored.Entry("nightly", "@daily", "UTC", "cron", Job(worker="w"))
 FINISHED = Finished(
     id=3, state=State.COMPLETED, queue="q", worker="w", age=9.0, ended_at="then", version="77"
+)
+LEVEL = Level(queue="mail", priority=5)
+WAITING = Waiting(
+    id=3, queue="mail", worker="w", priority=5, own_priority=7, waited=9.0, due_since="then"
 )
 FILES = Path(staffa.engines.postgres.__file__).parent / "sql"
 
@@ -105,6 +112,9 @@ BUILDERS: dict[str, Callable[[], Statement[Any]]] = {
         State.COMPLETED, age=0.0, before=None, limit=10
     ),
     "jobs/prune": lambda: PRUNES.prune([FINISHED]),
+    "jobs/levels": lambda: AGES.find_levels(after=None, limit=100),
+    "jobs/oldest_waiting": lambda: AGES.find_oldest(LEVEL, age=60.0, after=None, limit=10),
+    "jobs/raise": lambda: AGES.raise_to([WAITING], [4]),
     "unique/take": lambda: UNIQUE.take([b"k"]),
     "unique/enqueue": lambda: UNIQUE.enqueue({0: Entry(Job(worker="w"), None)}),
     "unique/prune": lambda: UNIQUE.prune("", 10),
@@ -362,6 +372,21 @@ def test_a_walk_goes_on_where_its_last_page_ended() -> None:
     onward = PRUNES.find_oldest(State.COMPLETED, age=60.0, after=FINISHED, limit=10)
     back = PRUNES.find_newest(State.COMPLETED, age=0.0, before=FINISHED, limit=10)
     assert onward.params[2:4] == back.params[2:4] == ("then", 3)
+
+
+def test_a_walk_along_what_waits_goes_on_where_its_last_page_ended() -> None:
+    first = AGES.find_oldest(LEVEL, age=60.0, after=None, limit=10)
+    assert first.params == ("mail", 5, 60.0, "-infinity", -(2**63), 10)
+    found = {"id": 3, "worker": "w", "own_priority": 7, "waited": 9.0, "due_since": "then"}
+    assert first.decode([found]) == [WAITING]
+    onward = AGES.find_oldest(LEVEL, age=60.0, after=WAITING, limit=10)
+    assert onward.params[3:5] == ("then", 3)
+    assert AGES.find_levels(after=LEVEL, limit=9).params == ("mail", 5, 9)
+
+
+def test_what_rises_is_named_as_it_was_read() -> None:
+    assert AGES.raise_to([WAITING], [4]).params == ([3], ["then"], [5], [7], [4])
+    assert AGES.raise_to([WAITING], [4]).decode([{"id": 3}]) == frozenset({3})
 
 
 def test_what_is_pruned_is_named_with_its_version() -> None:

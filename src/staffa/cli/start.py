@@ -111,7 +111,8 @@ async def start(
     share = WHOLE if part is None else replace(part, since=since)
     client.config = client.config.with_health(health_host, health_port).with_share(share)
     given = parse_queue_list(queues) if queues else client.config.queues or config.queues
-    await run_worker(client, _check_queues(given, share), supervisor)
+    queues_to_run = _check_queues(given, share, client.config.node_limit)
+    await run_worker(client, queues_to_run, supervisor)
 
 
 def _end_before_start(number: int, frame: FrameType | None) -> None:
@@ -132,7 +133,9 @@ def _same_command(arguments: Sequence[str]) -> list[str]:
     return [sys.executable, *options, "-m", "staffa", *arguments]
 
 
-def _check_queues(given: Mapping[str, Any], share: Share) -> dict[str, Queue]:
+def _check_queues(
+    given: Mapping[str, Any], share: Share, node_limit: int | None
+) -> dict[str, Queue]:
     """Return what to run, or refuse it.
 
     Raises:
@@ -149,6 +152,11 @@ def _check_queues(given: Mapping[str, Any], share: Share) -> dict[str, Queue]:
             f"{share.count} processes share the limits of the queues, and the highest, of "
             f"{name!r}, is {largest.limit}: some would have nothing to run; give --processes "
             f"{largest.limit} or less, or a higher limit"
+        )
+    if node_limit is not None and node_limit < share.count:
+        raise ConfigError(
+            f"{share.count} processes share node_limit, which is {node_limit}: some could run "
+            f"nothing; give --processes {node_limit} or less, or a higher node_limit"
         )
     return queues
 

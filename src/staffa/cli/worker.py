@@ -82,6 +82,8 @@ async def _run(client: Staffa, queues: Mapping[str, Queue], parent: Parent | Non
 def _tell_what_runs(client: Staffa) -> None:
     running = {check.queue: check.limit for check in client.check_all_queues()}
     told = ", ".join(f"{queue}:{limit}" for queue, limit in running.items())
+    if client.config.node_limit is not None:
+        told += f" (node limit {client.config.share.of(client.config.node_limit)})"
     known = [found for name in registry.names() if (found := registry.find(name))]
     logger.info("running %s; workers known: %d", told, len(known))
     if client.config.share.index == 0:  # the first process runs all queues, and speaks for all

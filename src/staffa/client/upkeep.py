@@ -10,6 +10,7 @@ from staffa.config import Config
 from staffa.engine import Engine, Producer
 from staffa.notifier import Notifier
 from staffa.service import Loop
+from staffa.services.prioritizer import PrioritizerLoop
 from staffa.services.pruner import PrunerLoop
 from staffa.services.reindexer import ReindexerLoop
 from staffa.services.sonar import Sonar
@@ -17,7 +18,7 @@ from staffa.types import Connectivity
 
 
 class Upkeep:
-    """Pruner, reindexer and sonar, but for those that are turned off.
+    """Pruner, prioritizer, reindexer and sonar, but for those that are turned off.
 
     Args:
         config: The client's settings.
@@ -50,6 +51,8 @@ class Upkeep:
             self._services.append(self._sonar)
         if config.pruner is not None:
             self._services.append(PrunerLoop(engine, config.pruner, leading=leading, clock=clock))
+        if config.prioritizer is not None:
+            self._services.append(PrioritizerLoop(engine, config.prioritizer, leading=leading))
         if config.reindexer is not None:
             self._services.append(
                 ReindexerLoop(engine, config.reindexer, leading=leading, clock=clock)

@@ -1,14 +1,14 @@
 """Claims the jobs of one queue on one node.
 
-Invariants: a claim never asks for more than the free slots, and a job that was claimed has its slot
-before it starts; there is one claim at a time, and the next one begins beside the writing of the
-last one's outcomes, a large one even beside the start of its jobs; while a claim came back full, a
-freed slot claims again, otherwise a wake-up does. Stopping waits for the claim under way: what it
-leased is started or put back, never forgotten. A claim whose reply was lost may have leased jobs
-that nobody runs, or do so later, as the server may still be at it: for a while, what this queue
-holds without running it is put back now and then, between two claims. So it is once after an
-outage: it may have ended with another server, which lacks the last of what the old one had
-committed.
+Invariants: a claim never asks for more than the free slots, nor than its `allowance`, and a job
+that was claimed has its slot before it starts; there is one claim at a time, and the next one
+begins beside the writing of the last one's outcomes, a large one even beside the start of its jobs;
+while a claim came back full, a freed slot claims again, otherwise a wake-up does. Stopping waits
+for the claim under way: what it leased is started or put back, never forgotten. A claim whose reply
+was lost may have leased jobs that nobody runs, or do so later, as the server may still be at it:
+for a while, what this queue holds without running it is put back now and then, between two claims.
+So it is once after an outage: it may have ended with another server, which lacks the last of what
+the old one had committed.
 
 A queue that is paused or closed at run time claims no more, but keeps its task: jobs that run go on
 and keep their slots, and what a lost claim has leased is still put back. The task of a closed queue
@@ -30,7 +30,10 @@ from staffa.jobs import Job
 from staffa.portions import Portion
 from staffa.queue import Queue
 from staffa.queues import outcomes
+from staffa.queues.allowance import Allowance
 from staffa.queues.executor import Executor
+from staffa.queues.slots import Slots
+from staffa.queues.spread import Spread
 from staffa.service import Service, severity
 from staffa.telemetry import report
 
@@ -53,6 +56,7 @@ class QueueProducer(Service):
         held: Returns the ids of all jobs that run or whose outcome is not written.
         on_done: Called with each job that has finished.
         clock: Measures how long a lost claim is feared.
+        allowance: Says how many may be claimed, beside the free slots; all if not given.
     """
 
     def __init__(
@@ -66,6 +70,7 @@ class QueueProducer(Service):
         held: Callable[[], Sequence[int]],
         on_done: Callable[[Job], None],
         clock: Clock,
+        allowance: Allowance | None = None,
     ) -> None:
         super().__init__()
         self.name = name
@@ -79,7 +84,9 @@ class QueueProducer(Service):
         self._held = held
         self._on_done = on_done
         self._clock = clock
+        self._allowance = allowance or Allowance(Slots(), Spread(lambda: 0, clock))
         self._wanted = asyncio.Event()
+        self._allowance.on_ready = self._wanted.set
         self._running: set[Job] = set()
         self._hungry = False
         self._draining = False
@@ -101,6 +108,7 @@ class QueueProducer(Service):
 
     def wake(self) -> None:
         """Look for jobs."""
+        self._allowance.woken()
         self._wanted.set()
 
     def look_for_strays(self) -> None:
@@ -125,6 +133,7 @@ class QueueProducer(Service):
         if self._task is not None:
             await asyncio.wait([self._task], timeout=_STOP_SECONDS)
         await super().stop()
+        self._allowance.withdraw()
 
     async def run(self) -> None:
         """Claim whenever there is something to claim and a slot for it."""
@@ -135,6 +144,7 @@ class QueueProducer(Service):
                 await self._fill()
             except DatabaseError as error:
                 self.failing = True
+                self._allowance.withdraw()
                 report(
                     f"claiming from {self.name!r} will be tried again", error, level=severity(error)
                 )
@@ -162,11 +172,11 @@ class QueueProducer(Service):
             if not self._hungry:
                 self._start(jobs)
                 return
-            if self._demand() - len(jobs) < self.limit / 2:
+            if self._demand(len(jobs)) < self.limit / 2:
                 begun = len(jobs) // 2
                 self._start(jobs[:begun])
                 jobs = jobs[begun:]
-            demand = self._demand() - len(jobs)
+            demand = self._demand(len(jobs))
             if demand < _WORTH_A_CLAIM_BESIDE:
                 self._start(jobs)
                 self._wanted.set()
@@ -190,10 +200,13 @@ class QueueProducer(Service):
             self._running.add(job)
             self._executor.start(job, self._free)
 
-    def _demand(self) -> int:
+    def _demand(self, unstarted: int = 0) -> int:
+        """Return how many jobs to claim, besides those that were claimed and did not start yet."""
         if self._rests:
+            self._allowance.withdraw()
             return 0
-        return min(self.limit - len(self._running), self._portion.size)
+        free = min(self.limit - len(self._running) - unstarted, self._portion.size)
+        return self._allowance.most(free, self.limit)
 
     @property
     def _rests(self) -> bool:
@@ -236,20 +249,27 @@ class QueueProducer(Service):
         except BaseException:  # it is tried again as after a lost claim
             self._fear_strays()
             raise
+        finally:
+            self._allowance.free(len(jobs))
 
     def _fear_strays(self) -> None:
         self._doubt_until = self._clock.monotonic() + _DOUBT_SECONDS
         self._put_back_at = -math.inf
 
     async def _claim(self, demand: int) -> list[Job]:
-        if self._draining:
+        most = 0 if self._draining else self._allowance.take(demand)
+        if not most:
             return []
+        jobs: list[Job] = []
         try:
-            with self._portion.tried(demand):
-                return await self._engine.claim_jobs(self.name, demand, self._producer)
+            with self._portion.tried(most):
+                jobs = await self._engine.claim_jobs(self.name, most, self._producer)
         except BaseException:
             self._fear_strays()
             raise
+        finally:
+            self._allowance.settle(most, len(jobs))
+        return jobs
 
     @property
     def in_doubt(self) -> bool:
@@ -258,6 +278,7 @@ class QueueProducer(Service):
 
     def _free(self, job: Job) -> None:
         self._running.discard(job)
+        self._allowance.free()
         if self._hungry:
             self._wanted.set()
         self._on_done(job)

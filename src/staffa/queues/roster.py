@@ -72,6 +72,7 @@ class Roster(Service):
         share: Share = WHOLE,
     ) -> None:
         super().__init__()
+        self._configured = configured
         self._producer = producer
         self._make = make
         self._clock = clock
@@ -191,7 +192,8 @@ class Roster(Service):
 
     def _add(self, name: str, wanted: Wanted) -> None:
         now = self._clock.now()
-        queue = Queue(limit=wanted.limit, paused=wanted.paused)
+        configured = self._configured.get(name, Queue())
+        queue = replace(configured, limit=wanted.limit, paused=wanted.paused)
         self._entries[name] = Entry(self._make(name, queue), now, now)
         self._added.set()
 

@@ -27,6 +27,7 @@ from staffa.jobs import Job
 from staffa.queue import Queue
 from staffa.queues.acker import Acker
 from staffa.queues.aftermath import Aftermath
+from staffa.queues.allowance import Allowance
 from staffa.queues.checkpoints import Checkpoints
 from staffa.queues.executor import Executor
 from staffa.queues.handovers import Handovers
@@ -36,11 +37,14 @@ from staffa.queues.pools.thread import PATIENCE_SECONDS, ThreadPool
 from staffa.queues.producer import QueueProducer
 from staffa.queues.roster import Roster
 from staffa.queues.run import Stop
+from staffa.queues.slots import Slots
+from staffa.queues.spread import Spread
 from staffa.queues.watchdog import Watchdog
 from staffa.queues.watchman import Observations, Watchman
 from staffa.service import attempt
 from staffa.telemetry import emit, report
 from staffa.telemetry.catalogue import ShutdownBegun, ShutdownEnded
+from staffa.types import to_seconds
 
 _FLUSH_SECONDS = 10.0
 _MOMENT_SECONDS = 2.0
@@ -107,6 +111,8 @@ class Supervisor:
         )
         self._clock = clock
         self._on_done = on_done
+        limit = config.node_limit
+        self._slots = Slots(None if limit is None else config.share.of(limit))
         self.roster = Roster(config.queues, producer, self._make_producer, clock, config.share)
         patience = max(config.dead_after / _HEARTBEATS_IN_TIME, _LEAST_PATIENCE_SECONDS)
         self._watchman = Watchman(
@@ -262,6 +268,11 @@ class Supervisor:
             held=self._held,
             on_done=self._on_done,
             clock=self._clock,
+            allowance=Allowance(
+                self._slots,
+                Spread(lambda: self._watchman.peers, self._clock),
+                cooldown=to_seconds(queue.dispatch_cooldown, "dispatch_cooldown"),
+            ),
         )
 
     def _held(self) -> Sequence[int]:

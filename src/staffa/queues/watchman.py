@@ -54,6 +54,11 @@ class Observations:
         self._unchanged: dict[UUID, float] = {}
         self._told_at: dict[UUID, float] = {}
 
+    @property
+    def living(self) -> int:
+        """How many others live, as far as was seen; any thread may ask."""
+        return sum(seconds < self._dead_after for seconds in self._unchanged.copy().values())
+
     def interrupt(self) -> None:
         """Note that a read failed: the time until the next one does not count."""
         self._read_at = None
@@ -149,6 +154,11 @@ class Watchman:
         """Whether its thread goes on; `turned_at` and `beaten_at` tell when it last did."""
         thread = self._thread
         return thread is not None and thread.is_alive()
+
+    @property
+    def peers(self) -> int:
+        """How many other producers live, as far as was seen."""
+        return self._observations.living
 
     async def start(self) -> None:
         """Start the thread, and return after the first beat: nobody may claim before it.

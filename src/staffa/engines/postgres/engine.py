@@ -35,6 +35,7 @@ from staffa.engine import (
     Statement,
     Statements,
 )
+from staffa.engines.postgres.ageing import PostgresAgeing
 from staffa.engines.postgres.maintenance import PostgresMaintenance, check_vacuum
 from staffa.engines.postgres.survey import PostgresSurvey
 from staffa.engines.statements.conditions import Wanted
@@ -64,7 +65,7 @@ _WORTH_GOING_ON = 0.1  # the share of a page that makes the next one worth a loo
 
 @observed("staffa.engine")
 @boundaries
-class PostgresEngine:
+class PostgresEngine(PostgresAgeing):
     """Jobs in a schema of a PostgreSQL database.
 
     Args:

@@ -33,6 +33,7 @@ from staffa.engine import (
     Staged,
     Statements,
 )
+from staffa.engines.sqlite.ageing import SqliteAgeing
 from staffa.engines.sqlite.functions import install
 from staffa.engines.sqlite.heartbeat import SqliteHeartbeat
 from staffa.engines.sqlite.rehearsal import SqliteRehearsal
@@ -76,7 +77,7 @@ _PREFIX = "main"
 
 @observed("staffa.engine")
 @boundaries
-class SqliteEngine(SqliteRehearsal):
+class SqliteEngine(SqliteRehearsal, SqliteAgeing):
     """Jobs in a file.
 
     Args:

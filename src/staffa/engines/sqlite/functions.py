@@ -16,6 +16,7 @@ from staffa._internal import json
 from staffa._internal.clock import SYSTEM_CLOCK, Clock
 from staffa.engines.sqlite.times import add_seconds, cut_time, time_after, write_time
 
+_PRIORITIES = 10_000
 _NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 
 
@@ -47,6 +48,7 @@ def install(raw: sqlite3.Connection, clock: Clock = SYSTEM_CLOCK) -> None:
     raw.create_function("staffa_own", 1, _own, deterministic=True)
     raw.create_function("staffa_note", 4, _note, deterministic=True)
     raw.create_function("staffa_rescues", 1, _rescues, deterministic=True)
+    raw.create_function("staffa_own_priority", 2, _own_priority, deterministic=True)
     raw.create_function("staffa_contains", 2, _contains, deterministic=True)
     raw.create_function("staffa_digest", -1, _digest, deterministic=True)
 
@@ -104,6 +106,17 @@ def _rescues(meta: str | None) -> float:
     if isinstance(count, bool) or not isinstance(count, int | float):
         return 0.0
     return float(min(max(count, 0), 1_000_000))
+
+
+def _own_priority(meta: str | None, priority: int) -> int:
+    """Return a job's own priority: what it had before it rose to the one that it has."""
+    aged = None if meta is None or "staffa_aged" not in meta else _object(meta).get("staffa_aged")
+    if not isinstance(aged, dict) or aged.get("to") != priority:
+        return priority
+    own = aged.get("from")
+    if isinstance(own, bool) or not isinstance(own, int) or not priority < own < _PRIORITIES:
+        return priority
+    return own
 
 
 def _contains(text: str, wanted: str) -> bool:

@@ -41,6 +41,7 @@ from staffa.telemetry.catalogue.services import (
     IndexDropped,
     IndexRebuilt,
     JobsPruned,
+    JobsRaised,
     VacuumOverdue,
 )
 
@@ -60,6 +61,7 @@ __all__ = [
     "JobRescued",
     "JobStarted",
     "JobsPruned",
+    "JobsRaised",
     "JobsStaged",
     "LeaderElected",
     "LeaderLost",

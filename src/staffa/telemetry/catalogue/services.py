@@ -1,4 +1,4 @@
-"""What services do: cron, pruner, reindexer, the look at vacuums."""
+"""What services do: cron, pruner, prioritizer, reindexer, the look at vacuums."""
 
 from __future__ import annotations
 
@@ -69,6 +69,23 @@ class JobsPruned(Event):
     kind: ClassVar[str] = "staffa.pruner.pruned"
 
     state: State
+    count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobsRaised(Event):
+    """Jobs have become more urgent, as they have waited for long.
+
+    Args:
+        queue: Their queue.
+        priority: The one that they had.
+        count: How many.
+    """
+
+    kind: ClassVar[str] = "staffa.prioritizer.raised"
+
+    queue: str
+    priority: int
     count: int
 
 

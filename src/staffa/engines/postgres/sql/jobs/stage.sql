@@ -1,4 +1,5 @@
--- Make due jobs available, and tell which of the caller's queues have work.
+-- Make due jobs available, and tell which of the caller's queues have work. Those that had risen while
+-- they waited for an earlier run have their own priority again; oldest_waiting.sql says how rows tell it.
 -- $1 int: limit, $2 text[]: queues.
 -- Locks: the rows it stages; rows that others hold are skipped.
 -- Index: staffa_jobs_stage, the primary key, staffa_jobs_claim. now() is the start of this
@@ -7,7 +8,11 @@
 -- is there for the reason that claim.sql gives.
 WITH staged AS (
     UPDATE :"prefix".oban_jobs AS job
-       SET state = 'available'
+       SET state = 'available',
+           priority = CASE WHEN job.meta #>> '{staffa_aged,from}' ~ '^[0-9]{1,4}$'
+                            AND job.meta #>> '{staffa_aged,to}' = job.priority::text
+                           THEN greatest((job.meta #>> '{staffa_aged,from}')::int, job.priority)
+                           ELSE job.priority END
      WHERE job.id = ANY (ARRAY(
                SELECT due.id
                  FROM :"prefix".oban_jobs AS due

@@ -1,11 +1,13 @@
--- Make due jobs available, and return their queues.
+-- Make due jobs available, and return their queues. Those that had risen while they waited for an
+-- earlier run have their own priority again.
 -- $1: limit.
 -- Index: staffa_jobs_stage, the primary key.
 WITH clock AS MATERIALIZED (
     SELECT staffa_now() AS now
 )
 UPDATE oban_jobs
-   SET state = 'available'
+   SET state = 'available',
+       priority = staffa_own_priority(meta, priority)
  WHERE id IN (
            SELECT due.id
              FROM oban_jobs AS due
