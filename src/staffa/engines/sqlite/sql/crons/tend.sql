@@ -1,5 +1,5 @@
 -- Forget entries that nobody has declared for long; see.sql has noted the others in the same
--- transaction.
+-- transaction. Those that were made at run time stay.
 -- $1: instance, $2: seconds after which an entry is forgotten.
 -- Index: the primary key.
 WITH clock AS MATERIALIZED (
@@ -7,5 +7,6 @@ WITH clock AS MATERIALIZED (
 )
 DELETE FROM staffa_crons
  WHERE instance = $1
+   AND NOT dynamic
    AND seen_at < staffa_add((SELECT clock.now FROM clock), -$2)
 RETURNING name;
