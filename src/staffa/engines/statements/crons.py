@@ -106,10 +106,8 @@ class CronDialogues:
     ) -> Dialogue[Registration]:
         """Write what the configuration says anew, and note who declares it."""
         instance = producer.name
-        rows = [new_row(entry, dynamic=False) for entry in entries]
-        yield self._crons.insert(instance, rows, dead_after=dead_after)
-        held = yield self._crons.hold(instance, None, dead_after=dead_after)
         wanted = {entry.name: entry for entry in entries}
+        held = yield from self._hold_all(instance, wanted, dead_after=dead_after)
         changes = [
             change
             for one in held
@@ -151,6 +149,22 @@ class CronDialogues:
         (stored,) = yield from all_of(self._enqueueing.enqueue([job]))
         yield self._crons.note(instance, name, stored.id)
         return stored
+
+    def _hold_all(
+        self, instance: str, wanted: Mapping[str, Entry], *, dead_after: float
+    ) -> Dialogue[list[HeldCron]]:
+        """Hold all entries, those that are wanted as well: they are written if they are new.
+
+        One that was there may have been deleted by whoever held it before: it is new then.
+        """
+        rows = [new_row(entry, dynamic=False) for entry in wanted.values()]
+        yield self._crons.insert(instance, rows, dead_after=dead_after)
+        held: list[HeldCron] = yield self._crons.hold(instance, None, dead_after=dead_after)
+        while missing := wanted.keys() - {one.entry.name for one in held}:
+            rows = [row for row in rows if row["name"] in missing]
+            yield self._crons.insert(instance, rows, dead_after=dead_after)
+            held += yield self._crons.hold(instance, sorted(missing), dead_after=dead_after)
+        return held
 
     def _write(self, instance: str, changes: Sequence[CronChange]) -> Dialogue[list[TakenTick]]:
         """Take the ticks that were due before, then write entries."""
