@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from datetime import datetime, timedelta
+from itertools import takewhile
 from typing import Any
 
 import pytest
@@ -327,15 +328,16 @@ async def test_cron_that_is_off_registers_and_runs_nothing(
     assert await crons.names() == set()
 
 
+@pytest.mark.parametrize("name", ["crons", "dynamic_crons"])
 async def test_an_outdated_schema_stops_nothing_but_cron(
-    dsn: str, prefix: str, make_client: MakeClient, rows: Rows, events: Recorder
+    name: str, dsn: str, prefix: str, make_client: MakeClient, rows: Rows, events: Recorder
 ) -> None:
     @job(cron="* * * * *", name="shop.early")
     async def early() -> None: ...
 
     migrator = make_migrator(dsn, prefix)
-    version = next(step.version for step in migrator.migrations if step.name == "crons")
-    await migrator.down(version - 1)
+    before = list(takewhile(lambda step: step.name != name, migrator.migrations))
+    await migrator.down(before[-1].version)
     async with make_client(queues={"default": 1}) as app:
         await events.until(
             lambda: any("migrated" in event.data["what"] for event in events.of("staffa.error")),
