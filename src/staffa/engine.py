@@ -9,14 +9,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import Enum, auto
 from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
 from staffa.capabilities import Capabilities
-from staffa.cron.changes import ChangedCron, CronChange, HeldCron, Registration
-from staffa.cron.stored import CronBoard, Entry
+from staffa.cron.storage import StoresCrons
 from staffa.filters import JobFilter
 from staffa.jobs import Job
 from staffa.maintenance import Tidies
@@ -206,7 +205,7 @@ class Heartbeat(Protocol):
         """Close the connection."""
 
 
-class Engine(Tidies, Surveyed, Rehearses, Protocol):
+class Engine(StoresCrons, Tidies, Surveyed, Rehearses, Protocol):
     """Stores jobs. Every method may raise `DatabaseError`."""
 
     @property
@@ -372,59 +371,3 @@ class Engine(Tidies, Surveyed, Rehearses, Protocol):
 
     async def resign_leader(self, producer: Producer) -> bool:
         """Give up leadership; tell whether there was any."""
-
-    async def register_crons(
-        self,
-        producer: Producer,
-        entries: Sequence[Entry],
-        *,
-        dead_after: float,
-        grace: timedelta = timedelta(0),
-        sync: bool = False,
-    ) -> Registration:
-        """Write the entries that a producer declares, as far as they say something new.
-
-        Args:
-            producer: Who declares them, and knows of those that were made at run time.
-            entries: They.
-            dead_after: Seconds without a heartbeat after which others count as dead.
-            grace: How late a tick may be that was due before its entry's times changed.
-            sync: Whether those are deleted that were made at run time, or nobody alive declares.
-        """
-
-    async def insert_cron(self, instance: str, entry: Entry, *, dead_after: float) -> bool:
-        """Write an entry that is made at run time; tell whether there was none of its name."""
-
-    async def change_cron(
-        self,
-        instance: str,
-        name: str,
-        change: Callable[[HeldCron], CronChange],
-        *,
-        dead_after: float,
-    ) -> ChangedCron | None:
-        """Change an entry while nobody else can; None if there is none of the name.
-
-        Args:
-            instance: Whose.
-            name: The entry's.
-            change: Says what is to become of it; what it raises is passed on, and nothing is
-                changed. It may be called on another thread, and does no I/O.
-            dead_after: Seconds without a heartbeat after which processes count as dead.
-        """
-
-    async def delete_cron(self, instance: str, name: str, *, dead_after: float) -> bool:
-        """Delete an entry unless a living process declares it; tell whether it was deleted."""
-
-    async def read_crons(
-        self, instance: str, *, reader: UUID | None, dead_after: float
-    ) -> CronBoard:
-        """Read the entries of an instance, and the clock by which their ticks are judged."""
-
-    async def enqueue_tick(self, instance: str, name: str, tick: datetime, job: Job) -> Job | None:
-        """Take a tick of an entry and insert its job, both or neither; None if it was taken."""
-
-    async def tend_crons(
-        self, instance: str, *, dead_after: float, forget_after: float
-    ) -> list[str]:
-        """Forget the entries that nobody has declared for some seconds; return their names."""

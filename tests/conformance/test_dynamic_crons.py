@@ -43,7 +43,7 @@ async def insert(engine: Engine, name: str = "minutely", **changes: Any) -> bool
     return await engine.insert_cron(INSTANCE, new_entry(name, **changes), dead_after=DEAD_AFTER)
 
 
-async def set_(engine: Engine, name: str = "minutely", **values: Any) -> ChangedCron:
+async def set_(engine: Engine, name: str = "minutely", /, **values: Any) -> ChangedCron:
     done = await engine.change_cron(INSTANCE, name, setting(**values), dead_after=DEAD_AFTER)
     assert done is not None
     return done
@@ -344,7 +344,8 @@ async def test_columns_that_others_have_written_are_read_all_the_same(
     engine: Engine, store: Store, producer: Producer
 ) -> None:
     await register(engine, producer, new_entry())
-    for told in (5, [], "text", {"expression": ["no", "text"]}):
+    odd: tuple[Any, ...] = (5, [], "text", {"expression": ["no", "text"]})
+    for told in odd:
         await store.write_cron("minutely", configured=told)
         done = await engine.register_crons(producer, [new_entry()], dead_after=DEAD_AFTER)
         assert done.taken == []

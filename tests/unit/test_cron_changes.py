@@ -83,7 +83,12 @@ def test_only_the_option_that_the_configuration_changes_is_set(
     option: str, before: Any, now: Any, column: str
 ) -> None:
     earlier, later = entry_of(cron(**{option: before})), entry_of(cron(**{option: now}))
-    values = {"worker": "c.d", "args": {"mine": 1}, "expression": "@hourly", "dst": "all"}
+    values: dict[str, Any] = {
+        "worker": "c.d",
+        "args": {"mine": 1},
+        "expression": "@hourly",
+        "dst": "all",
+    }
     values |= {"paused": not now} if option == "paused" else {}
     edited = stored(earlier, **values)
     found = after(register(HeldCron(edited, told_by(earlier)), later, GRACE))

@@ -56,9 +56,14 @@ def test_within_the_grace_no_tick_is_left_out() -> None:
 @pytest.mark.parametrize("column", ["last_tick", "updated_at"])
 def test_nothing_is_due_from_before_it_was_made_resumed_or_changed(column: str) -> None:
     down = entry("0 * * * *", at("2026-06-01 12:30"), at("2026-06-01 03:00"))
-    assert replace(down, **{column: at("2026-06-01 11:59")}).due(GRACE) == [at("2026-06-01 12:00")]
+
+    def due_since(moment: str) -> list[datetime]:
+        changed: dict[str, Any] = {column: at(moment)}
+        return replace(down, **changed).due(GRACE)
+
+    assert due_since("2026-06-01 11:59") == [at("2026-06-01 12:00")]
     for moment in ("2026-06-01 12:00", "2026-06-01 12:15", "2026-06-01 12:30"):
-        assert replace(down, **{column: at(moment)}).due(GRACE) == []
+        assert due_since(moment) == []
 
 
 @pytest.mark.parametrize(

@@ -10,11 +10,12 @@ from uuid import UUID
 from staffa._internal.kill_points import boundaries
 from staffa.cron.changes import ChangedCron, CronChange, HeldCron, Registration, new_row
 from staffa.cron.stored import CronBoard, Entry
-from staffa.engine import Producer, Statement
+from staffa.engine import Statement
 from staffa.engines.statements.crons import CronDialogues, CronStatements
 from staffa.engines.statements.dialogues import Dialogue
 from staffa.jobs import Job
 from staffa.telemetry import observed
+from staffa.types import ProducerView
 
 T = TypeVar("T")
 
@@ -41,7 +42,7 @@ class CronEngine:
 
     async def register_crons(
         self,
-        producer: Producer,
+        producer: ProducerView,
         entries: Sequence[Entry],
         *,
         dead_after: float,

@@ -18,11 +18,12 @@ from staffa.cron.changes import (
     register,
 )
 from staffa.cron.stored import CronBoard, Entry, StoredCron, load_object
-from staffa.engine import Producer, Statement
+from staffa.engine import Statement
 from staffa.engines.statements.area import Area, Rows, any_row
 from staffa.engines.statements.dialogues import Dialogue, all_of
 from staffa.engines.statements.enqueueing import EnqueueStatements
 from staffa.jobs import Job
+from staffa.types import ProducerView
 
 
 class CronStatements(Area):
@@ -51,12 +52,12 @@ class CronStatements(Area):
         """Delete an entry that is held, unless a living process declares it."""
         return self.statement("delete", (instance, name, dead_after), any_row)
 
-    def sync(self, producer: Producer, *, dead_after: float) -> Statement[list[str]]:
+    def sync(self, producer: ProducerView, *, dead_after: float) -> Statement[list[str]]:
         """Delete what the configuration lacks."""
         return self.statement("sync", (producer.name, producer.uuid, dead_after), _names)
 
     def declare(
-        self, producer: Producer, entries: Sequence[Entry], *, dead_after: float
+        self, producer: ProducerView, entries: Sequence[Entry], *, dead_after: float
     ) -> Statement[list[str]]:
         """Note who declares them."""
         names = [entry.name for entry in entries]
@@ -97,7 +98,7 @@ class CronDialogues:
 
     def register(
         self,
-        producer: Producer,
+        producer: ProducerView,
         entries: Sequence[Entry],
         *,
         dead_after: float,
