@@ -317,10 +317,14 @@ async def test_what_is_made_at_run_time_or_declared_is_never_forgotten(
     engine: Engine, store: Store, producer: Producer
 ) -> None:
     await insert(engine)
-    await register(engine, producer, new_entry("declared"))
     await store.write_cron("minutely", seen_at=datetime(2020, 1, 1, tzinfo=UTC))
     assert await engine.tend_crons(INSTANCE, dead_after=DEAD_AFTER, forget_after=0.0) == []
+    await register(engine, producer, new_entry("declared"))
+    assert await engine.tend_crons(INSTANCE, dead_after=DEAD_AFTER, forget_after=0.0) == []
     assert await names(engine) == ["declared", "minutely"]
+    await engine.remove_producer(producer)
+    forgotten = await engine.tend_crons(INSTANCE, dead_after=DEAD_AFTER, forget_after=0.0)
+    assert forgotten == ["declared"]
 
 
 async def test_a_reboot_that_is_made_at_run_time_waits_for_the_next_start(

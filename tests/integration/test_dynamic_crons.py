@@ -377,3 +377,18 @@ async def test_rows_made_at_run_time_that_make_no_sense_stop_no_other_and_no_sta
     failed = {event.data["cron"] for event in events.of("staffa.cron.failed")}
     assert failed == set(broken) - {"b", "d"}, "those that the configuration has set right"
     assert events.of("staffa.error")
+
+
+async def test_of_an_entry_that_is_paused_nothing_is_enqueued_nor_told(
+    engines: list[Engine], crons: Crons, events: Recorder
+) -> None:
+    for name in ("a", "b"):
+        entry = replace(new_entry(name), paused=True)
+        await engines[0].insert_cron("Staffa", entry, dead_after=60.0)
+    await crons.write("b", expression="61 * * * *")
+    node = Node(engines[0], [], grace=120)
+    await node.start()
+    await crons.put_back(600)
+    await node.crontab.tick()
+    assert await crons.jobs() == {}
+    assert events.of("staffa.cron.skipped") == events.of("staffa.cron.failed") == []
