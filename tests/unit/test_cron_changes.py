@@ -12,7 +12,8 @@ from staffa import Cron, Job, job, worker
 from staffa.args.encryption import KeyRing
 from staffa.cron.changes import CronChange, HeldCron, Values, change, gather, register, spread
 from staffa.cron.declared import Collector
-from staffa.cron.edits import make_edit, new_entry
+from staffa.cron.edits import CronChanges, make_edit, new_entry
+from staffa.cron.entries import CRON_OPTIONS
 from staffa.cron.stored import Entry, StoredCron
 from staffa.errors import ConfigError, InvalidJob, StatementConflict, UnknownOption
 
@@ -180,6 +181,11 @@ def test_an_edit_sets_what_is_given_and_leaves_the_rest() -> None:
     assert update(entry, scheduled_in=40).options["meta"]["staffa_deadline"]["after"] == 100.0
     assert update(entry, deadline=5).options["meta"]["staffa_deadline"]["after"] == 15.0
     assert update(entry, recorded=True).options["meta"]["recorded"] is True
+
+
+def test_all_options_of_an_entry_s_jobs_can_be_changed() -> None:
+    own = {"expression", "timezone", "dst", "guaranteed", "worker", "args"}
+    assert CronChanges.__annotations__.keys() - own == CRON_OPTIONS - {"instance"}
 
 
 def test_an_edit_of_args_is_checked_against_the_worker() -> None:

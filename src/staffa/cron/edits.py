@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypedDict
 
 from staffa import registry
 from staffa._internal.shown import shown
@@ -17,33 +17,63 @@ from staffa.cron.expression import Expression
 from staffa.cron.schedule import Dst, check_policy
 from staffa.cron.stored import Entry, StoredCron
 from staffa.cron.zones import load_zone
-from staffa.deadlines import DEADLINE_KEY, postpone
+from staffa.deadlines import DEADLINE_KEY, Deadline, postpone
 from staffa.errors import ConfigError, StatementConflict, UnknownWorker
 from staffa.hooks import prepare_new
 from staffa.jobs import TIMEOUT_KEY, Job
-from staffa.options import JobOptions, check_options
+from staffa.options import check_options
 from staffa.registry import WorkerDefinition
+from staffa.results import Recorded
+from staffa.types import Seconds
+from staffa.unique import Replace, Unique, UniqueOptions
 
 
-class CronChanges(JobOptions, total=False):
-    """What can be changed of an entry at run time: itself, and the options of its jobs."""
+class CronChanges(TypedDict, total=False):
+    """What can be changed of an entry at run time: itself, and the options of its jobs.
+
+    Unlike in `JobOptions`, None takes away what an entry had.
+    """
 
     expression: str
     """When: five fields, or a nickname such as ``@daily``."""
-    worker: Any
-    """Whose jobs: a decorated function or class, or a worker's name."""
-    args: Mapping[str, Any]
-    """The args of the jobs, by name: all of them."""
     timezone: str
     """Where the expression is read."""
     dst: Dst
     """What happens where clocks are put forward or back."""
     guaranteed: bool
     """Whether the latest of the ticks that nobody took is made up for."""
+    worker: Any
+    """Whose jobs: a decorated function or class, or a worker's name."""
+    args: Mapping[str, Any]
+    """The args of the jobs, by name: all of them."""
+    queue: str
+    """The queue."""
+    priority: int
+    """0 to 9, 0 is the most urgent."""
+    max_attempts: int
+    """How often each job may run."""
+    tags: Iterable[str]
+    """Labels: all of them."""
+    meta: Mapping[str, Any] | None
+    """Data about the jobs: all of it."""
+    scheduled_in: Seconds | None
+    """How long after the tick."""
+    timeout: Seconds | None
+    """How long one attempt may take."""
+    deadline: Seconds | Deadline | None
+    """Until when a job is worth running, counted from the moment at which it is due."""
+    encrypted: bool
+    """Whether the args are stored encrypted; with `args`."""
+    recorded: bool | Recorded
+    """Whether what the function returns is kept."""
+    unique: Unique | UniqueOptions | bool | None
+    """Whether a job is written only if there is none like it."""
+    replace: Replace | None
+    """What is overwritten of the job that there is, by its state."""
 
 
 _OWN = frozenset({"expression", "worker", "args", "timezone", "dst", "guaranteed"})
-_ALL = _OWN | CRON_OPTIONS - {"instance"}
+_ALL = frozenset(CronChanges.__annotations__)
 _KEPT_IN_META = {
     "timeout": (TIMEOUT_KEY,),
     "deadline": (DEADLINE_KEY,),
