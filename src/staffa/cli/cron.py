@@ -21,7 +21,7 @@ _NAME = click.argument("name")
 
 @click.group(cls=Commands)
 def cron() -> None:
-    """List, show, add, change, pause, resume, run and delete entries of cron.
+    """Look at entries of cron, make and change them, run one now.
 
     Example: staffa cron list
     """
@@ -115,7 +115,7 @@ async def pause(config: Config, output: Output, name: str, modules: Sequence[str
 @import_option
 @command
 async def resume(config: Config, output: Output, name: str, modules: Sequence[str]) -> None:
-    """Take the ticks of an entry again; those that have passed are not made up for.
+    """Take the ticks of an entry again, later ones alone.
 
     Example: staffa cron resume nightly
     """

@@ -106,7 +106,7 @@ async def add(
     It holds for all processes until it is deleted. With --import, the worker's own options hold,
     such as its queue, and args are checked. Exits with 2 if there is one of that name.
 
-    Example: staffa cron add mondays "0 9 * * MON" shop.greet --arg name=Ada --queue mail
+    Example: staffa cron add mondays "0 9 * * MON" shop.greet --queue mail
     """
     import_modules(modules)
     entry = Cron(
