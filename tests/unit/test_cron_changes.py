@@ -204,6 +204,10 @@ def test_an_edit_of_args_is_checked_against_the_worker() -> None:
     assert update(entry, args={"day": 2}).args == {"day": 2}
     with pytest.raises(InvalidJob, match="day"):
         update(entry, args={"month": 1})
+    stale = replace(entry, args={"month": 1})
+    assert update(stale, queue="q").args == {"month": 1}, "only what changes is checked"
+    with pytest.raises(InvalidJob, match="day"):
+        update(replace(stale, worker="c.d"), worker="a.b")
     hooked = update(entry, worker=Hooked, args={})
     assert (hooked.args, hooked.options["queue"]) == ({"hooked": True}, "hooked")
 

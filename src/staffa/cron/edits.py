@@ -145,30 +145,24 @@ def make_edit(
     if not given:
         raise ConfigError(f"nothing to change of {what}: give some of {', '.join(sorted(_ALL))}")
     values = _check_own(given, what)
-    worker = values.get("worker", entry.worker)
-    args = given.get("args")
+    worker, args = values.get("worker", entry.worker), given.get("args")
     options = {key: given[key] for key in given if key not in _OWN}
-    definition = _find(worker, imports)
     encrypted = options.get("encrypted", _is_encrypted(entry))
+    definition = _find(worker, imports)
     if args is None:
-        if encrypted != _is_encrypted(entry) or (encrypted and worker != entry.worker):
-            raise ConfigError(
-                f"{what} has encrypted args, or is to have: give args= as well, all of them, as "
-                "those that are stored can't be read here"
-            )
+        _check_secrets(entry, worker, encrypted, what)
         options.pop("encrypted", None)
-    elif definition is not None:
-        args, chosen = prepare_new(args, {**options, "encrypted": encrypted}, definition.hooks)
-        options = dict(chosen)
-        check_options(options, CRON_OPTIONS, "job option")
     else:
-        options["encrypted"] = encrypted
+        if definition is not None:
+            args, options = _call_hooks(definition, args, options)
+        options = {"encrypted": encrypted, **options}
     job = Job(
         worker=worker,
         args=entry.args if args is None else args,
         **{"scheduled_in": entry.options.get("scheduled_in"), **options},
     )
-    if definition is not None and not (args is None and encrypted):
+    fresh = args is not None or (worker != entry.worker and not encrypted)
+    if definition is not None and fresh:
         definition.prepare(copy(job))  # raises where the args lack what the function needs
     made = spread(Entry(entry.name, "", "", "", seal(job, keys)).as_row())
     named = frozenset(key for option in options for key in _keys_of(option))
@@ -180,6 +174,24 @@ def make_edit(
     if "scheduled_in" in options and "deadline" not in options:
         values |= _move_deadline(entry, job)
     return Edit(entry, values, named, "meta" in options)
+
+
+def _check_secrets(entry: StoredCron, worker: str, encrypted: bool, what: str) -> None:
+    """Refuse to make something else of args that nobody can read here."""
+    if encrypted != _is_encrypted(entry) or (encrypted and worker != entry.worker):
+        raise ConfigError(
+            f"{what} has encrypted args, or is to have: give args= as well, all of them, as those "
+            "that are stored can't be read here"
+        )
+
+
+def _call_hooks(
+    definition: WorkerDefinition, args: Mapping[str, Any], options: Mapping[str, Any]
+) -> tuple[Mapping[str, Any], dict[str, Any]]:
+    """Return new args, and the options given with them, as the worker's hooks want them."""
+    args, options = prepare_new(args, options, definition.hooks)
+    check_options(options, CRON_OPTIONS, "job option")
+    return args, dict(options)
 
 
 def new_entry(
