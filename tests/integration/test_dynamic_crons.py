@@ -20,6 +20,7 @@ from staffa.errors import ConfigError, InvalidJob, UnknownOption
 from staffa.testing import VirtualClock
 from staffa.testing.targets import open_engine
 from tests.conftest import MakeClient
+from tests.support.clocks import SteppedClock
 from tests.support.crons import Crons, Node, minutes_until, new_entry
 from tests.support.events import Recorder, eventually
 from tests.support.files import make_file
@@ -392,3 +393,18 @@ async def test_of_an_entry_that_is_paused_nothing_is_enqueued_nor_told(
     await node.crontab.tick()
     assert await crons.jobs() == {}
     assert events.of("staffa.cron.skipped") == events.of("staffa.cron.failed") == []
+
+
+@pytest.mark.parametrize("leading", [True, False])
+async def test_a_node_that_was_taken_for_dead_registers_again_what_was_deleted(
+    engines: list[Engine], crons: Crons, leading: bool
+) -> None:
+    clock = SteppedClock(datetime(2026, 1, 1, tzinfo=UTC))
+    node = Node(engines[0], [new_entry("mine")], leading=leading, clock=clock)
+    await node.start()
+    await engines[0].remove_producer(node.producer)
+    assert await engines[1].delete_cron("Staffa", "mine", dead_after=60.0)
+    clock.seconds += 3600.0
+    for _ in range(2):
+        await node.crontab.tick()
+    assert await crons.names() == {"mine"}

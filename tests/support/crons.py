@@ -10,7 +10,7 @@ from typing import Any
 from uuid import uuid4
 
 from staffa import Job
-from staffa._internal.clock import SYSTEM_CLOCK
+from staffa._internal.clock import SYSTEM_CLOCK, Clock
 from staffa._internal.identifiers import quote_identifier
 from staffa.cron.stored import Entry
 from staffa.engine import Engine, Producer
@@ -81,6 +81,7 @@ class Node:
         entries: What it declares.
         leading: Whether it does believe so.
         grace: Seconds within which a tick is not too late.
+        clock: Measures how long to sleep.
     """
 
     def __init__(
@@ -90,6 +91,7 @@ class Node:
         *,
         leading: bool = True,
         grace: float = LONG,
+        clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self.engine = engine
         self.leading = False
@@ -103,7 +105,7 @@ class Node:
             leading=lambda: self.leading,
             grace=grace,
             dead_after=LONG,
-            clock=SYSTEM_CLOCK,
+            clock=clock,
             on_available=self.woken.extend,
         )
 

@@ -83,6 +83,7 @@ class Crontab(Loop):
         self._on_available = on_available
         self._sync = sync
         self._began = False
+        self._looked_at = clock.monotonic()
         self._entries: Sequence[Entry] = ()
         self._registered: dict[str, Entry] = {}
         self._told: dict[str, datetime] = {}
@@ -110,13 +111,17 @@ class Crontab(Loop):
 
     async def _work(self) -> None:
         await self._register()
-        if not self._leading():
+        if self._leading():
+            await self._tend()
+        elif not self._is_time_to_look():
             return
-        await self._tend()
         board = await self._engine.read_crons(
             self._producer.name, reader=self._producer.uuid, dead_after=self._dead_after
         )
-        read_at = self._clock.monotonic()
+        read_at = self._looked_at = self._clock.monotonic()
+        self._find_lost(board)
+        if not self._leading():
+            return
         well = await self._enqueue_due(board)
         passed = self._clock.monotonic() - read_at
         self.interval = max(_until_next_minute(board.read_at) - passed, 0.0)
@@ -124,6 +129,15 @@ class Crontab(Loop):
             self._failing.reset()
         else:
             self.interval = min(self.interval, self._failing.next_seconds())
+
+    def _is_time_to_look(self) -> bool:
+        return self._clock.monotonic() - self._looked_at >= _TEND_SECONDS
+
+    def _find_lost(self, board: CronBoard) -> None:
+        """Have entries registered again that others have deleted, who took this node for dead."""
+        there = {entry.name for entry in board.entries}
+        for name in self._registered.keys() - there:
+            del self._registered[name]
 
     async def _register(self) -> None:
         """Write entries that were not written yet; modules may have been imported since."""
