@@ -12,14 +12,14 @@ import socket
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any, Literal, TypedDict
 
 from staffa._internal.identifiers import is_storable_name
 from staffa._internal.kill_points import KILL_POINT, parse_kill_point
 from staffa._internal.lazy import load
 from staffa.ageing import Prioritizer
 from staffa.args.encryption import NO_KEYS, EncryptionKeys, KeyRing, parse_key_list
-from staffa.cron.entries import Cron, parse_setting
+from staffa.cron.entries import Cron, check_sync, parse_setting
 from staffa.cron.zones import load_zone
 from staffa.errors import ConfigError, UnknownOption
 from staffa.instance import DEFAULT_NAME
@@ -45,6 +45,7 @@ from staffa.upkeep import Pruner, Reindexer, parse_service
 
 DEFAULT_PREFIX = "public"
 
+_LEAST_CRON_GRACE_SECONDS = 120.0
 _LEAST_HEARTBEATS = 4  # a freeze of the watcher itself counts as two
 _VARIABLE = "STAFFA_"
 _NO_SETTING = "no setting"
@@ -78,6 +79,7 @@ class ClientOptions(TypedDict, total=False):
     process_max_age: Seconds
     process_max_memory: int
     cron: Sequence[Cron | Mapping[str, Any]] | Mapping[str, Any] | bool
+    cron_sync: Literal["manual", "automatic"]
     timezone: str
     listen_dsn: str
     maintenance_dsn: str
@@ -130,6 +132,8 @@ class Config:
         process_max_memory: From how many bytes of resident memory it is replaced.
         cron: Entries of cron beside those of the decorators: `Cron` objects or tables, each with a
             worker. False (or None) turns cron off in this process.
+        cron_sync: "automatic" deletes entries at the start that the configuration lacks, those that
+            were made at run time as well; "manual" leaves them.
         timezone: Where cron expressions are read that do not say it.
         listen_dsn: A direct connection for notifications, where `dsn` goes through a pooler.
         maintenance_dsn: A direct connection as the owner of the tables, to rebuild indexes.
@@ -177,6 +181,7 @@ class Config:
     process_max_age: float | None = None
     process_max_memory: int | None = None
     cron: tuple[Cron, ...] | None = ()
+    cron_sync: str = "manual"
     timezone: str = "UTC"
     listen_dsn: str | None = field(default=None, repr=False)
     maintenance_dsn: str | None = field(default=None, repr=False)
@@ -207,6 +212,7 @@ class Config:
         object.__setattr__(self, "imports", check_imports(self.imports))
         object.__setattr__(self, "encryption_keys", KeyRing.of(self.encryption_keys))
         object.__setattr__(self, "cron", parse_setting(self.cron))
+        check_sync(self.cron_sync)
         load_zone(self.timezone)
         for setting, low in (("pool_size", 1), ("max_rescues", 0), ("worker_processes", 1)):
             check_whole(setting, getattr(self, setting), low)
@@ -260,6 +266,11 @@ class Config:
         given = {key: value for key, value in arguments.items() if value is not None}
         _check_keys(given, "setting")
         return cls(**{**_from_file(folder or Path()), **_from_environment(os.environ), **given})
+
+    @property
+    def cron_grace(self) -> float:
+        """Seconds within which a tick of cron is not too late: another leader has taken over."""
+        return max(_LEAST_CRON_GRACE_SECONDS, 2 * self.leader_lease)
 
     def with_dsn(self, dsn: str | None) -> Config:
         """Return the same settings for another database."""

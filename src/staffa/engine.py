@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
 from staffa.capabilities import Capabilities
-from staffa.cron.stored import CronBoard, Entry
+from staffa.cron.storage import StoresCrons
 from staffa.filters import JobFilter
 from staffa.jobs import Job
 from staffa.maintenance import Tidies
@@ -212,7 +212,7 @@ class Heartbeat(Protocol):
         """Close the connection."""
 
 
-class Engine(Tidies, Ages, Surveyed, Rehearses, Protocol):
+class Engine(StoresCrons, Tidies, Ages, Surveyed, Rehearses, Protocol):
     """Stores jobs. Every method may raise `DatabaseError`."""
 
     @property
@@ -378,21 +378,3 @@ class Engine(Tidies, Ages, Surveyed, Rehearses, Protocol):
 
     async def resign_leader(self, producer: Producer) -> bool:
         """Give up leadership; tell whether there was any."""
-
-    async def register_crons(
-        self, producer: Producer, entries: Sequence[Entry], *, dead_after: float
-    ) -> None:
-        """Write the entries that a producer declares; others count as dead without a heartbeat."""
-
-    async def read_crons(
-        self, instance: str, *, reader: UUID | None, dead_after: float
-    ) -> CronBoard:
-        """Read the entries of an instance, and the clock by which their ticks are judged."""
-
-    async def enqueue_tick(self, instance: str, name: str, tick: datetime, job: Job) -> Job | None:
-        """Take a tick of an entry and insert its job, both or neither; None if it was taken."""
-
-    async def tend_crons(
-        self, instance: str, *, dead_after: float, forget_after: float
-    ) -> list[str]:
-        """Forget the entries that nobody has declared for some seconds; return their names."""

@@ -11,6 +11,8 @@ from typing import Any, Literal, Unpack, overload
 from staffa.client.batches import Progress
 from staffa.client.changes import ChangeJob, JobChanges
 from staffa.client.synchronous import Synchronous
+from staffa.cron.edits import CronChanges
+from staffa.cron.entries import Cron
 from staffa.cron.stored import StoredCron
 from staffa.filters import JobFilter
 from staffa.instance import Source
@@ -591,7 +593,8 @@ class SyncStaffa(Synchronous):
     def list_crons(self) -> list[StoredCron]:
         """Return the entries of this instance by name, with their last and next runs.
 
-        They are those that worker processes have registered, whatever runs here.
+        They are those that worker processes have registered, whatever runs here, and those that
+        were made at run time.
 
         Example:
             ```python
@@ -601,13 +604,132 @@ class SyncStaffa(Synchronous):
         """
         return self._call(self._app.list_crons)
 
-    def run_cron(self, name: str) -> Job:
-        """Enqueue the job of an entry now, beside its ticks, and return it.
+    def get_cron(self, name: str) -> StoredCron | None:
+        """Return an entry of this instance; None if there is none of that name.
+
+        Args:
+            name: The entry's.
+
+        Example:
+            ```python
+            entry = app.sync.get_cron("nightly")
+            ```
+        """
+        return self._call(self._app.get_cron, name)
+
+    def insert_cron(self, cron: Cron) -> StoredCron:
+        """Make an entry that no configuration names, and return it as it is stored.
+
+        It holds for all processes, and outlives them until it is deleted. Its first tick is later
+        than now. If its worker is known here, the worker's own options hold, and the args are
+        checked.
+
+        Args:
+            cron: What and when; it names its worker.
+
+        Raises:
+            ConfigError: If there is one of that name, or it can't be used.
+            InvalidJob: If no job can be made of it.
+            DatabaseError: If it could not be written.
+
+        Example:
+            ```python
+            app.sync.insert_cron(
+                Cron("0 9 * * MON", worker=greet, args={"name": "Ada"}, name="mondays")
+            )
+            ```
+        """
+        return self._call(self._app.insert_cron, cron)
+
+    def update_cron(self, name: str, **changes: Unpack[CronChanges]) -> StoredCron:
+        """Change options of an entry, and return it; all others stay as they are.
+
+        What the configuration says of an entry comes back when it says something else than it did:
+        see the setting `cron_sync`. Other times hold from now on: ticks that were due by the old
+        ones are not lost, and nothing of the past is due by the new ones.
+
+        Args:
+            name: The entry's.
+            **changes: See `CronChanges`. `args` and `meta` replace all there were.
+
+        Raises:
+            UnknownOption: If there is no entry of that name, or no such option.
+            ConfigError: If a value can't be used.
+            InvalidJob: If no job can be made of it.
+            StatementConflict: If somebody else has changed its worker or encryption meanwhile.
+            DatabaseError: If it could not be written.
+
+        Example:
+            ```python
+            app.sync.update_cron("mondays", expression="0 8 * * MON", priority=1)
+            ```
+        """
+        return self._call(self._app.update_cron, name, **changes)
+
+    def pause_cron(self, name: str) -> None:
+        """Take no ticks of an entry, until it is resumed or the configuration changes that.
 
         Args:
             name: The entry's.
 
         Raises:
+            UnknownOption: If there is none of that name.
+            DatabaseError: If it could not be written.
+
+        Example:
+            ```python
+            app.sync.pause_cron("mondays")
+            ```
+        """
+        self._call(self._app.pause_cron, name)
+
+    def resume_cron(self, name: str) -> None:
+        """Take the ticks of an entry again; those that have passed are not made up for.
+
+        Args:
+            name: The entry's.
+
+        Raises:
+            UnknownOption: If there is none of that name.
+            DatabaseError: If it could not be written.
+
+        Example:
+            ```python
+            app.sync.resume_cron("mondays")
+            ```
+        """
+        self._call(self._app.resume_cron, name)
+
+    def delete_cron(self, name: str) -> None:
+        """Delete an entry; jobs that it has made stay.
+
+        Args:
+            name: The entry's.
+
+        Raises:
+            UnknownOption: If there is none of that name.
+            ConfigError: If a process declares it that is alive: it would come back.
+            DatabaseError: If it could not be deleted.
+
+        Example:
+            ```python
+            app.sync.delete_cron("mondays")
+            ```
+        """
+        self._call(self._app.delete_cron, name)
+
+    def run_cron(self, name: str) -> Job:
+        """Enqueue the job of an entry now, beside its ticks, and return it.
+
+        Args:
+            name: The entry's; it may be paused.
+
+        Raises:
             UnknownOption: If there is none of that name; names the nearest one.
+
+        Example:
+            ```python
+            job = app.sync.run_cron("mondays")
+            ```
         """
         return self._call(self._app.run_cron, name)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
+import pytest
+
 from staffa import Cron
 from tests.conftest import MakeClient
 from tests.support.events import eventually
@@ -56,7 +58,7 @@ async def test_rows_that_can_not_be_understood_are_listed_all_the_same(
     await _registered(make_client)
     await rows.connection.execute(
         f"UPDATE {rows.jobs.replace('oban_jobs', 'staffa_crons')} SET expression = $1,"
-        " timezone = $2, last_job_id = 1 WHERE name = 'nightly'",
+        " timezone = $2, last_job_id = 1, last_run = last_tick WHERE name = 'nightly'",
         "never \x1b[31m", "Nowhere/\x1b[31m",
     )  # fmt: skip
     finished = await program.run("cron", "list")
@@ -85,3 +87,85 @@ async def test_an_unknown_entry_names_the_nearest(
     assert finished.code == 2
     assert "did you mean 'nightly'?" in finished.err
     assert (await program.run("cron", "run")).code == 2
+
+
+async def test_an_entry_is_added_shown_changed_paused_run_and_deleted(
+    program: Program, make_client: MakeClient
+) -> None:
+    added = await program.run(
+        "cron", "add", "mondays", "0 9 * * MON", "shop.greet", "--timezone", "Europe/Berlin",
+        "--dst", "skip", "--guaranteed", "--arg", "name=Ada", "--arg", "n=1", "--queue", "mail",
+        "--priority", "3", "--max-attempts", "5", "--tag", "a", "--tag", "b", "--meta", "m=1",
+        "--option", "timeout=30", "--option", 'unique={"period": 60}', "--json",
+    )  # fmt: skip
+    assert added.code == 0, added.err
+    entry = added.json
+    assert (entry["name"], entry["expression"], entry["dst"]) == ("mondays", "0 9 * * MON", "skip")
+    assert (entry["guaranteed"], entry["dynamic"], entry["paused"]) == (True, True, False)
+    assert (entry["active"], entry["args"]) == (True, {"name": "Ada", "n": 1})
+    assert entry["options"]["unique"]["period"] == 60
+    assert entry["options"]["meta"] == {"m": 1, "staffa_timeout": 30.0}
+
+    shown = await program.run("cron", "show", "mondays")
+    assert shown.code == 0, shown.err
+    assert '"name": "Ada"' in shown.out
+    assert "09:00:00" in shown.out, "the next run, by the entry's own clock"
+
+    changed = await program.run(
+        "cron", "set", "mondays", "--expression", "@daily", "--no-guaranteed", "--priority", "0"
+    )
+    assert "cron entry mondays: changed: At 00:00 every day, Europe/Berlin" in changed.out
+    assert "paused" in (await program.run("cron", "pause", "mondays")).out
+    (listed,) = (await program.run("cron", "list", "--json")).json
+    assert (listed["paused"], listed["next_run"], listed["guaranteed"]) == (True, None, False)
+    assert "paused" in (await program.run("cron", "list")).out
+    ran = (await program.run("cron", "run", "mondays", "--json")).json
+    stored = await make_client().get_job(ran["id"])
+    assert stored is not None
+    assert (stored.queue, stored.priority, stored.args) == ("mail", 0, {"name": "Ada", "n": 1})
+    resumed = await program.run("cron", "resume", "mondays", "--json")
+    assert resumed.json == {"action": "resume", "cron": "mondays"}
+
+    refused = await program.run("cron", "delete", "mondays")
+    assert (refused.code, "--yes" in refused.out) == (1, True)
+    assert (await program.run("cron", "delete", "mondays", "--yes")).code == 0
+    assert (await program.run("cron", "list", "--json")).json == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("add", "nightly", "@daily", "shop.tidy"), "there is a cron entry 'nightly' already"),
+        (("add", "x", "0 24 * * *", "shop.tidy"), "hour '24'"),
+        (("add", "x", "@daily", "shop.tidy", "--arg", "x"), "is no KEY=VALUE"),
+        (("set", "nightly"), "nothing to change"),
+        (("set", "nigthly", "--queue", "x"), "did you mean 'nightly'"),
+        (("show", "nigthly"), "did you mean 'nightly'"),
+        (("delete", "nightly", "--yes"), "pause it"),
+    ],
+)
+async def test_what_can_not_be_done_ends_with_2(
+    program: Program, make_client: MakeClient, arguments: tuple[str, ...], words: str
+) -> None:
+    await _registered(make_client)
+    finished = await program.run("cron", *arguments)
+    assert finished.code == 2
+    assert words in finished.err.replace("\n", " ")
+
+
+async def test_an_import_checks_the_args_and_takes_over_the_workers_options(
+    program: Program,
+) -> None:
+    (program.folder / "greetings.py").write_text(
+        "from staffa import job\n\n"
+        "@job(name='shop.greet', queue='greetings')\n"
+        "def greet(name: str) -> None: ...\n"
+    )
+    add = ("cron", "add", "mondays", "@daily", "shop.greet")
+    wrong = await program.run(*add, "--import", "greetings", "--arg", "nam=Ada")
+    assert wrong.code == 1
+    assert "name" in wrong.err
+    right = await program.run(*add, "--import", "greetings", "--arg", "name=Ada", "--json")
+    assert right.json["queue"] == "greetings"
+    told = await program.run("cron", "add", "other", "@daily", "shop.unknown")
+    assert "worker 'shop.unknown' is not known here" in told.err

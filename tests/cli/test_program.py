@@ -23,7 +23,9 @@ REACHING = (
     "migrate up", "migrate status", "migrate down --to 0", "demo --once", "start --queues q:1",
     "top --once", "jobs list", "jobs show 1", "jobs retry 1", "jobs cancel 1", "jobs delete 1",
     "jobs cancel --queue q --dry-run", "queues list", "queues pause q", "queues resume q",
-    "queues scale q 1", "queues start q", "queues stop q", "cron list", "cron run n", "check",
+    "queues scale q 1", "queues start q", "queues stop q", "cron list", "cron run n", "cron show n",
+    "cron add n @daily w", "cron set n --queue q", "cron pause n", "cron resume n",
+    "cron delete n --yes", "check",
     "doctor", "maintain", "adopt",
 )  # fmt: skip
 """A line for each command that talks to a database."""

@@ -17,7 +17,7 @@ from staffa.engines.sqlite import SqliteEngine
 from staffa.engines.sqlite.functions import install
 from tests.support.files import make_file
 
-_JSON = frozenset({"args", "meta", "tags", "errors", "attempted_by"})
+_JSON = frozenset({"args", "meta", "tags", "errors", "attempted_by", "configured"})
 
 
 class SqliteStore:

@@ -349,6 +349,20 @@ async def crons(do: Do, app: Staffa) -> Any:
     return entries, made.args, made.worker, wrong
 
 
+@of("insert_cron", "update_cron", "delete_cron", "get_cron", "pause_cron", "resume_cron")
+async def dynamic_crons(do: Do, app: Staffa) -> Any:
+    made = await do("insert_cron", Cron("@yearly", worker="a.b", name="yearly", args={"x": 1}))
+    twice = await refusal(do("insert_cron", Cron("@daily", worker="a.b", name="yearly")))
+    changed = await do("update_cron", "yearly", expression="@daily", queue="mail")
+    told = [made.expression, changed.expression, changed.args, changed.options, twice]
+    for change in ("pause_cron", "resume_cron"):
+        await do(change, "yearly")
+        told.append((await do("get_cron", "yearly")).paused)
+    await do("delete_cron", "yearly")
+    told += [await do("get_cron", "yearly"), await refusal(do("pause_cron", "yearly"))]
+    return told
+
+
 async def test_an_async_iterable_is_refused_where_nothing_awaits_it(fresh: Fresh) -> None:
     async def produce() -> AsyncIterator[Job]:
         yield Job(worker="a.b")

@@ -9,8 +9,12 @@ from typing import Any
 import asyncpg
 import pytest
 
+from staffa.client.backend import make_backend
+from staffa.config import Config
+from staffa.engine import Engine
 from tests.chaos.witness import Witness, watching
 from tests.support.app import PROMPT
+from tests.support.crons import Crons
 from tests.support.processes import Spawn, WorkerProcess
 from tests.support.proxy import Proxy
 from tests.support.rows import Rows
@@ -49,3 +53,20 @@ async def witness(dsn: str, prefix: str) -> AsyncIterator[Witness]:
 def rows(connection: asyncpg.Connection, prefix: str) -> Rows:
     """The tables, beside Staffa."""
     return Rows(connection, prefix)
+
+
+@pytest.fixture
+def crons(rows: Rows) -> Crons:
+    """The rows of cron's entries, beside Staffa."""
+    return Crons(rows)
+
+
+@pytest.fixture
+async def engines(dsn: str, prefix: str) -> AsyncIterator[list[Engine]]:
+    """Engines as several processes have them."""
+    made = [
+        make_backend(Config(dsn=dsn, prefix=prefix), dsn, lambda: None).engine for _ in range(2)
+    ]
+    yield made
+    for engine in made:
+        await engine.close()

@@ -6,152 +6,23 @@ Entries come round every minute; a test puts their last tick back instead of wai
 from __future__ import annotations
 
 import asyncio
-import itertools
 from collections import Counter
-from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
+from itertools import takewhile
 from typing import Any
-from uuid import uuid4
 
 import pytest
 
-from staffa import Cron, Job, Staffa, current_job, job
+from staffa import Cron, Staffa, current_job, job
 from staffa._internal.clock import SYSTEM_CLOCK
-from staffa._internal.identifiers import quote_identifier
-from staffa.client.backend import make_backend, make_migrator
-from staffa.config import Config
-from staffa.cron.stored import Entry
-from staffa.engine import Engine, Producer
+from staffa.client.backend import make_migrator
+from staffa.engine import Engine
 from staffa.errors import ConfigError, UnknownOption
-from staffa.services.cron import Crontab
 from tests.conftest import MakeClient
+from tests.support.crons import LONG, MINUTE, Crons, Node, minutes_until, new_entry
 from tests.support.events import Recorder, eventually
 from tests.support.proxy import Proxy
 from tests.support.rows import Rows
-
-MINUTE = timedelta(minutes=1)
-LONG = 3600.0
-
-
-class Crons:
-    """The rows of cron's entries."""
-
-    def __init__(self, rows: Rows) -> None:
-        self._connection = rows.connection
-        self._jobs = rows.jobs
-        self.table = f"{quote_identifier(rows.prefix)}.staffa_crons"
-
-    async def write(self, name: str, **columns: Any) -> None:
-        """Overwrite columns of an entry."""
-        for column, value in columns.items():
-            await self._connection.execute(
-                f"UPDATE {self.table} SET {column} = $2 WHERE name = $1", name, value
-            )
-
-    async def put_back(self, seconds: float) -> datetime:
-        """Have the last tick of all entries so long ago, and return the time of the database."""
-        now: datetime = await self._connection.fetchval(
-            f"WITH entry AS (UPDATE {self.table} SET last_tick = timezone('UTC', now()) "
-            "- make_interval(secs => $1)) SELECT now()",
-            seconds,
-        )
-        return now
-
-    async def names(self) -> set[str]:
-        """Return the names of all entries."""
-        return {row["name"] for row in await self._connection.fetch(f"SELECT * FROM {self.table}")}
-
-    async def last_tick(self, name: str) -> datetime:
-        """Return the last tick that was taken."""
-        found: datetime = await self._connection.fetchval(
-            f"SELECT last_tick AT TIME ZONE 'UTC' FROM {self.table} WHERE name = $1", name
-        )
-        return found
-
-    async def jobs(self) -> Counter[tuple[str, str]]:
-        """Return how many jobs there are of each entry and tick."""
-        found = await self._connection.fetch(
-            f"SELECT meta ->> 'cron_name' AS name, meta ->> 'cron_time' AS tick FROM {self._jobs}"
-        )
-        return Counter((row["name"], row["tick"]) for row in found)
-
-    async def until_fired(self, ticks: set[str]) -> None:
-        """Wait until there are jobs of all these ticks."""
-
-        async def fired() -> bool:
-            return {tick for _, tick in await self.jobs()} >= ticks
-
-        await eventually(fired, f"jobs of the ticks {sorted(ticks)}")
-
-
-@pytest.fixture
-def crons(rows: Rows) -> Crons:
-    """The rows of cron's entries, beside Staffa."""
-    return Crons(rows)
-
-
-class Node:
-    """As much of a node as cron needs; it believes that it leads.
-
-    Args:
-        engine: Where.
-        entries: What it declares.
-        leading: Whether it does believe so.
-        grace: Seconds within which a tick is not too late.
-    """
-
-    def __init__(
-        self,
-        engine: Engine,
-        entries: Sequence[Entry],
-        *,
-        leading: bool = True,
-        grace: float = LONG,
-    ) -> None:
-        self.engine = engine
-        self.producer = Producer(uuid4(), "Staffa", "node")
-        self.woken: list[str] = []
-        self.crontab = Crontab(
-            engine,
-            self.producer,
-            lambda: entries,
-            leading=lambda: leading,
-            grace=grace,
-            dead_after=LONG,
-            clock=SYSTEM_CLOCK,
-            on_available=self.woken.extend,
-        )
-
-    async def start(self) -> None:
-        heartbeat = self.engine.heartbeat()
-        await heartbeat.beat(self.producer)
-        await heartbeat.close()
-        await self.crontab.tick()
-
-
-@pytest.fixture
-async def engines(dsn: str, prefix: str) -> Any:
-    """Engines as several processes have them."""
-    made = [
-        make_backend(Config(dsn=dsn, prefix=prefix), dsn, lambda: None).engine for _ in range(2)
-    ]
-    yield made
-    for engine in made:
-        await engine.close()
-
-
-def new_entry(name: str, expression: str = "* * * * *", **options: Any) -> Entry:
-    return Entry(name, expression, "UTC", "cron", Job(worker="tests.Worker", **options))
-
-
-def minutes_until(now: datetime, seconds: float) -> set[str]:
-    """Return the whole minutes of the last seconds."""
-    last = now.astimezone(UTC).replace(second=0, microsecond=0)
-    found = itertools.takewhile(
-        lambda minute: minute > now - timedelta(seconds=seconds),
-        (last - number * MINUTE for number in itertools.count()),
-    )
-    return {f"{minute:%Y-%m-%dT%H:%M:%SZ}" for minute in found}
 
 
 async def test_a_decorated_job_runs_when_its_time_comes(
@@ -318,7 +189,8 @@ async def test_rows_that_make_no_sense_stop_no_other_entry(
     await node.crontab.tick()
     assert {name for name, _ in await crons.jobs()} == {*harmless, "z"}
     assert {event.data["cron"] for event in events.of("staffa.cron.failed")} == set(broken)
-    listed = {entry.name: entry.next_run for entry in await make_client(name="Staffa").list_crons()}
+    client = make_client(name="Staffa", dead_after=LONG)  # the node's heart has beaten but once
+    listed = {entry.name: entry.next_run for entry in await client.list_crons()}
     assert listed["a"] is None
     assert listed["z"] is not None
 
@@ -392,6 +264,7 @@ async def test_the_leader_sleeps_until_the_database_begins_a_minute(engines: lis
     node = Node(engines[0], [])
     board = await engines[0].read_crons("Staffa", reader=None, dead_after=1)
     await node.start()
+    await node.crontab.tick()
     later = await engines[0].read_crons("Staffa", reader=None, dead_after=1)
     woken_by = later.read_at + timedelta(seconds=node.crontab.interval)
     minute = (board.read_at + MINUTE).replace(second=0, microsecond=0)
@@ -455,15 +328,16 @@ async def test_cron_that_is_off_registers_and_runs_nothing(
     assert await crons.names() == set()
 
 
+@pytest.mark.parametrize("name", ["crons", "dynamic_crons"])
 async def test_an_outdated_schema_stops_nothing_but_cron(
-    dsn: str, prefix: str, make_client: MakeClient, rows: Rows, events: Recorder
+    name: str, dsn: str, prefix: str, make_client: MakeClient, rows: Rows, events: Recorder
 ) -> None:
     @job(cron="* * * * *", name="shop.early")
     async def early() -> None: ...
 
     migrator = make_migrator(dsn, prefix)
-    version = next(step.version for step in migrator.migrations if step.name == "crons")
-    await migrator.down(version - 1)
+    before = list(takewhile(lambda step: step.name != name, migrator.migrations))
+    await migrator.down(before[-1].version)
     async with make_client(queues={"default": 1}) as app:
         await events.until(
             lambda: any("migrated" in event.data["what"] for event in events.of("staffa.error")),

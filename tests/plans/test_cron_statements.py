@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import asyncpg
 import pytest
 
 from staffa._internal.identifiers import quote_identifier
-from staffa.cron.stored import Entry
+from staffa.cron.changes import HeldCron, change, spread
+from staffa.cron.stored import Entry, StoredCron
 from staffa.engine import Producer, Statement
 from staffa.engines.statements.crons import CronStatements
 from staffa.jobs import Job
@@ -24,10 +25,20 @@ ENTRIES = [
     for number in range(50)
 ]
 NOW = datetime(2040, 1, 1, tzinfo=UTC)
+HELD = StoredCron(
+    **ENTRIES[1].as_row(), active=True, last_tick=NOW, last_job_id=None, booted_at=NOW,
+    registered_at=NOW, updated_at=NOW, read_at=NOW,
+)  # fmt: skip
+CHANGE = change(HeldCron(HELD, None), {**spread(HELD.as_row()), "paused": True}, timedelta())
 
 Build = Callable[[CronStatements], Statement[Any]]
 STATEMENTS: dict[str, Build] = {
     "read": lambda crons: crons.read(PRODUCER.name, reader=PRODUCER.uuid, dead_after=20),
+    "hold": lambda crons: crons.hold(PRODUCER.name, None, dead_after=20),
+    "hold one": lambda crons: crons.hold(PRODUCER.name, ["entry 1"], dead_after=20),
+    "write": lambda crons: crons.write(PRODUCER.name, [CHANGE]),
+    "delete": lambda crons: crons.delete(PRODUCER.name, "entry 1", dead_after=20),
+    "sync": lambda crons: crons.sync(PRODUCER, dead_after=20),
     "take": lambda crons: crons.take(PRODUCER.name, "entry 1", NOW),
     "note": lambda crons: crons.note(PRODUCER.name, "entry 1", 5),
     "declare": lambda crons: crons.declare(PRODUCER, ENTRIES, dead_after=20),

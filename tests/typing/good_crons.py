@@ -6,6 +6,8 @@ from datetime import datetime
 from typing import assert_type
 
 from staffa import Cron, Job, Staffa, job, worker
+from staffa.cron.edits import CronChanges
+from staffa.cron.stored import StoredCron
 
 
 @job(cron="0 3 * * *")
@@ -34,3 +36,11 @@ async def entries() -> None:
     for entry in await app.list_crons():
         assert_type(entry.next_run, datetime | None)
         assert_type(await app.run_cron(entry.name), Job)
+    made = await app.insert_cron(Cron("@daily", worker=nightly, guaranteed=True, paused=True))
+    assert_type(made, StoredCron)
+    changes: CronChanges = {"expression": "@hourly", "unique": {"period": 60}, "timeout": None}
+    assert_type(await app.update_cron(made.name, **changes), StoredCron)
+    assert_type(await app.update_cron(made.name, worker=Badge, args={"id": 7}), StoredCron)
+    assert_type(await app.get_cron(made.name), StoredCron | None)
+    app.sync.pause_cron(made.name)
+    Staffa(cron_sync="automatic")

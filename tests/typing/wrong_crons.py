@@ -17,3 +17,10 @@ def wrong_entries() -> None:
     Cron("@daily", queue=5)  # wrong: the wrong type
     Cron("@daily", timezone=5)  # wrong: the wrong type
     Staffa(cron=5)  # wrong: no entries
+    Staffa(cron_sync="always")  # wrong: no such mode
+
+
+async def wrong_changes(app: Staffa) -> None:
+    await app.insert_cron("@daily")  # wrong: no entry
+    await app.update_cron("x", expression=5)  # wrong: the wrong type
+    await app.update_cron("x", expresion="@daily")  # wrong, unseen by ty: misspelt

@@ -241,6 +241,29 @@ def test_cron_can_be_off_and_a_bad_time_zone_is_refused() -> None:
         Config(timezone="Europe/Berln")
 
 
+def test_the_mode_of_syncing_is_one_of_two_wherever_it_is_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert Config().cron_sync == "manual"
+    (tmp_path / "staffa.toml").write_text('cron_sync = "automatic"\n')
+    assert Config.load(folder=tmp_path).cron_sync == "automatic"
+    monkeypatch.setenv("STAFFA_CRON_SYNC", "manual")
+    assert Config.load(folder=tmp_path).cron_sync == "manual"
+    for wrong in ("always", True, None, ["manual"]):
+        with pytest.raises(ConfigError, match=r"cron_sync is .*: give manual or automatic"):
+            Config(cron_sync=wrong)  # type: ignore[arg-type]  # what users may pass
+
+
+def test_an_entry_is_guaranteed_or_paused_or_not() -> None:
+    table = {"expression": "@daily", "worker": "a.b", "guaranteed": True, "paused": True}
+    (cron,) = parse_setting([table]) or ()
+    (entry,) = collect(cron).values()
+    assert (entry.guaranteed, entry.paused) == (True, True)
+    for option in ("guaranteed", "paused"):
+        with pytest.raises(ConfigError, match=rf"'@daily' has {option} 'yes': give True or False"):
+            parse_setting([{**table, option: "yes"}])
+
+
 async def test_an_entry_that_can_make_no_job_is_reported_and_left_out(events: Recorder) -> None:
     @job(name="shop.needs", queue="reports")
     def needs(day: int) -> None: ...

@@ -15,6 +15,7 @@ import pytest
 import staffa.engines.postgres
 from staffa import Job, JobFilter, State
 from staffa.cron import stored
+from staffa.cron.changes import HeldCron, change, spread
 from staffa.engine import (
     Ack,
     Changed,
@@ -61,6 +62,11 @@ SURVEYS = SurveyStatements(PREFIX)
 CONTROL = Control("mail", "*", "limit", 5)
 CRONS = CronStatements(PREFIX)
 ENTRY = stored.Entry("nightly", "@daily", "UTC", "cron", Job(worker="w"))
+HELD = stored.StoredCron(
+    **ENTRY.as_row(), active=True, last_tick=CLAIMED_AT, last_job_id=None, booted_at=CLAIMED_AT,
+    registered_at=CLAIMED_AT, updated_at=CLAIMED_AT, read_at=CLAIMED_AT,
+)  # fmt: skip
+CHANGE = change(HeldCron(HELD, None), {**spread(HELD.as_row()), "paused": True}, timedelta())
 FINISHED = Finished(
     id=3, state=State.COMPLETED, queue="q", worker="w", age=9.0, ended_at="then", version="77"
 )
@@ -127,7 +133,11 @@ BUILDERS: dict[str, Callable[[], Statement[Any]]] = {
     "queues/forget": lambda: QUEUES.forget(age=60.0),
     "leaders/elect": lambda: LEADERS.elect(PRODUCER, lease=30.0),
     "leaders/resign": lambda: LEADERS.resign(PRODUCER),
-    "crons/register": lambda: CRONS.register(PRODUCER, [ENTRY]),
+    "crons/insert": lambda: CRONS.insert("Oban", [ENTRY.as_row()], dead_after=20.0),
+    "crons/hold": lambda: CRONS.hold("Oban", ["nightly"], dead_after=20.0),
+    "crons/write": lambda: CRONS.write("Oban", [CHANGE]),
+    "crons/delete": lambda: CRONS.delete("Oban", "nightly", dead_after=20.0),
+    "crons/sync": lambda: CRONS.sync(PRODUCER, dead_after=20.0),
     "crons/declare": lambda: CRONS.declare(PRODUCER, [ENTRY], dead_after=20.0),
     "crons/read": lambda: CRONS.read("Oban", reader=PRODUCER.uuid, dead_after=20.0),
     "crons/take": lambda: CRONS.take("Oban", "nightly", CLAIMED_AT),

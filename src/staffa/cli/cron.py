@@ -1,33 +1,34 @@
-"""`staffa cron`: look at the entries of cron, and run one out of turn."""
+"""`staffa cron`: look at entries, pause them, run one out of turn; `cron_changes` makes them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, tzinfo
-from typing import Any
 
 import click
 
 from staffa.cli.audit import audited
+from staffa.cli.cron_changes import add, set_
+from staffa.cli.cron_status import COLUMNS, describe_cron, describe_fully, shown_cron
 from staffa.cli.groups import Commands
 from staffa.cli.loading import import_modules, import_option
-from staffa.cli.options import command, open_client
+from staffa.cli.options import EXIT_REFUSED, command, open_client
 from staffa.cli.output import Output
 from staffa.config import Config
-from staffa.cron.expression import Expression
-from staffa.cron.stored import StoredCron
-from staffa.cron.zones import load_zone
-from staffa.errors import ConfigError
+from staffa.errors import UnknownOption
 
-_UNREADABLE = "can't be read here"
+_NAME = click.argument("name")
 
 
 @click.group(cls=Commands)
 def cron() -> None:
-    """List entries of cron, and run one now.
+    """Look at entries of cron, make and change them, run one now.
 
     Example: staffa cron list
     """
+
+
+cron.add_command(add)
+cron.add_command(set_)
 
 
 @cron.command("list")
@@ -35,31 +36,41 @@ def cron() -> None:
 async def list_(config: Config, output: Output) -> None:
     """List entries, with their last and next runs.
 
-    They are those that worker processes have registered. Times in the table are those of each
-    entry's time zone; in JSON they are in UTC.
+    They are those that worker processes have registered, and those made at run time. Times in the
+    table are those of each entry's time zone; in JSON they are in UTC.
 
     Example: staffa cron list --json
     """
     async with open_client(config) as client:
-        entries = [_describe(entry) for entry in await client.list_crons()]
+        entries = [describe_cron(entry) for entry in await client.list_crons()]
     if output.as_json:
         output.data(entries)
         return
-    columns = (
-        "name",
-        "expression",
-        "in_words",
-        "timezone",
-        "worker",
-        "active",
-        "last_run",
-        "next_run",
-    )
-    output.table(columns, [[_shown(entry, column) for column in columns] for entry in entries])
+    output.table(COLUMNS, [[shown_cron(entry, column) for column in COLUMNS] for entry in entries])
 
 
 @cron.command()
-@click.argument("name")
+@_NAME
+@command
+async def show(config: Config, output: Output, name: str) -> None:
+    """Show all that is stored of an entry.
+
+    Example: staffa cron show nightly
+    """
+    async with open_client(config) as client:
+        entry = await client.get_cron(name)
+        if entry is None:
+            known = [one.name for one in await client.list_crons()]
+            raise UnknownOption("cron entry", name, known)
+    described = describe_fully(entry)
+    if output.as_json:
+        output.data(described)
+        return
+    output.record({field: shown_cron(described, field) for field in described})
+
+
+@cron.command()
+@_NAME
 @import_option
 @command
 async def run(config: Config, output: Output, name: str, modules: Sequence[str]) -> None:
@@ -83,41 +94,60 @@ async def run(config: Config, output: Output, name: str, modules: Sequence[str])
     )
 
 
-def _describe(entry: StoredCron) -> dict[str, Any]:
-    """Return an entry; what a row holds that can't be understood here is told as such."""
-    try:
-        words: str | None = Expression.parse(entry.expression).words
-        next_run = entry.next_run
-    except ConfigError:
-        words, next_run = None, None
-    return {
-        "name": entry.name,
-        "expression": entry.expression,
-        "in_words": words,
-        "timezone": entry.timezone,
-        "dst": entry.dst,
-        "worker": entry.worker,
-        "queue": entry.options.get("queue"),
-        "active": entry.active,
-        "last_run": entry.last_run,
-        "last_job_id": entry.last_job_id,
-        "next_run": next_run,
-    }
+@cron.command()
+@_NAME
+@import_option
+@command
+async def pause(config: Config, output: Output, name: str, modules: Sequence[str]) -> None:
+    """Take no ticks of an entry until it is resumed, over restarts too.
+
+    Example: staffa cron pause nightly
+    """
+    import_modules(modules)
+    async with open_client(config) as client:
+        with audited(config, "cron.pause", cron=name):
+            await client.pause_cron(name)
+    output.say(f"cron entry {name}: paused", action="pause", cron=name)
 
 
-def _shown(entry: dict[str, Any], column: str) -> Any:
-    value = entry[column]
-    if column == "in_words":
-        return value or _UNREADABLE
-    if column == "active":
-        return "yes" if value else "no"
-    if value is not None and column in {"last_run", "next_run"}:
-        return value.astimezone(_zone(entry["timezone"]))
-    return value
+@cron.command()
+@_NAME
+@import_option
+@command
+async def resume(config: Config, output: Output, name: str, modules: Sequence[str]) -> None:
+    """Take the ticks of an entry again, later ones alone.
+
+    Example: staffa cron resume nightly
+    """
+    import_modules(modules)
+    async with open_client(config) as client:
+        with audited(config, "cron.resume", cron=name):
+            await client.resume_cron(name)
+    output.say(f"cron entry {name}: resumed", action="resume", cron=name)
 
 
-def _zone(name: str) -> tzinfo:
-    try:
-        return load_zone(name)
-    except ConfigError:
-        return UTC
+@cron.command()
+@_NAME
+@click.option("--yes", is_flag=True, help="Don't ask.")
+@import_option
+@command
+async def delete(
+    config: Config, output: Output, name: str, yes: bool, modules: Sequence[str]
+) -> None:
+    """Delete an entry; jobs that it has made stay.
+
+    Whoever sits at the terminal is asked; without one, --yes is needed, or it exits with 1. An
+    entry that a running process declares can't be deleted: pause it.
+
+    Example: staffa cron delete mondays --yes
+    """
+    import_modules(modules)
+    if not yes:
+        if not output.interactive:
+            output.say(f"would delete cron entry {name}: give --yes to do so", would_delete=name)
+            raise SystemExit(EXIT_REFUSED)
+        click.confirm(f"Delete cron entry {name}?", abort=True, err=True)
+    async with open_client(config) as client:
+        with audited(config, "cron.delete", cron=name):
+            await client.delete_cron(name)
+    output.say(f"cron entry {name}: deleted", action="delete", cron=name)

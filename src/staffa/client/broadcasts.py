@@ -51,7 +51,16 @@ class Broadcasts:
         metrics = Metrics(engine, notifier, producer, leading=leading, clock=clock)
         self._services = [self._gossip, metrics]
         if config.cron is not None:
-            self._services.append(Cronitor(notifier, producer, entries=entries))
+            self._services.append(
+                Cronitor(
+                    engine,
+                    notifier,
+                    producer,
+                    entries=entries,
+                    leading=leading,
+                    dead_after=config.dead_after,
+                )
+            )
 
     async def start(self) -> None:
         """Start all."""

@@ -27,7 +27,6 @@ from staffa.services.stager import Stager
 from staffa.telemetry import working_for
 from staffa.types import Connectivity, EndReason
 
-_LEAST_GRACE_SECONDS = 120.0
 _CHANNELS = ("insert", "control", "signal", "leader", "sonar")
 
 
@@ -103,21 +102,24 @@ class Node:
             clock=clock,
             on_recovered=self.wake_all,
         )
+        collector = Collector(
+            config.cron or (),
+            config.name,
+            config.timezone,
+            config.imports,
+            config.encryption_keys,
+        )
         self._crontab = Crontab(
             engine,
             self.producer,
-            Collector(
-                config.cron or (),
-                config.name,
-                config.timezone,
-                config.imports,
-                config.encryption_keys,
-            ).collect,
+            collector.collect,
             leading=lambda: self._leader.leading,
-            grace=max(_LEAST_GRACE_SECONDS, 2 * config.leader_lease),
+            grace=config.cron_grace,
             dead_after=config.dead_after,
             clock=clock,
             on_available=self._announce,
+            # What could not be collected has not left the configuration.
+            sync=lambda: config.cron_sync == "automatic" and not collector.left_out,
         )
         self._broadcasts = Broadcasts(
             config,

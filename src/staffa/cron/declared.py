@@ -7,18 +7,20 @@ when its node starts, and after modules were imported late.
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Iterable, Sequence
 from copy import copy
+from json import dumps
 from typing import Any
 
 from staffa import registry
-from staffa.args.encryption import NO_KEYS, KeyRing
+from staffa._internal import json
+from staffa.args.encryption import ENVELOPE, NO_KEYS, KeyRing
 from staffa.cron.entries import Cron, parse_crons
 from staffa.cron.stored import Entry
 from staffa.definitions import new_job
 from staffa.errors import ConfigError, InvalidJob, UnknownWorker
 from staffa.jobs import Job
+from staffa.registry import WorkerDefinition
 from staffa.telemetry import report
 
 MakeJob = Callable[[Cron], Job]
@@ -139,12 +141,11 @@ class Collector:
             zone = cron.timezone or self._timezone
             try:
                 job = make(cron)
-                sealed = _seal(job, self._keys)
+                sealed = seal(job, self._keys)
             except Exception as error:  # noqa: BLE001  # one bad entry must not stop the others
                 report(f"{cron!r} of {worker} is left out", error)
                 continue
-            name = cron.name or _derive_name(cron, worker, zone, hide=job.encrypted)
-            entries.append(Entry(name, cron.expression.text, zone, cron.dst, sealed))
+            entries.append(make_entry(cron, worker, zone, job, sealed, self._keys))
         self.left_out = len(wanted) - len(entries)
         _refuse_doubles(
             (entry.name, None, f"{entry.expression!r} of {entry.job.worker}") for entry in entries
@@ -152,7 +153,41 @@ class Collector:
         return entries
 
 
-def _seal(job: Job, keys: KeyRing) -> Job:
+def make_entry(
+    cron: Cron, worker: str, timezone: str, job: Job, sealed: Job, keys: KeyRing
+) -> Entry:
+    """Return an entry as it is stored.
+
+    Args:
+        cron: As it was written.
+        worker: Its worker's name.
+        timezone: Where the expression is read.
+        job: What it makes.
+        sealed: The same as it is stored.
+        keys: What its args were sealed with.
+    """
+    return Entry(
+        cron.name or _derive_name(cron, worker, timezone, hide=job.encrypted),
+        cron.expression.text,
+        timezone,
+        cron.dst,
+        sealed,
+        guaranteed=cron.guaranteed,
+        paused=cron.paused,
+        args_mark=_mark(job, sealed, keys) if job.encrypted else None,
+    )
+
+
+def _mark(job: Job, sealed: Job, keys: KeyRing) -> str:
+    """Return what changes whenever encrypted args have to be stored anew, and tells nothing else.
+
+    That is where they, their worker or the key in front have changed.
+    """
+    digest = keys.keyed_digest(json.canonical([job.worker, json.loads(job.args_json)]))
+    return f"{json.loads(sealed.args_json)[ENVELOPE]['key']}:{digest.hex()}"
+
+
+def seal(job: Job, keys: KeyRing) -> Job:
     """Return a job as it is stored.
 
     Raises:
@@ -167,17 +202,27 @@ def _make_configured(imports: Sequence[str]) -> MakeJob:
     """Return what makes the jobs of entries in the settings, whose workers may be unknown here."""
 
     def make(cron: Cron) -> Job:
-        worker = str(cron.worker)
         try:
-            definition = registry.resolve(worker, imports)
+            definition = registry.resolve(str(cron.worker), imports)
         except UnknownWorker as error:
             report(f"{cron!r} makes jobs all the same, for whoever knows the worker", error)
-            return Job(worker=worker, args=cron.args, **cron.options)
-        job = new_job(definition, cron.args, cron.options)
-        definition.prepare(copy(job))  # raises where the args lack what the function needs
-        return job
+            return make_job(cron, None)
+        return make_job(cron, definition)
 
     return make
+
+
+def make_job(cron: Cron, definition: WorkerDefinition | None) -> Job:
+    """Return the job of an entry that names its worker, which may be unknown here.
+
+    Raises:
+        InvalidJob: If no such job can be made, or the worker can't take its args.
+    """
+    if definition is None:
+        return Job(worker=str(cron.worker), args=cron.args, **cron.options)
+    job = new_job(definition, cron.args, cron.options)
+    definition.prepare(copy(job))  # raises where the args lack what the function needs
+    return job
 
 
 def _derive_name(cron: Cron, worker: str, timezone: str, *, hide: bool = False) -> str:
@@ -186,7 +231,7 @@ def _derive_name(cron: Cron, worker: str, timezone: str, *, hide: bool = False) 
     It tells nothing of args that are to be encrypted, as they may be easy to guess.
     """
     parts = [worker, cron.expression.text, {} if hide else dict(cron.args), timezone]
-    text = json.dumps(parts, sort_keys=True, default=repr)
+    text = dumps(parts, sort_keys=True, default=repr)
     digest = hashlib.sha256(text.encode("utf-8", "backslashreplace")).hexdigest()
     return f"{worker[:_WORKER_CHARACTERS]}-{digest[:_DIGEST_CHARACTERS]}"
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Unpack
 
 from staffa._internal.identifiers import MAX_NAME_LENGTH, is_storable_name
+from staffa._internal.shown import shown
 from staffa.args.plain import dump_object
 from staffa.cron.expression import Expression
 from staffa.cron.schedule import Dst, check_policy
@@ -13,9 +14,15 @@ from staffa.cron.zones import load_zone
 from staffa.errors import ConfigError, InvalidJob, UnknownOption
 from staffa.options import JOB_OPTIONS, JobOptions, check_options, check_worker_name
 
-_OPTIONS = JOB_OPTIONS - {"scheduled_at"}
-_OWN_KEYS = frozenset({"expression", "worker", "args", "timezone", "dst", "name"})
-_TABLE_KEYS = _OPTIONS | _OWN_KEYS
+CRON_OPTIONS = JOB_OPTIONS - {"scheduled_at"}
+"""The options of jobs that an entry may have."""
+
+SYNC_MODES: tuple[str, ...] = ("manual", "automatic")
+
+_OWN_KEYS = frozenset(
+    {"expression", "worker", "args", "timezone", "dst", "guaranteed", "paused", "name"}
+)
+_TABLE_KEYS = CRON_OPTIONS | _OWN_KEYS
 
 
 class Cron:
@@ -29,6 +36,9 @@ class Cron:
         timezone: Where the expression is read, such as ``Europe/Berlin``; the setting `timezone` if
             not given.
         dst: What happens where clocks are put forward or back: see `staffa.cron.schedule`.
+        guaranteed: Whether the latest of the ticks that nobody took is made up for, however late:
+            no process led, or the database was away.
+        paused: Whether it is paused until it is resumed at run time.
         name: The entry's name, unique among those of an instance; if not given, one is derived from
             the worker, the expression, the args and the time zone.
         **options: The options of the jobs, all but `scheduled_at`: see `JobOptions`.
@@ -42,7 +52,10 @@ class Cron:
         <Cron '0 3 * * *' in Europe/Berlin>
     """
 
-    __slots__ = ("args", "dst", "expression", "name", "options", "timezone", "worker")
+    __slots__ = (
+        "args", "dst", "expression", "guaranteed", "name", "options", "paused", "timezone",
+        "worker",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -52,12 +65,14 @@ class Cron:
         args: Mapping[str, Any] | None = None,
         timezone: str | None = None,
         dst: Dst = "cron",
+        guaranteed: bool = False,
+        paused: bool = False,
         name: str | None = None,
         **options: Unpack[JobOptions],
     ) -> None:
         self.expression = Expression.parse(expression)
         what = f"cron entry {self.expression.text!r}"
-        self.worker = None if worker is None else _worker_name(worker, what)
+        self.worker = None if worker is None else name_of_worker(worker, what)
         self.args = {} if args is None else args
         if not isinstance(self.args, Mapping):
             raise ConfigError(f"{what} has args {args!r:.100}: give them by name, as a mapping")
@@ -65,6 +80,8 @@ class Cron:
             load_zone(timezone)
         self.timezone = timezone
         self.dst = check_policy(dst)
+        self.guaranteed = check_flag("guaranteed", guaranteed, what)
+        self.paused = check_flag("paused", paused, what)
         if name is not None and not is_storable_name(name):
             raise ConfigError(
                 f"{what} has the name {name!r:.200}: give 1 to {MAX_NAME_LENGTH} characters"
@@ -74,7 +91,7 @@ class Cron:
             raise ConfigError(
                 f"{what} has scheduled_at: the expression says when; scheduled_in adds to it"
             )
-        check_options(options, _OPTIONS, f"option of {what}:")
+        check_options(options, CRON_OPTIONS, f"option of {what}:")
         self.options: JobOptions = options
         if "tags" in options:  # maybe an iterator, and jobs are made more than once
             options["tags"] = tuple(options["tags"])
@@ -135,6 +152,16 @@ def parse_setting(given: Any) -> tuple[Cron, ...] | None:
     return crons
 
 
+def check_sync(given: object) -> None:
+    """Refuse what is no value of the setting `cron_sync`.
+
+    Raises:
+        ConfigError: If it is none of the modes.
+    """
+    if given not in SYNC_MODES:
+        raise ConfigError(f"cron_sync is {shown(given, 100)}: give {' or '.join(SYNC_MODES)}")
+
+
 def _parse_named(name: str, table: Any) -> Cron:
     if not isinstance(table, Mapping):
         raise ConfigError(
@@ -165,8 +192,23 @@ def _is_short(given: Mapping[str, Any]) -> bool:
     return isinstance(given.get("expr"), str) and "expression" not in given
 
 
-def _worker_name(worker: Any, what: str) -> str:
-    """Return the name of a worker that is given by its name, or as what was decorated."""
+def check_flag(option: str, value: object, what: str) -> bool:
+    """Return a truth value, or refuse what is none.
+
+    Raises:
+        ConfigError: Naming the option and the entry.
+    """
+    if not isinstance(value, bool):
+        raise ConfigError(f"{what} has {option} {shown(value, 100)}: give True or False")
+    return value
+
+
+def name_of_worker(worker: Any, what: str) -> str:
+    """Return the name of a worker that is given by its name, or as what was decorated.
+
+    Raises:
+        ConfigError: If it is neither.
+    """
     definition = getattr(worker, "_definition", None)
     name = worker if definition is None else definition.name
     if not isinstance(name, str):

@@ -18,7 +18,7 @@ from staffa.errors import (
 
 _PROTOCOL_VIOLATION = "08P01"
 _UNAVAILABLE_STATES = frozenset({"25006", "57P01", "57P02", "57P03", "57P05", "53300"})
-_MISSING_STATES = frozenset({"42P01", "3F000", "42883", "42704"})
+_MISSING_STATES = frozenset({"42P01", "3F000", "42703", "42704", "42883"})
 _CONFLICT_STATES = frozenset({"40001", "40P01", "55P03", "57014"})
 _REFUSED_CLASSES = frozenset({"22", "23", "54"})
 

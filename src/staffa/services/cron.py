@@ -2,16 +2,21 @@
 
 Every node registers the entries that it declares; the leader alone looks what is due, once at the
 beginning of each minute. Due is what came since the last tick that was taken, within a grace: a
-tick is not lost because a leader died right before it, and the past is not made up for. All of that
-is judged by the database's clock; the local one measures how long to sleep.
+tick is not lost because a leader died right before it. Of what is older nothing is made up for, but
+for the latest tick of entries that are guaranteed. All of that is judged by the database's clock;
+the local one measures how long to sleep.
+
+Entries may be made, changed, paused and deleted at run time, by any client. Nobody is notified of
+it: the leader reads all of them before it enqueues anything.
 
 Invariants: a tick is taken in the transaction that inserts its job, so it makes one job however
 many leaders there are, and is tried again where the insert failed. An entry that fails, whatever
-for, does not keep the others from running.
+for, does not keep the others from running. An entry that is paused, or whose times have changed,
+since the leader has read it, gives it no tick that was due before: taking one looks at the row.
 
-Options: `grace`, `dead_after`.
-Events: `staffa.cron.inserted`, `staffa.cron.skipped`, `staffa.cron.failed`; `staffa.job.conflict`
-where the job of a unique entry is still there.
+Options: `grace`, `dead_after`, `sync`.
+Events: `staffa.cron.inserted`, `staffa.cron.skipped`, `staffa.cron.failed`, `staffa.cron.deleted`;
+`staffa.job.conflict` where the job of a unique entry is still there.
 """
 
 from __future__ import annotations
@@ -23,12 +28,13 @@ from datetime import datetime, timedelta
 
 from staffa._internal.backoff import Backoff
 from staffa._internal.clock import Clock
+from staffa.cron.changes import TakenTick, tell_tick
 from staffa.cron.stored import CronBoard, Entry, StoredCron
 from staffa.engine import Engine, Producer
 from staffa.errors import ConfigError, DatabaseUnavailable, SchemaMissing
 from staffa.service import Loop, severity
 from staffa.telemetry import emit, report
-from staffa.telemetry.catalogue import CronFailed, CronInserted, CronSkipped, JobConflicted
+from staffa.telemetry.catalogue import CronDeleted, CronFailed, CronSkipped
 
 _MINUTE_SECONDS = 60.0
 _TEND_SECONDS = 3600.0
@@ -49,6 +55,8 @@ class Crontab(Loop):
         dead_after: Seconds without a heartbeat after which other nodes count as dead.
         clock: Measures how long to sleep.
         on_available: Called with the queues of which jobs became available.
+        sync: Tells whether entries are deleted that the configuration lacks: at the start those,
+            too, that were made at run time.
     """
 
     def __init__(
@@ -62,6 +70,7 @@ class Crontab(Loop):
         dead_after: float,
         clock: Clock,
         on_available: Callable[[Iterable[str]], None],
+        sync: Callable[[], bool] = lambda: False,
     ) -> None:
         super().__init__(_MINUTE_SECONDS)
         self._engine = engine
@@ -72,6 +81,9 @@ class Crontab(Loop):
         self._dead_after = dead_after
         self._clock = clock
         self._on_available = on_available
+        self._sync = sync
+        self._began = False
+        self._looked_at = clock.monotonic()
         self._entries: Sequence[Entry] = ()
         self._registered: dict[str, Entry] = {}
         self._told: dict[str, datetime] = {}
@@ -87,6 +99,7 @@ class Crontab(Loop):
         """Collect the entries, so that a start fails where two have the same name."""
         self._entries = self._collect()
         self._registered.clear()
+        self._began = False
 
     async def tick(self) -> None:
         """Register what is new, and enqueue what is due."""
@@ -98,13 +111,17 @@ class Crontab(Loop):
 
     async def _work(self) -> None:
         await self._register()
-        if not self._leading():
+        if self._leading():
+            await self._tend()
+        elif not self._is_time_to_look():
             return
-        await self._tend()
         board = await self._engine.read_crons(
             self._producer.name, reader=self._producer.uuid, dead_after=self._dead_after
         )
-        read_at = self._clock.monotonic()
+        read_at = self._looked_at = self._clock.monotonic()
+        self._find_lost(board)
+        if not self._leading():
+            return
         well = await self._enqueue_due(board)
         passed = self._clock.monotonic() - read_at
         self.interval = max(_until_next_minute(board.read_at) - passed, 0.0)
@@ -113,6 +130,15 @@ class Crontab(Loop):
         else:
             self.interval = min(self.interval, self._failing.next_seconds())
 
+    def _is_time_to_look(self) -> bool:
+        return self._clock.monotonic() - self._looked_at >= _TEND_SECONDS
+
+    def _find_lost(self, board: CronBoard) -> None:
+        """Have entries registered again that others have deleted, who took this node for dead."""
+        there = {entry.name for entry in board.entries}
+        for name in self._registered.keys() - there:
+            del self._registered[name]
+
     async def _register(self) -> None:
         """Write entries that were not written yet; modules may have been imported since."""
         try:
@@ -120,25 +146,39 @@ class Crontab(Loop):
         except ConfigError as error:
             report("cron entries that were declared late are left out", error)
         new = [entry for entry in self._entries if self._registered.get(entry.name) is not entry]
-        if new:
-            await self._engine.register_crons(self._producer, new, dead_after=self._dead_after)
-            self._registered.update((entry.name, entry) for entry in new)
+        if self._began and not new:
+            return
+        done = await self._engine.register_crons(
+            self._producer,
+            new,
+            dead_after=self._dead_after,
+            grace=self._grace,
+            sync=not self._began and self._sync(),
+        )
+        self._began = True
+        self._registered.update((entry.name, entry) for entry in new)
+        for taken in done.taken:
+            self._tell(taken)
+        for name in done.deleted:
+            emit(CronDeleted, cron=name)
 
     async def _tend(self) -> None:
         now = self._clock.monotonic()
         if self._tended_at is None or now - self._tended_at >= _TEND_SECONDS:
-            await self._engine.tend_crons(
+            forgotten = await self._engine.tend_crons(
                 self._producer.name,
                 dead_after=self._dead_after,
-                forget_after=_FORGET_AFTER_SECONDS,
+                forget_after=0.0 if self._sync() else _FORGET_AFTER_SECONDS,
             )
             self._tended_at = now
+            for name in forgotten:
+                emit(CronDeleted, cron=name)
 
     async def _enqueue_due(self, board: CronBoard) -> bool:
         """Enqueue what is due, and tell whether all went well."""
         well = True
         for number, entry in enumerate(board.entries, start=1):
-            if not entry.active:
+            if entry.paused or not entry.active:
                 continue
             try:
                 self._tell_missed(entry)
@@ -158,14 +198,13 @@ class Crontab(Loop):
         job = await self._engine.enqueue_tick(
             self._producer.name, entry.name, tick, entry.new_job(tick)
         )
-        if job is None:  # another leader has taken it, or this one before it lost the reply
-            return
-        if job.conflict:  # a unique one that there is already
-            emit(JobConflicted, job=job)
-        else:
-            emit(CronInserted, cron=entry.name, tick=tick, job=job)
-        if job.wakes_its_queue:
-            self._on_available([job.queue])
+        if job is not None:  # else another leader has taken it, or this one, and lost the reply
+            self._tell(TakenTick(entry.name, tick, job))
+
+    def _tell(self, taken: TakenTick) -> None:
+        tell_tick(taken)
+        if taken.job.wakes_its_queue:
+            self._on_available([taken.job.queue])
 
     def _tell_missed(self, entry: StoredCron) -> None:
         if self._told.get(entry.name) == entry.last_tick:

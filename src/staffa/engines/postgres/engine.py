@@ -15,7 +15,6 @@ from uuid import UUID
 
 from staffa._internal.kill_points import boundaries
 from staffa.capabilities import Capabilities
-from staffa.cron.stored import CronBoard, Entry
 from staffa.drivers.asyncpg import Access, ConnectionSettings, Dedicated
 from staffa.drivers.asyncpg_pool import Pool
 from staffa.drivers.connections import run_on, run_on_sync
@@ -35,11 +34,13 @@ from staffa.engine import (
     Statement,
     Statements,
 )
+from staffa.engines.crons import CronEngine
 from staffa.engines.postgres.ageing import PostgresAgeing
 from staffa.engines.postgres.maintenance import PostgresMaintenance, check_vacuum
 from staffa.engines.postgres.survey import PostgresSurvey
 from staffa.engines.statements.conditions import Wanted
-from staffa.engines.statements.crons import CronStatements
+from staffa.engines.statements.crons import CronDialogues, CronStatements
+from staffa.engines.statements.dialogues import Dialogue, hold
 from staffa.engines.statements.enqueueing import EnqueueStatements
 from staffa.engines.statements.jobs import JobStatements
 from staffa.engines.statements.nodes import LeaderStatements, ProducerStatements
@@ -65,7 +66,7 @@ _WORTH_GOING_ON = 0.1  # the share of a page that makes the next one worth a loo
 
 @observed("staffa.engine")
 @boundaries
-class PostgresEngine(PostgresAgeing):
+class PostgresEngine(PostgresAgeing, CronEngine):
     """Jobs in a schema of a PostgreSQL database.
 
     Args:
@@ -104,6 +105,7 @@ class PostgresEngine(PostgresAgeing):
         self._leaders = LeaderStatements(prefix)
         self._queues = QueueStatements(prefix)
         self._crons = CronStatements(prefix)
+        self._cron_dialogues = CronDialogues(self._crons, self._enqueueing)
 
     @property
     def capabilities(self) -> Capabilities:
@@ -331,30 +333,6 @@ class PostgresEngine(PostgresAgeing):
         """Give up leadership."""
         return await self.pool.run(self._leaders.resign(producer))
 
-    async def register_crons(
-        self, producer: Producer, entries: Sequence[Entry], *, dead_after: float
-    ) -> None:
-        """Write the entries that a producer declares."""
-        async with self.pool.transaction() as run:
-            await run(self._crons.register(producer, entries))
-            await run(self._crons.declare(producer, entries, dead_after=dead_after))
-
-    async def read_crons(
-        self, instance: str, *, reader: UUID | None, dead_after: float
-    ) -> CronBoard:
-        """Read the entries of an instance."""
-        return await self.pool.run(self._crons.read(instance, reader=reader, dead_after=dead_after))
-
-    async def enqueue_tick(self, instance: str, name: str, tick: datetime, job: Job) -> Job | None:
-        """Take a tick and insert its job."""
-        async with self.pool.transaction() as run:
-            if not await run(self._crons.take(instance, name, tick)):
-                return None
-            statements = self._enqueueing.enqueue([job])
-            (stored,) = statements.combine([await run(part()) for part in statements.parts])
-            await run(self._crons.note(instance, name, stored.id))
-        return stored
-
     async def tend_crons(
         self, instance: str, *, dead_after: float, forget_after: float
     ) -> list[str]:
@@ -362,6 +340,14 @@ class PostgresEngine(PostgresAgeing):
         return await self.pool.run(
             self._crons.tend(instance, dead_after=dead_after, forget_after=forget_after)
         )
+
+    async def _hold(self, dialogue: Dialogue[T]) -> T:
+        """Hold a dialogue in a transaction."""
+        async with self.pool.transaction() as run:
+            return await hold(dialogue, run)
+
+    async def _change(self, statement: Statement[T]) -> T:
+        return await self.pool.run(statement)
 
 
 @boundaries

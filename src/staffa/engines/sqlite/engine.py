@@ -9,15 +9,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
 from functools import partial
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 from uuid import UUID
 
 from staffa._internal.clock import SYSTEM_CLOCK, Clock
 from staffa._internal.kill_points import boundaries
 from staffa.capabilities import Capabilities
-from staffa.cron.stored import CronBoard, Entry
 from staffa.drivers.connections import run_on, run_on_sync
 from staffa.drivers.sqlite import FileConnection, FileSettings, Run
 from staffa.engine import (
@@ -31,8 +29,10 @@ from staffa.engine import (
     Producer,
     Rescued,
     Staged,
+    Statement,
     Statements,
 )
+from staffa.engines.crons import CronEngine
 from staffa.engines.sqlite.ageing import SqliteAgeing
 from staffa.engines.sqlite.functions import install
 from staffa.engines.sqlite.heartbeat import SqliteHeartbeat
@@ -48,6 +48,8 @@ from staffa.engines.sqlite.statements.nodes import (
 from staffa.engines.sqlite.statements.unique import UniqueStatements
 from staffa.engines.sqlite.survey import SqliteSurvey
 from staffa.engines.statements.conditions import Wanted
+from staffa.engines.statements.crons import CronDialogues
+from staffa.engines.statements.dialogues import Dialogue, hold_here
 from staffa.engines.statements.enqueueing import EnqueueStatements
 from staffa.engines.statements.nodes import LeaderStatements
 from staffa.engines.statements.prunes import PruneStatements
@@ -60,6 +62,8 @@ from staffa.maintenance import Finished, Maintenance, VacuumHealth
 from staffa.survey import Survey
 from staffa.telemetry import observed
 from staffa.types import State
+
+T = TypeVar("T")
 
 CAPABILITIES = Capabilities(
     user_transactions=True,
@@ -77,7 +81,7 @@ _PREFIX = "main"
 
 @observed("staffa.engine")
 @boundaries
-class SqliteEngine(SqliteRehearsal, SqliteAgeing):
+class SqliteEngine(SqliteRehearsal, SqliteAgeing, CronEngine):
     """Jobs in a file.
 
     Args:
@@ -111,7 +115,9 @@ class SqliteEngine(SqliteRehearsal, SqliteAgeing):
         self._producers = BeatStatements(_PREFIX, SQLITE)
         self._leaders = LeaderStatements(_PREFIX, SQLITE)
         self._queues = ControlStatements(_PREFIX, SQLITE)
-        self._crons = TendStatements(_PREFIX, SQLITE)
+        self._tending = TendStatements(_PREFIX, SQLITE)
+        self._crons = self._tending
+        self._cron_dialogues = CronDialogues(self._crons, self._enqueueing)
 
     @property
     def capabilities(self) -> Capabilities:
@@ -356,42 +362,20 @@ class SqliteEngine(SqliteRehearsal, SqliteAgeing):
         """Give up leadership."""
         return await self._writer.write(self._leaders.resign(producer))
 
-    async def register_crons(
-        self, producer: Producer, entries: Sequence[Entry], *, dead_after: float
-    ) -> None:
-        """Write the entries that a producer declares."""
-
-        def register(run: Run) -> None:
-            run(self._crons.register(producer, entries))
-            run(self._crons.declare(producer, entries, dead_after=dead_after))
-
-        await self._writer.transact(register)
-
-    async def read_crons(
-        self, instance: str, *, reader: UUID | None, dead_after: float
-    ) -> CronBoard:
-        """Read the entries of an instance."""
-        return await self._reader.read(
-            self._crons.read(instance, reader=reader, dead_after=dead_after)
-        )
-
-    async def enqueue_tick(self, instance: str, name: str, tick: datetime, job: Job) -> Job | None:
-        """Take a tick and insert its job."""
-        statements = self._enqueueing.enqueue([job])
-
-        def take(run: Run) -> Job | None:
-            if not run(self._crons.take(instance, name, tick)):
-                return None
-            (stored,) = statements.combine([run(part()) for part in statements.parts])
-            run(self._crons.note(instance, name, stored.id))
-            return stored
-
-        return await self._writer.transact(take)
-
     async def tend_crons(
         self, instance: str, *, dead_after: float, forget_after: float
     ) -> list[str]:
         """Forget the entries that nobody declares any more."""
         return await self._writer.write(
-            self._crons.tend_together(instance, dead_after=dead_after, forget_after=forget_after)
+            self._tending.tend_together(instance, dead_after=dead_after, forget_after=forget_after)
         )
+
+    async def _hold(self, dialogue: Dialogue[T]) -> T:
+        """Hold a dialogue in a transaction."""
+        return await self._writer.transact(partial(hold_here, dialogue))
+
+    async def _change(self, statement: Statement[T]) -> T:
+        return await self._writer.write(statement)
+
+    async def _read(self, statement: Statement[T]) -> T:
+        return await self._reader.read(statement)

@@ -1,5 +1,16 @@
 """All events but the spans, which have their own module: what each is called and what it tells."""
 
+from staffa.telemetry.catalogue.crons import (
+    CronAdded,
+    CronDeleted,
+    CronFailed,
+    CronInserted,
+    CronPaused,
+    CronResumed,
+    CronRun,
+    CronSkipped,
+    CronUpdated,
+)
 from staffa.telemetry.catalogue.jobs import (
     JobConflicted,
     JobEnded,
@@ -35,9 +46,6 @@ from staffa.telemetry.catalogue.queues import (
     ThreadStuck,
 )
 from staffa.telemetry.catalogue.services import (
-    CronFailed,
-    CronInserted,
-    CronSkipped,
     IndexDropped,
     IndexRebuilt,
     JobsPruned,
@@ -48,9 +56,15 @@ from staffa.telemetry.catalogue.services import (
 __all__ = [
     "ActionTaken",
     "ConnectivityChanged",
+    "CronAdded",
+    "CronDeleted",
     "CronFailed",
     "CronInserted",
+    "CronPaused",
+    "CronResumed",
+    "CronRun",
     "CronSkipped",
+    "CronUpdated",
     "ErrorSurvived",
     "HeartbeatLate",
     "IndexDropped",

@@ -1,60 +1,12 @@
-"""What services do: cron, pruner, prioritizer, reindexer, the look at vacuums."""
+"""What services do: pruner, prioritizer, reindexer, the look at vacuums."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 from typing import ClassVar
 
 from staffa.telemetry.events import Event
-from staffa.types import JobView, State
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CronInserted(Event):
-    """A tick of an entry was taken: its job is enqueued.
-
-    Args:
-        cron: The entry's name.
-        tick: When it was due, in UTC.
-        job: The job.
-    """
-
-    kind: ClassVar[str] = "staffa.cron.inserted"
-
-    cron: str
-    tick: datetime
-    job: JobView
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CronSkipped(Event):
-    """Ticks of an entry are too late to be taken: nobody was there in time.
-
-    Args:
-        cron: The entry's name.
-        tick: The first of them, in UTC.
-    """
-
-    kind: ClassVar[str] = "staffa.cron.skipped"
-
-    cron: str
-    tick: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CronFailed(Event):
-    """The job of an entry could not be enqueued; it is tried again until it is too late.
-
-    Args:
-        cron: The entry's name.
-        error: Why.
-    """
-
-    kind: ClassVar[str] = "staffa.cron.failed"
-
-    cron: str
-    error: BaseException
+from staffa.types import State
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

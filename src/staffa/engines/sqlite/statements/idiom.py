@@ -16,7 +16,10 @@ from staffa.errors import DataRefused
 _TIMES = frozenset({"inserted_at", "scheduled_at", "read_at", "started_at", "changed_at", "due_at"})
 _CRON_TIMES = frozenset({"last_tick", "booted_at", "registered_at", "updated_at"})
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
-_MAYBE_TIMES = frozenset({"attempted_at", "completed_at", "cancelled_at", "discarded_at"})
+_MAYBE_TIMES = frozenset(
+    {"last_run", "attempted_at", "completed_at", "cancelled_at", "discarded_at"}
+)
+_FLAGS = frozenset({"active", "guaranteed", "paused", "dynamic"})
 _LISTS = frozenset({"tags", "attempted_by", "ids"})
 
 
@@ -63,7 +66,7 @@ def _readable(name: str, value: Any) -> Any:
         return max(cut_time(value), _LONG_AGO)
     if name in _MAYBE_TIMES:
         return read_time(value)
-    if name == "active":
+    if name in _FLAGS:
         return bool(value)
     if name in _LISTS:
         found = json.loads(value)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from staffa.engine import Control, Producer, Pulse, Statements
-from staffa.engines.statements.area import Rows, count
+from staffa.engines.statements.area import count
 from staffa.engines.statements.crons import CronStatements
 from staffa.engines.statements.nodes import ProducerStatements, pulse
 from staffa.engines.statements.queues import QueueStatements
@@ -53,12 +53,8 @@ class TendStatements(CronStatements):
         return Statements(
             [
                 lambda: self.statement("see", (instance, dead_after), count),
-                lambda: self.statement("tend", (instance, forget_after), _names),
+                lambda: self.tend(instance, dead_after=dead_after, forget_after=forget_after),
             ],
             lambda results: results[1],
             self._idiom.dialect,
         )
-
-
-def _names(rows: Rows) -> list[str]:
-    return [row["name"] for row in rows]

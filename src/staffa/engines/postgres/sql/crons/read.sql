@@ -5,15 +5,18 @@
 -- Times long before or after ours are cut: Python can't tell some of them, and they matter to nobody.
 -- Locks: none. Index: the primary key.
 SELECT clock.now AT TIME ZONE 'UTC' AS read_at,
-       cron.name, cron.expression, cron.timezone, cron.dst, cron.worker, cron.args::text AS args,
-       cron.options::text AS options, cron.last_job_id,
-       coalesce($2::uuid = ANY (cron.producers), false) OR EXISTS (
+       cron.name, cron.expression, cron.timezone, cron.dst, cron.guaranteed, cron.paused, cron.dynamic,
+       cron.worker, cron.args::text AS args, cron.options::text AS options, cron.last_job_id,
+       cron.dynamic OR coalesce($2::uuid = ANY (cron.producers), false) OR EXISTS (
            SELECT FROM :"prefix".staffa_producers AS other
             WHERE other.uuid = ANY (cron.producers)
               AND other.beat_at > clock.now - make_interval(secs => $3::float8)
        ) AS active,
        least(greatest(cron.last_tick, timestamp '1970-01-01'), timestamp '9900-01-01')
            AT TIME ZONE 'UTC' AS last_tick,
+       CASE WHEN cron.last_run IS NOT NULL
+            THEN least(greatest(cron.last_run, timestamp '1970-01-01'), timestamp '9900-01-01')
+                     AT TIME ZONE 'UTC' END AS last_run,
        least(greatest(cron.booted_at, timestamp '1970-01-01'), timestamp '9900-01-01')
            AT TIME ZONE 'UTC' AS booted_at,
        least(greatest(cron.registered_at, timestamp '1970-01-01'), timestamp '9900-01-01')

@@ -1,9 +1,10 @@
--- Note that entries are still declared, and forget those that nobody has declared for long.
+-- Note that entries are still declared, and forget those that nobody has declared for long. Those
+-- that were made at run time stay.
 -- $1 text: instance, $2 float8: seconds without a heartbeat after which a producer counts as dead,
 -- $3 float8: seconds after which an entry is forgotten.
 -- Locks: their rows; what others hold is skipped. Index: the primary key.
 WITH entry AS MATERIALIZED (
-    SELECT cron.name, cron.seen_at, clock.now, EXISTS (
+    SELECT cron.name, cron.seen_at, clock.now, cron.dynamic OR EXISTS (
                SELECT FROM :"prefix".staffa_producers AS other
                 WHERE other.uuid = ANY (cron.producers)
                   AND other.beat_at > clock.now - make_interval(secs => $2::float8)

@@ -1,4 +1,5 @@
--- Note that a node declares entries, and whether it is the first: then that is a boot of theirs.
+-- Note that a node declares entries, and whether it is the first: then that is a boot of theirs. Those
+-- that were made at run time are known to every node.
 -- $1: instance, $2: names, a JSON array, $3: producer, $4: seconds without a heartbeat after which a
 -- producer counts as dead.
 -- A boot is later than the last tick, so that it is due whatever the clock has done.
@@ -24,7 +25,8 @@ UPDATE staffa_crons AS cron
                     WHERE declared.value <> $3
                     UNION ALL
                    SELECT $3) AS known
-       )
+       ),
+       seen_at = (SELECT clock.now FROM clock)
  WHERE cron.instance = $1
-   AND cron.name IN (SELECT given.value FROM json_each($2) AS given)
+   AND (cron.dynamic OR cron.name IN (SELECT given.value FROM json_each($2) AS given))
 RETURNING name;

@@ -7,9 +7,9 @@
 WITH clock AS MATERIALIZED (
     SELECT staffa_now() AS now
 )
-SELECT clock.now AS read_at, cron.name, cron.expression, cron.timezone, cron.dst, cron.worker, cron.args,
-       cron.options, cron.last_job_id,
-       EXISTS (
+SELECT clock.now AS read_at, cron.name, cron.expression, cron.timezone, cron.dst, cron.guaranteed,
+       cron.paused, cron.dynamic, cron.worker, cron.args, cron.options, cron.last_job_id,
+       cron.dynamic OR EXISTS (
            SELECT 1
              FROM json_each(cron.producers) AS declared
              LEFT JOIN staffa_producers AS other ON other.uuid = declared.value
@@ -18,6 +18,8 @@ SELECT clock.now AS read_at, cron.name, cron.expression, cron.timezone, cron.dst
        ) AS active,
        min(max(cron.last_tick, '1970-01-01 00:00:00.000000'), '9900-01-01 00:00:00.000000')
            AS last_tick,
+       min(max(cron.last_run, '1970-01-01 00:00:00.000000'), '9900-01-01 00:00:00.000000')
+           AS last_run,
        min(max(cron.booted_at, '1970-01-01 00:00:00.000000'), '9900-01-01 00:00:00.000000')
            AS booted_at,
        min(max(cron.registered_at, '1970-01-01 00:00:00.000000'), '9900-01-01 00:00:00.000000')

@@ -1,0 +1,54 @@
+"""Statements of one transaction, where later ones depend on what earlier ones have found.
+
+A dialogue yields statements and is sent their results. It does no I/O, so an engine that awaits and
+one that does not run the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Generator
+from typing import Any, TypeVar
+
+from staffa.statement import Statement, Statements
+
+T = TypeVar("T")
+
+Dialogue = Generator[Statement[Any], Any, T]
+
+
+def all_of(statements: Statements[T]) -> Dialogue[T]:
+    """Have statements run in the middle of a dialogue, and return what they result in."""
+    results: list[Any] = []
+    for part in statements.parts:
+        result = yield part()
+        results.append(result)
+    return statements.combine(results)
+
+
+async def hold(dialogue: Dialogue[T], run: Callable[[Statement[Any]], Awaitable[Any]]) -> T:
+    """Hold a dialogue in a transaction.
+
+    Args:
+        dialogue: The statements.
+        run: Runs one of them in the transaction.
+    """
+    result: Any = None
+    while True:
+        try:
+            statement = dialogue.send(result)
+        except StopIteration as end:
+            found: T = end.value
+            return found
+        result = await run(statement)
+
+
+def hold_here(dialogue: Dialogue[T], run: Callable[[Statement[Any]], Any]) -> T:
+    """Do the same where nothing waits."""
+    result: Any = None
+    while True:
+        try:
+            statement = dialogue.send(result)
+        except StopIteration as end:
+            found: T = end.value
+            return found
+        result = run(statement)
