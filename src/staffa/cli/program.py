@@ -26,7 +26,7 @@ _SECTIONS = {
     "operate": {
         "jobs": "List, show, retry, cancel and delete jobs.",
         "queues": "List, pause, resume, scale, start and stop queues.",
-        "cron": "List entries of cron, and run one now.",
+        "cron": "Look at entries of cron, make and change them, run one now.",
     },
     "look after": {
         "check": "Check settings, and the code against the rows.",
