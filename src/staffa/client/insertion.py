@@ -117,7 +117,7 @@ class Insertion:
         """Return jobs as they are to be written; the keys of unique ones are made of plain args."""
         sealed = []
         for job in jobs:
-            if job.encrypted and job.unique is not None:
+            if job.unique is not None and job.encrypted:  # whose meta must be read
                 job.refuse_strange_args()
                 job.fix_unique_key(self._keys.keyed_digest)
             sealed.append(job.sealed(self._keys))
