@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterable, Coroutine, Iterable
+from contextlib import aclosing
+from functools import partial
 from typing import Any, Literal, Unpack, overload
 
-from staffa.client.bulk import Bulk, as_stream, check_new, check_notify, flatten
+from staffa.client.bulk import (
+    Bulk,
+    as_stream,
+    check_new,
+    check_notify,
+    flatten,
+    write_ahead,
+)
 from staffa.client.lifecycle import Lifecycle
 from staffa.instance import Source
 from staffa.jobs import Job
@@ -90,17 +99,30 @@ class Enqueueing(Lifecycle):
             ```
         """
         bulk = Bulk(options)
-        if stream or any(isinstance(source, AsyncIterable) for source in jobs):
-            return self._stream(as_stream(jobs), bulk)
-        return self._write_all(flatten(jobs), bulk)  # type: ignore[arg-type]  # none is async
+        if any(isinstance(source, AsyncIterable) for source in jobs):
+            return self._stream(self._write_each(as_stream(jobs), bulk), bulk)
+        ready = flatten(jobs)  # type: ignore[arg-type]  # none is async
+        if not stream:
+            return self._write_all(ready, bulk)
+        return self._stream(write_ahead(bulk.steps(ready), partial(self._write, bulk)), bulk)
 
     async def _write_all(self, jobs: Iterable[Job], bulk: Bulk) -> list[Job]:
-        prepared = [bulk.prepare(job) for job in jobs]
-        return bulk.finish(await self._insertion.write(prepared, bulk.conn, bulk.notify))
+        return bulk.finish(await self._write(bulk, [bulk.prepare(job) for job in jobs]))
 
-    async def _stream(self, jobs: AsyncIterable[Job], bulk: Bulk) -> AsyncGenerator[int, None]:
+    async def _write_each(
+        self, jobs: AsyncIterable[Job], bulk: Bulk
+    ) -> AsyncGenerator[list[Job], None]:
         async for chunk in bulk.chunks(jobs):
-            written = await self._insertion.write(chunk, bulk.conn, bulk.notify)
-            for stored in bulk.finish(written):
-                assert stored.id is not None  # noqa: S101  # it was stored
-                yield stored.id
+            yield await self._write(bulk, chunk)
+
+    async def _stream(
+        self, written: AsyncGenerator[list[Job], None], bulk: Bulk
+    ) -> AsyncGenerator[int, None]:
+        async with aclosing(written):
+            async for chunk in written:
+                for stored in bulk.finish(chunk):
+                    assert stored.id is not None  # noqa: S101  # it was stored
+                    yield stored.id
+
+    async def _write(self, bulk: Bulk, jobs: list[Job]) -> list[Job]:
+        return await self._insertion.write(jobs, bulk.conn, bulk.notify)
