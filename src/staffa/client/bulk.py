@@ -15,6 +15,7 @@ from collections.abc import (
 )
 from typing import Any
 
+from staffa.engine import Written
 from staffa.errors import ConfigError, InvalidJob, UnknownOption
 from staffa.instance import Source
 from staffa.jobs import Job
@@ -128,19 +129,30 @@ class Bulk:
     def finish(self, stored: Sequence[Job]) -> list[Job]:
         """Return those of stored jobs that the caller asked for, and tell the progress."""
         conflicts = sum(job.conflict for job in stored)
+        self._tell(len(stored), conflicts)
+        return [job for job in stored if not (job.conflict and self._skips)]
+
+    def finish_ids(self, written: Written) -> list[int]:
+        """Do the same for who wants ids."""
+        ids, conflicts = written.ids, written.conflicts
+        self._tell(len(ids), len(conflicts))
+        if conflicts and self._skips:
+            return [number for place, number in enumerate(ids) if place not in conflicts]
+        return ids
+
+    def _tell(self, count: int, conflicts: int) -> None:
         self._conflicts += conflicts
-        self._written += len(stored) - conflicts
+        self._written += count - conflicts
         if self._on_progress is not None:
             try:
                 self._on_progress(BulkProgress(self._written, self._conflicts))
             except Exception as error:  # noqa: BLE001  # what is written is written
                 report("on_progress raised", error)
-        return [job for job in stored if not (job.conflict and self._skips)]
 
 
 async def write_ahead(
-    steps: Iterator[list[Job]], write: Callable[[list[Job]], Coroutine[Any, Any, list[Job]]]
-) -> AsyncGenerator[list[Job], None]:
+    steps: Iterator[list[Job]], write: Callable[[list[Job]], Coroutine[Any, Any, Written]]
+) -> AsyncGenerator[Written, None]:
     """Yield what became of each chunk; while one is written, the next one is gathered.
 
     It is gathered in steps and only for as long as the write takes, so that neither the event loop

@@ -16,6 +16,7 @@ from staffa.client.bulk import (
     write_ahead,
 )
 from staffa.client.lifecycle import Lifecycle
+from staffa.engine import Written
 from staffa.instance import Source
 from staffa.jobs import Job
 from staffa.options import BulkOptions, Notify
@@ -107,22 +108,22 @@ class Enqueueing(Lifecycle):
         return self._stream(write_ahead(bulk.steps(ready), partial(self._write, bulk)), bulk)
 
     async def _write_all(self, jobs: Iterable[Job], bulk: Bulk) -> list[Job]:
-        return bulk.finish(await self._write(bulk, [bulk.prepare(job) for job in jobs]))
+        prepared = [bulk.prepare(job) for job in jobs]
+        return bulk.finish(await self._insertion.write(prepared, bulk.conn, bulk.notify))
 
     async def _write_each(
         self, jobs: AsyncIterable[Job], bulk: Bulk
-    ) -> AsyncGenerator[list[Job], None]:
+    ) -> AsyncGenerator[Written, None]:
         async for chunk in bulk.chunks(jobs):
             yield await self._write(bulk, chunk)
 
     async def _stream(
-        self, written: AsyncGenerator[list[Job], None], bulk: Bulk
+        self, chunks: AsyncGenerator[Written, None], bulk: Bulk
     ) -> AsyncGenerator[int, None]:
-        async with aclosing(written):
-            async for chunk in written:
-                for stored in bulk.finish(chunk):
-                    assert stored.id is not None  # noqa: S101  # it was stored
-                    yield stored.id
+        async with aclosing(chunks):
+            async for written in chunks:
+                for number in bulk.finish_ids(written):
+                    yield number
 
-    async def _write(self, bulk: Bulk, jobs: list[Job]) -> list[Job]:
-        return await self._insertion.write(jobs, bulk.conn, bulk.notify)
+    async def _write(self, bulk: Bulk, jobs: list[Job]) -> Written:
+        return await self._insertion.write_for_ids(jobs, bulk.conn, bulk.notify)

@@ -11,7 +11,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequen
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
-from typing import Any, cast
+from typing import Any, Literal, cast, overload
 from uuid import UUID
 
 from staffa._internal.clock import SYSTEM_CLOCK, Clock
@@ -32,6 +32,8 @@ from staffa.engine import (
     Rescued,
     Staged,
     Statements,
+    Told,
+    Written,
 )
 from staffa.engines.sqlite.functions import install
 from staffa.engines.sqlite.heartbeat import SqliteHeartbeat
@@ -136,9 +138,21 @@ class SqliteEngine(SqliteRehearsal):
         connection = FileConnection(self._settings, "staffa-sqlite-heartbeat")
         return SqliteHeartbeat(connection, self._producers, self._jobs)
 
-    async def enqueue_jobs(self, jobs: Sequence[Job], *, conn: Any = None) -> list[Job]:
+    @overload
+    async def enqueue_jobs(
+        self, jobs: Sequence[Job], *, conn: Any = None, told: Literal["jobs"] = "jobs"
+    ) -> list[Job]: ...
+    @overload
+    async def enqueue_jobs(
+        self, jobs: Sequence[Job], *, conn: Any = None, told: Literal["ids"]
+    ) -> Written: ...
+    async def enqueue_jobs(
+        self, jobs: Sequence[Job], *, conn: Any = None, told: Told = "jobs"
+    ) -> list[Job] | Written:
         """Insert jobs."""
-        statements = self._enqueueing.enqueue(jobs)
+        statements: Statements[Any] = (
+            self._enqueueing.enqueue(jobs) if told == "jobs" else self._enqueueing.write(jobs)
+        )
         if conn is not None:
             return await run_on(conn, statements)
         return await self._writer.write(statements)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from itertools import groupby
@@ -18,6 +19,7 @@ from staffa.engine import (
     Producer,
     Staged,
     Statement,
+    Written,
 )
 from staffa.engines.statements.area import Area, Rows, count
 from staffa.jobs import Job
@@ -38,8 +40,20 @@ class JobStatements(Area):
 
         if len(jobs) == 1:
             return self.statement("enqueue_one", _columns_of(jobs[0]), decode)
-        runs = [_describe_run(alike, list(run)) for alike, run in groupby(jobs, _shared_columns)]
-        return self.statement("enqueue", (orjson.dumps(runs).decode(),), decode)
+        return self.statement("enqueue", (_describe_jobs(jobs),), decode)
+
+    def write(self, jobs: Sequence[Job]) -> Statement[Written]:
+        """Insert jobs, and return no more of them than their ids."""
+
+        def decode(found: Rows) -> Written:
+            available = (
+                job.queue
+                for job, row in zip(jobs, found, strict=True)
+                if row["state"] == State.AVAILABLE
+            )
+            return Written([row["id"] for row in found], {}, Counter(available))
+
+        return self.statement("write", (_describe_jobs(jobs),), decode)
 
     def count_available(self, limits: Mapping[str, int]) -> Statement[dict[str, int]]:
         """Count the available jobs of queues, each up to its limit."""
@@ -186,8 +200,14 @@ def describe_job(job: Job) -> dict[str, Any]:
 Shared = tuple[str, str, str, tuple[str, ...], int, int, datetime | None, float | None]
 
 
+def _describe_jobs(jobs: Sequence[Job]) -> str:
+    """Return new jobs as the statements read them that insert many."""
+    runs = [_describe_run(shared, list(run)) for shared, run in groupby(jobs, _shared_columns)]
+    return orjson.dumps(runs).decode()
+
+
 def _shared_columns(job: Job) -> Shared:
-    """Return what a new job often has in common with those before and after it: all but its args."""
+    """Return what a new job often has in common with its neighbours: all but its args."""
     return (
         job.queue,
         job.worker,

@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from staffa.engine import Checkpoint, Lease, Producer, Staged, Statement, Statements
+from staffa.engine import Checkpoint, Lease, Producer, Staged, Statement, Statements, Written
 from staffa.engines.sqlite.times import cut_time
 from staffa.engines.statements import jobs as shared
 from staffa.engines.statements.area import Area, Rows
@@ -26,6 +26,13 @@ class JobStatements(shared.JobStatements):
 
         rows = [shared.describe_job(job) for job in jobs]
         return self.statement("enqueue", (orjson.dumps(rows).decode(), now), decode)
+
+    def write(self, jobs: Sequence[Job]) -> Statement[Written]:
+        """Insert jobs, and return their ids."""
+        stored = self.enqueue(jobs)
+        return Statement(
+            stored.sql, stored.params, lambda rows: Written.of(stored.decode(rows)), stored.dialect
+        )
 
     def count_waiting(self, queue: str, limit: int) -> Statement[int]:
         """Count the available jobs of a queue, up to a limit."""
