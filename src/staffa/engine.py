@@ -207,10 +207,14 @@ class Written:
     @classmethod
     def of(cls, jobs: Sequence[Job]) -> Written:
         """Return it of jobs as they were stored."""
+        woken: dict[str, int] = {}
+        for job in jobs:
+            if job.wakes_its_queue:
+                woken[job.queue] = woken.get(job.queue, 0) + 1
         return cls(
             [job.id for job in jobs if job.id is not None],  # all have one
             {place: job for place, job in enumerate(jobs) if job.conflict},
-            Counter(job.queue for job in jobs if job.wakes_its_queue),
+            woken,
         )
 
     @classmethod

@@ -74,6 +74,8 @@ class EnqueueStatements:
 
     def enqueue(self, jobs: Sequence[Job]) -> Statements[list[Job]]:
         """Return what inserts jobs, all or none, in the order given."""
+        if len(jobs) == 1 and jobs[0].unique is None:  # as most calls have it
+            return self._together([partial(self._jobs.enqueue, jobs)], lambda results: results[0])
         entries = [Entry(job, job.unique_key) for job in jobs]
         keys = sorted({entry.key for entry in entries if entry.key is not None})
         takes: list[Part] = [
