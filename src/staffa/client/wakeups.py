@@ -17,7 +17,6 @@ from staffa.notifier import Notifier
 from staffa.service import Service
 from staffa.telemetry import report
 
-
 # Who enqueues one job after the other would spend as much on wake-ups as on the jobs; a worker that
 # was just woken looks again by itself for as long as it finds jobs.
 _PAUSE_SECONDS = 0.005
@@ -81,7 +80,9 @@ class Wakeups(Service):
 
     async def _send_after_pause(self) -> None:
         try:
-            await asyncio.sleep(self._pause())
+            while self._waiting:  # also for those that come while some are being sent
+                await asyncio.sleep(self._pause())
+                await self._send_waiting()
         finally:  # also where the program ends that has enqueued
             await self._send_waiting()
 

@@ -1,5 +1,7 @@
 -- Insert a single job, and return it: as enqueue.sql does, but planned in a third of the time.
--- $1 to $9: the columns named below, args and meta as JSON texts, scheduled_in in seconds.
+-- $1 text: queue, $2 text: worker, $3 text: args as JSON, $4 text: meta as JSON, $5 text[]: tags,
+-- $6 smallint: priority, $7 smallint: max_attempts, $8 timestamptz: scheduled_at, $9 float8:
+-- scheduled_in in seconds.
 -- Locks: only the new row. Index: none.
 INSERT INTO :"prefix".oban_jobs
     (queue, worker, args, meta, tags, priority, max_attempts, state, inserted_at, scheduled_at)
