@@ -77,7 +77,7 @@ class Enqueueing(Lifecycle):
         Args:
             *jobs: Jobs, iterables of jobs, or an async iterable, which makes it a stream.
             stream: Whether to write chunk by chunk, each in a transaction of its own, with never
-                more than one of them in memory.
+                more than two of them in memory: the next one is read while one is written.
             **options: See `BulkOptions`.
 
         Returns:
@@ -100,12 +100,13 @@ class Enqueueing(Lifecycle):
             ```
         """
         bulk = Bulk(options)
-        if any(isinstance(source, AsyncIterable) for source in jobs):
+        waits = any(isinstance(source, AsyncIterable) for source in jobs)
+        if not (stream or waits):
+            return self._write_all(flatten(jobs), bulk)  # type: ignore[arg-type]  # none is async
+        if waits or bulk.conn is not None:  # which may be what the jobs are read from
             return self._stream(self._write_each(as_stream(jobs), bulk), bulk)
-        ready = flatten(jobs)  # type: ignore[arg-type]  # none is async
-        if not stream:
-            return self._write_all(ready, bulk)
-        return self._stream(write_ahead(bulk.steps(ready), partial(self._write, bulk)), bulk)
+        steps = bulk.steps(flatten(jobs))  # type: ignore[arg-type]  # none is async
+        return self._stream(write_ahead(steps, partial(self._write, bulk)), bulk)
 
     async def _write_all(self, jobs: Iterable[Job], bulk: Bulk) -> list[Job]:
         prepared = [bulk.prepare(job) for job in jobs]

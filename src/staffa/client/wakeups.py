@@ -62,8 +62,8 @@ class Wakeups(Service):
 
     async def flush(self) -> None:
         """Send what waits to be sent later, before the client's connections are closed."""
-        if self._sending is not None and not self._sending.done():
-            self._sending.cancel()
+        await self._send_waiting()
+        if self._sending is not None:
             await asyncio.wait([self._sending], timeout=_FLUSH_SECONDS)
 
     async def run(self) -> None:
