@@ -40,7 +40,8 @@ class Entry:
         value: Makes the figure of an outcome.
         filled: How many jobs wait in the database when it begins.
         filling: What fills the database, with its arguments.
-        jobs: How many jobs must be done in the end.
+        jobs: How many jobs its costs are divided by; of those that wait, so many must be done in
+            the end.
         processes: How many of its processes run at once.
         analyzed: Whether the server has statistics of the rows that wait.
     """
@@ -153,7 +154,7 @@ def _shared(label: str, processes: int) -> Entry:
 
 
 def _insert(peer: Peer, jobs: int, label: str = "", action: str = "insert") -> Entry:
-    return Entry(label or peer.name, peer, action, {"jobs": jobs}, _rate(jobs))
+    return Entry(label or peer.name, peer, action, {"jobs": jobs}, _rate(jobs), jobs=jobs)
 
 
 _REACTIONS = 300

@@ -93,7 +93,7 @@ class Runner:
         program.result()
 
     def _check(self, entry: Entry, name: str) -> None:
-        if entry.jobs and entry.peer.done is not None:
+        if entry.filled and entry.jobs and entry.peer.done is not None:
             done = self.server.count(name, entry.peer.done)
             if done != entry.jobs:
                 raise RuntimeError(f"{entry.label} has done {done} jobs of {entry.jobs}")

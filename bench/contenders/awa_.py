@@ -26,10 +26,16 @@ class Count:
 class AwaContender(Contender):
     """A client with one queue."""
 
+    def __init__(self, dsn: str) -> None:
+        # Its parser wants a host beside a user; the socket that the query names has precedence.
+        super().__init__(dsn.replace("@/", "@localhost/", 1))
+
     async def install(self) -> None:
         """Make its tables."""
         command = [sys.executable, "-m", "awa", "--database-url", self.dsn, "migrate"]
         subprocess.run(command, check=True)  # noqa: ASYNC221 - nothing else runs meanwhile
+        async with AsyncClient(self.dsn) as client:
+            await client.install_queue_storage()  # where its COPY goes; else a worker's start does
 
     async def insert(self, jobs: int) -> None:
         """Copy in chunks."""

@@ -102,11 +102,12 @@ class Conflicting(Payload[A]):
 
     def _make_key(self, unique: Unique, digest: Digest | None) -> bytes:
         # From the texts: what is decoded once is kept decoded, and dumped and checked again later.
+        compared = unique.fields
         return make_key(
             unique,
             worker=self.worker,
             queue=self.queue,
-            args=json.loads(self.args_json),
-            meta=json.loads(self.meta_json),
+            args=json.loads(self.args_json) if "args" in compared else {},
+            meta=json.loads(self.meta_json) if "meta" in compared else {},
             digest=digest,
         )

@@ -13,7 +13,7 @@ from staffa.args.model import ModelCodec
 from staffa.args.returns import ReturnCodec
 from staffa.cron import Cron
 from staffa.errors import ConfigError, NotYetAvailable
-from staffa.hooks import OwnHooks, check_ending, check_hooks, prepare_new
+from staffa.hooks import OwnHooks, check_ending, check_hooks, find, prepare_new
 from staffa.jobs import Job
 from staffa.options import (
     JOB_OPTIONS,
@@ -178,6 +178,34 @@ def _prepare_call(worker: Any) -> Callable[[Job], Callable[[], Any]]:
         )
     call = _process if waits[0] else _process_plainly
     return lambda job: functools.partial(call, worker, job)
+
+
+class JobMaker:
+    """Makes jobs of a worker that have the same options, which are checked once.
+
+    Args:
+        definition: The worker.
+        options: The options of the jobs.
+    """
+
+    def __init__(self, definition: WorkerDefinition, options: Mapping[str, Any]) -> None:
+        self._definition = definition
+        self._options = options
+        self._pattern: Job | None = None
+        self.hides = is_encrypted(definition, options)
+
+    def new(self, args: Mapping[str, Any]) -> Job:
+        """Return a job with these args.
+
+        Raises:
+            InvalidArgs: If they are no plain JSON object.
+            InvalidJob: If an option can't be used.
+        """
+        if find("before_new", self._definition.hooks):  # they may change the options of each
+            return new_job(self._definition, args, self._options)
+        if self._pattern is None:
+            self._pattern = new_job(self._definition, {}, self._options)
+        return self._pattern.with_args(args)
 
 
 def is_encrypted(definition: WorkerDefinition, options: Mapping[str, Any]) -> bool:

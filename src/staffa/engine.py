@@ -7,11 +7,12 @@ in `tests/conformance` are the definition: what passes them is an engine.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum, auto
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol, overload
 from uuid import UUID
 
 from staffa.capabilities import Capabilities
@@ -55,6 +56,9 @@ class Control:
     value: Any
     version: int = 0
 
+
+Told = Literal["jobs", "ids"]
+"""What is returned of jobs that were written."""
 
 EVERYBODY = "*"
 """The scope of all processes of an instance."""
@@ -193,6 +197,42 @@ class Staged:
     queues: frozenset[str]
 
 
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What became of new jobs, as far as a stream tells of it.
+
+    Args:
+        ids: Theirs, in the order given; that of the existing one for a unique job in conflict.
+        conflicts: The existing ones, by their places.
+        woken: How many have become available, by queue.
+    """
+
+    ids: list[int]
+    conflicts: Mapping[int, Job]
+    woken: Mapping[str, int]
+
+    @classmethod
+    def of(cls, jobs: Sequence[Job]) -> Written:
+        """Return it of jobs as they were stored."""
+        woken: dict[str, int] = {}
+        for job in jobs:
+            if job.wakes_its_queue:
+                woken[job.queue] = woken.get(job.queue, 0) + 1
+        return cls(
+            [job.id for job in jobs if job.id is not None],  # all have one
+            {place: job for place, job in enumerate(jobs) if job.conflict},
+            woken,
+        )
+
+    @classmethod
+    def together(cls, parts: Sequence[Written]) -> Written:
+        """Return it of jobs that were written in parts, in none of which there was a conflict."""
+        woken: Counter[str] = Counter()
+        for part in parts:
+            woken.update(part.woken)
+        return cls([number for part in parts for number in part.ids], {}, woken)
+
+
 class Heartbeat(Protocol):
     """The signs of life of one producer, on a connection of its own."""
 
@@ -232,10 +272,25 @@ class Engine(StoresCrons, Tidies, Ages, Surveyed, Rehearses, Protocol):
             patience: Seconds for a reply, after which a new connection is made for the next beat.
         """
 
-    async def enqueue_jobs(self, jobs: Sequence[Job], *, conn: Any = None) -> list[Job]:
+    @overload
+    async def enqueue_jobs(
+        self, jobs: Sequence[Job], *, conn: Any = None, told: Literal["jobs"] = "jobs"
+    ) -> list[Job]: ...
+    @overload
+    async def enqueue_jobs(
+        self, jobs: Sequence[Job], *, conn: Any = None, told: Literal["ids"]
+    ) -> Written: ...
+    async def enqueue_jobs(
+        self, jobs: Sequence[Job], *, conn: Any = None, told: Told = "jobs"
+    ) -> list[Job] | Written:
         """Insert jobs and return them in the order given, in the transaction of `conn` if given.
 
         All or none. For a unique job that there is already, the existing one is returned.
+
+        Args:
+            jobs: New ones.
+            conn: The user's connection.
+            told: Whether the jobs are returned, or what is enough for who wants their ids.
         """
 
     def enqueue_jobs_on(self, jobs: Sequence[Job], conn: Any) -> list[Job]:

@@ -110,7 +110,7 @@ class SyncStaffa(Synchronous):
         Args:
             *jobs: Jobs, or iterables of jobs.
             stream: Whether to write chunk by chunk, each in a transaction of its own, with never
-                more than one of them in memory.
+                more than two of them in memory: the next one is read while one is written.
             **options: See `BulkOptions`.
 
         Returns:

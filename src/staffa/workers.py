@@ -20,10 +20,9 @@ from staffa.definitions import (
     CLASS_OPTIONS,
     WORKER_OPTIONS,
     ClassOptions,
+    JobMaker,
     WorkerOptions,
     define,
-    is_encrypted,
-    new_job,
     prepare_class,
 )
 from staffa.errors import ConfigError
@@ -38,6 +37,7 @@ T = TypeVar("T")
 W = TypeVar("W", bound=type)
 
 _DEFINITION = "_definition"
+_MAKER = "_maker"
 _MODEL = "_args_model"
 
 
@@ -64,6 +64,7 @@ class JobFunction(Generic[P, R_co]):
         self._function = function
         self._codec = ArgsCodec(function, options.get("unknown", "ignore"))
         self._definition = define(function, options, function, self._prepare)
+        self._plain: JobCall[P] = JobCall(self._definition, self._codec, {}, None)
         registry.register(self._definition)
         declare(self.worker_name, options.get("cron", ()), self._new_by_cron)
 
@@ -83,7 +84,7 @@ class JobFunction(Generic[P, R_co]):
             InvalidArgs: If the function can't be called so, or an argument is not what its
                 annotation says, or no plain JSON.
         """
-        return self.options().new(*args, **kwargs)
+        return self._plain.new(*args, **kwargs)
 
     async def enqueue(self, *args: P.args, **kwargs: P.kwargs) -> Job:
         """Enqueue a job of this function.
@@ -94,7 +95,7 @@ class JobFunction(Generic[P, R_co]):
             InvalidArgs: See `new`.
             InstanceError: If there is no such client, or several and none was chosen.
         """
-        return await self.options().enqueue(*args, **kwargs)
+        return await self._plain.enqueue(*args, **kwargs)
 
     def enqueue_sync(self, *args: P.args, **kwargs: P.kwargs) -> Job:
         """Enqueue a job of this function from code without an event loop.
@@ -109,7 +110,7 @@ class JobFunction(Generic[P, R_co]):
             job = send_mail.enqueue_sync("a@example.com")
             ```
         """
-        return self.options().enqueue_sync(*args, **kwargs)
+        return self._plain.enqueue_sync(*args, **kwargs)
 
     def options(self, *, conn: Any = None, **options: Unpack[JobOptions]) -> JobCall[P]:
         """Return the same function with other options for the jobs made through it.
@@ -150,13 +151,13 @@ class JobCall(Generic[P]):
     ) -> None:
         self._definition = definition
         self._codec = codec
-        self._options = options
+        self._maker = JobMaker(definition, options)
         self._conn = conn
 
     def new(self, *args: P.args, **kwargs: P.kwargs) -> Job:
         """Return a job, not enqueued yet."""
-        hide = is_encrypted(self._definition, self._options)
-        return new_job(self._definition, self._codec.bind(args, kwargs, hide=hide), self._options)
+        maker = self._maker
+        return maker.new(self._codec.bind(args, kwargs, hide=maker.hides))
 
     async def enqueue(self, *args: P.args, **kwargs: P.kwargs) -> Job:
         """Enqueue a job, in the transaction of `conn` if one was given."""
@@ -200,10 +201,11 @@ class Worker(Generic[A]):
         """
         check_options(options, JOB_OPTIONS, "job option")
         given: Any = {} if args is None else args
+        maker: JobMaker = JobMaker(cls._definition, options) if options else getattr(cls, _MAKER)
         model: ModelCodec | None = getattr(cls, _MODEL)
         if model is not None:
-            given = model.encode(given, hide=is_encrypted(cls._definition, options))
-        return new_job(cls._definition, given, options)
+            given = model.encode(given, hide=maker.hides)
+        return maker.new(given)
 
     @classmethod
     async def enqueue(
@@ -310,6 +312,7 @@ def worker(**options: Unpack[ClassOptions]) -> Callable[[W], W]:
         definition = define(decorated, options, process, prepare_class(decorated, model))
         registry.register(definition)
         setattr(decorated, _DEFINITION, definition)
+        setattr(decorated, _MAKER, JobMaker(definition, {}))
         setattr(decorated, _MODEL, model)
         for name in ("new", "enqueue", "enqueue_sync"):
             if not hasattr(decorated, name):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import tracemalloc
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
@@ -59,9 +60,11 @@ async def test_a_stream_that_fails_keeps_the_chunks_before(app: Staffa, rows: Ro
         yield from some(15)
         raise RuntimeError("no more")
 
+    stream = app.enqueue_many(source(), stream=True, chunk_size=10)
+    for _ in range(10):
+        await anext(stream)
     with pytest.raises(RuntimeError, match="no more"):
-        async for _ in app.enqueue_many(source(), stream=True, chunk_size=10):
-            pass
+        await anext(stream)
     assert await rows.count() == {"available": 10}
 
 
@@ -71,6 +74,42 @@ async def test_who_stops_reading_a_stream_stops_its_writing(app: Staffa, rows: R
         break
     await stream.aclose()
     assert await rows.count() == {"available": 10}
+
+
+async def test_a_stream_reads_one_chunk_ahead_and_writes_none(app: Staffa, rows: Rows) -> None:
+    read = 0
+
+    def source() -> Iterator[Job]:
+        nonlocal read
+        for job in some(10_000):
+            read += 1
+            yield job
+
+    stream = app.enqueue_many(source(), stream=True, chunk_size=1000)
+    await anext(stream)
+    assert await rows.count() == {"available": 1000}
+    assert 1000 < read <= 2001
+    await stream.aclose()
+
+
+async def test_a_stream_into_a_transaction_of_the_users_reads_nothing_ahead(
+    app: Staffa, dsn: str
+) -> None:
+    own = await asyncpg.connect(dsn)
+    read = 0
+
+    def source() -> Iterator[Job]:
+        nonlocal read
+        for job in some(3000):
+            read += 1
+            yield job
+
+    async with own.transaction():
+        stream = app.enqueue_many(source(), stream=True, chunk_size=1000, conn=own)
+        await anext(stream)
+        assert read == 1001, "the connection may be what the jobs are read from"
+        await stream.aclose()
+    await own.close()
 
 
 async def test_a_stream_joins_a_transaction_of_the_users(app: Staffa, dsn: str, rows: Rows) -> None:
@@ -168,6 +207,7 @@ async def test_a_callback_that_raises_loses_no_job(
 async def test_each_chunk_wakes_its_queues_once_and_conflicts_wake_nobody(
     app: Staffa, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("staffa.client.wakeups._PAUSE_SECONDS", 0.0)
     backend = await app._open()
     sent: list[Any] = []
     notify = backend.notifier.notify
@@ -279,3 +319,33 @@ async def test_a_transaction_of_the_users_never_waits_for_room(
         with pytest.raises(QueueFull):
             await app.enqueue(next(some(1)), conn=own)
     await own.close()
+
+
+@pytest.mark.long
+async def test_a_million_jobs_are_streamed_within_a_hundred_megabytes(
+    app: Staffa, dsn: str, prefix: str, rows: Rows
+) -> None:
+    program = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", STREAMING, dsn, prefix, stdout=asyncio.subprocess.PIPE
+    )
+    out, _ = await program.communicate()
+    assert program.returncode == 0
+    assert int(out) < 100_000, "kilobytes of memory at the most"
+    assert sum((await rows.count()).values()) == 1_000_000
+
+
+STREAMING = """
+import asyncio, resource, sys
+from staffa import Job, Staffa
+
+
+async def main():
+    jobs = (Job(worker="any.worker", args={"n": n}) for n in range(1_000_000))
+    async with Staffa(sys.argv[1], prefix=sys.argv[2]) as app:
+        async for _ in app.enqueue_many(jobs, stream=True, chunk_size=5000):
+            pass
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+
+
+asyncio.run(main())
+"""

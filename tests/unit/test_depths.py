@@ -12,6 +12,7 @@ import pytest
 from staffa import Config, Job, MaxDepth
 from staffa.client import depths as module
 from staffa.client.depths import Depths
+from staffa.engine import Written
 from staffa.errors import ConfigError, QueueFull, UnknownOption
 from staffa.queue import parse_max_depth, parse_queues
 from staffa.types import State
@@ -87,10 +88,10 @@ async def test_a_count_serves_for_a_second_and_no_longer() -> None:
 async def test_what_the_client_writes_is_added_and_a_full_queue_then_counted_anew() -> None:
     depths, counts = make(mail=5), Counts(mail=0)
     await depths.make_room(jobs(count=5), counts, may_wait=True)
-    depths.note_written(jobs(count=5))
+    depths.note_woken(Written.of(jobs(count=5)).woken)
     await depths.make_room(jobs(), counts, may_wait=True)
     assert len(counts.asked) == 2
-    depths.note_written(jobs(count=5))
+    depths.note_woken(Written.of(jobs(count=5)).woken)
     counts.counts["mail"] = 10
     with pytest.raises(QueueFull):
         await depths.make_room(jobs(), counts, may_wait=True)
@@ -100,7 +101,8 @@ async def test_jobs_that_do_not_wait_in_the_queue_are_not_added() -> None:
     depths, counts = make(mail=2), Counts(mail=0)
     await depths.make_room(jobs(), counts, may_wait=True)
     conflicts = [job.as_conflict() for job in jobs(count=5)]
-    depths.note_written([*conflicts, *jobs(scheduled_in=5, count=5), *jobs("other", count=5)])
+    written = [*conflicts, *jobs(scheduled_in=5, count=5), *jobs("other", count=5)]
+    depths.note_woken(Written.of(written).woken)
     await depths.make_room(jobs(), counts, may_wait=True)
     assert len(counts.asked) == 1
 

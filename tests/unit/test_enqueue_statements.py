@@ -36,7 +36,8 @@ def rounds(*jobs: Job) -> tuple[list[list[int]], dict[int, int]]:
 def test_plain_jobs_are_one_statement_and_so_need_no_transaction() -> None:
     (only,) = statements(*(job(n, unique=None) for n in range(5000)))
     assert "staffa_unique" not in only.sql
-    assert len(json.loads(only.params[0])) == 5000
+    (run,) = json.loads(only.params[0])
+    assert len(run["args"]) == 5000
 
 
 def test_keys_are_taken_first_in_their_order_without_repeats() -> None:
@@ -45,7 +46,11 @@ def test_keys_are_taken_first_in_their_order_without_repeats() -> None:
     assert keys == sorted(set(keys))
     assert len(keys) == 2
     assert take.decode([]) is None
-    assert [row.get("key") in keys for row in json.loads(write.params[0])] == [True, True, False]
+    kinds, args, written, places = map(json.loads, write.params)
+    assert [key in keys for key in written] == [True, True, False]
+    assert [found["n"] for found in args] == [1, 2, 3]
+    assert places == [1, 1, 2]
+    assert ["states" in kind for kind in kinds] == [True, False]
 
 
 def test_all_keys_of_a_large_call_are_taken_before_any_job_is_written(
@@ -58,14 +63,16 @@ def test_all_keys_of_a_large_call_are_taken_before_any_job_is_written(
     keys = [key for keys in takes for key in keys]
     assert keys == sorted(keys)
     assert len(keys) == 20
-    assert [len(json.loads(statement.params[0])) for statement in found[3:]] == [5] * 4
+    assert [len(json.loads(statement.params[1])) for statement in found[3:]] == [5] * 4
 
 
 def test_jobs_are_cut_by_their_size_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(enqueueing, "MAX_CHARACTERS", 100)
     jobs = [Job(worker="w", args={"text": "x" * size}) for size in (30, 30, 500, 10, 10)]
-    found = [len(json.loads(statement.params[0])) for statement in statements(*jobs)]
-    assert found == [2, 1, 2]
+    first, large, last = statements(*jobs)
+    assert [len(run["args"]) for run in json.loads(first.params[0])] == [2]
+    assert len(json.loads(str(large.params[2]))["text"]) == 500
+    assert [len(run["args"]) for run in json.loads(last.params[0])] == [2]
 
 
 def test_the_results_come_in_the_order_given() -> None:

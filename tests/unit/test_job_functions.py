@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from staffa import Job, instance, job, registry
-from staffa.errors import ConfigError, InvalidArgs, NotYetAvailable, UnknownOption
+from staffa.errors import ConfigError, InvalidArgs, InvalidJob, NotYetAvailable, UnknownOption
 from staffa.options import LATER_OPTIONS
 from tests.unit.rows import claimed
 from tests.unit.test_instance import Sender
@@ -169,3 +169,24 @@ def test_a_function_without_names_for_its_arguments_is_refused() -> None:
 
 def test_a_job_of_a_function_is_a_plain_job() -> None:
     assert type(send.new("ada")) is Job
+
+
+def test_jobs_of_one_call_share_no_data() -> None:
+    @job(meta={"m": {"n": 1}})
+    async def send(to: str) -> None: ...
+
+    first, second = send.new("a"), send.new("b")
+    first.meta["m"]["n"] = 2
+    first.args["to"] = "c"
+    assert (second.meta, second.args) == ({"m": {"n": 1}}, {"to": "b"})
+    assert send.new("d").meta == {"m": {"n": 1}}
+
+
+def test_options_that_can_not_be_used_are_refused_at_each_job() -> None:
+    @job
+    async def send(to: str) -> None: ...
+
+    wrong = send.options(priority=99)
+    for _ in range(2):
+        with pytest.raises(InvalidJob, match="priority 99"):
+            wrong.new("a")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import copy
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
@@ -176,3 +177,12 @@ def test_queues_written_to_during_a_job_are_told_once() -> None:
     job.note_enqueued({"a", "b"})
     assert job.take_enqueued() == {"a", "b"}
     assert job.take_enqueued() == frozenset()
+
+
+def test_a_copy_has_all_that_the_job_has() -> None:
+    job = Job(worker="w", args={"a": 1}, meta={"m": 1}, tags=["t"], scheduled_in=5, unique=True)
+    slots = [name for base in Job.__mro__ for name in getattr(base, "__slots__", ())]
+    for number, name in enumerate(slots):
+        setattr(job, name, number)
+    found = copy(job)
+    assert [getattr(found, name) for name in slots] == list(range(len(slots)))

@@ -162,3 +162,21 @@ def test_messages_stay_short_however_long_a_key_is_and_whatever_the_number() -> 
         with pytest.raises(InvalidArgs) as caught:
             dump_object({key: {"inner": value}}, "args")
         assert len(str(caught.value)) < 1000
+
+
+@given(st.dictionaries(TEXTS, VALUES))
+def test_an_object_that_is_surely_plain_has_the_same_text(value: dict[str, Any]) -> None:
+    assert plain._dump_flat(value) in (None, json.dumps(value))
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"a": "b\x00"}, {"a\x00": 1}, {"a": "\ud800"}, {"\ud800": 1}, {"a": float("nan")},
+        {"a": Colour.RED}, {"a": Size.LARGE}, {"a": Text("t")}, {Text("t"): 1}, {"a": Number(1)},
+        {1: 1}, {"a": UUID(int=1)}, {"a": datetime(2026, 1, 1, tzinfo=UTC)}, {"a": 2**20_000},
+    ],
+)  # fmt: skip
+def test_a_flat_object_that_is_not_plain_is_refused(value: dict[Any, Any]) -> None:
+    with pytest.raises(InvalidArgs):
+        dump_object(value, "args")

@@ -77,7 +77,9 @@ WAITING = Waiting(
 FILES = Path(staffa.engines.postgres.__file__).parent / "sql"
 
 BUILDERS: dict[str, Callable[[], Statement[Any]]] = {
-    "jobs/enqueue": lambda: JOBS.enqueue([Job(worker="w")]),
+    "jobs/enqueue": lambda: JOBS.enqueue([Job(worker="w"), Job(worker="w")]),
+    "jobs/enqueue_one": lambda: JOBS.enqueue([Job(worker="w")]),
+    "jobs/write": lambda: JOBS.write([Job(worker="w")]),
     "jobs/count_available": lambda: JOBS.count_available({"mail": 5}),
     "jobs/claim": lambda: JOBS.claim("mail", 5, PRODUCER),
     "jobs/ack": lambda: JOBS.ack([ACK], PRODUCER),
@@ -183,7 +185,7 @@ def test_jobs_are_sent_as_one_array_in_their_order() -> None:
     statement = JOBS.enqueue(jobs)
     first, second = json.loads(statement.params[0])
     assert first == {
-        "queue": "q", "worker": "a", "args": {"n": 2**70}, "meta": {}, "tags": ["x"],
+        "queue": "q", "worker": "a", "args": [{"n": 2**70}], "meta": {}, "tags": ["x"],
         "priority": 0, "max_attempts": 20, "scheduled_at": at.isoformat(), "scheduled_in": None,
     }  # fmt: skip
     assert (second["meta"], second["scheduled_in"], second["scheduled_at"]) == (

@@ -79,6 +79,11 @@ class ArgsCodec:
             and parameter.kind is not inspect.Parameter.VAR_KEYWORD
         )
         self._exact = None if self._positional or self._rest is not None else self._named
+        self._by_place = [
+            parameter.name
+            for parameter in parameters
+            if parameter.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD
+        ]
         self._ways: _Ways | None = None
 
     def encode(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
@@ -98,6 +103,16 @@ class ArgsCodec:
         Raises:
             InvalidArgs: If the function can't be called so, or a value does not fit its annotation.
         """
+        ways = self._ways or self._compile()
+        if not kwargs and len(args) == len(self._by_place) == len(self._exact or ()):
+            arguments = dict(zip(self._by_place, args, strict=True))  # no need of the signature
+            self._convert(arguments, ways.encode, None, hide=hide)
+        else:
+            arguments = self._bind(args, kwargs)
+            self._convert(arguments, ways.encode, ways.encode_other, hide=hide)
+        return arguments
+
+    def _bind(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
         try:
             bound = self._signature.bind(*args, **kwargs)
         except TypeError as error:
@@ -111,8 +126,6 @@ class ArgsCodec:
                         "and by name; rows hold one value for a name"
                     )
                 arguments[name] = value
-        ways = self._ways or self._compile()
-        self._convert(arguments, ways.encode, ways.encode_other, hide=hide)
         return arguments
 
     def decode(

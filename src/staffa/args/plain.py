@@ -6,6 +6,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+import orjson
+
 from staffa._internal import json
 from staffa._internal.shown import shown
 from staffa.errors import InvalidArgs
@@ -14,6 +16,9 @@ _LONGEST_PATH = 200
 MAX_DEPTH = 100
 MAX_INTEGER_BITS = 14_000  # about 4200 digits; Python reads 4300
 MAX_CHARACTERS = 32 * 1024 * 1024
+
+_TEXT = frozenset({str})
+_FLAT = frozenset({str, int, bool, type(None)})  # a float may be none that JSON has
 
 
 def dump_object(value: Mapping[str, Any], what: str, *, hide: bool = False) -> str:
@@ -41,14 +46,31 @@ def dump_object(value: Mapping[str, Any], what: str, *, hide: bool = False) -> s
             f"{what} must be a mapping with string keys, not {type(value).__name__}: {shown(value)}"
         )
     plain = dict(value)
-    _check(plain, what, 0)
-    text = json.dumps(plain)
+    text = _dump_flat(plain)
+    if text is None:
+        _check(plain, what, 0)
+        text = json.dumps(plain)
     if len(text) > MAX_CHARACTERS:
         raise InvalidArgs(
             f"{what} has {len(text)} characters of JSON, more than {MAX_CHARACTERS}: store it "
             "elsewhere and send a reference"
         )
     return text
+
+
+def _dump_flat(value: dict[Any, Any]) -> str | None:
+    """Return the text of an object that is surely plain JSON, as most are; None of any other.
+
+    Checking each value would take most of the time that it takes to make a job.
+    """
+    if _TEXT.issuperset(map(type, value)) and _FLAT.issuperset(map(type, value.values())):
+        try:
+            text = orjson.dumps(value).decode()
+        except TypeError:  # a lone surrogate, or an integer beyond 64 bits
+            return None
+        if "\\u0000" not in text:
+            return text
+    return None
 
 
 def _dump_hidden(value: Mapping[str, Any], what: str) -> str:

@@ -2,8 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Sequence
+import asyncio
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    AsyncIterator,
+    Callable,
+    Coroutine,
+    Iterable,
+    Iterator,
+    Sequence,
+)
+from typing import Any
 
+from staffa.engine import Written
 from staffa.errors import ConfigError, InvalidJob, UnknownOption
 from staffa.instance import Source
 from staffa.jobs import Job
@@ -13,6 +25,7 @@ from staffa.types import to_seconds
 
 DEFAULT_CHUNK_SIZE = 1_000
 _LARGEST_CHUNK = 10_000
+_STEP = 100
 _MAX_CHARACTERS = 8 * 1024 * 1024
 _OPTIONS = frozenset(BulkOptions.__annotations__)
 _POLICIES = ("return", "skip")
@@ -93,6 +106,15 @@ class Bulk:
         if self._chunk:
             yield self._chunk
 
+    def steps(self, source: Iterable[Job]) -> Iterator[list[Job]]:
+        """Do the same in steps of a few jobs, most of which yield nothing yet."""
+        for number, job in enumerate(source, 1):
+            full = self._add(job)
+            if full or number % _STEP == 0:
+                yield full
+        if self._chunk:
+            yield self._chunk
+
     def _add(self, given: object) -> list[Job]:
         """Take one more job; return the chunk that was full before it, if it was."""
         job = self.prepare(given)
@@ -107,14 +129,61 @@ class Bulk:
     def finish(self, stored: Sequence[Job]) -> list[Job]:
         """Return those of stored jobs that the caller asked for, and tell the progress."""
         conflicts = sum(job.conflict for job in stored)
+        self._tell(len(stored), conflicts)
+        return [job for job in stored if not (job.conflict and self._skips)]
+
+    def finish_ids(self, written: Written) -> list[int]:
+        """Do the same for who wants ids."""
+        ids, conflicts = written.ids, written.conflicts
+        self._tell(len(ids), len(conflicts))
+        if conflicts and self._skips:
+            return [number for place, number in enumerate(ids) if place not in conflicts]
+        return ids
+
+    def _tell(self, count: int, conflicts: int) -> None:
         self._conflicts += conflicts
-        self._written += len(stored) - conflicts
+        self._written += count - conflicts
         if self._on_progress is not None:
             try:
                 self._on_progress(BulkProgress(self._written, self._conflicts))
             except Exception as error:  # noqa: BLE001  # what is written is written
                 report("on_progress raised", error)
-        return [job for job in stored if not (job.conflict and self._skips)]
+
+
+async def write_ahead(
+    steps: Iterator[list[Job]], write: Callable[[list[Job]], Coroutine[Any, Any, Written]]
+) -> AsyncGenerator[Written, None]:
+    """Yield what became of each chunk; while one is written, the next one is gathered.
+
+    It is gathered in steps and only for as long as the write takes, so that neither the event loop
+    nor who waits for what was written is held up by a source that is slow. What the source raises
+    is raised once that has been told.
+
+    Args:
+        steps: See `Bulk.steps`.
+        write: Writes a chunk.
+    """
+    chunk = next(filter(None, steps), None)
+    while chunk:
+        writing = asyncio.ensure_future(write(chunk))
+        chunk, failure = None, None
+        try:
+            await asyncio.sleep(0)
+            while not (chunk or writing.done()):
+                chunk = next(steps)
+                await asyncio.sleep(0)
+        except StopIteration:
+            pass
+        except Exception as error:  # noqa: BLE001  # raised below
+            failure = error
+        except BaseException:
+            writing.cancel()
+            await asyncio.wait([writing])
+            raise
+        yield await writing
+        if failure is not None:
+            raise failure
+        chunk = chunk or next(filter(None, steps), None)
 
 
 def check_new(job: object) -> Job:

@@ -8,7 +8,6 @@ single write; but a queue is never called full on a count that is mixed with gue
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 
@@ -87,11 +86,9 @@ class Depths:
                     raise QueueFull(queue, depth, limit.limit)
             await asyncio.sleep(_LOOK_AGAIN_SECONDS)
 
-    def note_written(self, jobs: Iterable[Job]) -> None:
-        """Add what was written to the counts."""
-        if not self._limits:
-            return
-        for queue, number in Counter(job.queue for job in jobs if job.wakes_its_queue).items():
+    def note_woken(self, woken: Mapping[str, int]) -> None:
+        """Add to the counts how many jobs have become available in queues."""
+        for queue, number in woken.items():
             if queue in self._depths:
                 self._depths[queue].added += number
 

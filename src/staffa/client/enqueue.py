@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterable, Coroutine, Iterable
+from contextlib import aclosing
+from functools import partial
 from typing import Any, Literal, Unpack, overload
 
-from staffa.client.bulk import Bulk, as_stream, check_new, check_notify, flatten
+from staffa.client.bulk import (
+    Bulk,
+    as_stream,
+    check_new,
+    check_notify,
+    flatten,
+    write_ahead,
+)
 from staffa.client.lifecycle import Lifecycle
+from staffa.engine import Written
 from staffa.instance import Source
 from staffa.jobs import Job
 from staffa.options import BulkOptions, Notify
@@ -67,7 +77,7 @@ class Enqueueing(Lifecycle):
         Args:
             *jobs: Jobs, iterables of jobs, or an async iterable, which makes it a stream.
             stream: Whether to write chunk by chunk, each in a transaction of its own, with never
-                more than one of them in memory.
+                more than two of them in memory: the next one is read while one is written.
             **options: See `BulkOptions`.
 
         Returns:
@@ -90,17 +100,31 @@ class Enqueueing(Lifecycle):
             ```
         """
         bulk = Bulk(options)
-        if stream or any(isinstance(source, AsyncIterable) for source in jobs):
-            return self._stream(as_stream(jobs), bulk)
-        return self._write_all(flatten(jobs), bulk)  # type: ignore[arg-type]  # none is async
+        waits = any(isinstance(source, AsyncIterable) for source in jobs)
+        if not (stream or waits):
+            return self._write_all(flatten(jobs), bulk)  # type: ignore[arg-type]  # none is async
+        if waits or bulk.conn is not None:  # which may be what the jobs are read from
+            return self._stream(self._write_each(as_stream(jobs), bulk), bulk)
+        steps = bulk.steps(flatten(jobs))  # type: ignore[arg-type]  # none is async
+        return self._stream(write_ahead(steps, partial(self._write, bulk)), bulk)
 
     async def _write_all(self, jobs: Iterable[Job], bulk: Bulk) -> list[Job]:
         prepared = [bulk.prepare(job) for job in jobs]
         return bulk.finish(await self._insertion.write(prepared, bulk.conn, bulk.notify))
 
-    async def _stream(self, jobs: AsyncIterable[Job], bulk: Bulk) -> AsyncGenerator[int, None]:
+    async def _write_each(
+        self, jobs: AsyncIterable[Job], bulk: Bulk
+    ) -> AsyncGenerator[Written, None]:
         async for chunk in bulk.chunks(jobs):
-            written = await self._insertion.write(chunk, bulk.conn, bulk.notify)
-            for stored in bulk.finish(written):
-                assert stored.id is not None  # noqa: S101  # it was stored
-                yield stored.id
+            yield await self._write(bulk, chunk)
+
+    async def _stream(
+        self, chunks: AsyncGenerator[Written, None], bulk: Bulk
+    ) -> AsyncGenerator[int, None]:
+        async with aclosing(chunks):
+            async for written in chunks:
+                for number in bulk.finish_ids(written):
+                    yield number
+
+    async def _write(self, bulk: Bulk, jobs: list[Job]) -> Written:
+        return await self._insertion.write_for_ids(jobs, bulk.conn, bulk.notify)

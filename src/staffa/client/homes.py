@@ -40,6 +40,11 @@ class Home:
     backend: Backend
     wakeups: Wakeups
 
+    async def close(self) -> None:
+        """Close it, on its loop, once all jobs are told of."""
+        await self.wakeups.flush()
+        await self.backend.engine.close()
+
 
 class Homes:
     """The homes of one client."""
@@ -83,7 +88,7 @@ class Homes:
         """Close all of them, each on its own loop."""
         homes, self._homes = self._homes, {}
         for home in homes.values():
-            await run_on(home.loop, home.backend.engine.close)
+            await run_on(home.loop, home.close)
 
     def leave_behind(self) -> None:
         """Begin without any after a fork."""

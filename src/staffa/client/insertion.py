@@ -17,6 +17,7 @@ from staffa._internal.lazy import load
 from staffa.client.depths import Depths
 from staffa.client.inline import CallersThread, run_inline
 from staffa.config import Config
+from staffa.engine import Written
 from staffa.errors import ConfigError
 from staffa.jobs import Job, find_current_job
 from staffa.modes import current_mode
@@ -68,14 +69,17 @@ class Insertion:
             return await run_inline(jobs, self._config, self._clock)
         backend = await self._make_ready(jobs, notify, may_wait=conn is None)
         stored = await backend.engine.enqueue_jobs(self._sealed(jobs), conn=conn)
-        queues = self._note(stored)
-        if conn is None:
-            await self._wake(queues)
-        else:
-            if notify == "in_transaction":
-                await backend.notifier.notify(_wakeups(queues), conn=conn)
-            self._wake_after_commit(backend, conn, queues)
+        await self._tell(backend, Written.of(stored), conn, notify)
         return stored
+
+    async def write_for_ids(self, jobs: Sequence[Job], conn: Any, notify: Notify) -> Written:
+        """Do the same for who wants the ids of many, and spare what the jobs themselves cost."""
+        if not jobs or self._inline:
+            return Written.of(await self.write(jobs, conn, notify))
+        backend = await self._make_ready(jobs, notify, may_wait=conn is None)
+        written = await backend.engine.enqueue_jobs(self._sealed(jobs), conn=conn, told="ids")
+        await self._tell(backend, written, conn, notify)
+        return written
 
     def write_here(self, jobs: Sequence[Job], conn: Any, notify: Notify) -> list[Job]:
         """Do the same from a thread without a loop; a user's connection is used on it.
@@ -93,7 +97,7 @@ class Insertion:
             return call(self.write, jobs, None, notify)
         backend = call(self._make_ready, jobs, notify, may_wait=False)
         stored = backend.engine.enqueue_jobs_on(self._sealed(jobs), conn)
-        queues = self._note(stored)
+        queues = self._note(Written.of(stored))
         if notify == "in_transaction":
             backend.notifier.notify_on(_wakeups(queues), conn)
         self._wake_after_commit(backend, conn, queues)
@@ -113,11 +117,20 @@ class Insertion:
         await self._depths.make_room(jobs, backend.engine.count_available, may_wait=may_wait)
         return backend
 
+    async def _tell(self, backend: Backend, written: Written, conn: Any, notify: Notify) -> None:
+        queues = self._note(written)
+        if conn is None:
+            await self._wake(queues)
+        else:
+            if notify == "in_transaction":
+                await backend.notifier.notify(_wakeups(queues), conn=conn)
+            self._wake_after_commit(backend, conn, queues)
+
     def _sealed(self, jobs: Iterable[Job]) -> list[Job]:
         """Return jobs as they are to be written; the keys of unique ones are made of plain args."""
         sealed = []
         for job in jobs:
-            if job.encrypted and job.unique is not None:
+            if job.unique is not None and job.encrypted:  # whose meta must be read
                 job.refuse_strange_args()
                 job.fix_unique_key(self._keys.keyed_digest)
             sealed.append(job.sealed(self._keys))
@@ -144,13 +157,12 @@ class Insertion:
         except Exception as error:  # noqa: BLE001  # the jobs are written: polling finds them
             report("the commit of conn= is not observed; polling finds the jobs", error)
 
-    def _note(self, stored: Sequence[Job]) -> set[str]:
-        """Tell of what was stored, and return the queues that have more to do."""
-        self._depths.note_written(stored)
-        for job in stored:
-            if job.conflict:
-                emit(JobConflicted, instance=self._name, job=job)
-        return {job.queue for job in stored if job.wakes_its_queue}
+    def _note(self, written: Written) -> Collection[str]:
+        """Tell of what was written, and return the queues that have more to do."""
+        self._depths.note_woken(written.woken)
+        for job in written.conflicts.values():
+            emit(JobConflicted, instance=self._name, job=job)
+        return written.woken.keys()
 
 
 def _wakeups(queues: Iterable[str]) -> list[tuple[str, dict[str, str]]]:

@@ -1,8 +1,8 @@
 """Tells other nodes that queues have jobs.
 
 Invariants: a notification is sent after the commit, in a transaction of its own; what comes while
-one is being sent goes out together with the next; one that can't be sent costs at most a poll
-interval.
+one is being sent, or within a few milliseconds after it, goes out together with the next; one that
+can't be sent costs at most a poll interval.
 """
 
 from __future__ import annotations
@@ -11,10 +11,16 @@ import asyncio
 import logging
 from collections.abc import Iterable
 
+from staffa._internal.clock import SYSTEM_CLOCK
 from staffa.errors import DatabaseError
 from staffa.notifier import Notifier
 from staffa.service import Service
 from staffa.telemetry import report
+
+# Who enqueues one job after the other would spend as much on wake-ups as on the jobs; a worker that
+# was just woken looks again by itself for as long as it finds jobs.
+_PAUSE_SECONDS = 0.005
+_FLUSH_SECONDS = 1.0
 
 
 class Wakeups(Service):
@@ -30,11 +36,16 @@ class Wakeups(Service):
         self._waiting: set[str] = set()
         self._arrived = asyncio.Event()
         self._sending: asyncio.Task[None] | None = None
+        self._sent_at = -_PAUSE_SECONDS
 
     async def send(self, queues: Iterable[str]) -> None:
-        """Wake queues on all nodes."""
+        """Wake queues on all nodes: at once, or together with others right after a wake-up."""
         self.announce(queues)
-        if not self.running:
+        if self.running or not self._waiting:
+            return
+        if self._pause() > 0:
+            self._send_later()
+        else:
             await self._send_waiting()
 
     def announce(self, queues: Iterable[str]) -> None:
@@ -46,9 +57,14 @@ class Wakeups(Service):
     def send_soon(self, queues: Iterable[str]) -> None:
         """Wake queues on all nodes soon; for callers on the loop that can't await."""
         self.announce(queues)
-        if not self.running and (self._sending is None or self._sending.done()):
-            loop = asyncio.get_running_loop()
-            self._sending = loop.create_task(self._send_waiting(), name="staffa-wakeups")
+        if not self.running:
+            self._send_later()
+
+    async def flush(self) -> None:
+        """Send what waits to be sent later, before the client's connections are closed."""
+        await self._send_waiting()
+        if self._sending is not None:
+            await asyncio.wait([self._sending], timeout=_FLUSH_SECONDS)
 
     async def run(self) -> None:
         """Send what has come, until cancelled."""
@@ -57,10 +73,28 @@ class Wakeups(Service):
             self._arrived.clear()
             await self._send_waiting()
 
+    def _send_later(self) -> None:
+        if self._sending is None or self._sending.done():
+            loop = asyncio.get_running_loop()
+            self._sending = loop.create_task(self._send_after_pause(), name="staffa-wakeups")
+
+    async def _send_after_pause(self) -> None:
+        try:
+            while self._waiting:  # also for those that come while some are being sent
+                await asyncio.sleep(self._pause())
+                await self._send_waiting()
+        finally:  # also where the program ends that has enqueued
+            await self._send_waiting()
+
+    def _pause(self) -> float:
+        """Return for how many seconds wake-ups are still collected since the last one."""
+        return max(0.0, self._sent_at + _PAUSE_SECONDS - SYSTEM_CLOCK.monotonic())
+
     async def _send_waiting(self) -> None:
         batch, self._waiting = sorted(self._waiting), set()
         if not batch:  # another caller has taken ours along
             return
+        self._sent_at = SYSTEM_CLOCK.monotonic()
         try:
             await self._notifier.notify([("insert", {"queue": queue}) for queue in batch])
         except DatabaseError as error:

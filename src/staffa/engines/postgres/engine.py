@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from copy import copy
 from datetime import datetime
-from typing import Any, Self, TypeVar
+from typing import Any, Literal, Self, TypeVar, overload
 from uuid import UUID
 
 from staffa._internal.kill_points import boundaries
@@ -33,6 +33,8 @@ from staffa.engine import (
     Staged,
     Statement,
     Statements,
+    Told,
+    Written,
 )
 from staffa.engines.crons import CronEngine
 from staffa.engines.postgres.ageing import PostgresAgeing
@@ -127,9 +129,21 @@ class PostgresEngine(PostgresAgeing, CronEngine):
         """Return a heartbeat with its own connection."""
         return PostgresHeartbeat(Dedicated(self._settings, patience), self._producers, self._jobs)
 
-    async def enqueue_jobs(self, jobs: Sequence[Job], *, conn: Any = None) -> list[Job]:
+    @overload
+    async def enqueue_jobs(
+        self, jobs: Sequence[Job], *, conn: Any = None, told: Literal["jobs"] = "jobs"
+    ) -> list[Job]: ...
+    @overload
+    async def enqueue_jobs(
+        self, jobs: Sequence[Job], *, conn: Any = None, told: Literal["ids"]
+    ) -> Written: ...
+    async def enqueue_jobs(
+        self, jobs: Sequence[Job], *, conn: Any = None, told: Told = "jobs"
+    ) -> list[Job] | Written:
         """Insert jobs."""
-        statements = self._enqueueing.enqueue(jobs)
+        statements: Statements[Any] = (
+            self._enqueueing.enqueue(jobs) if told == "jobs" else self._enqueueing.write(jobs)
+        )
         if conn is not None:
             return await run_on(conn, statements)
         return await self.pool.run_together(statements)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any, TypeVar, cast
+from typing import Any, Literal, TypeVar, cast, overload
 from uuid import UUID
 
 from staffa._internal.clock import SYSTEM_CLOCK, Clock
@@ -31,6 +31,8 @@ from staffa.engine import (
     Staged,
     Statement,
     Statements,
+    Told,
+    Written,
 )
 from staffa.engines.crons import CronEngine
 from staffa.engines.sqlite.ageing import SqliteAgeing
@@ -143,9 +145,21 @@ class SqliteEngine(SqliteRehearsal, SqliteAgeing, CronEngine):
         connection = FileConnection(self._settings, "staffa-sqlite-heartbeat")
         return SqliteHeartbeat(connection, self._producers, self._jobs)
 
-    async def enqueue_jobs(self, jobs: Sequence[Job], *, conn: Any = None) -> list[Job]:
+    @overload
+    async def enqueue_jobs(
+        self, jobs: Sequence[Job], *, conn: Any = None, told: Literal["jobs"] = "jobs"
+    ) -> list[Job]: ...
+    @overload
+    async def enqueue_jobs(
+        self, jobs: Sequence[Job], *, conn: Any = None, told: Literal["ids"]
+    ) -> Written: ...
+    async def enqueue_jobs(
+        self, jobs: Sequence[Job], *, conn: Any = None, told: Told = "jobs"
+    ) -> list[Job] | Written:
         """Insert jobs."""
-        statements = self._enqueueing.enqueue(jobs)
+        statements: Statements[Any] = (
+            self._enqueueing.enqueue(jobs) if told == "jobs" else self._enqueueing.write(jobs)
+        )
         if conn is not None:
             return await run_on(conn, statements)
         return await self._writer.write(statements)

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import accumulate
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
-from staffa.engine import Dialect, Statement, Statements
+from staffa.engine import Dialect, Statement, Statements, Written
 from staffa.engines.statements.jobs import JobStatements
 from staffa.engines.statements.unique import Entry, Rounds
 from staffa.jobs import Job
@@ -20,6 +20,8 @@ from staffa.jobs import Job
 MAX_JOBS = 5_000
 MAX_CHARACTERS = 8 * 1024 * 1024
 MAX_KEYS = 50_000
+
+T = TypeVar("T")
 
 Part = Callable[[], Statement[Any]]
 
@@ -72,13 +74,15 @@ class EnqueueStatements:
 
     def enqueue(self, jobs: Sequence[Job]) -> Statements[list[Job]]:
         """Return what inserts jobs, all or none, in the order given."""
+        if len(jobs) == 1 and jobs[0].unique is None:  # as most calls have it
+            return self._together([partial(self._jobs.enqueue, jobs)], lambda results: results[0])
         entries = [Entry(job, job.unique_key) for job in jobs]
         keys = sorted({entry.key for entry in entries if entry.key is not None})
         takes: list[Part] = [
             partial(self._unique.take, keys[start : start + MAX_KEYS])
             for start in range(0, len(keys), MAX_KEYS)
         ]
-        chunks = [self._chunk(some) for some in _split(entries)]
+        chunks = [self._chunk(entries[piece]) for piece in _pieces(jobs)]
 
         def combine(results: list[Any]) -> list[Job]:
             stored: list[Job] = []
@@ -89,7 +93,19 @@ class EnqueueStatements:
                 start = end
             return stored
 
-        parts = [*takes, *(part for chunk in chunks for part in chunk.parts)]
+        return self._together(
+            [*takes, *(part for chunk in chunks for part in chunk.parts)], combine
+        )
+
+    def write(self, jobs: Sequence[Job]) -> Statements[Written]:
+        """Return what does the same for who wants their ids alone."""
+        if any(job.unique is not None for job in jobs):
+            unique = self.enqueue(jobs)
+            return self._together(unique.parts, lambda results: Written.of(unique.combine(results)))
+        parts = [partial(self._jobs.write, jobs[piece]) for piece in _pieces(jobs)]
+        return self._together(parts, Written.together)
+
+    def _together(self, parts: Sequence[Part], combine: Callable[[list[Any]], T]) -> Statements[T]:
         return Statements(parts, combine, self._dialect, self._prepare)
 
     def _chunk(self, entries: Sequence[Entry]) -> _Chunk:
@@ -124,14 +140,14 @@ class _UniqueChunk:
         return self._plan.combine([results[end] for end in self._ends])
 
 
-def _split(entries: Sequence[Entry]) -> Iterator[Sequence[Entry]]:
-    """Yield entries in pieces that a statement can take."""
+def _pieces(jobs: Sequence[Job]) -> Iterator[slice]:
+    """Yield where pieces are that a statement can take."""
     start, characters = 0, 0
-    for place, entry in enumerate(entries):
-        size = len(entry.job.args_json) + len(entry.job.meta_json)
+    for place, job in enumerate(jobs):
+        size = len(job.args_json) + len(job.meta_json)
         if place > start and (place - start == MAX_JOBS or characters + size > MAX_CHARACTERS):
-            yield entries[start:place]
+            yield slice(start, place)
             start, characters = place, 0
         characters += size
-    if start < len(entries):
-        yield entries[start:]
+    if start < len(jobs):
+        yield slice(start, len(jobs))

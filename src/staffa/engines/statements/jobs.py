@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
@@ -19,6 +21,7 @@ from staffa.engine import (
     Producer,
     Staged,
     Statement,
+    Written,
 )
 from staffa.engines.statements.area import Area, Rows, count
 from staffa.jobs import Job
@@ -35,12 +38,43 @@ class JobStatements(Area):
 
     def enqueue(self, jobs: Sequence[Job]) -> Statement[list[Job]]:
         """Insert jobs."""
-        rows = [describe_job(job) for job in jobs]
 
         def decode(found: Rows) -> list[Job]:
             return [job.as_enqueued(row) for job, row in zip(jobs, found, strict=True)]
 
-        return self.statement("enqueue", (orjson.dumps(rows).decode(),), decode)
+        if len(jobs) == 1:
+            return self._enqueue_one(jobs[0])
+        return self.statement("enqueue", (_describe_jobs(jobs),), decode)
+
+    def _enqueue_one(self, job: Job) -> Statement[list[Job]]:
+        return self.statement(
+            "enqueue_one",
+            (
+                job.queue,
+                job.worker,
+                job.args_json,
+                job.meta_json,
+                list(job.tags),
+                job.priority,
+                job.max_attempts,
+                job.scheduled_at,
+                job.scheduled_in,
+            ),
+            lambda rows: [job.as_enqueued(rows[0])],
+        )
+
+    def write(self, jobs: Sequence[Job]) -> Statement[Written]:
+        """Insert jobs, and return no more of them than their ids."""
+
+        def decode(found: Rows) -> Written:
+            available = (
+                job.queue
+                for job, row in zip(jobs, found, strict=True)
+                if row["state"] == State.AVAILABLE
+            )
+            return Written([row["id"] for row in found], {}, Counter(available))
+
+        return self.statement("write", (_describe_jobs(jobs),), decode)
 
     def count_available(self, limits: Mapping[str, int]) -> Statement[dict[str, int]]:
         """Count the available jobs of queues, each up to its limit."""
@@ -204,10 +238,14 @@ def _time(told: float | datetime) -> datetime:
 
 def describe_job(job: Job) -> dict[str, Any]:
     """Return the columns of a new job, as its statement reads them."""
+    return {**describe_kind(job), "args": orjson.Fragment(job.args_json)}
+
+
+def describe_kind(job: Job) -> dict[str, Any]:
+    """Return the same without the args: what it often has in common with its neighbours."""
     return {
         "queue": job.queue,
         "worker": job.worker,
-        "args": orjson.Fragment(job.args_json),
         "meta": orjson.Fragment(job.meta_json),
         "tags": job.tags,
         "priority": job.priority,
@@ -215,6 +253,38 @@ def describe_job(job: Job) -> dict[str, Any]:
         "scheduled_at": job.scheduled_at,
         "scheduled_in": job.scheduled_in,
     }
+
+
+def kind_of(job: Job) -> tuple[Any, ...]:
+    """Return what is equal for jobs that differ by nothing but their args."""
+    return (
+        job.queue,
+        job.worker,
+        job.meta_json,
+        job.tags,
+        job.priority,
+        job.max_attempts,
+        job.scheduled_at,
+        job.scheduled_in,
+    )
+
+
+def join_args(jobs: Iterable[Job]) -> str:
+    """Return the args of jobs as one JSON array."""
+    return f"[{','.join([job.args_json for job in jobs])}]"
+
+
+def _describe_jobs(jobs: Sequence[Job]) -> str:
+    """Return new jobs as the statements read them that insert many.
+
+    What jobs in a row have in common is sent and read once: that halves what an insert in bulk
+    costs the database.
+    """
+    runs = []
+    for _, alike in groupby(jobs, kind_of):
+        run = list(alike)
+        runs.append({**describe_kind(run[0]), "args": orjson.Fragment(join_args(run))})
+    return orjson.dumps(runs).decode()
 
 
 def _shows(row: Mapping[str, Any], ack: Ack, producer: Producer) -> bool:

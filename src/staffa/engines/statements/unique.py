@@ -10,13 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
+from itertools import groupby
 from typing import Any, NamedTuple
 
 import orjson
 
 from staffa.engine import Statement
 from staffa.engines.statements.area import Area, Rows
-from staffa.engines.statements.jobs import describe_job
+from staffa.engines.statements.jobs import describe_kind, join_args, kind_of
 from staffa.jobs import Job
 from staffa.types import State
 from staffa.unique import Unique
@@ -64,8 +65,16 @@ class UniqueStatements(Area):
                 for (place, entry), row in zip(entries.items(), rows, strict=True)
             }
 
-        text = orjson.dumps([_describe(entry) for entry in entries.values()]).decode()
-        return self.statement("enqueue", (text,), decode)
+        kinds: list[dict[str, Any]] = []
+        places: list[int] = []
+        for _, alike in groupby(entries.values(), _kind_of):
+            run = list(alike)
+            kinds.append(_describe(run[0]))
+            places += [len(kinds)] * len(run)
+        keys = [None if entry.key is None else entry.key.hex() for entry in entries.values()]
+        args = join_args(entry.job for entry in entries.values())
+        params = (_dump(kinds), args, _dump(keys), _dump(places))
+        return self.statement("enqueue", params, decode)
 
     def write(self, entries: Mapping[int, Entry]) -> Sequence[Callable[[], Statement[Any]]]:
         """Return what inserts jobs whose keys were taken: here it is one statement."""
@@ -140,15 +149,23 @@ def _is_sure(before: Job, job: Job) -> bool:
     return unique.watched >= _NEW_STATES and (unique.period is None or counts_at_once)
 
 
+def _kind_of(entry: Entry) -> tuple[Any, ...]:
+    job = entry.job
+    return kind_of(job), job.unique, job.replace
+
+
 def _describe(entry: Entry) -> dict[str, Any]:
-    """Return a job as enqueue.sql reads it."""
-    described = describe_job(entry.job)
+    """Return what jobs of a kind have in common, as enqueue.sql reads it."""
+    described = describe_kind(entry.job)
     unique = entry.job.unique
     if entry.key is not None and unique is not None:
-        described["key"] = entry.key.hex()
         described["replace"] = entry.job.replace
         described.update(_describe_options(unique))
     return described
+
+
+def _dump(value: list[Any]) -> str:
+    return orjson.dumps(value).decode()
 
 
 @lru_cache(maxsize=256)

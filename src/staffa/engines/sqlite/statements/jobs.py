@@ -7,7 +7,16 @@ from typing import Any
 
 import orjson
 
-from staffa.engine import Ack, Checkpoint, Lease, Producer, Staged, Statement, Statements
+from staffa.engine import (
+    Ack,
+    Checkpoint,
+    Lease,
+    Producer,
+    Staged,
+    Statement,
+    Statements,
+    Written,
+)
 from staffa.engines.sqlite.times import cut_time
 from staffa.engines.statements import jobs as shared
 from staffa.engines.statements.area import Area, Rows
@@ -33,6 +42,13 @@ class JobStatements(shared.JobStatements):
     ) -> Statement[dict[int, State]]:
         """Write completions as other outcomes: SQLite gains nothing by a statement of its own."""
         return self.ack_any(acks, producer, wait=wait)
+
+    def write(self, jobs: Sequence[Job]) -> Statement[Written]:
+        """Insert jobs, and return their ids."""
+        stored = self.enqueue(jobs)
+        return Statement(
+            stored.sql, stored.params, lambda rows: Written.of(stored.decode(rows)), stored.dialect
+        )
 
     def count_waiting(self, queue: str, limit: int) -> Statement[int]:
         """Count the available jobs of a queue, up to a limit."""

@@ -1,11 +1,12 @@
 -- Insert jobs and return them in the order given.
--- $1 text: a JSON array of objects with the columns below; scheduled_in in seconds.
+-- $1 text: a JSON array of runs of jobs that have all but their args in common: objects with the
+-- columns below, whose args are an array with those of each job; scheduled_in in seconds.
 -- Locks: only the new rows. Index: none.
 INSERT INTO :"prefix".oban_jobs
     (state, queue, worker, args, meta, tags, priority, max_attempts, inserted_at, scheduled_at)
 SELECT CASE WHEN due.at > clock.now THEN 'scheduled' ELSE 'available' END::text::
            :"prefix".oban_job_state,
-       new.queue, new.worker, new.args, new.meta, new.tags, new.priority, new.max_attempts,
+       run.queue, run.worker, job.args, run.meta, run.tags, run.priority, run.max_attempts,
        clock.now, coalesce(due.at, clock.now)
   FROM (SELECT timezone('UTC', clock_timestamp()) AS now) AS clock
  CROSS JOIN ROWS FROM (
@@ -14,12 +15,13 @@ SELECT CASE WHEN due.at > clock.now THEN 'scheduled' ELSE 'available' END::text:
                priority smallint, max_attempts smallint,
                scheduled_at timestamptz, scheduled_in float8
            )
-       ) WITH ORDINALITY AS new
+       ) WITH ORDINALITY AS run
  CROSS JOIN LATERAL (
-           SELECT coalesce(timezone('UTC', new.scheduled_at),
-                           clock.now + make_interval(secs => new.scheduled_in)) AS at
+           SELECT coalesce(timezone('UTC', run.scheduled_at),
+                           clock.now + make_interval(secs => run.scheduled_in)) AS at
        ) AS due
- ORDER BY new.ordinality
+ CROSS JOIN LATERAL jsonb_array_elements(run.args) WITH ORDINALITY AS job (args, place)
+ ORDER BY run.ordinality, job.place
 RETURNING id, state::text AS state,
           inserted_at AT TIME ZONE 'UTC' AS inserted_at,
           scheduled_at AT TIME ZONE 'UTC' AS scheduled_at;

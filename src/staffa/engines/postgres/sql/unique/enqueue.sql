@@ -1,34 +1,41 @@
 -- Insert jobs, but for unique ones that there are already, and return all in the order given.
--- $1 text: a JSON array of objects with the columns below. scheduled_in and period are in seconds,
--- states are those in which an earlier job counts, replace has fields by state. Keys, in hexadecimal,
--- were taken by take.sql before, in the same transaction; here none of them comes twice.
+-- $1 text: a JSON array of kinds: objects with the columns below, which many jobs have in common.
+-- scheduled_in and period are in seconds, states are those in which an earlier job counts, replace has
+-- fields by state. $2, $3, $4 text: JSON arrays with each job's args, its key in hexadecimal, and the
+-- place of its kind, from 1. The keys, null for jobs that are not unique, were taken by take.sql
+-- before, in the same transaction; here none of them comes twice.
 -- It must be a statement of its own: only then does its snapshot show what the others that held the
 -- keys have committed.
 -- What is left of the holders of a key: all that have not ended, and of those that ended in the same
 -- way the latest by each timestamp, for the others can't matter any more; at most 100.
 -- Times beyond what Python can tell (any client may write them) are cut, or null.
 -- Locks: the jobs it overwrites, in the order of their ids. Index: the primary keys; OFFSET keeps the
--- planner from joining the whole jobs table instead of probing it, NOT IN and the array keep it from
+-- planner from joining whole tables instead of probing them (and three arrays of JSON from expecting
+-- so many rows that it compiles the query, which takes longer than to run it), NOT IN and the array keep it from
 -- comparing all with all where it expects a handful of rows.
 WITH new AS MATERIALIZED (
-    SELECT given.ordinality, decode(given.key, 'hex') AS key, given.queue, given.worker, given.args,
-           given.meta, given.tags, given.priority, given.max_attempts, given.states, given.replace,
-           given.by_schedule, clock.now - make_interval(secs => given.period) AS since, clock.now,
+    SELECT job.ordinality, decode(job.key, 'hex') AS key, kind.queue, kind.worker, job.args,
+           kind.meta, kind.tags, kind.priority, kind.max_attempts, kind.states, kind.replace,
+           kind.by_schedule, clock.now - make_interval(secs => kind.period) AS since, clock.now,
            coalesce(due.at, clock.now) AS scheduled_at,
            CASE WHEN due.at > clock.now THEN 'scheduled' ELSE 'available' END AS state
       FROM (SELECT timezone('UTC', clock_timestamp()) AS now) AS clock
      CROSS JOIN ROWS FROM (
                json_to_recordset($1::text::json) AS (
-                   key text, queue text, worker text, args jsonb, meta jsonb, tags text[],
+                   queue text, worker text, meta jsonb, tags text[],
                    priority smallint, max_attempts smallint,
                    scheduled_at timestamptz, scheduled_in float8,
                    states text[], period float8, by_schedule boolean, replace jsonb
                )
-           ) WITH ORDINALITY AS given
+           ) WITH ORDINALITY AS kind
      CROSS JOIN LATERAL (
-               SELECT coalesce(timezone('UTC', given.scheduled_at),
-                               clock.now + make_interval(secs => given.scheduled_in)) AS at
+               SELECT coalesce(timezone('UTC', kind.scheduled_at),
+                               clock.now + make_interval(secs => kind.scheduled_in)) AS at
            ) AS due
+      JOIN ROWS FROM (
+               jsonb_array_elements($2::text::jsonb), jsonb_array_elements_text($3::text::jsonb),
+               jsonb_array_elements_text($4::text::jsonb)
+           ) WITH ORDINALITY AS job (args, key, kind, ordinality) ON job.kind::bigint = kind.ordinality
 ), held AS MATERIALIZED (
     SELECT new.ordinality, new.key, earlier.id,
            earlier.state = ANY (new.states)
@@ -41,7 +48,12 @@ WITH new AS MATERIALIZED (
            OR 1 = row_number() OVER (PARTITION BY new.key, earlier.state
                                      ORDER BY earlier.scheduled_at DESC, earlier.id DESC) AS stays
       FROM new
-      JOIN :"prefix".staffa_unique AS taken ON taken.key = new.key
+     CROSS JOIN LATERAL (
+               SELECT found.holders
+                 FROM :"prefix".staffa_unique AS found
+                WHERE found.key = new.key
+               OFFSET 0
+           ) AS taken
      CROSS JOIN LATERAL (
                SELECT job.id, job.state::text AS state, job.inserted_at, job.scheduled_at
                  FROM :"prefix".oban_jobs AS job
