@@ -20,6 +20,7 @@ from staffa._internal.kill_points import KILL_POINT, parse_kill_point
 from staffa.args.encryption import NO_KEYS, EncryptionKeys, KeyRing, parse_key_list
 from staffa.cron.entries import Cron, parse_setting
 from staffa.cron.zones import load_zone
+from staffa.dynamic import SYNC_MODES
 from staffa.errors import ConfigError, UnknownOption
 from staffa.instance import DEFAULT_NAME
 from staffa.modes import TestingMode, check_mode
@@ -57,6 +58,7 @@ class ClientOptions(TypedDict, total=False):
     name: str
     node: str
     imports: Sequence[str]
+    dynamic_queues: str
     max_depth: Mapping[str, int | MaxDepth | Mapping[str, Any]]
     pool_size: int
     shutdown_grace: Seconds
@@ -101,6 +103,9 @@ class Config:
             address to a node by name reaches ours.
         node: The name of this machine or container.
         queues: What this process runs, by queue: a limit, or a `Queue`.
+        dynamic_queues: Keeps the queues in the database, where they can be changed at run time:
+            "manual" leaves queues there alone that are not among `queues`, "automatic" deletes
+            them; None runs what is configured.
         imports: Packages from which workers may be imported by the name that a row holds.
         max_depth: By queue, from how many waiting jobs on this client adds no more: a number, or a
             `MaxDepth`.
@@ -151,6 +156,7 @@ class Config:
     name: str = DEFAULT_NAME
     node: str = field(default_factory=socket.gethostname)
     queues: Mapping[str, Queue] = field(default_factory=dict)
+    dynamic_queues: str | None = None
     imports: tuple[str, ...] = ()
     max_depth: Mapping[str, MaxDepth] = field(default_factory=dict)
     pool_size: int = 5
@@ -208,8 +214,8 @@ class Config:
                 check_whole(setting, getattr(self, setting), 1)
         for setting in ("pooler", "sonar", "metrics"):
             check_switch(setting, getattr(self, setting))
-        if self.notifier is not None and self.notifier not in _NOTIFIERS:
-            raise ConfigError(f"notifier is {self.notifier!r:.100}: give {' or '.join(_NOTIFIERS)}")
+        for setting, choices in _CHOICES.items():
+            _check_choice(setting, getattr(self, setting), choices)
         object.__setattr__(self, "pruner", parse_service(Pruner, self.pruner, "pruner"))
         object.__setattr__(self, "reindexer", parse_service(Reindexer, self.reindexer, "reindexer"))
         if self.testing is not None:
@@ -252,6 +258,11 @@ class Config:
         _check_keys(given, "setting")
         return cls(**{**_from_file(folder or Path()), **_from_environment(os.environ), **given})
 
+    @property
+    def runs_queues(self) -> bool:
+        """Whether a client with these settings runs queues; else it only sends."""
+        return bool(self.queues) or self.dynamic_queues is not None
+
     def with_dsn(self, dsn: str | None) -> Config:
         """Return the same settings for another database."""
         return replace(self, dsn=dsn)
@@ -274,7 +285,7 @@ class Config:
 
 
 _DSNS = ("dsn", "listen_dsn", "maintenance_dsn")
-_NOTIFIERS = ("postgres", "local", "polling")
+_CHOICES = {"notifier": ("postgres", "local", "polling"), "dynamic_queues": SYNC_MODES}
 _LENGTHS = (
     "shutdown_grace", "heartbeat", "dead_after", "foreign_dead_after", "unknown_after", "poll",
     "leader_lease", "loop_blocked_after", "process_max_age",
@@ -332,6 +343,11 @@ def _check(variable: str, text: str, parse: Callable[[str], Any], shown: str | N
     except ValueError as error:
         shown = text if shown is None else shown
         raise ConfigError(f"environment variable {variable}={shown!r:.200}: {error}") from None
+
+
+def _check_choice(setting: str, value: object, choices: Sequence[str]) -> None:
+    if value is not None and value not in choices:
+        raise ConfigError(f"{setting} is {value!r:.100}: give {' or '.join(choices)}")
 
 
 def _check_keys(found: Mapping[str, Any], kind: str) -> None:

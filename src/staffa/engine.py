@@ -16,6 +16,7 @@ from uuid import UUID
 
 from staffa.capabilities import Capabilities
 from staffa.cron.stored import CronBoard, Entry
+from staffa.dynamic import DynamicQueue
 from staffa.filters import JobFilter
 from staffa.jobs import Job
 from staffa.maintenance import Tidies
@@ -43,8 +44,9 @@ class Control:
     Args:
         queue: The queue; ``*`` for all.
         scope: Who obeys: `EVERYBODY`, or what `node_scope` or `process_scope` returns.
-        option: ``running``, ``paused`` or ``limit``.
-        value: A boolean, or the limit.
+        option: ``running``, ``paused``, ``limit``, or ``dynamic``: the options of a queue that is
+            kept in the database. Those are read from rows of their own.
+        value: A boolean, the limit or the options; None takes back what was set before.
         version: Rises with each change of an instance; 0 before it is written.
     """
 
@@ -67,6 +69,28 @@ def node_scope(node: str) -> str:
 def process_scope(producer: Producer) -> str:
     """Return the scope of one process."""
     return f"process:{producer.uuid}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueChanges:
+    """What becomes of an instance's dynamic queues.
+
+    Args:
+        rows: The queues that change, as they will be.
+        controls: What is set about queues in the same transaction.
+    """
+
+    rows: Sequence[DynamicQueue] = ()
+    controls: Sequence[Control] = ()
+
+
+ChangeQueues = Callable[[Sequence[DynamicQueue]], QueueChanges]
+
+
+def dynamic_control(row: DynamicQueue) -> Control:
+    """Return what processes are told of a dynamic queue."""
+    options = None if row.deleted else row.options
+    return Control(row.queue, EVERYBODY, "dynamic", options, row.version)
 
 
 @dataclass(frozen=True, slots=True)
@@ -361,10 +385,28 @@ class Engine(Tidies, Surveyed, Rehearses, Protocol):
         """Forget producers that died longer than an age in seconds ago."""
 
     async def control_queues(self, name: str, controls: Sequence[Control]) -> list[Control]:
-        """Set options of an instance's queues, and return them with their versions."""
+        """Set options of an instance's queues, and return them with their versions.
+
+        What is set about a dynamic queue for everybody is kept among its options as well.
+        """
+
+    async def read_dynamic_queues(self, name: str) -> list[DynamicQueue]:
+        """Read an instance's dynamic queues by name, the deleted ones too."""
+
+    async def change_dynamic_queues(self, name: str, change: ChangeQueues) -> list[Control]:
+        """Change an instance's dynamic queues, and return what processes are to be told.
+
+        Args:
+            name: The instance.
+            change: Called with all of them, while nobody else can change any; returns what is
+                written. What it raises is passed on, and nothing is changed.
+        """
 
     async def forget_controls(self, *, age: float) -> int:
-        """Forget options set longer than an age in seconds ago that make no difference."""
+        """Forget what was set longer than an age in seconds ago and makes no difference.
+
+        That are options of queues, and dynamic queues that were deleted.
+        """
 
     async def elect_leader(self, producer: Producer, *, lease: float) -> bool:
         """Become or stay the leader for so many seconds, unless somebody else is."""

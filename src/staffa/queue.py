@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
@@ -11,6 +11,7 @@ from uuid import UUID
 from staffa._internal.identifiers import MAX_NAME_LENGTH, is_storable_name
 from staffa._internal.shown import shown
 from staffa.errors import ConfigError, NotYetAvailable, UnknownOption
+from staffa.only import Only
 
 MAX_LIMIT = 10_000
 """The highest limit that can be set at run time."""
@@ -18,7 +19,7 @@ MAX_LIMIT = 10_000
 ALL_QUEUES = "*"
 """How rows and notifications name all queues."""
 
-_LATER = frozenset({"global_limit", "rate_limit", "dispatch_cooldown", "only"})
+_LATER = frozenset({"global_limit", "rate_limit", "dispatch_cooldown"})
 _MOST = 2**31 - 1
 _POLICIES = ("raise", "delay")
 
@@ -30,9 +31,11 @@ class Queue:
     Args:
         limit: How many jobs of the queue run at once on this node.
         paused: Whether the node starts with the queue paused, until it is resumed.
+        only: The nodes that run it: an `Only`, or a table of its fields; all if not given.
 
     Raises:
-        ConfigError: If the limit is no positive whole number, or `paused` no boolean.
+        ConfigError: If the limit is no positive whole number, `paused` no boolean, or `only` no
+            rule.
 
     Example:
         >>> Queue(limit=20)
@@ -41,8 +44,10 @@ class Queue:
 
     limit: int = 10
     paused: bool = False
+    only: Only | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "only", Only.parse(self.only))
         if not isinstance(self.paused, bool):
             raise ConfigError(
                 f"queue option paused is {shown(self.paused, 100)}: give True or False"

@@ -111,7 +111,11 @@ async def start(
     share = WHOLE if part is None else replace(part, since=since)
     client.config = client.config.with_health(health_host, health_port).with_share(share)
     given = parse_queue_list(queues) if queues else client.config.queues or config.queues
-    await run_worker(client, _check_queues(given, share), supervisor)
+    await run_worker(
+        client,
+        _check_queues(given, share, dynamic=client.config.dynamic_queues is not None),
+        supervisor,
+    )
 
 
 def _end_before_start(number: int, frame: FrameType | None) -> None:
@@ -132,13 +136,15 @@ def _same_command(arguments: Sequence[str]) -> list[str]:
     return [sys.executable, *options, "-m", "staffa", *arguments]
 
 
-def _check_queues(given: Mapping[str, Any], share: Share) -> dict[str, Queue]:
+def _check_queues(given: Mapping[str, Any], share: Share, *, dynamic: bool) -> dict[str, Queue]:
     """Return what to run, or refuse it.
 
     Raises:
         ConfigError: If there is nothing, or less than there are processes.
     """
     queues = parse_queues(given)
+    if dynamic:  # what is in the database counts
+        return queues
     if not queues:
         raise ConfigError(
             "there are no queues to run: give --queues default:10, or [queues] in staffa.toml"

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from staffa.client.queues import Queues
+from staffa.client.dynamic import DynamicQueues
 from staffa.cron.stored import CronBoard, StoredCron
 from staffa.errors import UnknownOption
 from staffa.jobs import Job
 
 
-class Crons(Queues):
+class Crons(DynamicQueues):
     """Entries of cron."""
 
     async def list_crons(self) -> list[StoredCron]:

@@ -127,7 +127,7 @@ class Lifecycle:
             if queues is not None:
                 self.config = self.config.with_queues(parse_queues(queues))
             instance.register(self.config.name, cast("instance.Enqueues", self))
-            if self.config.queues and self._mode is None:
+            if self.config.runs_queues and self._mode is None:
                 self._health = Health.open(self.config, self._clock)
             try:
                 await self._start()
@@ -139,7 +139,7 @@ class Lifecycle:
         home = await self._homes.open(self._make_backend)
         backend = home.backend
         await backend.check_schema()
-        if not self.config.queues or self._mode is not None:
+        if not self.config.runs_queues or self._mode is not None:
             return
         node = Node(self.config, backend.engine, backend.notifier, home.wakeups, self._clock)
         self._node, self._node_loop = node, home.loop

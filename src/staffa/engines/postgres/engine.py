@@ -20,9 +20,11 @@ from staffa.drivers.asyncpg import ConnectionSettings, Dedicated
 from staffa.drivers.asyncpg_pool import Pool
 from staffa.drivers.connections import run_on, run_on_sync
 from staffa.drivers.joined import Joined
+from staffa.dynamic import DynamicQueue
 from staffa.engine import (
     Ack,
     Changed,
+    ChangeQueues,
     Checkpoint,
     Control,
     Heartbeat,
@@ -36,6 +38,7 @@ from staffa.engine import (
     Statements,
 )
 from staffa.engines.postgres.maintenance import PostgresMaintenance, check_vacuum
+from staffa.engines.postgres.queues import PostgresQueues
 from staffa.engines.postgres.survey import PostgresSurvey
 from staffa.engines.statements.conditions import Wanted
 from staffa.engines.statements.crons import CronStatements
@@ -44,7 +47,6 @@ from staffa.engines.statements.jobs import JobStatements
 from staffa.engines.statements.nodes import LeaderStatements, ProducerStatements
 from staffa.engines.statements.operations import OperationStatements
 from staffa.engines.statements.prunes import PruneStatements
-from staffa.engines.statements.queues import QueueStatements
 from staffa.engines.statements.rescues import RescueStatements
 from staffa.engines.statements.unique import UniqueStatements
 from staffa.engines.walks import Walks
@@ -100,7 +102,7 @@ class PostgresEngine:
         self._prunes = PruneStatements(prefix)
         self._producers = ProducerStatements(prefix)
         self._leaders = LeaderStatements(prefix)
-        self._queues = QueueStatements(prefix)
+        self._queues = PostgresQueues(prefix)
         self._crons = CronStatements(prefix)
 
     @property
@@ -120,7 +122,8 @@ class PostgresEngine:
 
     def heartbeat(self, patience: float | None = None) -> Heartbeat:
         """Return a heartbeat with its own connection."""
-        return PostgresHeartbeat(Dedicated(self._settings, patience), self._producers, self._jobs)
+        connection = Dedicated(self._settings, patience)
+        return PostgresHeartbeat(connection, self._producers, self._jobs, self._queues)
 
     async def enqueue_jobs(self, jobs: Sequence[Job], *, conn: Any = None) -> list[Job]:
         """Insert jobs."""
@@ -314,11 +317,19 @@ class PostgresEngine:
 
     async def control_queues(self, name: str, controls: Sequence[Control]) -> list[Control]:
         """Set options of queues."""
-        return await self.pool.run(self._queues.control(name, controls))
+        return await self._queues.control(self.pool, name, controls)
+
+    async def read_dynamic_queues(self, name: str) -> list[DynamicQueue]:
+        """Read dynamic queues."""
+        return await self._queues.read(self.pool, name)
+
+    async def change_dynamic_queues(self, name: str, change: ChangeQueues) -> list[Control]:
+        """Change dynamic queues."""
+        return await self._queues.change(self.pool, name, change)
 
     async def forget_controls(self, *, age: float) -> int:
         """Forget options that make no difference."""
-        return await self.pool.run(self._queues.forget(age=age))
+        return await self._queues.forget(self.pool, age=age)
 
     async def elect_leader(self, producer: Producer, *, lease: float) -> bool:
         """Become or stay the leader."""
@@ -366,15 +377,21 @@ class PostgresHeartbeat:
     """The signs of life of one producer; used on the watchman's thread alone."""
 
     def __init__(
-        self, connection: Dedicated, producers: ProducerStatements, jobs: JobStatements
+        self,
+        connection: Dedicated,
+        producers: ProducerStatements,
+        jobs: JobStatements,
+        queues: PostgresQueues,
     ) -> None:
         self._connection = connection
         self._producers = producers
         self._jobs = jobs
+        self._queues = queues
 
     async def beat(self, producer: Producer, known: int | None = None) -> Pulse:
         """Show that a producer lives, and read what has changed."""
-        return await self._connection.run(self._producers.beat(producer, known))
+        pulse = await self._connection.run(self._producers.beat(producer, known))
+        return await self._queues.follow(self._connection, producer, known, pulse)
 
     async def find_lost_leases(self, producer: Producer, leases: Sequence[Lease]) -> list[Lease]:
         """Return those of the leases that have ended."""

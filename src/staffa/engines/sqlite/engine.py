@@ -11,7 +11,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequen
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 from uuid import UUID
 
 from staffa._internal.clock import SYSTEM_CLOCK, Clock
@@ -20,9 +20,11 @@ from staffa.capabilities import Capabilities
 from staffa.cron.stored import CronBoard, Entry
 from staffa.drivers.connections import run_on, run_on_sync
 from staffa.drivers.sqlite import FileConnection, FileSettings, Run
+from staffa.dynamic import DynamicQueue
 from staffa.engine import (
     Ack,
     Changed,
+    ChangeQueues,
     Checkpoint,
     Control,
     Heartbeat,
@@ -35,6 +37,7 @@ from staffa.engine import (
 )
 from staffa.engines.sqlite.functions import install
 from staffa.engines.sqlite.heartbeat import SqliteHeartbeat
+from staffa.engines.sqlite.queues import change_queues, control_queues, forget_queues
 from staffa.engines.sqlite.rehearsal import SqliteRehearsal
 from staffa.engines.sqlite.statements.changes import ChangeStatements, Seen
 from staffa.engines.sqlite.statements.idiom import SQLITE
@@ -47,18 +50,21 @@ from staffa.engines.sqlite.statements.nodes import (
 from staffa.engines.sqlite.statements.unique import UniqueStatements
 from staffa.engines.sqlite.survey import SqliteSurvey
 from staffa.engines.statements.conditions import Wanted
+from staffa.engines.statements.dynamic import DynamicStatements
 from staffa.engines.statements.enqueueing import EnqueueStatements
 from staffa.engines.statements.nodes import LeaderStatements
 from staffa.engines.statements.prunes import PruneStatements
 from staffa.engines.statements.rescues import RescueStatements
 from staffa.engines.walks import Walks
-from staffa.errors import StatementConflict
+from staffa.errors import SchemaMissing, StatementConflict
 from staffa.filters import JobFilter
 from staffa.jobs import Job
 from staffa.maintenance import Finished, Maintenance, VacuumHealth
 from staffa.survey import Survey
 from staffa.telemetry import observed
 from staffa.types import State
+
+T = TypeVar("T")
 
 CAPABILITIES = Capabilities(
     user_transactions=True,
@@ -110,6 +116,7 @@ class SqliteEngine(SqliteRehearsal):
         self._producers = BeatStatements(_PREFIX, SQLITE)
         self._leaders = LeaderStatements(_PREFIX, SQLITE)
         self._queues = ControlStatements(_PREFIX, SQLITE)
+        self._dynamic = DynamicStatements(_PREFIX, SQLITE)
         self._crons = TendStatements(_PREFIX, SQLITE)
 
     @property
@@ -134,7 +141,7 @@ class SqliteEngine(SqliteRehearsal):
     def heartbeat(self, patience: float | None = None) -> Heartbeat:
         """Return a heartbeat with its own connection; a file always replies."""
         connection = FileConnection(self._settings, "staffa-sqlite-heartbeat")
-        return SqliteHeartbeat(connection, self._producers, self._jobs)
+        return SqliteHeartbeat(connection, self._producers, self._jobs, self._dynamic)
 
     async def enqueue_jobs(self, jobs: Sequence[Job], *, conn: Any = None) -> list[Job]:
         """Insert jobs."""
@@ -341,11 +348,33 @@ class SqliteEngine(SqliteRehearsal):
 
     async def control_queues(self, name: str, controls: Sequence[Control]) -> list[Control]:
         """Set options of queues."""
-        return await self._writer.write(self._queues.control_together(name, controls))
+        return await self._with_dynamic(
+            lambda dynamic: partial(control_queues, self._queues, dynamic, name, controls)
+        )
+
+    async def read_dynamic_queues(self, name: str) -> list[DynamicQueue]:
+        """Read dynamic queues."""
+        return await self._reader.read(self._dynamic.read(name))
+
+    async def change_dynamic_queues(self, name: str, change: ChangeQueues) -> list[Control]:
+        """Change dynamic queues."""
+        return await self._writer.transact(
+            partial(change_queues, self._queues, self._dynamic, name, change)
+        )
 
     async def forget_controls(self, *, age: float) -> int:
         """Forget options that make no difference."""
-        return await self._writer.write(self._queues.forget(age=age))
+        return await self._with_dynamic(
+            lambda dynamic: partial(forget_queues, self._queues, dynamic, age)
+        )
+
+    async def _with_dynamic(
+        self, make: Callable[[DynamicStatements | None], Callable[[Run], T]]
+    ) -> T:
+        try:
+            return await self._writer.transact(make(self._dynamic))
+        except SchemaMissing:  # the file is not migrated yet
+            return await self._writer.transact(make(None))
 
     async def elect_leader(self, producer: Producer, *, lease: float) -> bool:
         """Become or stay the leader."""
