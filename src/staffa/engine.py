@@ -46,7 +46,7 @@ class Control:
         scope: Who obeys: `EVERYBODY`, or what `node_scope` or `process_scope` returns.
         option: ``running``, ``paused``, ``limit``, or ``dynamic``: the options of a queue that is
             kept in the database. Those are read from rows of their own.
-        value: A boolean, the limit or the options; None takes back what was set before.
+        value: A boolean, the limit or the options; `AS_CONFIGURED` takes back what was set before.
         version: Rises with each change of an instance; 0 before it is written.
     """
 
@@ -56,6 +56,9 @@ class Control:
     value: Any
     version: int = 0
 
+
+AS_CONFIGURED = "configured"
+"""The value of an option that is no longer set: the configuration or the row of the queue holds."""
 
 EVERYBODY = "*"
 """The scope of all processes of an instance."""

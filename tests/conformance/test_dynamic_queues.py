@@ -10,6 +10,7 @@ import pytest
 
 from staffa.dynamic import DynamicQueue
 from staffa.engine import (
+    AS_CONFIGURED,
     EVERYBODY,
     Control,
     Engine,
@@ -101,12 +102,9 @@ async def test_a_process_hears_of_each_change_once(
     engine: Engine, heart: Heartbeat, producer: Producer
 ) -> None:
     begun = await heart.beat(producer)
-    control = Control("mail", EVERYBODY, "limit", None)
+    control = Control("mail", EVERYBODY, "limit", AS_CONFIGURED)
     written = await engine.change_dynamic_queues(NAME, writing(mail(), controls=[control]))
-    assert {(one.option, one.value is None) for one in written} == {
-        ("limit", True),
-        ("dynamic", False),
-    }
+    assert {one.option for one in written} == {"limit", "dynamic"}
     pulse = await heart.beat(producer, begun.version)
     assert sorted(pulse.controls, key=lambda one: one.version) == sorted(
         written, key=lambda one: one.version

@@ -12,12 +12,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from staffa.dynamic import read_options
-from staffa.engine import Control
+from staffa.engine import AS_CONFIGURED, Control
 from staffa.errors import ConfigError
 from staffa.queue import ALL_QUEUES, MAX_LIMIT, Queue
 from staffa.share import WHOLE, Share
 from staffa.telemetry import report
 
+_OPTIONS = frozenset({"running", "paused", "limit"})
 _LIFTED = object()  # a pause that has ended before the process began
 
 
@@ -135,19 +136,21 @@ class Controls:
         return self._set.get(key, (0, None))[0]
 
     def _value(self, key: tuple[str, str]) -> Any:
-        return self._set.get(key, (0, None))[1]
+        value = self._set.get(key, (0, None))[1]
+        return None if value == AS_CONFIGURED else value
 
 
 def _is_sane(control: Control) -> bool:
     """Tell whether an option is known here, and its value what it has to be."""
+    if control.value == AS_CONFIGURED:
+        return control.option in _OPTIONS and control.queue != ALL_QUEUES
     match control.option:
         case "running":
-            return isinstance(control.value, bool | None) and control.queue != ALL_QUEUES
+            return isinstance(control.value, bool) and control.queue != ALL_QUEUES
         case "paused":
-            return isinstance(control.value, bool | None)
+            return isinstance(control.value, bool)
         case "limit":
-            known = control.value is None or is_limit(control.value)
-            return known and control.queue != ALL_QUEUES
+            return is_limit(control.value) and control.queue != ALL_QUEUES
         case "dynamic":
             return control.queue != ALL_QUEUES
     return False

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from staffa.dynamic import DynamicQueue, read_options, write_options
-from staffa.engine import EVERYBODY, Control, QueueChanges
+from staffa.engine import AS_CONFIGURED, EVERYBODY, Control, QueueChanges
 from staffa.errors import UnknownOption
 from staffa.queue import Queue
 
@@ -140,11 +140,11 @@ def _merge(old: DynamicQueue, configured: Mapping[str, Any]) -> dict[str, Any]:
 
 def _controls(happened: Happened, before: Mapping[str, Any], new: DynamicQueue) -> list[Control]:
     """Return what living processes are told beside the row."""
-    settings: dict[str, Any] = dict.fromkeys(_LIFTS[happened])
+    settings: dict[str, Any] = dict.fromkeys(_LIFTS[happened], AS_CONFIGURED)
     if not new.deleted:
         after, plain = new.options, Queue()
         if after.get("only") != before.get("only"):
-            settings["running"] = None
+            settings["running"] = AS_CONFIGURED
         if happened == "updated" and after.get("limit") != before.get("limit"):
             settings["limit"] = after.get("limit", plain.limit)
         if after.get("paused", False) != before.get("paused", False):

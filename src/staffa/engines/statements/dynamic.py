@@ -7,7 +7,7 @@ from typing import Any
 
 from staffa._internal import json
 from staffa.dynamic import DynamicQueue
-from staffa.engine import EVERYBODY, Control, Statement
+from staffa.engine import AS_CONFIGURED, EVERYBODY, Control, Statement
 from staffa.engines.statements.area import Area, Rows, count
 from staffa.queue import ALL_QUEUES
 
@@ -73,7 +73,7 @@ def kept(controls: Sequence[Control]) -> list[Control]:
         for control in controls
         if control.scope == EVERYBODY
         and control.option in _KEPT
-        and control.value is not None
+        and control.value != AS_CONFIGURED
         and (control.queue != ALL_QUEUES or control.value is False)
     ]
 
