@@ -271,6 +271,10 @@ class Config:
         """Return the same settings with other queues."""
         return replace(self, queues=queues)
 
+    def with_dynamic_queues(self, mode: str | None) -> Config:
+        """Return the same settings with another way to keep queues in the database."""
+        return replace(self, dynamic_queues=mode)
+
     def with_share(self, share: Share) -> Config:
         """Return the same settings for one of several processes that share the limits."""
         return replace(self, share=share)

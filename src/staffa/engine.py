@@ -15,8 +15,15 @@ from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
 from staffa.capabilities import Capabilities
+from staffa.controls import AS_CONFIGURED as AS_CONFIGURED
+from staffa.controls import EVERYBODY as EVERYBODY
+from staffa.controls import ChangeQueues as ChangeQueues
+from staffa.controls import Control as Control
+from staffa.controls import ControlsQueues
+from staffa.controls import QueueChanges as QueueChanges
+from staffa.controls import dynamic_control as dynamic_control
+from staffa.controls import node_scope as node_scope
 from staffa.cron.stored import CronBoard, Entry
-from staffa.dynamic import DynamicQueue
 from staffa.filters import JobFilter
 from staffa.jobs import Job
 from staffa.maintenance import Tidies
@@ -37,63 +44,9 @@ class Producer:
     node: str
 
 
-@dataclass(frozen=True, slots=True)
-class Control:
-    """An option of a queue as it was set at run time.
-
-    Args:
-        queue: The queue; ``*`` for all.
-        scope: Who obeys: `EVERYBODY`, or what `node_scope` or `process_scope` returns.
-        option: ``running``, ``paused``, ``limit``, or ``dynamic``: the options of a queue that is
-            kept in the database. Those are read from rows of their own.
-        value: A boolean, the limit or the options; `AS_CONFIGURED` takes back what was set before.
-        version: Rises with each change of an instance; 0 before it is written.
-    """
-
-    queue: str
-    scope: str
-    option: str
-    value: Any
-    version: int = 0
-
-
-AS_CONFIGURED = "configured"
-"""The value of an option that is no longer set: the configuration or the row of the queue holds."""
-
-EVERYBODY = "*"
-"""The scope of all processes of an instance."""
-
-
-def node_scope(node: str) -> str:
-    """Return the scope of the processes of a node."""
-    return f"node:{node}"
-
-
 def process_scope(producer: Producer) -> str:
     """Return the scope of one process."""
     return f"process:{producer.uuid}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class QueueChanges:
-    """What becomes of an instance's dynamic queues.
-
-    Args:
-        rows: The queues that change, as they will be.
-        controls: What is set about queues in the same transaction.
-    """
-
-    rows: Sequence[DynamicQueue] = ()
-    controls: Sequence[Control] = ()
-
-
-ChangeQueues = Callable[[Sequence[DynamicQueue]], QueueChanges]
-
-
-def dynamic_control(row: DynamicQueue) -> Control:
-    """Return what processes are told of a dynamic queue."""
-    options = None if row.deleted else row.options
-    return Control(row.queue, EVERYBODY, "dynamic", options, row.version)
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,7 +185,7 @@ class Heartbeat(Protocol):
         """Close the connection."""
 
 
-class Engine(Tidies, Surveyed, Rehearses, Protocol):
+class Engine(Tidies, Surveyed, Rehearses, ControlsQueues, Protocol):
     """Stores jobs. Every method may raise `DatabaseError`."""
 
     @property
@@ -386,30 +339,6 @@ class Engine(Tidies, Surveyed, Rehearses, Protocol):
 
     async def reap_producers(self, *, age: float) -> int:
         """Forget producers that died longer than an age in seconds ago."""
-
-    async def control_queues(self, name: str, controls: Sequence[Control]) -> list[Control]:
-        """Set options of an instance's queues, and return them with their versions.
-
-        What is set about a dynamic queue for everybody is kept among its options as well.
-        """
-
-    async def read_dynamic_queues(self, name: str) -> list[DynamicQueue]:
-        """Read an instance's dynamic queues by name, the deleted ones too."""
-
-    async def change_dynamic_queues(self, name: str, change: ChangeQueues) -> list[Control]:
-        """Change an instance's dynamic queues, and return what processes are to be told.
-
-        Args:
-            name: The instance.
-            change: Called with all of them, while nobody else can change any; returns what is
-                written. What it raises is passed on, and nothing is changed.
-        """
-
-    async def forget_controls(self, *, age: float) -> int:
-        """Forget what was set longer than an age in seconds ago and makes no difference.
-
-        That are options of queues, and dynamic queues that were deleted.
-        """
 
     async def elect_leader(self, producer: Producer, *, lease: float) -> bool:
         """Become or stay the leader for so many seconds, unless somebody else is."""

@@ -303,7 +303,8 @@ async def test_what_can_not_be_done_is_refused(make_node: MakeNode) -> None:
     app = make_node()
     with pytest.raises(UnknownOption, match="dynamic queue 'a'"):
         await app.update_queue("a", limit=1)
-    for options in ({"limit": 0}, {"limmit": 1}, {"only": {}}):
+    wrong: list[dict[str, Any]] = [{"limit": 0}, {"limmit": 1}, {"only": {}}]
+    for options in wrong:
         with pytest.raises(ConfigError):
             await app.update_queue("a", **options)
         with pytest.raises(ConfigError):

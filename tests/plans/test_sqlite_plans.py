@@ -117,8 +117,8 @@ def raw(request: pytest.FixtureRequest) -> Iterator[sqlite3.Connection]:
     """Tables with a long history and few jobs that wait or run."""
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as made:
         install(made)
-        for name in ("0001_oban_jobs", "0002_staffa"):
-            made.executescript((FOLDER / "migrations" / f"{name}.up.sql").read_text("utf-8"))
+        for step in sorted((FOLDER / "migrations").glob("*.up.sql")):
+            made.executescript(step.read_text("utf-8"))
         for state, count in {
             "completed": 20_000, "available": 200, "executing": 50, "scheduled": 50,
         }.items():  # fmt: skip

@@ -15,12 +15,12 @@ from staffa.cli.completion import completion
 from staffa.cli.cron import cron
 from staffa.cli.demo.command import demo
 from staffa.cli.doctor.command import doctor
+from staffa.cli.dynamic_queues import queues
 from staffa.cli.groups import Commands
 from staffa.cli.init import init
 from staffa.cli.jobs import jobs
 from staffa.cli.maintain import maintain
 from staffa.cli.migrate import migrate
-from staffa.cli.queues import queues
 from staffa.cli.start import start
 from staffa.cli.top.command import top
 

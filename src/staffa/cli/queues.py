@@ -18,6 +18,8 @@ from staffa.cli.queue_status import (
     describe_queue,
     judge_queues,
     living,
+    read_dynamic,
+    tell_dynamic,
     tell_nodes,
     tell_pauses,
 )
@@ -39,7 +41,7 @@ _ALL = click.option("--all", "everything", is_flag=True, help="All queues, later
 
 @click.group(cls=Commands)
 def queues() -> None:
-    """List, pause, resume, scale, start and stop queues.
+    """List, pause, resume, scale, start and stop queues; keep some in the database.
 
     Processes obey at once, or within a heartbeat where notifications don't arrive. Running jobs
     go on to their end.
@@ -56,7 +58,8 @@ async def list_(config: Config, output: Output, quick: bool, node: str | None) -
     """List queues: jobs by state, pauses, nodes.
 
     Shown are the nodes that run jobs of a queue, or where something was set about it. A limit is
-    shown where it was set since the node began; else it is as configured there.
+    shown where it was set since the node began; else it is as configured there. Dynamic queues are
+    shown with their limits, their rules, and the nodes that run them.
 
     Example: staffa queues list --quick
     """
@@ -73,23 +76,26 @@ async def list_(config: Config, output: Output, quick: bool, node: str | None) -
             counts = await engine.count_jobs()
         producers = await engine.survey.list_producers()
         controls = await engine.survey.list_controls(config.name)
+        dynamic = await read_dynamic(engine, config.name)
     alive = living(producers, config.name, config.dead_after)
     if node is not None:
         alive = [producer for producer in alive if producer.node == node]
-    found = judge_queues(counts, alive, running, controls)
+    found = judge_queues(counts, alive, running, controls, dynamic)
     if node is not None:
         found = [status for status in found if status.nodes]
     if output.as_json:
         output.data([describe_queue(status) for status in found])
         return
     states = _QUICK if quick else tuple(State)
+    kept = any(status.dynamic is not None for status in found)
     output.table(
-        ("queue", *states, "paused", "nodes"),
+        ("queue", *states, "paused", *(("dynamic",) if kept else ()), "nodes"),
         [
             (
                 status.queue,
                 *(status.counts.get(state, 0) for state in states),
                 tell_pauses(status),
+                *((tell_dynamic(status),) if kept else ()),
                 tell_nodes(status),
             )
             for status in found

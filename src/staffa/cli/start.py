@@ -111,9 +111,11 @@ async def start(
     share = WHOLE if part is None else replace(part, since=since)
     client.config = client.config.with_health(health_host, health_port).with_share(share)
     given = parse_queue_list(queues) if queues else client.config.queues or config.queues
+    mode = client.config.dynamic_queues or config.dynamic_queues
+    client.config = client.config.with_dynamic_queues(mode)
     await run_worker(
         client,
-        _check_queues(given, share, dynamic=client.config.dynamic_queues is not None),
+        _check_queues(given, share, dynamic=mode is not None),
         supervisor,
     )
 

@@ -57,7 +57,9 @@ class Lifecycle:
             if dsn is not None:
                 raise ConfigError("dsn and pool= are both given: give one of them")
             dsn = load("staffa.drivers.pools:dsn_of")(pool)
-        self.config = Config.load(dsn=dsn, queues={} if queues is None else queues, **options)
+        config = Config.load(dsn=dsn, queues={} if queues is None else queues, **options)
+        # Of what runs, the file and the environment tell `staffa start` alone.
+        self.config = config.with_dynamic_queues(options.get("dynamic_queues"))
         self._clock = clock
         self._depths = Depths(self.config.max_depth, clock, self.config.name)
         self._homes = Homes()

@@ -20,13 +20,10 @@ from staffa.drivers.asyncpg import ConnectionSettings, Dedicated
 from staffa.drivers.asyncpg_pool import Pool
 from staffa.drivers.connections import run_on, run_on_sync
 from staffa.drivers.joined import Joined
-from staffa.dynamic import DynamicQueue
 from staffa.engine import (
     Ack,
     Changed,
-    ChangeQueues,
     Checkpoint,
-    Control,
     Heartbeat,
     Hold,
     Lease,
@@ -38,7 +35,7 @@ from staffa.engine import (
     Statements,
 )
 from staffa.engines.postgres.maintenance import PostgresMaintenance, check_vacuum
-from staffa.engines.postgres.queues import PostgresQueues
+from staffa.engines.postgres.queues import PostgresControls, PostgresQueues
 from staffa.engines.postgres.survey import PostgresSurvey
 from staffa.engines.statements.conditions import Wanted
 from staffa.engines.statements.crons import CronStatements
@@ -66,7 +63,7 @@ _WORTH_GOING_ON = 0.1  # the share of a page that makes the next one worth a loo
 
 @observed("staffa.engine")
 @boundaries
-class PostgresEngine:
+class PostgresEngine(PostgresControls):
     """Jobs in a schema of a PostgreSQL database.
 
     Args:
@@ -314,22 +311,6 @@ class PostgresEngine:
     async def reap_producers(self, *, age: float) -> int:
         """Forget producers that died long ago."""
         return await self.pool.run(self._producers.reap(age=age))
-
-    async def control_queues(self, name: str, controls: Sequence[Control]) -> list[Control]:
-        """Set options of queues."""
-        return await self._queues.control(self.pool, name, controls)
-
-    async def read_dynamic_queues(self, name: str) -> list[DynamicQueue]:
-        """Read dynamic queues."""
-        return await self._queues.read(self.pool, name)
-
-    async def change_dynamic_queues(self, name: str, change: ChangeQueues) -> list[Control]:
-        """Change dynamic queues."""
-        return await self._queues.change(self.pool, name, change)
-
-    async def forget_controls(self, *, age: float) -> int:
-        """Forget options that make no difference."""
-        return await self._queues.forget(self.pool, age=age)
 
     async def elect_leader(self, producer: Producer, *, lease: float) -> bool:
         """Become or stay the leader."""

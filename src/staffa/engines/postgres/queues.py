@@ -16,6 +16,7 @@ from staffa.engine import ChangeQueues, Control, Producer, Pulse, dynamic_contro
 from staffa.engines.statements.dynamic import DynamicStatements, kept
 from staffa.engines.statements.queues import QueueStatements
 from staffa.errors import SchemaMissing
+from staffa.telemetry import observed
 
 
 class PostgresQueues:
@@ -85,3 +86,27 @@ class PostgresQueues:
         except SchemaMissing:
             return pulse
         return replace(pulse, controls=[*pulse.controls, *map(dynamic_control, rows)])
+
+
+@observed("staffa.engine")
+class PostgresControls:
+    """The base of the engine that has these methods."""
+
+    pool: Pool | Joined
+    _queues: PostgresQueues
+
+    async def control_queues(self, name: str, controls: Sequence[Control]) -> list[Control]:
+        """Set options of queues."""
+        return await self._queues.control(self.pool, name, controls)
+
+    async def read_dynamic_queues(self, name: str) -> list[DynamicQueue]:
+        """Read dynamic queues."""
+        return await self._queues.read(self.pool, name)
+
+    async def change_dynamic_queues(self, name: str, change: ChangeQueues) -> list[Control]:
+        """Change dynamic queues."""
+        return await self._queues.change(self.pool, name, change)
+
+    async def forget_controls(self, *, age: float) -> int:
+        """Forget options and deleted queues that make no difference."""
+        return await self._queues.forget(self.pool, age=age)

@@ -11,7 +11,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequen
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 from uuid import UUID
 
 from staffa._internal.clock import SYSTEM_CLOCK, Clock
@@ -20,13 +20,10 @@ from staffa.capabilities import Capabilities
 from staffa.cron.stored import CronBoard, Entry
 from staffa.drivers.connections import run_on, run_on_sync
 from staffa.drivers.sqlite import FileConnection, FileSettings, Run
-from staffa.dynamic import DynamicQueue
 from staffa.engine import (
     Ack,
     Changed,
-    ChangeQueues,
     Checkpoint,
-    Control,
     Heartbeat,
     Hold,
     Lease,
@@ -37,7 +34,7 @@ from staffa.engine import (
 )
 from staffa.engines.sqlite.functions import install
 from staffa.engines.sqlite.heartbeat import SqliteHeartbeat
-from staffa.engines.sqlite.queues import change_queues, control_queues, forget_queues
+from staffa.engines.sqlite.queues import SqliteControls
 from staffa.engines.sqlite.rehearsal import SqliteRehearsal
 from staffa.engines.sqlite.statements.changes import ChangeStatements, Seen
 from staffa.engines.sqlite.statements.idiom import SQLITE
@@ -56,15 +53,13 @@ from staffa.engines.statements.nodes import LeaderStatements
 from staffa.engines.statements.prunes import PruneStatements
 from staffa.engines.statements.rescues import RescueStatements
 from staffa.engines.walks import Walks
-from staffa.errors import SchemaMissing, StatementConflict
+from staffa.errors import StatementConflict
 from staffa.filters import JobFilter
 from staffa.jobs import Job
 from staffa.maintenance import Finished, Maintenance, VacuumHealth
 from staffa.survey import Survey
 from staffa.telemetry import observed
 from staffa.types import State
-
-T = TypeVar("T")
 
 CAPABILITIES = Capabilities(
     user_transactions=True,
@@ -82,7 +77,7 @@ _PREFIX = "main"
 
 @observed("staffa.engine")
 @boundaries
-class SqliteEngine(SqliteRehearsal):
+class SqliteEngine(SqliteControls, SqliteRehearsal):
     """Jobs in a file.
 
     Args:
@@ -345,36 +340,6 @@ class SqliteEngine(SqliteRehearsal):
     async def reap_producers(self, *, age: float) -> int:
         """Forget producers that died long ago."""
         return await self._writer.write(self._producers.reap(age=age))
-
-    async def control_queues(self, name: str, controls: Sequence[Control]) -> list[Control]:
-        """Set options of queues."""
-        return await self._with_dynamic(
-            lambda dynamic: partial(control_queues, self._queues, dynamic, name, controls)
-        )
-
-    async def read_dynamic_queues(self, name: str) -> list[DynamicQueue]:
-        """Read dynamic queues."""
-        return await self._reader.read(self._dynamic.read(name))
-
-    async def change_dynamic_queues(self, name: str, change: ChangeQueues) -> list[Control]:
-        """Change dynamic queues."""
-        return await self._writer.transact(
-            partial(change_queues, self._queues, self._dynamic, name, change)
-        )
-
-    async def forget_controls(self, *, age: float) -> int:
-        """Forget options that make no difference."""
-        return await self._with_dynamic(
-            lambda dynamic: partial(forget_queues, self._queues, dynamic, age)
-        )
-
-    async def _with_dynamic(
-        self, make: Callable[[DynamicStatements | None], Callable[[Run], T]]
-    ) -> T:
-        try:
-            return await self._writer.transact(make(self._dynamic))
-        except SchemaMissing:  # the file is not migrated yet
-            return await self._writer.transact(make(None))
 
     async def elect_leader(self, producer: Producer, *, lease: float) -> bool:
         """Become or stay the leader."""
