@@ -10,11 +10,13 @@ import asyncio
 from collections.abc import Iterable
 from typing import Any, Protocol
 
+import asyncpg
 import pytest
 
 from staffa import Only, Queue, Staffa, instance, job
 from staffa._internal.identifiers import quote_identifier
-from staffa.errors import ConfigError, InstanceError, UnknownOption
+from staffa.client.backend import make_migrator
+from staffa.errors import ConfigError, InstanceError, SchemaMissing, UnknownOption
 from staffa.notifiers.postgres import PostgresNotifier
 from staffa.queue import QueueCheck
 from tests.conftest import MakeClient
@@ -297,6 +299,21 @@ async def test_a_signal_of_a_peer_changes_a_dynamic_queue_in_each_process(
         await until(app, {"a": (4, False)})
         await notifier.notify([("signal", {"action": "pause", "queue": "a", "ident": "any"})])
         await until(app, {"a": (4, True)})
+
+
+async def test_a_schema_that_is_not_migrated_yet_has_none_and_queues_are_controlled_all_the_same(
+    make_client: MakeClient, dsn: str, empty_prefix: str, connection: asyncpg.Connection
+) -> None:
+    await make_migrator(dsn, empty_prefix).up()
+    await connection.execute(f"DROP TABLE {quote_identifier(empty_prefix)}.staffa_dynamic_queues")
+    async with make_client(prefix=empty_prefix, queues={"a": 5}) as app:
+        await app.scale_queue("a", limit=7)
+        await app.pause_queue("a")
+        assert running(app) == {"a": (7, True)}
+        engine = (await app._open()).engine
+        assert await engine.forget_controls(age=0) == 0
+        with pytest.raises(SchemaMissing, match="staffa migrate up"):
+            await app.insert_queue("b", 1)
 
 
 async def test_what_can_not_be_done_is_refused(make_node: MakeNode) -> None:

@@ -77,7 +77,7 @@ class DynamicQueues(Queues):
             **options: Options of `Queue` by name; None takes one back to its default.
 
         Raises:
-            UnknownOption: If there is no such queue or option.
+            UnknownOption: If there is no such queue.
             ConfigError: If an option can't be used.
             DatabaseError: If it could not be written.
 

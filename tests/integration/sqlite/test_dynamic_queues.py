@@ -5,7 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from staffa import Only, Queue
+from staffa.errors import SchemaMissing
 from tests.conftest import MakeClient
 from tests.support.app import note
 from tests.support.files import JobsFile
@@ -29,6 +32,19 @@ async def test_real_processes_run_what_is_inserted_where_its_rule_says(
         assert (await file.until(entry.id, "completed"))["attempted_by"][0] == "web.2"
     assert await operator.delete_queue("late")
     assert [queue.queue for queue in await operator.list_queues()] == ["bound"]
+
+
+async def test_a_file_that_is_not_migrated_yet_has_none_and_queues_are_controlled_all_the_same(
+    file: JobsFile, make_client: MakeClient
+) -> None:
+    file.query("DROP TABLE staffa_dynamic_queues")
+    async with make_client(queues={"a": 5}) as app:
+        await app.scale_queue("a", limit=7)
+        await app.pause_queue("a")
+        (check,) = app.check_all_queues()
+        assert (check.limit, check.paused) == (7, True)
+        with pytest.raises(SchemaMissing, match="staffa migrate up"):
+            await app.insert_queue("b", 1)
 
 
 async def test_what_was_changed_survives_a_restart(make_client: MakeClient) -> None:
