@@ -98,3 +98,12 @@ async def test_the_commands_run_no_queues_though_the_settings_have_dynamic_ones(
     assert list(await _listed(program)) == ["kept"]
     assert (await program.run("queues", "set", "kept", "--limit", "2")).code == 0
     assert [queue.queue for queue in await app.list_queues()] == ["kept"]
+
+
+async def test_top_shows_a_dynamic_queue_without_jobs_and_that_it_is_paused(
+    program: Program, make_client: MakeClient
+) -> None:
+    await make_client(name=NAME).insert_queue("reports", {"limit": 2, "paused": True})
+    finished = await program.run("top", "--once", "--json")
+    (line,) = finished.json["queues"]
+    assert (line["queue"], line["paused"], line["available"]) == ("reports", True, 0)
