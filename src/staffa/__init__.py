@@ -5,9 +5,11 @@ from staffa.client import Staffa
 from staffa.config import Config
 from staffa.cron import Cron
 from staffa.deadlines import Deadline
+from staffa.dynamic import DynamicQueue
 from staffa.filters import JobFilter
 from staffa.instance import get as get_instance
 from staffa.jobs import Job, current_job
+from staffa.only import Only
 from staffa.queue import MaxDepth, Queue
 from staffa.results import Cancel, Discard, Record, Recorded, Snooze
 from staffa.types import Connectivity, EndReason, State
@@ -27,12 +29,14 @@ __all__ = [
     "Cron",
     "Deadline",
     "Discard",
+    "DynamicQueue",
     "EndReason",
     "Job",
     "JobFilter",
     "Keep",
     "MaxDepth",
     "Oban",
+    "Only",
     "Prioritizer",
     "Pruner",
     "Queue",

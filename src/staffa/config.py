@@ -21,6 +21,7 @@ from staffa.ageing import Prioritizer
 from staffa.args.encryption import NO_KEYS, EncryptionKeys, KeyRing, parse_key_list
 from staffa.cron.entries import Cron, check_sync, parse_setting
 from staffa.cron.zones import load_zone
+from staffa.dynamic import SYNC_MODES
 from staffa.errors import ConfigError, UnknownOption
 from staffa.instance import DEFAULT_NAME
 from staffa.modes import TestingMode, check_mode
@@ -59,6 +60,7 @@ class ClientOptions(TypedDict, total=False):
     name: str
     node: str
     imports: Sequence[str]
+    dynamic_queues: str
     max_depth: Mapping[str, int | MaxDepth | Mapping[str, Any]]
     node_limit: int
     pool_size: int
@@ -106,6 +108,9 @@ class Config:
             address to a node by name reaches ours.
         node: The name of this machine or container.
         queues: What this process runs, by queue: a limit, or a `Queue`.
+        dynamic_queues: Keeps the queues in the database, where they can be changed at run time:
+            "manual" leaves queues there alone that are not among `queues`, "automatic" deletes
+            them; None runs what is configured.
         imports: Packages from which workers may be imported by the name that a row holds.
         max_depth: By queue, from how many waiting jobs on this client adds no more: a number, or a
             `MaxDepth`.
@@ -160,6 +165,7 @@ class Config:
     name: str = DEFAULT_NAME
     node: str = field(default_factory=socket.gethostname)
     queues: Mapping[str, Queue] = field(default_factory=dict)
+    dynamic_queues: str | None = None
     imports: tuple[str, ...] = ()
     max_depth: Mapping[str, MaxDepth] = field(default_factory=dict)
     node_limit: int | None = None
@@ -221,8 +227,8 @@ class Config:
                 check_whole(setting, getattr(self, setting), 1)
         for setting in ("pooler", "sonar", "metrics"):
             check_switch(setting, getattr(self, setting))
-        if self.notifier is not None and self.notifier not in _NOTIFIERS:
-            raise ConfigError(f"notifier is {self.notifier!r:.100}: give {' or '.join(_NOTIFIERS)}")
+        for setting, choices in _CHOICES.items():
+            _check_choice(setting, getattr(self, setting), choices)
         object.__setattr__(self, "pruner", parse_service(Pruner, self.pruner, "pruner"))
         prioritizer = parse_service(Prioritizer, self.prioritizer, "prioritizer")
         object.__setattr__(self, "prioritizer", prioritizer)
@@ -272,6 +278,11 @@ class Config:
         """Seconds within which a tick of cron is not too late: another leader has taken over."""
         return max(_LEAST_CRON_GRACE_SECONDS, 2 * self.leader_lease)
 
+    @property
+    def runs_queues(self) -> bool:
+        """Whether a client with these settings runs queues; else it only sends."""
+        return bool(self.queues) or self.dynamic_queues is not None
+
     def with_dsn(self, dsn: str | None) -> Config:
         """Return the same settings for another database."""
         return replace(self, dsn=dsn)
@@ -279,6 +290,10 @@ class Config:
     def with_queues(self, queues: Mapping[str, Queue]) -> Config:
         """Return the same settings with other queues."""
         return replace(self, queues=queues)
+
+    def with_dynamic_queues(self, mode: str | None) -> Config:
+        """Return the same settings with another way to keep queues in the database."""
+        return replace(self, dynamic_queues=mode)
 
     def with_share(self, share: Share) -> Config:
         """Return the same settings for one of several processes that share the limits."""
@@ -294,7 +309,7 @@ class Config:
 
 
 _DSNS = ("dsn", "listen_dsn", "maintenance_dsn")
-_NOTIFIERS = ("postgres", "local", "polling")
+_CHOICES = {"notifier": ("postgres", "local", "polling"), "dynamic_queues": SYNC_MODES}
 _LENGTHS = (
     "shutdown_grace", "heartbeat", "dead_after", "foreign_dead_after", "unknown_after", "poll",
     "leader_lease", "loop_blocked_after", "process_max_age",
@@ -354,6 +369,11 @@ def _check(variable: str, text: str, parse: Callable[[str], Any], shown: str | N
     except ValueError as error:
         shown = text if shown is None else shown
         raise ConfigError(f"environment variable {variable}={shown!r:.200}: {error}") from None
+
+
+def _check_choice(setting: str, value: object, choices: Sequence[str]) -> None:
+    if value is not None and value not in choices:
+        raise ConfigError(f"{setting} is {value!r:.100}: give {' or '.join(choices)}")
 
 
 def _check_keys(found: Mapping[str, Any], kind: str) -> None:

@@ -16,6 +16,14 @@ from typing import Any, Literal, NamedTuple, Protocol, overload
 from uuid import UUID
 
 from staffa.capabilities import Capabilities
+from staffa.controls import AS_CONFIGURED as AS_CONFIGURED
+from staffa.controls import EVERYBODY as EVERYBODY
+from staffa.controls import ChangeQueues as ChangeQueues
+from staffa.controls import Control as Control
+from staffa.controls import ControlsQueues
+from staffa.controls import QueueChanges as QueueChanges
+from staffa.controls import dynamic_control as dynamic_control
+from staffa.controls import node_scope as node_scope
 from staffa.cron.storage import StoresCrons
 from staffa.filters import JobFilter
 from staffa.jobs import Job
@@ -38,35 +46,8 @@ class Producer:
     node: str
 
 
-@dataclass(frozen=True, slots=True)
-class Control:
-    """An option of a queue as it was set at run time.
-
-    Args:
-        queue: The queue; ``*`` for all.
-        scope: Who obeys: `EVERYBODY`, or what `node_scope` or `process_scope` returns.
-        option: ``running``, ``paused`` or ``limit``.
-        value: A boolean, or the limit.
-        version: Rises with each change of an instance; 0 before it is written.
-    """
-
-    queue: str
-    scope: str
-    option: str
-    value: Any
-    version: int = 0
-
-
 Told = Literal["jobs", "ids"]
 """What is returned of jobs that were written."""
-
-EVERYBODY = "*"
-"""The scope of all processes of an instance."""
-
-
-def node_scope(node: str) -> str:
-    """Return the scope of the processes of a node."""
-    return f"node:{node}"
 
 
 def process_scope(producer: Producer) -> str:
@@ -252,7 +233,7 @@ class Heartbeat(Protocol):
         """Close the connection."""
 
 
-class Engine(StoresCrons, Tidies, Ages, Surveyed, Rehearses, Protocol):
+class Engine(StoresCrons, Tidies, Ages, Surveyed, Rehearses, ControlsQueues, Protocol):
     """Stores jobs. Every method may raise `DatabaseError`."""
 
     @property
@@ -421,12 +402,6 @@ class Engine(StoresCrons, Tidies, Ages, Surveyed, Rehearses, Protocol):
 
     async def reap_producers(self, *, age: float) -> int:
         """Forget producers that died longer than an age in seconds ago."""
-
-    async def control_queues(self, name: str, controls: Sequence[Control]) -> list[Control]:
-        """Set options of an instance's queues, and return them with their versions."""
-
-    async def forget_controls(self, *, age: float) -> int:
-        """Forget options set longer than an age in seconds ago that make no difference."""
 
     async def elect_leader(self, producer: Producer, *, lease: float) -> bool:
         """Become or stay the leader for so many seconds, unless somebody else is."""

@@ -11,6 +11,7 @@ from uuid import UUID
 from staffa._internal.identifiers import MAX_NAME_LENGTH, is_storable_name
 from staffa._internal.shown import shown
 from staffa.errors import ConfigError, NotYetAvailable, UnknownOption
+from staffa.only import Only
 from staffa.types import Seconds, to_seconds
 
 MAX_LIMIT = 10_000
@@ -19,7 +20,7 @@ MAX_LIMIT = 10_000
 ALL_QUEUES = "*"
 """How rows and notifications name all queues."""
 
-_LATER = frozenset({"global_limit", "rate_limit", "only"})
+_LATER = frozenset({"global_limit", "rate_limit"})
 _MOST = 2**31 - 1
 _POLICIES = ("raise", "delay")
 
@@ -33,10 +34,11 @@ class Queue:
         paused: Whether the node starts with the queue paused, until it is resumed.
         dispatch_cooldown: How long the node waits from one claim of the queue's jobs to the next:
             seconds or a timedelta.
+        only: The nodes that run it: an `Only`, or a table of its fields; all if not given.
 
     Raises:
-        ConfigError: If the limit is no positive whole number, `paused` no boolean, or the cooldown
-            no length of time.
+        ConfigError: If the limit is no positive whole number, `paused` no boolean, the cooldown no
+            length of time, or `only` no rule.
 
     Example:
         >>> Queue(limit=20)
@@ -46,8 +48,10 @@ class Queue:
     limit: int = 10
     paused: bool = False
     dispatch_cooldown: Seconds = field(default=0.0, repr=False)
+    only: Only | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "only", Only.parse(self.only))
         if not isinstance(self.paused, bool):
             raise ConfigError(
                 f"queue option paused is {shown(self.paused, 100)}: give True or False"

@@ -14,11 +14,12 @@ from staffa.client.synchronous import Synchronous
 from staffa.cron.edits import CronChanges
 from staffa.cron.entries import Cron
 from staffa.cron.stored import StoredCron
+from staffa.dynamic import DynamicQueue
 from staffa.filters import JobFilter
 from staffa.instance import Source
 from staffa.jobs import Job
 from staffa.options import BulkOptions, Notify
-from staffa.queue import QueueCheck
+from staffa.queue import Queue, QueueCheck
 from staffa.types import Seconds, State
 
 
@@ -589,6 +590,124 @@ class SyncStaffa(Synchronous):
             ```
         """
         self._call(self._app.stop_queue, queue, node=node)
+
+    def insert_queue(self, queue: str, options: int | Queue | Mapping[str, Any]) -> None:
+        """Have a queue run from now on in each worker process that its `only` names.
+
+        It is kept in the database, so that processes which start later run it, too. If there is a
+        dynamic queue of this name, it has these options from now on and no others.
+
+        Args:
+            queue: Its name.
+            options: How it runs: a limit, a `Queue`, or a table as in ``staffa.toml``.
+
+        Raises:
+            ConfigError: If the name or an option can't be used.
+            DatabaseError: If it could not be written; nothing has changed then, unless only the
+                reply was lost. It may be repeated.
+
+        Example:
+            ```python
+            app.sync.insert_queue("reports", Queue(limit=2, only=Only(node_matches="^batch")))
+            app.sync.delete_queue("reports")
+            ```
+        """
+        self._call(self._app.insert_queue, queue, options)
+
+    def insert_queues(self, queues: Mapping[str, int | Queue | Mapping[str, Any]]) -> None:
+        """Do the same with several queues, all or none.
+
+        Args:
+            queues: Their options by name.
+
+        Raises:
+            ConfigError: If a name or an option can't be used.
+            DatabaseError: If they could not be written.
+
+        Example:
+            ```python
+            app.sync.insert_queues({"tenant.1": 5, "tenant.2": {"limit": 2, "paused": True}})
+            ```
+        """
+        self._call(self._app.insert_queues, queues)
+
+    def update_queue(self, queue: str, **options: Any) -> None:
+        """Change options of a dynamic queue, and leave its others as they are.
+
+        Two clients that change different options of one queue at the same time undo nothing of
+        each other's.
+
+        Args:
+            queue: Its name.
+            **options: Options of `Queue` by name; None takes one back to its default.
+
+        Raises:
+            UnknownOption: If there is no such queue.
+            ConfigError: If an option can't be used.
+            DatabaseError: If it could not be written.
+
+        Example:
+            ```python
+            app.sync.insert_queue("reports", 2)
+            app.sync.update_queue("reports", limit=5, only={"not_node": "web.1"})
+            ```
+        """
+        self._call(self._app.update_queue, queue, **options)
+
+    def delete_queue(self, queue: str) -> bool:
+        """Have a dynamic queue run nowhere any more; running jobs go on, waiting ones stay.
+
+        A process that was configured with a queue of this name, not a dynamic one, goes on with
+        that.
+
+        Args:
+            queue: Its name.
+
+        Returns:
+            Whether there was one.
+
+        Raises:
+            ConfigError: If the queue is no name.
+            DatabaseError: If it could not be written.
+
+        Example:
+            ```python
+            app.sync.delete_queue("reports")
+            ```
+        """
+        return self._call(self._app.delete_queue, queue)
+
+    def list_queues(self) -> list[DynamicQueue]:
+        """Return the dynamic queues of this instance by name, whatever runs here.
+
+        Raises:
+            DatabaseError: If they could not be read.
+
+        Example:
+            ```python
+            for queue in app.sync.list_queues():
+                print(queue.queue, queue.options)
+            ```
+        """
+        return self._call(self._app.list_queues)
+
+    def get_queue(self, queue: str) -> DynamicQueue | None:
+        """Return a dynamic queue; None if there is none of that name.
+
+        Args:
+            queue: Its name.
+
+        Raises:
+            DatabaseError: If it could not be read.
+
+        Example:
+            ```python
+            app.sync.insert_queue("reports", 2)
+            found = app.sync.get_queue("reports")
+            print(found.read().limit)
+            ```
+        """
+        return self._call(self._app.get_queue, queue)
 
     def list_crons(self) -> list[StoredCron]:
         """Return the entries of this instance by name, with their last and next runs.

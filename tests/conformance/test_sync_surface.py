@@ -331,6 +331,20 @@ async def control(do: Do, app: Staffa) -> Any:
     return told
 
 
+@of(
+    "insert_queue", "insert_queues", "update_queue", "delete_queue", "list_queues", "get_queue",
+)  # fmt: skip
+async def dynamic_queues(do: Do, app: Staffa) -> Any:
+    told: list[Any] = [await refusal(do("update_queue", "a", limit=1))]
+    await do("insert_queues", {"a": 1, "b": {"limit": 2}})
+    await do("insert_queue", "c", 3)
+    await do("update_queue", "a", limit=5)
+    told += [await do("delete_queue", "b"), await do("delete_queue", "b")]
+    told += [(one.queue, dict(one.options)) for one in await do("list_queues")]
+    told.append((await do("get_queue", "a")).options)
+    return [*told, await do("get_queue", "b")]
+
+
 @of("list_crons", "run_cron")
 async def crons(do: Do, app: Staffa) -> Any:
     @job(cron=Cron("@yearly", name="yearly", args={"number": 5}))

@@ -27,7 +27,7 @@ from tests.support.rows import Rows
 
 TABLES = (
     "oban_jobs", "staffa_producers", "staffa_leaders", "staffa_queues", "staffa_queue_versions",
-    "staffa_crons", "staffa_unique",
+    "staffa_crons", "staffa_unique", "staffa_dynamic_queues",
 )  # fmt: skip
 
 

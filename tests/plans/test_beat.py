@@ -10,6 +10,7 @@ import orjson
 import pytest
 
 from staffa._internal.identifiers import quote_identifier
+from staffa.engines.statements.dynamic import DynamicStatements
 from staffa.engines.statements.nodes import ProducerStatements
 from tests.plans.hot import PRODUCER
 
@@ -51,3 +52,25 @@ async def test_a_beat_reads_only_what_has_changed(
     found = await planner.fetchval(f"EXPLAIN (FORMAT JSON) {statement.sql}", *statement.params)
     ((kind, index),) = scans(orjson.loads(found)[0]["Plan"], "staffa_queues")
     assert index == "staffa_queues_changes", kind
+
+
+@pytest.mark.parametrize("analyzed", [False, True])
+async def test_of_dynamic_queues_only_those_that_have_changed_are_read(
+    planner: asyncpg.Connection, prefix: str, analyzed: bool
+) -> None:
+    table = f"{quote_identifier(prefix)}.staffa_dynamic_queues"
+    await planner.execute(
+        f"""
+        INSERT INTO {table} (name, queue, options, version, inserted_at, changed_at)
+        SELECT $1, 'queue ' || number, '{{}}', number, at, at
+          FROM generate_series(1, $2::int) AS number, timezone('UTC', now()) AS at
+        """,
+        PRODUCER.name,
+        COUNT,
+    )
+    if analyzed:
+        await planner.execute(f"ANALYZE {table}")
+    statement = DynamicStatements(prefix).changes(PRODUCER.name, COUNT)
+    found = await planner.fetchval(f"EXPLAIN (FORMAT JSON) {statement.sql}", *statement.params)
+    ((kind, index),) = scans(orjson.loads(found)[0]["Plan"], "staffa_dynamic_queues")
+    assert index == "staffa_dynamic_queues_changes", kind

@@ -16,6 +16,7 @@ import staffa.engines.postgres
 from staffa import Job, JobFilter, State
 from staffa.cron import stored
 from staffa.cron.changes import HeldCron, change, spread
+from staffa.dynamic import DynamicQueue
 from staffa.engine import (
     Ack,
     Changed,
@@ -30,6 +31,7 @@ from staffa.engine import (
 )
 from staffa.engines.statements.ages import AgeStatements
 from staffa.engines.statements.crons import CronStatements
+from staffa.engines.statements.dynamic import DynamicStatements
 from staffa.engines.statements.jobs import JobStatements
 from staffa.engines.statements.nodes import LeaderStatements, ProducerStatements
 from staffa.engines.statements.operations import OperationStatements, Stretch
@@ -57,6 +59,7 @@ PRUNES = PruneStatements(PREFIX)
 AGES = AgeStatements(PREFIX)
 UNIQUE = UniqueStatements(PREFIX)
 PRODUCERS, LEADERS = ProducerStatements(PREFIX), LeaderStatements(PREFIX)
+DYNAMIC = DynamicStatements(PREFIX)
 QUEUES = QueueStatements(PREFIX)
 SURVEYS = SurveyStatements(PREFIX)
 CONTROL = Control("mail", "*", "limit", 5)
@@ -133,6 +136,12 @@ BUILDERS: dict[str, Callable[[], Statement[Any]]] = {
     "queues/list": lambda: QueueSurveyStatements(PREFIX).list_controls("Oban"),
     "queues/control": lambda: QUEUES.control("Oban", [CONTROL]),
     "queues/forget": lambda: QUEUES.forget(age=60.0),
+    "dynamic/lock": lambda: DYNAMIC.lock("Oban"),
+    "dynamic/read": lambda: DYNAMIC.read("Oban"),
+    "dynamic/changes": lambda: DYNAMIC.changes("Oban", 7),
+    "dynamic/write": lambda: DYNAMIC.write("Oban", [DynamicQueue(queue="q", options={})]),
+    "dynamic/keep": lambda: DYNAMIC.keep("Oban", [CONTROL]),
+    "dynamic/forget": lambda: DYNAMIC.forget(age=60.0),
     "leaders/elect": lambda: LEADERS.elect(PRODUCER, lease=30.0),
     "leaders/resign": lambda: LEADERS.resign(PRODUCER),
     "crons/insert": lambda: CRONS.insert("Oban", [ENTRY.as_row()], dead_after=20.0),

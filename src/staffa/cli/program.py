@@ -25,7 +25,7 @@ _SECTIONS = {
     },
     "operate": {
         "jobs": "List, show, retry, cancel and delete jobs.",
-        "queues": "List, pause, resume, scale, start and stop queues.",
+        "queues": "List, pause, resume, scale, start and stop queues; keep some in the database.",
         "cron": "Look at entries of cron, make and change them, run one now.",
     },
     "look after": {

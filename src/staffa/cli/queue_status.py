@@ -1,7 +1,8 @@
 """What is known of queues from rows alone: jobs, living processes, what was set at run time.
 
 The limits that processes were configured with are in no row, so only those are told that were set
-since a process began; None means as it is configured there.
+since a process began; None means as it is configured there. Those of dynamic queues are known, and
+so is on which nodes these run, as far as that does not hang on a process's environment.
 """
 
 from __future__ import annotations
@@ -12,7 +13,9 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from staffa.engine import EVERYBODY, Control, node_scope
+from staffa.dynamic import DynamicQueue
+from staffa.engine import AS_CONFIGURED, EVERYBODY, Control, Engine, dynamic_control, node_scope
+from staffa.errors import ConfigError, SchemaMissing
 from staffa.queue import ALL_QUEUES
 from staffa.queues.controls import Controls, is_limit
 from staffa.survey import ControlStatus, ProducerStatus, Running
@@ -48,13 +51,21 @@ class QueueStatus:
         queue: Its name.
         counts: Its jobs by state.
         paused: Whether it is paused for all processes, those that are started later too.
-        nodes: The living processes that run jobs of it, or in which something about it was set.
+        nodes: The living processes that run jobs of it, or in which something about it was set; of
+            a dynamic queue those that run it.
+        dynamic: What is kept of it in the database.
     """
 
     queue: str
     counts: dict[State, int] = field(default_factory=dict)
     paused: bool = False
     nodes: list[NodeQueue] = field(default_factory=list)
+    dynamic: DynamicQueue | None = None
+
+    @property
+    def error(self) -> str | None:
+        """Why what is kept of it can't be read here, and so runs nowhere that is like here."""
+        return None if self.dynamic is None else _error_of(self.dynamic)
 
 
 def living(
@@ -64,11 +75,20 @@ def living(
     return [one for one in producers if one.name == name and one.silent < dead_after]
 
 
+async def read_dynamic(engine: Engine, name: str) -> list[DynamicQueue]:
+    """Read the dynamic queues of an instance; a schema that is not migrated yet has none."""
+    try:
+        return await engine.read_dynamic_queues(name)
+    except SchemaMissing:
+        return []
+
+
 def judge_queues(
     counts: Mapping[tuple[str, State], int],
     producers: Sequence[ProducerStatus],
     running: Sequence[Running],
     controls: Sequence[ControlStatus],
+    dynamic: Sequence[DynamicQueue] = (),
 ) -> list[QueueStatus]:
     """Return all queues by name, of which there are jobs or about which something is set.
 
@@ -77,18 +97,23 @@ def judge_queues(
         producers: The living ones.
         running: The running jobs.
         controls: What is set.
+        dynamic: The dynamic queues.
     """
     found: dict[str, QueueStatus] = {}
-    whole = _whole_pauses(controls)
-    for queue in sorted(_names(counts, running, controls)):
-        found[queue] = QueueStatus(queue, paused=whole.wanted(queue).paused)
+    rows = {row.queue: row for row in dynamic if not row.deleted}
+    readable = [row for row in rows.values() if _error_of(row) is None]
+    whole = _whole_pauses(controls, readable)
+    for queue in sorted(_names(counts, running, controls) | rows.keys()):
+        paused = whole.wanted(queue).paused
+        found[queue] = QueueStatus(queue, paused=paused, dynamic=rows.get(queue))
     for (queue, state), count in counts.items():
         found[queue].counts[state] = count
     for producer in producers:
-        heard, options = _heard(producer, controls)
+        heard, options = _heard(producer, controls, readable)
         there = {one.queue: one.count for one in running if one.producer == str(producer.uuid)}
         set_here = {queue for queue, _ in options if queue != ALL_QUEUES}
-        for queue in sorted(set_here | there.keys()):
+        fitting = {row.queue for row in readable if _may_run(row, producer.node)}
+        for queue in sorted(set_here | there.keys() | fitting):
             wanted = heard.wanted(queue)
             found[queue].nodes.append(
                 NodeQueue(
@@ -96,7 +121,7 @@ def judge_queues(
                     uuid=producer.uuid,
                     running=there.get(queue, 0),
                     paused=wanted.paused,
-                    limit=wanted.limit if (queue, "limit") in options else None,
+                    limit=wanted.limit if _tells_limit(queue, options, fitting) else None,
                     stopped=(queue, "running") in options and not wanted.runs,
                 )
             )
@@ -120,7 +145,30 @@ def describe_queue(status: QueueStatus) -> dict[str, Any]:
             }
             for one in status.nodes
         ],
+        "dynamic": None
+        if status.dynamic is None
+        else {
+            "options": dict(status.dynamic.options),
+            "configured": status.dynamic.configured,
+            "error": status.error,
+        },
     }
+
+
+def tell_dynamic(status: QueueStatus) -> str:
+    """Return what is kept of a queue in the database.
+
+    Example:
+        >>> row = DynamicQueue(queue="mail", options={"limit": 5, "only": {"node": "web.1"}})
+        >>> tell_dynamic(QueueStatus("mail", dynamic=row))
+        'limit 5, only where node is web.1'
+    """
+    if status.dynamic is None:
+        return ""
+    if status.error is not None:
+        return "can't be read here"
+    queue = status.dynamic.read()
+    return f"limit {queue.limit}" + (f", only where {queue.only}" if queue.only else "")
 
 
 def tell_pauses(status: QueueStatus) -> str:
@@ -172,21 +220,44 @@ def _names(
     controls: Sequence[ControlStatus],
 ) -> set[str]:
     named = {queue for queue, _ in counts} | {one.queue for one in running}
-    return named | {one.control.queue for one in controls} - {ALL_QUEUES}
+    told = {one.control.queue for one in controls if one.control.value != AS_CONFIGURED}
+    return named | told - {ALL_QUEUES}
 
 
-def _whole_pauses(controls: Sequence[ControlStatus]) -> Controls:
+def _error_of(row: DynamicQueue) -> str | None:
+    try:
+        row.read()
+    except ConfigError as error:
+        return str(error)
+    return None
+
+
+def _may_run(row: DynamicQueue, node: str) -> bool:
+    """Tell whether a node may run a dynamic queue, whatever is set there."""
+    only = row.read().only
+    return only is None or only.fits_node(node) is not False
+
+
+def _tells_limit(queue: str, options: set[tuple[str, str]], fitting: set[str]) -> bool:
+    return (queue, "limit") in options or queue in fitting
+
+
+def _whole_pauses(controls: Sequence[ControlStatus], dynamic: Sequence[DynamicQueue]) -> Controls:
     """Return what a process hears that begins now."""
     heard = Controls({})
+    heard.learn(map(dynamic_control, dynamic), at_start=True)
     heard.learn(filter(_outlives, (one.control for one in controls)), at_start=True)
     return heard
 
 
 def _heard(
-    producer: ProducerStatus, controls: Sequence[ControlStatus]
+    producer: ProducerStatus,
+    controls: Sequence[ControlStatus],
+    dynamic: Sequence[DynamicQueue],
 ) -> tuple[Controls, set[tuple[str, str]]]:
     """Return what a process has heard, and which options were set since it began."""
-    heard = Controls({})
+    heard = Controls({}, node=producer.node)
+    heard.learn(map(dynamic_control, dynamic))
     before = [one.control for one in controls if one.changed_at < producer.started_at]
     since = [
         one.control

@@ -1,4 +1,4 @@
-"""`staffa queues`: look at queues and change them, wherever they run."""
+"""`staffa queues`: look at queues and control them; `dynamic_queues` keeps some in the database."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from staffa.cli.audit import audited
+from staffa.cli.dynamic_queues import add, delete, set_
 from staffa.cli.groups import Commands
 from staffa.cli.loading import import_modules, import_option
 from staffa.cli.numbers import WholeNumber
@@ -18,6 +19,8 @@ from staffa.cli.queue_status import (
     describe_queue,
     judge_queues,
     living,
+    read_dynamic,
+    tell_dynamic,
     tell_nodes,
     tell_pauses,
 )
@@ -39,13 +42,17 @@ _ALL = click.option("--all", "everything", is_flag=True, help="All queues, later
 
 @click.group(cls=Commands)
 def queues() -> None:
-    """List, pause, resume, scale, start and stop queues.
+    """List, pause, resume, scale, start and stop queues; keep some in the database.
 
     Processes obey at once, or within a heartbeat where notifications don't arrive. Running jobs
     go on to their end.
 
     Example: staffa queues pause mail
     """
+
+
+for _change in (add, set_, delete):
+    queues.add_command(_change)
 
 
 @queues.command("list")
@@ -56,7 +63,8 @@ async def list_(config: Config, output: Output, quick: bool, node: str | None) -
     """List queues: jobs by state, pauses, nodes.
 
     Shown are the nodes that run jobs of a queue, or where something was set about it. A limit is
-    shown where it was set since the node began; else it is as configured there.
+    shown where it was set since the node began; else it is as configured there. Dynamic queues are
+    shown with their limits, their rules, and the nodes that run them.
 
     Example: staffa queues list --quick
     """
@@ -73,23 +81,26 @@ async def list_(config: Config, output: Output, quick: bool, node: str | None) -
             counts = await engine.count_jobs()
         producers = await engine.survey.list_producers()
         controls = await engine.survey.list_controls(config.name)
+        dynamic = await read_dynamic(engine, config.name)
     alive = living(producers, config.name, config.dead_after)
     if node is not None:
         alive = [producer for producer in alive if producer.node == node]
-    found = judge_queues(counts, alive, running, controls)
+    found = judge_queues(counts, alive, running, controls, dynamic)
     if node is not None:
         found = [status for status in found if status.nodes]
     if output.as_json:
         output.data([describe_queue(status) for status in found])
         return
     states = _QUICK if quick else tuple(State)
+    kept = any(status.dynamic is not None for status in found)
     output.table(
-        ("queue", *states, "paused", "nodes"),
+        ("queue", *states, "paused", *(("dynamic",) if kept else ()), "nodes"),
         [
             (
                 status.queue,
                 *(status.counts.get(state, 0) for state in states),
                 tell_pauses(status),
+                *((tell_dynamic(status),) if kept else ()),
                 tell_nodes(status),
             )
             for status in found

@@ -111,7 +111,9 @@ async def start(
     share = WHOLE if part is None else replace(part, since=since)
     client.config = client.config.with_health(health_host, health_port).with_share(share)
     given = parse_queue_list(queues) if queues else client.config.queues or config.queues
-    queues_to_run = _check_queues(given, share, client.config.node_limit)
+    mode = client.config.dynamic_queues or config.dynamic_queues
+    client.config = client.config.with_dynamic_queues(mode)
+    queues_to_run = _check_queues(given, share, client.config.node_limit, dynamic=mode is not None)
     await run_worker(client, queues_to_run, supervisor)
 
 
@@ -134,7 +136,7 @@ def _same_command(arguments: Sequence[str]) -> list[str]:
 
 
 def _check_queues(
-    given: Mapping[str, Any], share: Share, node_limit: int | None
+    given: Mapping[str, Any], share: Share, node_limit: int | None, *, dynamic: bool
 ) -> dict[str, Queue]:
     """Return what to run, or refuse it.
 
@@ -142,6 +144,8 @@ def _check_queues(
         ConfigError: If there is nothing, or less than there are processes.
     """
     queues = parse_queues(given)
+    if dynamic:  # what is in the database counts
+        return queues
     if not queues:
         raise ConfigError(
             "there are no queues to run: give --queues default:10, or [queues] in staffa.toml"

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Unpack
 
-from staffa.client.queues import Queues
+from staffa.client.dynamic import DynamicQueues
 from staffa.cron.changes import (
     ChangedCron,
     CronChange,
@@ -36,7 +36,7 @@ from staffa.telemetry.catalogue import (
 )
 
 
-class Crons(Queues):
+class Crons(DynamicQueues):
     """Entries of cron."""
 
     async def list_crons(self) -> list[StoredCron]:

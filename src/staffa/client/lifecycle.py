@@ -57,7 +57,9 @@ class Lifecycle:
             if dsn is not None:
                 raise ConfigError("dsn and pool= are both given: give one of them")
             dsn = load("staffa.drivers.pools:dsn_of")(pool)
-        self.config = Config.load(dsn=dsn, queues={} if queues is None else queues, **options)
+        config = Config.load(dsn=dsn, queues={} if queues is None else queues, **options)
+        # Of what runs, the file and the environment tell `staffa start` alone.
+        self.config = config.with_dynamic_queues(options.get("dynamic_queues"))
         self._clock = clock
         self._depths = Depths(self.config.max_depth, clock, self.config.name)
         self._homes = Homes()
@@ -127,7 +129,7 @@ class Lifecycle:
             if queues is not None:
                 self.config = self.config.with_queues(parse_queues(queues))
             instance.register(self.config.name, cast("instance.Enqueues", self))
-            if self.config.queues and self._mode is None:
+            if self.config.runs_queues and self._mode is None:
                 self._health = Health.open(self.config, self._clock)
             try:
                 await self._start()
@@ -139,7 +141,7 @@ class Lifecycle:
         home = await self._homes.open(self._make_backend)
         backend = home.backend
         await backend.check_schema()
-        if not self.config.queues or self._mode is not None:
+        if not self.config.runs_queues or self._mode is not None:
             return
         node = Node(self.config, backend.engine, backend.notifier, home.wakeups, self._clock)
         self._node, self._node_loop = node, home.loop

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import uuid
 from collections.abc import Iterable
 from typing import Any
@@ -14,17 +15,19 @@ from staffa.client.wakeups import Wakeups
 from staffa.config import Config
 from staffa.cron.declared import Collector
 from staffa.engine import Engine, Producer, Rescued
+from staffa.errors import DatabaseError
 from staffa.jobs import Job
 from staffa.notifier import Notifier, is_for
 from staffa.queues.kills import Kills
 from staffa.queues.signals import Signals
 from staffa.queues.supervisor import Supervisor
+from staffa.queues.synchronising import synchronise_queues
 from staffa.service import attempt
 from staffa.services.cron import Crontab
 from staffa.services.leader import Leader
 from staffa.services.lifeline import Lifeline
 from staffa.services.stager import Stager
-from staffa.telemetry import working_for
+from staffa.telemetry import report, working_for
 from staffa.types import Connectivity, EndReason
 
 _CHANNELS = ("insert", "control", "signal", "leader", "sonar")
@@ -45,6 +48,7 @@ class Node:
         self, config: Config, engine: Engine, notifier: Notifier, wakeups: Wakeups, clock: Clock
     ) -> None:
         self._config = config
+        self._engine = engine
         self.notifier = notifier
         self._wakeups = wakeups
         self.producer = Producer(uuid.uuid4(), config.name, config.node)
@@ -142,6 +146,7 @@ class Node:
             with working_for(self._config.name):
                 await self.notifier.listen(_CHANNELS, self._on_notification)
                 await self._wakeups.start()
+                await self._synchronise()
                 await self.supervisor.start()
                 await self._signals.start()
                 await self._kills.start()
@@ -154,6 +159,23 @@ class Node:
         except BaseException:
             await self.stop(grace=0)
             raise
+
+    async def _synchronise(self) -> None:
+        """Bring the configured queues to the database, if they are kept there."""
+        mode = self._config.dynamic_queues
+        if mode is None:
+            return
+        changed = await synchronise_queues(
+            self._engine, self._config.name, self._config.queues, absent=mode == "automatic"
+        )
+        if changed:
+            await self._notify_change()
+
+    async def _notify_change(self) -> None:
+        try:
+            await self.notifier.notify([("control", {"name": self._config.name})])
+        except DatabaseError as error:
+            report("a change was not notified; heartbeats tell", error, level=logging.INFO)
 
     async def stop(self, grace: float) -> None:
         """Stop everything in order; running jobs may go on for some seconds from now on.

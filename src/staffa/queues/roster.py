@@ -72,11 +72,11 @@ class Roster(Service):
         share: Share = WHOLE,
     ) -> None:
         super().__init__()
-        self._configured = configured
         self._producer = producer
         self._make = make
         self._clock = clock
-        self._controls = Controls(configured, share)
+        self._controls = Controls(configured, share, producer.node)
+        self._begun = False
         self._entries: dict[str, Entry] = {}
         self._added = asyncio.Event()
         for name in configured:
@@ -149,6 +149,7 @@ class Roster(Service):
 
     async def on_start(self) -> None:
         """Tell of the queues that the process begins with."""
+        self._begun = True
         for name, entry in self.open():
             wanted = Wanted(True, entry.producer.paused, entry.producer.limit)
             self._tell(name, replace(wanted, runs=False), wanted)
@@ -188,13 +189,12 @@ class Roster(Service):
         if len(self._entries) >= MOST_QUEUES:
             raise RuntimeError(f"{MOST_QUEUES} queues run here, which is the most")
         self._add(name, wanted)
-        self._tell(name, replace(wanted, runs=False), wanted)
+        if self._begun:
+            self._tell(name, replace(wanted, runs=False), wanted)
 
     def _add(self, name: str, wanted: Wanted) -> None:
         now = self._clock.now()
-        configured = self._configured.get(name, Queue())
-        queue = replace(configured, limit=wanted.limit, paused=wanted.paused)
-        self._entries[name] = Entry(self._make(name, queue), now, now)
+        self._entries[name] = Entry(self._make(name, self._controls.options(name)), now, now)
         self._added.set()
 
     def _drop_if_ended(self, name: str) -> None:

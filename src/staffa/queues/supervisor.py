@@ -113,7 +113,8 @@ class Supervisor:
         self._on_done = on_done
         limit = config.node_limit
         self._slots = Slots(None if limit is None else config.share.of(limit))
-        self.roster = Roster(config.queues, producer, self._make_producer, clock, config.share)
+        configured = config.queues if config.dynamic_queues is None else {}
+        self.roster = Roster(configured, producer, self._make_producer, clock, config.share)
         patience = max(config.dead_after / _HEARTBEATS_IN_TIME, _LEAST_PATIENCE_SECONDS)
         self._watchman = Watchman(
             partial(engine.heartbeat, patience),

@@ -21,7 +21,7 @@ from staffa.cli.doctor.work import judge_age, judge_producers, judge_waiting, ju
 from staffa.cli.loading import import_modules, import_option
 from staffa.cli.options import EXIT_REFUSED, command, open_database
 from staffa.cli.output import Output
-from staffa.cli.queue_status import judge_queues, living
+from staffa.cli.queue_status import judge_queues, living, read_dynamic
 from staffa.client.backend import Backend, make_backend
 from staffa.config import Config
 from staffa.survey import ServerHealth
@@ -93,14 +93,16 @@ async def _examine_work(
     running = await survey.count_running()
     waiting = await survey.count_waiting(most=_MOST)
     controls = await survey.list_controls(config.name)
+    dynamic = await read_dynamic(backend.engine, config.name)
     counts = {(one.queue, one.state): one.count for one in waiting}
+    queues = judge_queues(counts, alive, running, controls, dynamic)
     longest = await survey.list_running(1)
     unknown = await _find_unknown(config, backend) if compare else None
     return [
         *judge_connections(config, health, alive),
         *judge_producers(producers, running, config.name, config.dead_after),
         judge_age(longest[0] if longest else None, health.leading_peers, health.now),
-        *judge_waiting(waiting, judge_queues(counts, alive, running, controls), health.now),
+        *judge_waiting(waiting, queues, health.now),
         judge_workers(unknown),
     ]
 

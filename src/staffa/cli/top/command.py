@@ -63,14 +63,14 @@ class _View:
 
     def __init__(self, config: Config, backend: Backend, interval: float) -> None:
         self._config = config
-        self._survey = backend.engine.survey
+        self._engine = backend.engine
         self._interval = interval
 
     async def look(self) -> Snapshot:
         """Return what there is to see now."""
-        now = (await self._survey.check_server()).now
+        now = (await self._engine.survey.check_server()).now
         return await take_snapshot(
-            self._survey,
+            self._engine,
             now,
             self._config.name,
             dead_after=self._config.dead_after,

@@ -7,10 +7,11 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from staffa.cli.queue_status import judge_queues, living
+from staffa.cli.queue_status import judge_queues, living, read_dynamic
+from staffa.engine import Engine
 from staffa.jobs import Job
 from staffa.running import PROGRESS_KEY
-from staffa.survey import ProducerStatus, Running, Survey
+from staffa.survey import ProducerStatus, Running
 from staffa.types import State
 
 MOST_COUNTED = 10_000
@@ -99,17 +100,18 @@ class Snapshot:
 
 
 async def take_snapshot(
-    survey: Survey, now: datetime, name: str, *, dead_after: float, interval: float
+    engine: Engine, now: datetime, name: str, *, dead_after: float, interval: float
 ) -> Snapshot:
     """Look at what goes on.
 
     Args:
-        survey: Looks.
+        engine: Where.
         now: The time on the database's clock.
         name: The instance whose nodes are shown.
         dead_after: Seconds after which a silent process counts as dead.
         interval: Seconds between two looks.
     """
+    survey = engine.survey
     window = max(interval, _LEAST_WINDOW_SECONDS)
     producers = living(await survey.list_producers(), name, dead_after)
     running = await survey.count_running()
@@ -121,7 +123,8 @@ async def take_snapshot(
     ended = await survey.count_ended(seconds=window)
     controls = await survey.list_controls(name)
     known = {**dict.fromkeys(ended, 0), **counts}
-    queues = judge_queues(known, producers, running, controls)
+    dynamic = await read_dynamic(engine, name)
+    queues = judge_queues(known, producers, running, controls, dynamic)
     return Snapshot(
         at=now,
         nodes=[_node(producer, running) for producer in producers],

@@ -23,7 +23,6 @@ from staffa.engine import (
     Ack,
     Changed,
     Checkpoint,
-    Control,
     Heartbeat,
     Hold,
     Lease,
@@ -39,6 +38,7 @@ from staffa.engine import (
 from staffa.engines.crons import CronEngine
 from staffa.engines.postgres.ageing import PostgresAgeing
 from staffa.engines.postgres.maintenance import PostgresMaintenance, check_vacuum
+from staffa.engines.postgres.queues import PostgresControls, PostgresQueues
 from staffa.engines.postgres.survey import PostgresSurvey
 from staffa.engines.statements.conditions import Wanted
 from staffa.engines.statements.crons import CronDialogues, CronStatements
@@ -48,7 +48,6 @@ from staffa.engines.statements.jobs import JobStatements
 from staffa.engines.statements.nodes import LeaderStatements, ProducerStatements
 from staffa.engines.statements.operations import OperationStatements
 from staffa.engines.statements.prunes import PruneStatements
-from staffa.engines.statements.queues import QueueStatements
 from staffa.engines.statements.rescues import RescueStatements
 from staffa.engines.statements.unique import UniqueStatements
 from staffa.engines.walks import Walks
@@ -68,7 +67,7 @@ _WORTH_GOING_ON = 0.1  # the share of a page that makes the next one worth a loo
 
 @observed("staffa.engine")
 @boundaries
-class PostgresEngine(PostgresAgeing, CronEngine):
+class PostgresEngine(PostgresControls, PostgresAgeing, CronEngine):
     """Jobs in a schema of a PostgreSQL database.
 
     Args:
@@ -105,7 +104,7 @@ class PostgresEngine(PostgresAgeing, CronEngine):
         self._prunes = PruneStatements(prefix)
         self._producers = ProducerStatements(prefix)
         self._leaders = LeaderStatements(prefix)
-        self._queues = QueueStatements(prefix)
+        self._queues = PostgresQueues(prefix)
         self._crons = CronStatements(prefix)
         self._cron_dialogues = CronDialogues(self._crons, self._enqueueing)
 
@@ -127,7 +126,8 @@ class PostgresEngine(PostgresAgeing, CronEngine):
 
     def heartbeat(self, patience: float | None = None) -> Heartbeat:
         """Return a heartbeat with its own connection."""
-        return PostgresHeartbeat(Dedicated(self._settings, patience), self._producers, self._jobs)
+        connection = Dedicated(self._settings, patience)
+        return PostgresHeartbeat(connection, self._producers, self._jobs, self._queues)
 
     @overload
     async def enqueue_jobs(
@@ -331,14 +331,6 @@ class PostgresEngine(PostgresAgeing, CronEngine):
         """Forget producers that died long ago."""
         return await self.pool.run(self._producers.reap(age=age))
 
-    async def control_queues(self, name: str, controls: Sequence[Control]) -> list[Control]:
-        """Set options of queues."""
-        return await self.pool.run(self._queues.control(name, controls))
-
-    async def forget_controls(self, *, age: float) -> int:
-        """Forget options that make no difference."""
-        return await self.pool.run(self._queues.forget(age=age))
-
     async def elect_leader(self, producer: Producer, *, lease: float) -> bool:
         """Become or stay the leader."""
         return await self.pool.run(self._leaders.elect(producer, lease=lease))
@@ -369,15 +361,21 @@ class PostgresHeartbeat:
     """The signs of life of one producer; used on the watchman's thread alone."""
 
     def __init__(
-        self, connection: Dedicated, producers: ProducerStatements, jobs: JobStatements
+        self,
+        connection: Dedicated,
+        producers: ProducerStatements,
+        jobs: JobStatements,
+        queues: PostgresQueues,
     ) -> None:
         self._connection = connection
         self._producers = producers
         self._jobs = jobs
+        self._queues = queues
 
     async def beat(self, producer: Producer, known: int | None = None) -> Pulse:
         """Show that a producer lives, and read what has changed."""
-        return await self._connection.run(self._producers.beat(producer, known))
+        pulse = await self._connection.run(self._producers.beat(producer, known))
+        return await self._queues.follow(self._connection, producer, known, pulse)
 
     async def find_lost_leases(self, producer: Producer, leases: Sequence[Lease]) -> list[Lease]:
         """Return those of the leases that have ended."""

@@ -22,7 +22,6 @@ from staffa.engine import (
     Ack,
     Changed,
     Checkpoint,
-    Control,
     Heartbeat,
     Hold,
     Lease,
@@ -38,6 +37,7 @@ from staffa.engines.crons import CronEngine
 from staffa.engines.sqlite.ageing import SqliteAgeing
 from staffa.engines.sqlite.functions import install
 from staffa.engines.sqlite.heartbeat import SqliteHeartbeat
+from staffa.engines.sqlite.queues import SqliteControls
 from staffa.engines.sqlite.rehearsal import SqliteRehearsal
 from staffa.engines.sqlite.statements.changes import ChangeStatements, Seen
 from staffa.engines.sqlite.statements.idiom import SQLITE
@@ -52,6 +52,7 @@ from staffa.engines.sqlite.survey import SqliteSurvey
 from staffa.engines.statements.conditions import Wanted
 from staffa.engines.statements.crons import CronDialogues
 from staffa.engines.statements.dialogues import Dialogue, hold_here
+from staffa.engines.statements.dynamic import DynamicStatements
 from staffa.engines.statements.enqueueing import EnqueueStatements
 from staffa.engines.statements.nodes import LeaderStatements
 from staffa.engines.statements.prunes import PruneStatements
@@ -83,7 +84,7 @@ _PREFIX = "main"
 
 @observed("staffa.engine")
 @boundaries
-class SqliteEngine(SqliteRehearsal, SqliteAgeing, CronEngine):
+class SqliteEngine(SqliteControls, SqliteRehearsal, SqliteAgeing, CronEngine):
     """Jobs in a file.
 
     Args:
@@ -117,6 +118,7 @@ class SqliteEngine(SqliteRehearsal, SqliteAgeing, CronEngine):
         self._producers = BeatStatements(_PREFIX, SQLITE)
         self._leaders = LeaderStatements(_PREFIX, SQLITE)
         self._queues = ControlStatements(_PREFIX, SQLITE)
+        self._dynamic = DynamicStatements(_PREFIX, SQLITE)
         self._tending = TendStatements(_PREFIX, SQLITE)
         self._crons = self._tending
         self._cron_dialogues = CronDialogues(self._crons, self._enqueueing)
@@ -143,7 +145,7 @@ class SqliteEngine(SqliteRehearsal, SqliteAgeing, CronEngine):
     def heartbeat(self, patience: float | None = None) -> Heartbeat:
         """Return a heartbeat with its own connection; a file always replies."""
         connection = FileConnection(self._settings, "staffa-sqlite-heartbeat")
-        return SqliteHeartbeat(connection, self._producers, self._jobs)
+        return SqliteHeartbeat(connection, self._producers, self._jobs, self._dynamic)
 
     @overload
     async def enqueue_jobs(
@@ -359,14 +361,6 @@ class SqliteEngine(SqliteRehearsal, SqliteAgeing, CronEngine):
     async def reap_producers(self, *, age: float) -> int:
         """Forget producers that died long ago."""
         return await self._writer.write(self._producers.reap(age=age))
-
-    async def control_queues(self, name: str, controls: Sequence[Control]) -> list[Control]:
-        """Set options of queues."""
-        return await self._writer.write(self._queues.control_together(name, controls))
-
-    async def forget_controls(self, *, age: float) -> int:
-        """Forget options that make no difference."""
-        return await self._writer.write(self._queues.forget(age=age))
 
     async def elect_leader(self, producer: Producer, *, lease: float) -> bool:
         """Become or stay the leader."""

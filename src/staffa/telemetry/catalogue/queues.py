@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -93,6 +93,51 @@ class QueueScaled(Event):
     producer: ProducerView
     queue: str
     limit: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueInserted(Event):
+    """A dynamic queue was written that was not there; told where that was done.
+
+    Args:
+        queue: The queue.
+        options: Its options, as a table of ``staffa.toml`` has them.
+    """
+
+    kind: ClassVar[str] = "staffa.queue.inserted"
+
+    queue: str
+    options: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueUpdated(Event):
+    """Options of a dynamic queue were changed; told where that was done.
+
+    Args:
+        queue: The queue.
+        options: All its options from now on.
+    """
+
+    kind: ClassVar[str] = "staffa.queue.updated"
+
+    queue: str
+    options: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueDeleted(Event):
+    """A dynamic queue was deleted; told where that was done.
+
+    Args:
+        queue: The queue.
+        options: What it had.
+    """
+
+    kind: ClassVar[str] = "staffa.queue.deleted"
+
+    queue: str
+    options: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from staffa.engine import Control, Producer, Pulse, Statements
+from staffa.engine import Control, Producer, Pulse, Statement, Statements
 from staffa.engines.statements.area import count
 from staffa.engines.statements.crons import CronStatements
 from staffa.engines.statements.nodes import ProducerStatements, pulse
@@ -41,6 +41,10 @@ class ControlStatements(QueueStatements):
             lambda results: results[1],
             self._idiom.dialect,
         )
+
+    def count_changes(self, name: str, changes: int) -> Statement[int]:
+        """Make versions for so many changes."""
+        return self.spelled(self.text("version"), ([None] * changes, name), count)
 
 
 class TendStatements(CronStatements):

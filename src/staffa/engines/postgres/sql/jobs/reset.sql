@@ -3,6 +3,7 @@
 -- Locks: all rows. Index: none.
 WITH crons AS (DELETE FROM :"prefix".staffa_crons),
      keys AS (DELETE FROM :"prefix".staffa_unique),
+     dynamic AS (DELETE FROM :"prefix".staffa_dynamic_queues),
      queues AS (DELETE FROM :"prefix".staffa_queues),
      versions AS (DELETE FROM :"prefix".staffa_queue_versions),
      producers AS (DELETE FROM :"prefix".staffa_producers),

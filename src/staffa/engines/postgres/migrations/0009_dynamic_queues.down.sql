@@ -1,0 +1,1 @@
+DROP TABLE :"prefix".staffa_dynamic_queues;

@@ -1,0 +1,1 @@
+DROP TABLE staffa_dynamic_queues;

@@ -1,0 +1,3 @@
+-- Delete all rows; for tests.
+-- Index: none, they all go.
+DELETE FROM staffa_dynamic_queues;
