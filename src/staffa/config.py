@@ -12,13 +12,13 @@ import socket
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any, Literal, TypedDict
+from typing import Any
 
 from staffa._internal.identifiers import is_storable_name
 from staffa._internal.kill_points import KILL_POINT, parse_kill_point
 from staffa._internal.lazy import load
 from staffa.ageing import Prioritizer
-from staffa.args.encryption import NO_KEYS, EncryptionKeys, KeyRing, parse_key_list
+from staffa.args.encryption import NO_KEYS, KeyRing, parse_key_list
 from staffa.cron.entries import Cron, check_sync, parse_setting
 from staffa.cron.zones import load_zone
 from staffa.dynamic import SYNC_MODES
@@ -41,7 +41,7 @@ from staffa.settings import (
     parse_switch,
 )
 from staffa.share import WHOLE, Share
-from staffa.types import Seconds, to_seconds
+from staffa.types import to_seconds
 from staffa.upkeep import Pruner, Reindexer, parse_service
 
 DEFAULT_PREFIX = "public"
@@ -51,49 +51,6 @@ _LEAST_HEARTBEATS = 4  # a freeze of the watcher itself counts as two
 _VARIABLE = "STAFFA_"
 _NO_SETTING = "no setting"
 _NO_SETTINGS = frozenset({"STAFFA_TEST_DSN", "STAFFA_REQUIRE", "STAFFA_EMBEDDED_BINARIES"})
-
-
-class ClientOptions(TypedDict, total=False):
-    """The settings that a client takes by keyword; see `Config`."""
-
-    prefix: str
-    name: str
-    node: str
-    imports: Sequence[str]
-    dynamic_queues: str
-    max_depth: Mapping[str, int | MaxDepth | Mapping[str, Any]]
-    node_limit: int
-    pool_size: int
-    shutdown_grace: Seconds
-    heartbeat: Seconds
-    dead_after: Seconds
-    foreign_dead_after: Seconds
-    max_rescues: int
-    unknown_after: Seconds
-    poll: Seconds
-    leader_lease: Seconds
-    loop_blocked_after: Seconds
-    health_port: int
-    health_host: str
-    encryption_keys: EncryptionKeys | KeyRing
-    processes: int
-    process_max_jobs: int
-    process_max_age: Seconds
-    process_max_memory: int
-    cron: Sequence[Cron | Mapping[str, Any]] | Mapping[str, Any] | bool
-    cron_sync: Literal["manual", "automatic"]
-    timezone: str
-    listen_dsn: str
-    maintenance_dsn: str
-    pooler: bool
-    notifier: str
-    sonar: bool
-    metrics: bool
-    pruner: bool | Pruner | Mapping[str, Any]
-    prioritizer: bool | Prioritizer | Mapping[str, Any]
-    reindexer: bool | Reindexer | Mapping[str, Any]
-    testing: TestingMode
-    django_alias: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,9 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from enum import Enum, auto
-from typing import Any, Literal, NamedTuple, Protocol, overload
+from typing import Any, Literal, Protocol, overload
 from uuid import UUID
 
 from staffa.capabilities import Capabilities
@@ -27,6 +25,11 @@ from staffa.controls import node_scope as node_scope
 from staffa.cron.storage import StoresCrons
 from staffa.filters import JobFilter
 from staffa.jobs import Job
+from staffa.leases import Ack as Ack
+from staffa.leases import Checkpoint as Checkpoint
+from staffa.leases import Hold as Hold
+from staffa.leases import Lease as Lease
+from staffa.leases import Producer as Producer
 from staffa.maintenance import Tidies
 from staffa.rehearsal import Rehearses
 from staffa.statement import Dialect as Dialect
@@ -35,16 +38,6 @@ from staffa.statement import Statements as Statements
 from staffa.survey import Surveyed
 from staffa.types import State
 from staffa.waiting import Ages
-
-
-@dataclass(frozen=True, slots=True)
-class Producer:
-    """One start of a worker process: what its leases name."""
-
-    uuid: UUID
-    name: str
-    node: str
-
 
 Told = Literal["jobs", "ids"]
 """What is returned of jobs that were written."""
@@ -68,74 +61,6 @@ class Pulse:
     others: Mapping[UUID, int]
     controls: Sequence[Control] = ()
     version: int = 0
-
-
-class Lease(NamedTuple):
-    """The right to end one run of a job; no two of them overlap."""
-
-    id: int
-    attempt: int
-    attempted_at: datetime
-
-    @classmethod
-    def of(cls, job: Job) -> Lease:
-        """Return the lease of a claimed job."""
-        assert job.id is not None  # noqa: S101  # claimed jobs have both
-        assert job.attempted_at is not None  # noqa: S101
-        return cls(job.id, job.attempt, job.attempted_at)
-
-
-class Hold(Enum):
-    """How it stands with a lease whose job may have been completed in a user's transaction."""
-
-    FREE = auto()
-    """The job runs, and nobody holds its row."""
-    HELD = auto()
-    """The job runs, as far as is committed, and another transaction holds its row."""
-    ENDED = auto()
-    """The job does not run under this lease any more."""
-
-
-@dataclass(slots=True, kw_only=True)
-class Ack:
-    """The outcome of one run, to be written under its lease.
-
-    It is not frozen, though nobody changes it: that would treble the time that making one takes.
-
-    Args:
-        lease: The run.
-        state: What the job becomes; a retryable one without attempts left becomes discarded.
-        refund: Whether the attempt is given back.
-        error: What is added to the job's errors.
-        delay: Seconds until the job is due again.
-        meta: What is merged into the job's meta.
-    """
-
-    lease: Lease
-    state: State
-    refund: bool = False
-    error: str | None = None
-    delay: float | None = None
-    meta: Mapping[str, Any] | None = None
-
-    @property
-    def plain(self) -> bool:
-        """Whether it is a completion with nothing to it."""
-        there_is_more = self.refund or self.error is not None or self.meta is not None
-        return self.state is State.COMPLETED and not there_is_more
-
-
-@dataclass(frozen=True, slots=True)
-class Checkpoint:
-    """What a running job notes in its row.
-
-    Args:
-        lease: The run.
-        meta: What is merged into the job's meta.
-    """
-
-    lease: Lease
-    meta: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ _NAME = click.argument("name")
 
 @click.group(cls=Commands)
 def cron() -> None:
-    """Look at entries of cron, make and change them, run one now.
+    """List, make, change and run entries of cron.
 
     Example: staffa cron list
     """

@@ -122,7 +122,9 @@ async def set_(
 @import_option
 @command
 async def delete(config: Config, output: Output, name: str, modules: Sequence[str]) -> None:
-    """Run a dynamic queue nowhere any more; running jobs go on, waiting ones stay.
+    """Run a dynamic queue nowhere any more; its jobs stay.
+
+    Those that run go on to their end.
 
     Example: staffa queues delete reports
     """

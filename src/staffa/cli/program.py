@@ -25,8 +25,8 @@ _SECTIONS = {
     },
     "operate": {
         "jobs": "List, show, retry, cancel and delete jobs.",
-        "queues": "List, pause, resume, scale, start and stop queues; keep some in the database.",
-        "cron": "Look at entries of cron, make and change them, run one now.",
+        "queues": "List, control and keep queues, wherever they run.",
+        "cron": "List, make, change and run entries of cron.",
     },
     "look after": {
         "check": "Check settings, and the code against the rows.",

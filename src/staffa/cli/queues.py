@@ -42,8 +42,9 @@ _ALL = click.option("--all", "everything", is_flag=True, help="All queues, later
 
 @click.group(cls=Commands)
 def queues() -> None:
-    """List, pause, resume, scale, start and stop queues; keep some in the database.
+    """List, control and keep queues, wherever they run.
 
+    They are paused, resumed, scaled, started and stopped, and may be kept in the database.
     Processes obey at once, or within a heartbeat where notifications don't arrive. Running jobs
     go on to their end.
 

@@ -22,8 +22,9 @@ from staffa.client.health import Health
 from staffa.client.homes import Homes
 from staffa.client.insertion import Insertion
 from staffa.client.node import Node
+from staffa.client.options import ClientOptions
 from staffa.client.temporary import TemporaryFolder
-from staffa.config import ClientOptions, Config
+from staffa.config import Config
 from staffa.errors import ConfigError, InstanceError
 from staffa.modes import TestingMode, current_mode
 from staffa.queue import Queue, parse_queues
