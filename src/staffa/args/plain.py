@@ -61,7 +61,7 @@ def dump_object(value: Mapping[str, Any], what: str, *, hide: bool = False) -> s
 def _dump_flat(value: dict[Any, Any]) -> str | None:
     """Return the text of an object that is surely plain JSON, as most are; None of any other.
 
-    Checking each value would take most of the time that it takes to make a job.
+    To check each value takes longer than to write them all.
     """
     if _TEXT.issuperset(map(type, value)) and _FLAT.issuperset(map(type, value.values())):
         try:

@@ -4,7 +4,7 @@ A connection whose transaction may have been left open, or whose reply did not c
 server then rolls back. No connection is reset between two users, as none of ours leaves a trace.
 
 The one that was used last is kept for the next user, unless somebody waits for it: to give it back
-to the driver's pool and borrow it again takes as long as a small statement.
+to the driver's pool and borrow it again takes two thirds of the time of our part of ``SELECT 1``.
 """
 
 from __future__ import annotations
