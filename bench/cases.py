@@ -312,6 +312,7 @@ CASES = (
         tuple(
             Entry(peer.name, peer, "idle", {"seconds": _IDLE_SECONDS}, _per_second)
             for peer in _REACTING
+            if peer is not AWA  # it starts for no other queues than those of its tasks
         ),
         (Target("transactions a second", "staffa", None, 1.0, 0.6, at_least=False),),
     ),

@@ -58,29 +58,17 @@ class AwaContender(Contender):
             yield lambda n: client.insert(Count(n), queue="bench")
             await client.shutdown()
 
-    @asynccontextmanager
-    async def working_on_ten_queues(self) -> AsyncIterator[None]:
-        """Run ten queues."""
-        async with self._client() as client:
-            await client.start([(f"queue_{n}", 10) for n in range(10)])
-            yield
-            await client.shutdown()
-
-    async def unfinished(self) -> int:
-        """Return what it counts itself: its rows move among several tables."""
-        async with AsyncClient(self.dsn) as client:
-            stats = [found for found in await client.queue_stats() if found.queue == "bench"]
-        return sum(found.total_queued for found in stats)
+    async def all_done(self) -> None:
+        """Believe its runs: jobs stay where they are, and what it counts itself takes minutes."""
 
     @asynccontextmanager
     async def _client(self) -> AsyncIterator[Any]:
         async with AsyncClient(self.dsn) as client:
-            names = ["bench", *(f"queue_{n}" for n in range(10))]
 
             async def count(job: Any) -> None:
                 counter.ran()
 
-            client.task(Count, queue=names[0])(count)
+            client.task(Count, queue="bench")(count)
             yield client
 
 
