@@ -7,6 +7,7 @@ from staffa.deadlines import Deadline
 from staffa.filters import JobFilter
 from staffa.instance import get as get_instance
 from staffa.jobs import Job, current_job
+from staffa.limits import GlobalLimit, Partition, RateLimit
 from staffa.queue import MaxDepth, Queue
 from staffa.results import Cancel, Discard, Record, Recorded, Snooze
 from staffa.types import Connectivity, EndReason, State
@@ -27,13 +28,16 @@ __all__ = [
     "Deadline",
     "Discard",
     "EndReason",
+    "GlobalLimit",
     "Job",
     "JobFilter",
     "Keep",
     "MaxDepth",
     "Oban",
+    "Partition",
     "Pruner",
     "Queue",
+    "RateLimit",
     "Record",
     "Recorded",
     "Reindexer",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
@@ -11,6 +11,7 @@ from uuid import UUID
 from staffa._internal.identifiers import MAX_NAME_LENGTH, is_storable_name
 from staffa._internal.shown import shown
 from staffa.errors import ConfigError, NotYetAvailable, UnknownOption
+from staffa.limits import GlobalLimit, Limits, RateLimit, parse_global_limit, parse_rate_limit
 
 MAX_LIMIT = 10_000
 """The highest limit that can be set at run time."""
@@ -18,7 +19,7 @@ MAX_LIMIT = 10_000
 ALL_QUEUES = "*"
 """How rows and notifications name all queues."""
 
-_LATER = frozenset({"global_limit", "rate_limit", "dispatch_cooldown", "only"})
+_LATER = frozenset({"dispatch_cooldown", "only"})
 _MOST = 2**31 - 1
 _POLICIES = ("raise", "delay")
 
@@ -30,9 +31,12 @@ class Queue:
     Args:
         limit: How many jobs of the queue run at once on this node.
         paused: Whether the node starts with the queue paused, until it is resumed.
+        global_limit: How many run at once on all nodes together: a number, or a `GlobalLimit`.
+        rate_limit: How many start within a time on all nodes together.
 
     Raises:
-        ConfigError: If the limit is no positive whole number, or `paused` no boolean.
+        ConfigError: If the limit is no positive whole number, `paused` no boolean, or a limit of
+            all nodes can't be used.
 
     Example:
         >>> Queue(limit=20)
@@ -41,6 +45,8 @@ class Queue:
 
     limit: int = 10
     paused: bool = False
+    global_limit: GlobalLimit | None = field(default=None, repr=False)
+    rate_limit: RateLimit | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         if not isinstance(self.paused, bool):
@@ -52,6 +58,14 @@ class Queue:
                 f"queue limit {shown(self.limit)} is no positive whole number: give how many "
                 "jobs may run at once, such as 10"
             )
+        object.__setattr__(self, "global_limit", parse_global_limit(self.global_limit))
+        object.__setattr__(self, "rate_limit", parse_rate_limit(self.rate_limit))
+        _ = self.limits
+
+    @property
+    def limits(self) -> Limits:
+        """Its limits on all nodes."""
+        return Limits(global_limit=self.global_limit, rate_limit=self.rate_limit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,4 +197,9 @@ def _parse_queue(name: str, value: Any) -> Queue:
             raise NotYetAvailable(f"option {key!r} of queue {name!r}")
         if key not in known:
             raise UnknownOption(f"option of queue {name!r}:", key, known)
-    return Queue(**value)
+    try:
+        return Queue(**value)
+    except UnknownOption:
+        raise
+    except ConfigError as error:
+        raise ConfigError(f"queue {name!r}: {error}") from None

@@ -47,7 +47,7 @@ def test_an_option_that_is_no_text_is_an_unknown_option() -> None:
         parse_queues({"mail": {1: 2}})
 
 
-@pytest.mark.parametrize("option", ["global_limit", "rate_limit", "dispatch_cooldown", "only"])
+@pytest.mark.parametrize("option", ["dispatch_cooldown", "only"])
 def test_an_option_of_a_later_version_says_so(option: str) -> None:
     with pytest.raises(NotYetAvailable, match=option):
         parse_queues({"mail": {option: 1}})
