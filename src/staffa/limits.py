@@ -297,8 +297,8 @@ def parse_rate_limit(value: Any) -> RateLimit | None:
     if isinstance(value, Mapping):
         return RateLimit(**_check_table(RateLimit, value, "rate_limit", ("allowed", "period")))
     raise ConfigError(
-        f"rate_limit is {shown(value, 100)}: give RateLimit(60, period=60), or a table with allowed "
-        "and period"
+        f"rate_limit is {shown(value, 100)}: give RateLimit(60, period=60), or a table with "
+        "allowed and period"
     )
 
 

@@ -25,16 +25,23 @@ CREATE TABLE :"prefix".staffa_rates (
 -- the values of the fields. A long key is cut, with a digest of the whole, to fit into an index.
 CREATE FUNCTION :"prefix".staffa_partition_key(fields text[], worker text, args jsonb, meta jsonb)
 RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
 AS $staffa$
-    SELECT left(md5(array_to_string(fields, ',')), 8) || ':'
-           || CASE WHEN length(found.key) <= 200 THEN found.key
-                   ELSE left(found.key, 150) || '#' || md5(found.key) END
-      FROM (SELECT jsonb_agg(
-                       CASE split_part(field.name, '.', 1)
-                            WHEN 'args' THEN args #> (string_to_array(field.name, '.'))[2:]
-                            WHEN 'meta' THEN meta #> (string_to_array(field.name, '.'))[2:]
-                            ELSE to_jsonb(worker) END
-                       ORDER BY field.place)::text AS key
-              FROM unnest(fields) WITH ORDINALITY AS field (name, place)) AS found
+DECLARE
+    name   text;
+    path   text[];
+    found  text := '';
+BEGIN
+    FOREACH name IN ARRAY fields LOOP
+        path := string_to_array(name, '.');
+        found := found || ', ' || coalesce(CASE path[1] WHEN 'args' THEN args #> path[2:]
+                                                        WHEN 'meta' THEN meta #> path[2:]
+                                                        ELSE to_jsonb(worker) END, 'null')::text;
+    END LOOP;
+    found := '[' || substr(found, 3) || ']';
+    IF length(found) > 200 THEN
+        found := left(found, 150) || '#' || md5(found);
+    END IF;
+    RETURN left(md5(array_to_string(fields, ',')), 8) || ':' || found;
+END
 $staffa$;

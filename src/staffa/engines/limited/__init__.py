@@ -1,0 +1,18 @@
+"""What claims under limits do, statement by statement, whichever engine runs them.
+
+Invariants: all of it is one transaction that holds the row of the queue's limits, so the claims of a
+queue are made one after the other, and each counts what those before it have claimed. What runs is
+counted in the jobs table, never remembered. All obey the limits in the row, also those that were
+configured otherwise, so that a limit is exact while old and new nodes overlap. Tokens are counted
+under the time that the jobs are claimed at.
+
+The steps are generators that yield statements and are sent their results: an engine with an event
+loop and one without run the same.
+"""
+
+from staffa.engines.limited.claims import claim
+from staffa.engines.limited.going import Steps
+from staffa.engines.limited.tokens import reset, take
+from staffa.engines.limited.uses import read_uses
+
+__all__ = ["Steps", "claim", "read_uses", "reset", "take"]
