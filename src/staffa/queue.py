@@ -152,6 +152,25 @@ def parse_queues(queues: Mapping[str, Any]) -> dict[str, Queue]:
     return {check_queue_name(name): _parse_queue(name, value) for name, value in queues.items()}
 
 
+def keep_options(queues: Any, earlier: Any) -> Any:
+    """Return queues where one that is a number keeps the options that it had in an earlier source.
+
+    Whoever says on the command line how many jobs run here means no end of what holds for all nodes.
+
+    Example:
+        >>> keep_options({"mail": 5}, {"mail": {"limit": 10, "global_limit": 3}, "other": 1})
+        {'mail': {'limit': 5, 'global_limit': 3}}
+    """
+    if not isinstance(queues, Mapping) or not isinstance(earlier, Mapping):
+        return queues
+    return {
+        name: {**earlier[name], "limit": value}
+        if isinstance(value, int) and isinstance(earlier.get(name), Mapping)
+        else value
+        for name, value in queues.items()
+    }
+
+
 def parse_max_depth(depths: Mapping[str, Any]) -> dict[str, MaxDepth]:
     """Return depths by queue from what users write: numbers, option tables or `MaxDepth` objects.
 

@@ -28,6 +28,7 @@ from staffa.jobs import Job
 from staffa.portions import Portion
 from staffa.queue import Queue
 from staffa.queues import outcomes
+from staffa.queues.claims import Claims, LimitedClaims, PlainClaims
 from staffa.queues.executor import Executor
 from staffa.service import Service, severity
 from staffa.telemetry import report
@@ -85,6 +86,9 @@ class QueueProducer(Service):
         self._suspicious = False
         self._backoff = Backoff()
         self._portion = Portion(_LARGEST_CLAIM)
+        self._claims: Claims = PlainClaims(name, engine, producer)
+        if queue.limits.any:
+            self._claims = LimitedClaims(name, engine, producer, queue.limits, self.wake)
 
     @property
     def running_ids(self) -> list[int]:
@@ -99,6 +103,10 @@ class QueueProducer(Service):
     def wake(self) -> None:
         """Look for jobs."""
         self._wanted.set()
+
+    def settled(self) -> None:
+        """Take note that a job has ended, and its outcome is stored."""
+        self._claims.settled()
 
     def look_for_strays(self) -> None:
         """Put back what this queue holds without running it, before the next claim."""
@@ -118,6 +126,7 @@ class QueueProducer(Service):
     async def stop(self) -> None:
         """Claim no more; jobs that run go on."""
         self._draining = True
+        self._claims.close()
         self._wanted.set()
         if self._task is not None:
             await asyncio.wait([self._task], timeout=_STOP_SECONDS)
@@ -210,7 +219,7 @@ class QueueProducer(Service):
             return []
         try:
             with self._portion.tried(demand):
-                return await self._engine.claim_jobs(self.name, demand, self._producer)
+                return await self._claims.take(demand)
         except BaseException:
             self._fear_strays()
             raise

@@ -75,6 +75,7 @@ class Roster(Service):
         self._producer = producer
         self._make = make
         self._clock = clock
+        self._configured = configured
         self._controls = Controls(configured, share)
         self._entries: dict[str, Entry] = {}
         self._added = asyncio.Event()
@@ -124,6 +125,11 @@ class Roster(Service):
         for name in queues:
             if name in self._entries:
                 self._entries[name].producer.wake()
+
+    def settled(self, queue: str) -> None:
+        """Take note that a job of a queue has ended, and its outcome is stored."""
+        if queue in self._entries:
+            self._entries[queue].producer.settled()
 
     def look_for_strays(self) -> None:
         """Have all queues put back what they hold without running it."""
@@ -191,7 +197,8 @@ class Roster(Service):
 
     def _add(self, name: str, wanted: Wanted) -> None:
         now = self._clock.now()
-        queue = Queue(limit=wanted.limit, paused=wanted.paused)
+        configured = self._configured.get(name) or Queue()
+        queue = replace(configured, limit=wanted.limit, paused=wanted.paused)
         self._entries[name] = Entry(self._make(name, queue), now, now)
         self._added.set()
 

@@ -41,13 +41,14 @@ def _claim_by_urgency(going: Going) -> Steps[LimitedClaim]:
             weights=going.weights,
         )
         yield from going.note_taken(whole, catch.taken)
-    if going.left > 0 and whole.slots <= 0:
-        going.short = True
-    elif going.left > 0 and whole.meter is not None:
-        # Either nothing waits, or what does is held back by tokens.
+    if going.left > 0 and (whole.slots <= 0 or whole.meter is not None):
+        # Either nothing waits, or what does is held back.
         weight: int | None = yield going.statements.weigh_head(going.queue, going.weights)
-        if weight is not None and (delay := whole.meter.delay(weight)) > 0:
-            going.wait_for(delay)
+        going.short = weight is not None and whole.slots <= 0
+        if weight is not None and whole.slots > 0 and whole.meter is not None:
+            delay = whole.meter.delay(weight)
+            if delay > 0:
+                going.wait_for(delay)
     jobs = sorted((one.job for one in going.taken), key=_urgency)
     return (yield from going.finish(jobs))
 

@@ -14,7 +14,7 @@ from itertools import zip_longest
 
 from staffa.engine import LimitedClaim
 from staffa.engines.limited.going import Going, Steps, Whole, of_each
-from staffa.engines.statements.limits import Catch, Ring, Spending, Swept, Taken, Waiting, Walk
+from staffa.engines.statements.limits import Catch, Page, Ring, Spending, Taken, Waiting, Walk
 from staffa.rates import Meter, to_micros
 
 _LEAST_PRIORITY = -(2**31)
@@ -209,10 +209,12 @@ class Turns:
         if now < sweep.get("rests_until", 0.0):
             return
         limit = max(_LEAST_SWEPT, going.wanted * _SWEPT_PER_JOB)
-        swept: Swept = yield going.statements.sweep(self.ring, sweep.get("after"), limit)
-        seen = sweep.get("seen", 0) + swept.seen
-        if swept.seen == limit:
-            sweep.update(after=swept.place, seen=seen)
+        page: Page = yield going.statements.sweep(self.ring, sweep.get("after"), limit)
+        if page.unsigned:
+            yield going.statements.sign(self.ring, page.unsigned)
+        seen = sweep.get("seen", 0) + page.seen
+        if page.seen == limit:
+            sweep.update(after=page.place, seen=seen)
             going.wait_for(0.0)
             return
         for name in ("after", "seen", "rests_until"):

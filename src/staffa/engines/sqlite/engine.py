@@ -11,7 +11,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequen
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 from uuid import UUID
 
 from staffa._internal.clock import SYSTEM_CLOCK, Clock
@@ -28,17 +28,23 @@ from staffa.engine import (
     Heartbeat,
     Hold,
     Lease,
+    LimitedClaim,
+    LimitUse,
     Producer,
     Rescued,
     Staged,
     Statements,
+    Tokens,
 )
+from staffa.engines import limited
+from staffa.engines.limited import Steps
 from staffa.engines.sqlite.functions import install
 from staffa.engines.sqlite.heartbeat import SqliteHeartbeat
 from staffa.engines.sqlite.rehearsal import SqliteRehearsal
 from staffa.engines.sqlite.statements.changes import ChangeStatements, Seen
 from staffa.engines.sqlite.statements.idiom import SQLITE
 from staffa.engines.sqlite.statements.jobs import JobStatements, StageStatements
+from staffa.engines.sqlite.statements.limits import LimitStatements
 from staffa.engines.sqlite.statements.nodes import (
     BeatStatements,
     ControlStatements,
@@ -55,10 +61,13 @@ from staffa.engines.walks import Walks
 from staffa.errors import StatementConflict
 from staffa.filters import JobFilter
 from staffa.jobs import Job
+from staffa.limits import Limits
 from staffa.maintenance import Finished, Maintenance, VacuumHealth
 from staffa.survey import Survey
 from staffa.telemetry import observed
 from staffa.types import State
+
+T = TypeVar("T")
 
 CAPABILITIES = Capabilities(
     user_transactions=True,
@@ -111,6 +120,7 @@ class SqliteEngine(SqliteRehearsal):
         self._leaders = LeaderStatements(_PREFIX, SQLITE)
         self._queues = ControlStatements(_PREFIX, SQLITE)
         self._crons = TendStatements(_PREFIX, SQLITE)
+        self._limits = LimitStatements(_PREFIX, SQLITE)
 
     @property
     def capabilities(self) -> Capabilities:
@@ -169,6 +179,57 @@ class SqliteEngine(SqliteRehearsal):
     async def claim_jobs(self, queue: str, limit: int, producer: Producer) -> list[Job]:
         """Lease available jobs."""
         return await self._writer.write(self._jobs.claim(queue, limit, producer))
+
+    async def configure_limits(self, limits: Mapping[str, Limits]) -> None:
+        """Write the limits of queues."""
+        await self._writer.write(self._limits.configure(limits))
+
+    async def claim_limited_jobs(
+        self, queue: str, limit: int, producer: Producer, limits: Limits
+    ) -> LimitedClaim:
+        """Lease available jobs as far as limits allow it."""
+        return await self._take(limited.claim(self._limits, queue, limit, producer, limits))
+
+    async def read_limits(
+        self, queues: Sequence[str] | None = None, *, partitions: int = 0
+    ) -> list[LimitUse]:
+        """Read limits and what is used of them."""
+        return await self._take(limited.read_uses(self._limits, queues, partitions))
+
+    async def take_tokens(
+        self,
+        queue: str,
+        count: int,
+        *,
+        partition: Mapping[str, Any] | None = None,
+        partly: bool = False,
+    ) -> Tokens | None:
+        """Take tokens of a rate limit."""
+        return await self._take(limited.take(self._limits, queue, count, partition, partly=partly))
+
+    async def reset_tokens(self, queue: str, *, partition: Mapping[str, Any] | None = None) -> None:
+        """Give tokens back."""
+        await self._take(limited.reset(self._limits, queue, partition))
+
+    async def forget_limits(self, *, age: float) -> int:
+        """Forget limits that nobody uses, and what was spent long ago."""
+        await self._writer.write(self._limits.forget_rates(age=age))
+        return await self._writer.write(self._limits.forget(age=age))
+
+    async def _take(self, steps: Steps[T]) -> T:
+        """Run statements in one transaction, each as it is made of the results of those before."""
+
+        def together(run: Run) -> T:
+            result: Any = None
+            while True:
+                try:
+                    statement = steps.send(result)
+                except StopIteration as end:
+                    returned: T = end.value
+                    return returned
+                result = run(statement)
+
+        return await self._writer.transact(together)
 
     async def ack_jobs(
         self, acks: Sequence[Ack], producer: Producer, *, wait: bool = True

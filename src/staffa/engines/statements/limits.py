@@ -66,17 +66,17 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True)
-class Swept:
-    """How a page of waiting jobs was looked at.
+class Page:
+    """A page of the jobs that wait.
 
     Args:
         seen: How many there were.
-        changed: How many have got a key.
-        place: Where to go on.
+        unsigned: Those without a key of now.
+        place: Where the next page begins.
     """
 
     seen: int
-    changed: int
+    unsigned: Sequence[int]
     place: tuple[int, str, int] | None
 
 
@@ -194,6 +194,10 @@ class LimitStatements(Area):
 
     folder = "limits"
 
+    def spell_fields(self, fields: Sequence[str]) -> Any:
+        """Return fields as a statement takes them beside other lists."""
+        return list(fields)
+
     def configure(self, limits: Mapping[str, Limits]) -> Statement[int]:
         """Write limits."""
         rows = [
@@ -235,19 +239,22 @@ class LimitStatements(Area):
             lambda rows: {row["key"]: row["running"] for row in rows},
         )
 
-    def sweep(self, ring: Ring, after: Sequence[Any] | None, limit: int) -> Statement[Swept]:
-        """Give keys to waiting jobs."""
+    def sweep(self, ring: Ring, after: Sequence[Any] | None, limit: int) -> Statement[Page]:
+        """Look at waiting jobs."""
         priority, time, number = after or (None, None, None)
 
-        def decode(rows: Rows) -> Swept:
+        def decode(rows: Rows) -> Page:
             (row,) = rows
             place = None if row["id"] is None else (row["priority"], row["after"], row["id"])
-            return Swept(row["seen"], row["changed"], place)
+            return Page(row["seen"], row["ids"], place)
 
-        fields = list(ring.partition.fields)
-        return self.statement(
-            "sweep", (ring.queue, priority, time, number, limit, fields, ring.prefix), decode
-        )
+        params = (ring.queue, priority, time, number, limit, ring.prefix)
+        return self.statement("sweep", params, decode)
+
+    def sign(self, ring: Ring, ids: Sequence[int]) -> Statement[int]:
+        """Give waiting jobs the keys of their partitions."""
+        fields = self.spell_fields(ring.partition.fields)
+        return self.statement("sign", (list(ids), fields), count)
 
     def walk(
         self,
@@ -285,7 +292,7 @@ class LimitStatements(Area):
         params = (
             ring.queue, priority, list(quotas), [quota for quota, _ in quotas.values()],
             [left for _, left in quotas.values()], tokens, now, *owner,
-            list(ring.partition.fields), weights.usual, weights.most,
+            self.spell_fields(ring.partition.fields), weights.usual, weights.most,
         )  # fmt: skip
         return self.statement("take", params, lambda rows: _caught(rows, ring.queue, owner))
 
