@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
@@ -155,7 +155,7 @@ def parse_queues(queues: Mapping[str, Any]) -> dict[str, Queue]:
 def keep_options(queues: Any, earlier: Any) -> Any:
     """Return queues where one that is a number keeps the options that it had in an earlier source.
 
-    Whoever says on the command line how many jobs run here means no end of what holds for all nodes.
+    Whoever says on the command line how many jobs run here does not end what holds for all nodes.
 
     Example:
         >>> keep_options({"mail": 5}, {"mail": {"limit": 10, "global_limit": 3}, "other": 1})
@@ -163,12 +163,15 @@ def keep_options(queues: Any, earlier: Any) -> Any:
     """
     if not isinstance(queues, Mapping) or not isinstance(earlier, Mapping):
         return queues
-    return {
-        name: {**earlier[name], "limit": value}
-        if isinstance(value, int) and isinstance(earlier.get(name), Mapping)
-        else value
-        for name, value in queues.items()
-    }
+    return {name: _keep(value, earlier.get(name)) for name, value in queues.items()}
+
+
+def _keep(value: Any, earlier: Any) -> Any:
+    if not isinstance(value, int):
+        return value
+    if isinstance(earlier, Queue):
+        return replace(earlier, limit=value)
+    return {**earlier, "limit": value} if isinstance(earlier, Mapping) else value
 
 
 def parse_max_depth(depths: Mapping[str, Any]) -> dict[str, MaxDepth]:

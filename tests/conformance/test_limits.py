@@ -1,4 +1,4 @@
-"""Claims under limits: never too many at once or in a time, fair to partitions, nothing left behind."""
+"""Claims under limits: never too many at once or in a time, fair, and nothing is left behind."""
 
 from __future__ import annotations
 

@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections import Counter
-from collections.abc import Callable
 from datetime import datetime, timedelta
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import asyncpg
 import pytest
 
-from staffa import GlobalLimit, Job, Queue, RateLimit, Staffa, current_job, job
+from staffa import GlobalLimit, Job, Queue, RateLimit, current_job, job
 from staffa._internal.identifiers import quote_identifier
 from staffa.telemetry.catalogue import QueueLimited
 from tests.chaos.history import install
 from tests.conftest import MakeClient
-from tests.support.app import hold, note, release, steps
+from tests.support.app import hold, release, steps
 from tests.support.database import PROJECT
 from tests.support.events import Recorder, eventually
 from tests.support.processes import Spawn, WorkerProcess
@@ -30,6 +26,8 @@ SELDOM: dict[str, Any] = {"poll": 30.0, "heartbeat": 5.0, "dead_after": 20.0}
 
 running: list[int] = []
 most: list[int] = []
+tenants_running: list[str] = []
+by_tenant: Counter[str] = Counter()
 
 
 @job
@@ -41,11 +39,22 @@ async def count_running() -> None:
     running.remove(current_job().id or 0)
 
 
+@job(name="count_running_in")
+async def count_running_in(tenant: str) -> None:
+    """Note how many run at once, of each tenant and all."""
+    now = Counter(name for name in tenants_running)
+    tenants_running.append(tenant)
+    by_tenant[tenant] = max(by_tenant[tenant], now[tenant] + 1)
+    most.append(len(tenants_running))
+    await asyncio.sleep(0.002)
+    tenants_running.remove(tenant)
+
+
 @pytest.fixture(autouse=True)
 def forget_runs() -> None:
     """Begin each test with nothing that runs."""
-    running.clear()
-    most.clear()
+    for noted in (running, most, tenants_running, by_tenant):
+        noted.clear()
 
 
 async def started_at(rows: Rows) -> list[datetime]:
@@ -116,28 +125,11 @@ async def test_jobs_of_foreign_clients_obey_the_limits(make_client: MakeClient, 
     limit = GlobalLimit(1, partition="args.tenant")
     app = make_client(queues={"default": Queue(global_limit=limit)}, poll=0.05)
     for number in range(12):
-        await rows.insert(worker=count_running_in.name, args=f'{{"tenant": "{number % 3}"}}')
+        await rows.insert(worker="count_running_in", args=f'{{"tenant": "{number % 3}"}}')
     async with app:
         await rows.until_count(completed=12)
     assert max(most) <= 3
     assert max(by_tenant.values()) == 1
-
-
-by_tenant: Counter[str] = Counter()
-
-
-@job(name="count_running_in")
-async def count_running_in(tenant: str) -> None:
-    """Note how many run at once, of each tenant and all."""
-    now = Counter(name for name in tenants_running)
-    tenants_running.append(tenant)
-    by_tenant[tenant] = max(by_tenant[tenant], now[tenant] + 1)
-    most.append(len(tenants_running))
-    await asyncio.sleep(0.002)
-    tenants_running.remove(tenant)
-
-
-tenants_running: list[str] = []
 
 
 async def test_an_allowance_holds_at_every_instant_while_processes_are_killed_and_come_back(
@@ -151,8 +143,8 @@ async def test_an_allowance_holds_at_every_instant_while_processes_are_killed_an
         [Job(worker="tests.tenant", args={"tenant": key, "folder": str(tmp_path)}) for key in keys]
     )
     processes = [limited(spawn, tmp_path) for _ in range(3)]
-    for victim in (0, 1, 2, 0):
-        await eventually(lambda: _ended(tmp_path) > 40 * (victim + 1), "some jobs")
+    for turn, victim in enumerate((0, 1, 2, 0), start=1):
+        await at_least(tmp_path, 60 * turn)
         processes[victim].kill()
         processes[victim] = limited(spawn, tmp_path)
     await rows.until_count(completed=400)
@@ -161,8 +153,9 @@ async def test_an_allowance_holds_at_every_instant_while_processes_are_killed_an
     assert max(most_of_each.values()) == 2
 
 
-def _ended(folder: Path) -> int:
-    return len(steps(folder, "noted"))
+async def at_least(folder: Path, count: int) -> None:
+    """Wait until so many jobs have run."""
+    await eventually(lambda: len(steps(folder, "noted")) >= count, f"{count} jobs")
 
 
 def write_settings(folder: Path, limits: str) -> None:

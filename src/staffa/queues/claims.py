@@ -86,7 +86,7 @@ class LimitedClaims:
         self._timer: asyncio.TimerHandle | None = None
 
     async def take(self, limit: int) -> list[Job]:
-        """Lease jobs as far as the limits allow it, and see to it that it is tried again in time."""
+        """Lease jobs as far as the limits allow it, and have it tried again in time."""
         self.close()
         claimed = await self._engine.claim_limited_jobs(
             self._queue, limit, self._producer, self._limits

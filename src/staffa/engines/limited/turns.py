@@ -1,8 +1,9 @@
 """Claims from partitions in turns: within a priority, each that may has one job before any has two.
 
-The ring of partitions is walked from the one that was served last, as far as enough of them are found
-that may have a job; those at their limit are passed by. Then each gets as many turns as it takes to
-meet the demand, the first few one more. What one could not use goes to the others in another lap.
+The ring of partitions is walked from the one that was served last, as far as enough of them are
+found that may have a job; those at their limit are passed by. Then each gets as many turns as it
+takes to meet the demand, the first few one more. What one could not use goes to the others in
+another lap.
 """
 
 from __future__ import annotations
@@ -224,7 +225,7 @@ class Turns:
 
 
 def in_turns(taken: Sequence[Taken], keys: Sequence[str]) -> list[Taken]:
-    """Return jobs in the order of turns: the first of each partition, then the second, and so on."""
+    """Return jobs in the order of turns: the first of each partition, then the second of each."""
     lines: dict[str, list[Taken]] = {key: [] for key in keys}
     for one in sorted(taken, key=lambda one: (one.job.scheduled_at, one.job.id)):
         lines[one.key].append(one)

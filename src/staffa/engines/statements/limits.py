@@ -271,8 +271,8 @@ class LimitStatements(Area):
     ) -> Statement[Walk]:
         """Walk the partitions that wait."""
         params = (
-            ring.queue, least, ring.prefix, ring.end, wanted, json.dumps(dict(cursors)), slots, node,
-            json.dumps(dict(strays)), now, weights.usual, weights.most,
+            ring.queue, least, ring.prefix, ring.end, wanted, json.dumps(dict(cursors)), slots,
+            node, json.dumps(dict(strays)), now, weights.usual, weights.most,
         )  # fmt: skip
         return self.statement("walk", params, _walked)
 
