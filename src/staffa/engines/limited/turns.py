@@ -21,9 +21,9 @@ from staffa.rates import Meter, to_micros
 _LEAST_PRIORITY = -(2**31)
 _LAPS = 8
 _LEAST_SWEPT = 200
-_SWEPT_PER_JOB = 4
+_UNSIGNED_PER_JOB = 4
 _SMALL_BACKLOG = 1_000
-_SWEEP_REST = 0.00002  # seconds for each row, which takes about one of a microsecond to look at
+_SWEEP_REST = 0.00002  # seconds for each row, which takes about a microsecond to look at
 _FREE_WALK = 500
 _WALK_REST = 0.00002  # seconds for each partition, which takes about ten microseconds to pass by
 
@@ -203,16 +203,18 @@ class Turns:
         """Give keys to a page of the jobs that have none.
 
         A backlog is looked at page by page, from the most urgent job on, and then rests for a
-        while: so it costs a few hundredths of the time, however long it is.
+        while: so it costs a few hundredths of the time, however long it is. Where jobs without a
+        key were found, more of them are looked at than are claimed.
         """
         going, sweep = self.going, self.going.sweep
         now = going.row.now.timestamp()
         if now < sweep.get("rests_until", 0.0):
             return
-        limit = max(_LEAST_SWEPT, going.wanted * _SWEPT_PER_JOB)
+        limit = max(_LEAST_SWEPT, going.wanted * sweep.pop("pace", 1))
         page: Page = yield going.statements.sweep(self.ring, sweep.get("after"), limit)
         if page.unsigned:
             yield going.statements.sign(self.ring, page.unsigned)
+            sweep["pace"] = _UNSIGNED_PER_JOB
         seen = sweep.get("seen", 0) + page.seen
         if page.seen == limit:
             sweep.update(after=page.place, seen=seen)

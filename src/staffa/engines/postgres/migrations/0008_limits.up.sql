@@ -14,7 +14,7 @@ CREATE TABLE :"prefix".staffa_limits (
 -- What was spent of rate limits, by partition; the key is empty for the queue as a whole.
 CREATE TABLE :"prefix".staffa_rates (
     queue    text NOT NULL,
-    key      text NOT NULL,
+    key      text COLLATE "C" NOT NULL,  -- as the indexes have it
     meter    jsonb NOT NULL,          -- as staffa/rates.py writes it
     free_at  timestamp,               -- until when nothing can start
     spent_at timestamp NOT NULL DEFAULT timezone('UTC', clock_timestamp()),

@@ -11,35 +11,38 @@ WITH asked AS MATERIALIZED (
       FROM unnest($3::text[], $4::int[], $5::int[])
                WITH ORDINALITY AS given (key, quota, tokens, place)
 ), candidate AS MATERIALIZED (
-    SELECT asked.place, asked.tokens, next.id, next.weight, next.turn, next.actual = asked.key AS right_key
+    SELECT asked.place, asked.tokens, next.id, next.scheduled_at, next.weight,
+           next.actual = asked.key AS right_key
       FROM asked
      CROSS JOIN LATERAL (
-               SELECT locked.id, locked.weight, locked.actual,
-                      row_number() OVER (ORDER BY locked.scheduled_at, locked.id) AS turn
-                 FROM (SELECT job.id, job.scheduled_at,
-                              CASE jsonb_typeof(job.meta -> 'staffa_weight') WHEN 'number'
-                                   THEN least(greatest((job.meta ->> 'staffa_weight')::numeric, 1),
-                                              $12::int)
-                                   ELSE $11::int END::int AS weight,
-                              :"prefix".staffa_partition_key(
-                                  $10::text[], job.worker, job.args, job.meta) AS actual
-                         FROM :"prefix".oban_jobs AS job
-                        WHERE job.state = 'available'
-                          AND job.meta ->> 'partition_key' IS NOT NULL
-                          AND job.queue = $1::text
-                          AND job.priority = $2::int
-                          AND left(job.meta ->> 'partition_key', 300) COLLATE "C" = asked.key
-                          AND job.attempt < job.max_attempts
-                        ORDER BY job.scheduled_at, job.id
-                        LIMIT asked.quota
-                          FOR UPDATE SKIP LOCKED) AS locked
+               SELECT job.id, job.scheduled_at,
+                      CASE jsonb_typeof(job.meta -> 'staffa_weight') WHEN 'number'
+                           THEN least(greatest((job.meta ->> 'staffa_weight')::numeric, 1), $12::int)
+                           ELSE $11::int END::int AS weight,
+                      :"prefix".staffa_partition_key(
+                          $10::text[], job.worker, job.args, job.meta) AS actual
+                 FROM :"prefix".oban_jobs AS job
+                WHERE job.state = 'available'
+                  AND job.meta ->> 'partition_key' IS NOT NULL
+                  AND job.queue = $1::text
+                  AND job.priority = $2::int
+                  AND left(job.meta ->> 'partition_key', 300) COLLATE "C" = asked.key
+                  AND job.attempt < job.max_attempts
+                ORDER BY job.scheduled_at, job.id
+                LIMIT asked.quota
+                  FOR UPDATE SKIP LOCKED
            ) AS next
-), weighed AS MATERIALIZED (
+), turned AS (
     SELECT candidate.*,
-           sum(candidate.weight) OVER (PARTITION BY candidate.place ORDER BY candidate.turn) AS spent,
-           sum(candidate.weight) OVER (ORDER BY candidate.turn, candidate.place) AS total
+           row_number() OVER (PARTITION BY candidate.place
+                              ORDER BY candidate.scheduled_at, candidate.id) AS turn
       FROM candidate
      WHERE candidate.right_key
+), weighed AS MATERIALIZED (
+    SELECT turned.id, turned.tokens,
+           sum(turned.weight) OVER (PARTITION BY turned.place ORDER BY turned.turn) AS spent,
+           sum(turned.weight) OVER (ORDER BY turned.turn, turned.place) AS total
+      FROM turned
 ), chosen AS MATERIALIZED (
     SELECT weighed.id
       FROM weighed

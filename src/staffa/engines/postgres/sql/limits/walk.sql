@@ -4,8 +4,8 @@
 -- many to find, $6 text: the cursors as a JSON object, $7 int: how many jobs of a partition may run, or
 -- null, $8 text: on which node, or null for all, $9 text: running jobs without a key, a JSON object of
 -- counts by key, $10 timestamptz: the time, $11 int: the weight of a job that has none, $12 int: the most.
--- One step takes a probe of each index, whatever waits in a partition: a loose scan. The priority comes
--- back alone where no partition is left.
+-- One step takes a probe of each index, whatever waits in a partition: a loose scan. OFFSET keeps the
+-- planner from counting thrice. The priority comes back alone where no partition is left.
 -- Locks: none. Index: staffa_jobs_ring, staffa_jobs_limited, the primary key of staffa_rates.
 WITH RECURSIVE level AS MATERIALIZED (
     SELECT first.priority,
@@ -76,6 +76,7 @@ WITH RECURSIVE level AS MATERIALIZED (
                                           AND ($8::text IS NULL OR job.attempted_by[1] = $8::text)
                                         LIMIT $7::int) AS busy
                            )::int END AS running
+               OFFSET 0
            ) AS used
       LEFT JOIN LATERAL (
                SELECT known.meter::text AS meter, known.free_at
