@@ -85,7 +85,7 @@ class Turns:
         least, laps = _LEAST_PRIORITY, 0
         while self.going.left > 0:
             if whole.room <= 0:
-                self._note_whole(whole)
+                yield from self._note_whole(whole)
                 return
             if laps == _LAPS:
                 self.going.wait_for(0.0)
@@ -190,13 +190,14 @@ class Turns:
             return
         waiting: list[str] = yield self.going.statements.find_waiting(self.ring, 2)
         if len(waiting) == 1:
-            self.bursting = True
+            self.bursting, self.going.short = True, False
             yield from self._go_round(whole)
 
-    def _note_whole(self, whole: Whole) -> None:
-        """Note when the queue as a whole may go on, if its tokens are what lacks."""
-        self.going.short = True
-        if whole.slots > 0 and whole.meter is not None:
+    def _note_whole(self, whole: Whole) -> Steps[None]:
+        """Note when the queue as a whole may go on, if jobs wait and its tokens are what lacks."""
+        waiting: list[str] = yield self.going.statements.find_waiting(self.ring, 1)
+        self.going.short = bool(waiting)
+        if waiting and whole.slots > 0 and whole.meter is not None:
             self.going.wait_for(whole.meter.delay(1))
 
     def _sweep(self) -> Steps[None]:
