@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from staffa import GlobalLimit, RateLimit
-from staffa.engine import Ack, Engine, Lease, LimitedClaim, Producer
+from staffa.engine import Ack, Engine, Lease, Producer
 from staffa.jobs import Job
+from staffa.limiting import LimitedClaim
 from staffa.limits import Limits
 from staffa.types import State
 from tests.conformance.stores import Store

@@ -29,6 +29,8 @@ from staffa.engine import (
 )
 from staffa.engines.statements.crons import CronStatements
 from staffa.engines.statements.jobs import JobStatements
+from staffa.engines.statements.limited import Owner, Ring, Spending, Weights
+from staffa.engines.statements.limits import LimitStatements
 from staffa.engines.statements.nodes import LeaderStatements, ProducerStatements
 from staffa.engines.statements.operations import OperationStatements, Stretch
 from staffa.engines.statements.prunes import PruneStatements
@@ -40,6 +42,7 @@ from staffa.engines.statements.surveys import (
     SurveyStatements,
 )
 from staffa.engines.statements.unique import Entry, UniqueStatements
+from staffa.limits import GlobalLimit, Limits, Partition
 from staffa.maintenance import Finished
 from tests.unit.rows import CLAIMED_AT, claimed, row
 
@@ -56,6 +59,8 @@ QUEUES = QueueStatements(PREFIX)
 SURVEYS = SurveyStatements(PREFIX)
 CONTROL = Control("mail", "*", "limit", 5)
 CRONS = CronStatements(PREFIX)
+LIMITS = LimitStatements(PREFIX)
+RING = Ring("mail", Partition("args.id"))
 ENTRY = stored.Entry("nightly", "@daily", "UTC", "cron", Job(worker="w"))
 FINISHED = Finished(
     id=3, state=State.COMPLETED, queue="q", worker="w", age=9.0, ended_at="then", version="77"
@@ -115,6 +120,39 @@ BUILDERS: dict[str, Callable[[], Statement[Any]]] = {
     "queues/forget": lambda: QUEUES.forget(age=60.0),
     "leaders/elect": lambda: LEADERS.elect(PRODUCER, lease=30.0),
     "leaders/resign": lambda: LEADERS.resign(PRODUCER),
+    "limits/configure": lambda: LIMITS.configure({"mail": Limits(global_limit=GlobalLimit(5))}),
+    "limits/lock": lambda: LIMITS.lock("mail"),
+    "limits/keep": lambda: LIMITS.keep("mail", {"0": "k"}, {"seen": 5}),
+    "limits/look": lambda: LIMITS.look("mail", counted=True, node="n"),
+    "limits/strays": lambda: LIMITS.find_strays("mail", RING.partition, None),
+    "limits/sweep": lambda: LIMITS.sweep(RING, (0, "2026-01-01", 5), 100),
+    "limits/sign": lambda: LIMITS.sign(RING, [1]),
+    "limits/walk": lambda: LIMITS.walk(
+        RING,
+        0,
+        wanted=5,
+        cursors={},
+        slots=1,
+        node=None,
+        strays={},
+        now=CLAIMED_AT,
+        weights=Weights(),
+    ),
+    "limits/take": lambda: LIMITS.take(
+        RING, 0, {"k": (5, None)}, tokens=None, now=CLAIMED_AT, producer=PRODUCER, weights=Weights()
+    ),
+    "limits/take_flat": lambda: LIMITS.take_flat(
+        "mail", 5, tokens=None, now=CLAIMED_AT, producer=PRODUCER, weights=Weights()
+    ),
+    "limits/head": lambda: LIMITS.weigh_head("mail", Weights()),
+    "limits/waiting": lambda: LIMITS.find_waiting(RING, 2),
+    "limits/spend": lambda: LIMITS.spend("mail", [Spending("k", {}, None)]),
+    "limits/measure": lambda: LIMITS.measure("mail", Owner(["worker"], "w")),
+    "limits/refund": lambda: LIMITS.refund("mail", None),
+    "limits/list": lambda: LIMITS.list_limits(None),
+    "limits/busy": lambda: LIMITS.find_busy("mail", RING.partition, 10),
+    "limits/forget": lambda: LIMITS.forget(age=60.0),
+    "limits/forget_rates": lambda: LIMITS.forget_rates(age=60.0),
     "crons/register": lambda: CRONS.register(PRODUCER, [ENTRY]),
     "crons/declare": lambda: CRONS.declare(PRODUCER, [ENTRY], dead_after=20.0),
     "crons/read": lambda: CRONS.read("Oban", reader=PRODUCER.uuid, dead_after=20.0),

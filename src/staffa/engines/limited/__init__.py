@@ -10,9 +10,7 @@ The steps are generators that yield statements and are sent their results: an en
 loop and one without run the same.
 """
 
-from staffa.engines.limited.claims import claim
-from staffa.engines.limited.going import Steps
-from staffa.engines.limited.tokens import reset, take
-from staffa.engines.limited.uses import read_uses
+from staffa.engines.limited.steps import Steps, carry_out, carry_out_sync
+from staffa.engines.limited.verbs import LimitVerbs
 
-__all__ = ["Steps", "claim", "read_uses", "reset", "take"]
+__all__ = ["LimitVerbs", "Steps", "carry_out", "carry_out_sync"]

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from staffa.engine import LimitedClaim, Producer
-from staffa.engines.limited.going import Going, Steps
+from staffa.engine import Producer
+from staffa.engines.limited.going import Going
+from staffa.engines.limited.steps import Steps
 from staffa.engines.limited.turns import Turns
-from staffa.engines.statements.limits import Catch, LimitStatements, Locked, Ring
+from staffa.engines.statements.limited import Catch, Locked, Ring
+from staffa.engines.statements.limits import LimitStatements
 from staffa.jobs import Job
+from staffa.limiting import LimitedClaim
 from staffa.limits import Limits
 
 

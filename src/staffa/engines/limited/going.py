@@ -2,29 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
-from staffa.engine import LimitedClaim, Producer, Statement
-from staffa.engines.statements.limits import (
-    LimitStatements,
-    Locked,
-    Seen,
-    Spending,
-    Taken,
-    Weights,
-)
+from staffa.engine import Producer
+from staffa.engines.limited.steps import Steps
+from staffa.engines.statements.limited import Locked, Seen, Spending, Taken, Weights
+from staffa.engines.statements.limits import LimitStatements
 from staffa.jobs import Job
+from staffa.limiting import LimitedClaim
 from staffa.limits import GlobalLimit, Limits, RateLimit
 from staffa.rates import Meter, to_micros
 
-T = TypeVar("T")
 L = TypeVar("L", GlobalLimit, RateLimit)
-
-Steps = Generator[Statement[Any], Any, T]
-"""Yields statements, is sent their results, and returns what came of it."""
 
 _NO_LIMIT = 2**31 - 1
 _STRAYS_SECONDS = 10.0

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from staffa._internal.shown import shown
-from staffa.engine import Tokens
-from staffa.engines.limited.going import Steps
-from staffa.engines.statements.limits import LimitStatements, Locked, Measured, Owner, Spending
+from staffa.engines.limited.steps import Steps
+from staffa.engines.statements.limited import Locked, Measured, Owner, Spending
+from staffa.engines.statements.limits import LimitStatements
 from staffa.errors import ConfigError
+from staffa.limiting import Tokens
 from staffa.limits import Limits
 from staffa.rates import Meter, to_micros
 

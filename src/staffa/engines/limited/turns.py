@@ -13,9 +13,10 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import zip_longest
 
-from staffa.engine import LimitedClaim
-from staffa.engines.limited.going import Going, Steps, Whole, of_each
-from staffa.engines.statements.limits import Catch, Page, Ring, Spending, Taken, Waiting, Walk
+from staffa.engines.limited.going import Going, Whole, of_each
+from staffa.engines.limited.steps import Steps
+from staffa.engines.statements.limited import Catch, Page, Ring, Spending, Taken, Waiting, Walk
+from staffa.limiting import LimitedClaim
 from staffa.rates import Meter, to_micros
 
 _LEAST_PRIORITY = -(2**31)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from staffa.engine import LimitUse, PartitionUse
-from staffa.engines.limited.going import Steps, of_all, of_each
-from staffa.engines.statements.limits import Busy, LimitStatements, Seen
+from staffa.engines.limited.going import of_all, of_each
+from staffa.engines.limited.steps import Steps
+from staffa.engines.statements.limited import Busy, Seen
+from staffa.engines.statements.limits import LimitStatements
+from staffa.limiting import LimitUse, PartitionUse
 from staffa.limits import Limits
 from staffa.rates import Meter, to_micros
 

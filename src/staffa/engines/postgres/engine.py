@@ -28,18 +28,14 @@ from staffa.engine import (
     Heartbeat,
     Hold,
     Lease,
-    LimitedClaim,
-    LimitUse,
     Producer,
     Pulse,
     Rescued,
     Staged,
     Statement,
     Statements,
-    Tokens,
 )
-from staffa.engines import limited
-from staffa.engines.limited import Steps
+from staffa.engines.limited import LimitVerbs, Steps, carry_out
 from staffa.engines.postgres.maintenance import PostgresMaintenance, check_vacuum
 from staffa.engines.postgres.survey import PostgresSurvey
 from staffa.engines.statements.conditions import Wanted
@@ -56,7 +52,6 @@ from staffa.engines.statements.unique import UniqueStatements
 from staffa.engines.walks import Walks
 from staffa.filters import JobFilter
 from staffa.jobs import Job
-from staffa.limits import Limits
 from staffa.maintenance import Finished, Maintenance, VacuumHealth
 from staffa.rehearsal import Execute
 from staffa.survey import Survey
@@ -71,7 +66,7 @@ _WORTH_GOING_ON = 0.1  # the share of a page that makes the next one worth a loo
 
 @observed("staffa.engine")
 @boundaries
-class PostgresEngine:
+class PostgresEngine(LimitVerbs):
     """Jobs in a schema of a PostgreSQL database.
 
     Args:
@@ -168,54 +163,9 @@ class PostgresEngine:
         """Lease available jobs."""
         return await self.pool.run(self._jobs.claim(queue, limit, producer))
 
-    async def configure_limits(self, limits: Mapping[str, Limits]) -> None:
-        """Write the limits of queues."""
-        await self.pool.run(self._limits.configure(limits))
-
-    async def claim_limited_jobs(
-        self, queue: str, limit: int, producer: Producer, limits: Limits
-    ) -> LimitedClaim:
-        """Lease available jobs as far as limits allow it."""
-        return await self._take(limited.claim(self._limits, queue, limit, producer, limits))
-
-    async def read_limits(
-        self, queues: Sequence[str] | None = None, *, partitions: int = 0
-    ) -> list[LimitUse]:
-        """Read limits and what is used of them."""
-        return await self._take(limited.read_uses(self._limits, queues, partitions))
-
-    async def take_tokens(
-        self,
-        queue: str,
-        count: int,
-        *,
-        partition: Mapping[str, Any] | None = None,
-        partly: bool = False,
-    ) -> Tokens | None:
-        """Take tokens of a rate limit."""
-        return await self._take(limited.take(self._limits, queue, count, partition, partly=partly))
-
-    async def reset_tokens(self, queue: str, *, partition: Mapping[str, Any] | None = None) -> None:
-        """Give tokens back."""
-        await self._take(limited.reset(self._limits, queue, partition))
-
-    async def forget_limits(self, *, age: float) -> int:
-        """Forget limits that nobody uses, and what was spent long ago."""
-        await self.pool.run(self._limits.forget_rates(age=age))
-        return await self.pool.run(self._limits.forget(age=age))
-
-    async def _take(self, steps: Steps[T]) -> T:
-        """Run statements in one transaction, each as it is made of the results of those before."""
+    async def _perform(self, steps: Steps[T]) -> T:
         async with self.pool.transaction() as run:
-            result: Any = None
-            while True:
-                try:
-                    statement = steps.send(result)
-                except StopIteration as end:
-                    returned: T = end.value
-                    break
-                result = await run(statement)
-        return returned
+            return await carry_out(steps, run)
 
     async def ack_jobs(
         self, acks: Sequence[Ack], producer: Producer, *, wait: bool = True

@@ -11,7 +11,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequen
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 from uuid import UUID
 
 from staffa._internal.clock import SYSTEM_CLOCK, Clock
@@ -28,16 +28,12 @@ from staffa.engine import (
     Heartbeat,
     Hold,
     Lease,
-    LimitedClaim,
-    LimitUse,
     Producer,
     Rescued,
     Staged,
     Statements,
-    Tokens,
 )
-from staffa.engines import limited
-from staffa.engines.limited import Steps
+from staffa.engines.limited import LimitVerbs, Steps, carry_out_sync
 from staffa.engines.sqlite.functions import install
 from staffa.engines.sqlite.heartbeat import SqliteHeartbeat
 from staffa.engines.sqlite.rehearsal import SqliteRehearsal
@@ -61,13 +57,10 @@ from staffa.engines.walks import Walks
 from staffa.errors import StatementConflict
 from staffa.filters import JobFilter
 from staffa.jobs import Job
-from staffa.limits import Limits
 from staffa.maintenance import Finished, Maintenance, VacuumHealth
 from staffa.survey import Survey
 from staffa.telemetry import observed
 from staffa.types import State
-
-T = TypeVar("T")
 
 CAPABILITIES = Capabilities(
     user_transactions=True,
@@ -85,7 +78,7 @@ _PREFIX = "main"
 
 @observed("staffa.engine")
 @boundaries
-class SqliteEngine(SqliteRehearsal):
+class SqliteEngine(SqliteRehearsal, LimitVerbs):
     """Jobs in a file.
 
     Args:
@@ -180,56 +173,8 @@ class SqliteEngine(SqliteRehearsal):
         """Lease available jobs."""
         return await self._writer.write(self._jobs.claim(queue, limit, producer))
 
-    async def configure_limits(self, limits: Mapping[str, Limits]) -> None:
-        """Write the limits of queues."""
-        await self._writer.write(self._limits.configure(limits))
-
-    async def claim_limited_jobs(
-        self, queue: str, limit: int, producer: Producer, limits: Limits
-    ) -> LimitedClaim:
-        """Lease available jobs as far as limits allow it."""
-        return await self._take(limited.claim(self._limits, queue, limit, producer, limits))
-
-    async def read_limits(
-        self, queues: Sequence[str] | None = None, *, partitions: int = 0
-    ) -> list[LimitUse]:
-        """Read limits and what is used of them."""
-        return await self._take(limited.read_uses(self._limits, queues, partitions))
-
-    async def take_tokens(
-        self,
-        queue: str,
-        count: int,
-        *,
-        partition: Mapping[str, Any] | None = None,
-        partly: bool = False,
-    ) -> Tokens | None:
-        """Take tokens of a rate limit."""
-        return await self._take(limited.take(self._limits, queue, count, partition, partly=partly))
-
-    async def reset_tokens(self, queue: str, *, partition: Mapping[str, Any] | None = None) -> None:
-        """Give tokens back."""
-        await self._take(limited.reset(self._limits, queue, partition))
-
-    async def forget_limits(self, *, age: float) -> int:
-        """Forget limits that nobody uses, and what was spent long ago."""
-        await self._writer.write(self._limits.forget_rates(age=age))
-        return await self._writer.write(self._limits.forget(age=age))
-
-    async def _take(self, steps: Steps[T]) -> T:
-        """Run statements in one transaction, each as it is made of the results of those before."""
-
-        def together(run: Run) -> T:
-            result: Any = None
-            while True:
-                try:
-                    statement = steps.send(result)
-                except StopIteration as end:
-                    returned: T = end.value
-                    return returned
-                result = run(statement)
-
-        return await self._writer.transact(together)
+    async def _perform(self, steps: Steps[Any]) -> Any:
+        return await self._writer.transact(partial(carry_out_sync, steps))
 
     async def ack_jobs(
         self, acks: Sequence[Ack], producer: Producer, *, wait: bool = True
@@ -343,9 +288,8 @@ class SqliteEngine(SqliteRehearsal):
         self, producer: Producer, *, queue: str | None = None, running: Sequence[int] = ()
     ) -> frozenset[str]:
         """Put back what a producer holds but does not run."""
-        return await self._writer.write(
-            self._rescues.release(producer, queue=queue, running=running)
-        )
+        release = self._rescues.release(producer, queue=queue, running=running)
+        return await self._writer.write(release)
 
     async def rescue_jobs(
         self, dead: Mapping[UUID, int], *, max_rescues: int, limit: int
@@ -431,9 +375,8 @@ class SqliteEngine(SqliteRehearsal):
         self, instance: str, *, reader: UUID | None, dead_after: float
     ) -> CronBoard:
         """Read the entries of an instance."""
-        return await self._reader.read(
-            self._crons.read(instance, reader=reader, dead_after=dead_after)
-        )
+        read = self._crons.read(instance, reader=reader, dead_after=dead_after)
+        return await self._reader.read(read)
 
     async def enqueue_tick(self, instance: str, name: str, tick: datetime, job: Job) -> Job | None:
         """Take a tick and insert its job."""

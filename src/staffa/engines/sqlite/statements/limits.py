@@ -9,7 +9,7 @@ from staffa._internal import json
 from staffa.engine import Statement
 from staffa.engines.statements import limits as shared
 from staffa.engines.statements.area import Rows
-from staffa.engines.statements.limits import Page, Ring
+from staffa.engines.statements.limited import Page, Ring
 
 
 class LimitStatements(shared.LimitStatements):

@@ -9,7 +9,7 @@ WITH asked AS MATERIALIZED (
     SELECT given.key AS place, given.value ->> '$[0]' AS key, given.value ->> '$[1]' AS quota,
            given.value ->> '$[2]' AS tokens
       FROM json_each($1) AS given
-), candidate AS MATERIALIZED (
+), near AS MATERIALIZED (
     SELECT asked.place, asked.tokens, job.id, job.scheduled_at,
            asked.key = staffa_partition_key($8, job.worker, job.args, job.meta) AS right_key,
            CASE WHEN json_type(job.meta, '$.staffa_weight') IN ('integer', 'real')
@@ -33,11 +33,11 @@ WITH asked AS MATERIALIZED (
      WHERE found.key < asked.quota
        AND job.id = found.value
 ), turned AS MATERIALIZED (
-    SELECT candidate.*,
-           row_number() OVER (PARTITION BY candidate.place
-                              ORDER BY candidate.scheduled_at, candidate.id) AS turn
-      FROM candidate
-     WHERE candidate.right_key
+    SELECT near.*,
+           row_number() OVER (PARTITION BY near.place
+                              ORDER BY near.scheduled_at, near.id) AS turn
+      FROM near
+     WHERE near.right_key
 ), weighed AS MATERIALIZED (
     SELECT turned.id, turned.tokens,
            sum(turned.weight) OVER (PARTITION BY turned.place ORDER BY turned.turn) AS spent,
@@ -60,9 +60,9 @@ UPDATE oban_jobs
             WHERE (weighed.tokens IS NULL OR weighed.spent <= weighed.tokens)
               AND ($4 IS NULL OR weighed.total <= $4)
             UNION ALL
-           SELECT candidate.id
-             FROM candidate
-            WHERE NOT candidate.right_key
+           SELECT near.id
+             FROM near
+            WHERE NOT near.right_key
        )
 RETURNING id, iif(state = 'executing', worker, NULL) AS worker, args, meta, tags, priority, attempt,
           max_attempts, CASE WHEN attempt > 1 THEN errors END AS errors, inserted_at, scheduled_at,

@@ -2,7 +2,7 @@
 -- $1: queue, $2: how many jobs, $3: tokens, or null, $4: the time, $5: node, $6: producer uuid, $7: the
 -- weight of a job that has none, $8: the most.
 -- Index: staffa_jobs_claim inside, the primary key outside.
-WITH candidate AS MATERIALIZED (
+WITH near AS MATERIALIZED (
     SELECT job.id, job.priority, job.scheduled_at,
            CASE WHEN json_type(job.meta, '$.staffa_weight') IN ('integer', 'real')
                 THEN CAST(min(max(job.meta ->> '$.staffa_weight', 1), $8) AS INTEGER)
@@ -14,10 +14,10 @@ WITH candidate AS MATERIALIZED (
      ORDER BY job.priority, job.scheduled_at, job.id
      LIMIT $2
 ), weighed AS MATERIALIZED (
-    SELECT candidate.id,
-           sum(candidate.weight) OVER (
-               ORDER BY candidate.priority, candidate.scheduled_at, candidate.id) AS spent
-      FROM candidate
+    SELECT near.id,
+           sum(near.weight) OVER (
+               ORDER BY near.priority, near.scheduled_at, near.id) AS spent
+      FROM near
 )
 UPDATE oban_jobs
    SET state = 'executing',
