@@ -71,11 +71,13 @@ class Tokens:
     Args:
         taken: How many tokens.
         available: How many are left.
+        allowed: How many there are at most.
         delay: Seconds until what was asked for, and not taken, can be there.
     """
 
     taken: int
     available: int
+    allowed: int
     delay: float = 0.0
 
 

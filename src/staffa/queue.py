@@ -81,6 +81,8 @@ class QueueCheck:
         started_at: When it was started here.
         updated_at: When it was last paused, resumed or scaled here.
         uuid: Of the queue in this process.
+        global_limit: How many run at once on all nodes, as this node is configured.
+        rate_limit: How many start within a time on all nodes, as this node is configured.
     """
 
     queue: str
@@ -91,6 +93,8 @@ class QueueCheck:
     started_at: datetime
     updated_at: datetime
     uuid: UUID
+    global_limit: GlobalLimit | None = None
+    rate_limit: RateLimit | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -132,6 +132,13 @@ async def test_jobs_of_foreign_clients_obey_the_limits(make_client: MakeClient, 
     assert max(by_tenant.values()) == 1
 
 
+async def test_a_check_tells_of_the_limits(make_client: MakeClient) -> None:
+    queue = Queue(global_limit=GlobalLimit(3), rate_limit=RateLimit(9, period=1))
+    async with make_client(queues={"default": queue}) as app:
+        check = app.check_queue("default")
+        assert (check.global_limit, check.rate_limit) == (queue.global_limit, queue.rate_limit)
+
+
 async def test_an_allowance_holds_at_every_instant_while_processes_are_killed_and_come_back(
     spawn: Spawn, make_client: MakeClient, rows: Rows, tmp_path: Path
 ) -> None:

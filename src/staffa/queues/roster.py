@@ -32,6 +32,8 @@ from staffa.telemetry.catalogue import (
 MOST_QUEUES = 10_000
 """How many queues one process runs at most, when some were started at run time."""
 
+_PLAIN = Queue()  # what a queue is that is started at run time
+
 MakeProducer = Callable[[str, Queue], QueueProducer]
 
 _QueueEvent = (
@@ -111,6 +113,8 @@ class Roster(Service):
                 started_at=entry.started_at,
                 updated_at=entry.updated_at,
                 uuid=uuid5(self._producer.uuid, name),
+                global_limit=self._configured.get(name, _PLAIN).global_limit,
+                rate_limit=self._configured.get(name, _PLAIN).rate_limit,
             )
             for name, entry in self.open()
         ]
@@ -197,7 +201,7 @@ class Roster(Service):
 
     def _add(self, name: str, wanted: Wanted) -> None:
         now = self._clock.now()
-        configured = self._configured.get(name) or Queue()
+        configured = self._configured.get(name, _PLAIN)
         queue = replace(configured, limit=wanted.limit, paused=wanted.paused)
         self._entries[name] = Entry(self._make(name, queue), now, now)
         self._added.set()

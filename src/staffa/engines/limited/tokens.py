@@ -36,7 +36,7 @@ def take(
         meter = meter.spend(taken)
         yield statements.spend(queue, [Spending(found.key, meter.as_json(), None)])
     delay = meter.delay(count - taken) if taken < count else 0.0
-    return Tokens(taken, meter.available, delay)
+    return Tokens(taken, meter.available, rate.allowed, delay)
 
 
 def reset(
