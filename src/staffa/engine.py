@@ -251,10 +251,7 @@ class Engine(Tidies, Surveyed, Limiting, Rehearses, Protocol):
     async def claim_limited_jobs(
         self, queue: str, limit: int, producer: Producer, limits: Limits
     ) -> LimitedClaim:
-        """Lease available jobs as far as the queue's limits allow it, its partitions in turns.
-
-        Those that were written last hold; what is given, if none are known of the queue.
-        """
+        """Lease jobs as far as the queue's limits allow it: those written last, or else these."""
 
     async def ack_jobs(
         self, acks: Sequence[Ack], producer: Producer, *, wait: bool = True

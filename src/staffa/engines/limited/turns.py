@@ -24,7 +24,8 @@ _LAPS = 8
 _LEAST_SWEPT = 200
 _UNSIGNED_PER_JOB = 4
 _SMALL_BACKLOG = 1_000
-_SWEEP_REST = 0.00002  # seconds for each row, which takes about a microsecond to look at
+_SWEEP_REST = 0.0001  # seconds for each row, which takes about a microsecond to look at
+_LONGEST_REST = 30.0
 _FREE_WALK = 500
 _WALK_REST = 0.00002  # seconds for each partition, which takes about ten microseconds to pass by
 
@@ -205,7 +206,7 @@ class Turns:
         """Give keys to a page of the jobs that have none.
 
         A backlog is looked at page by page, from the most urgent job on, and then rests for a
-        while: so it costs a few hundredths of the time, however long it is. Where jobs without a
+        while: so it costs about a hundredth of the time, however long it is. Where jobs without a
         key were found, more of them are looked at than are claimed.
         """
         going, sweep = self.going, self.going.sweep
@@ -225,7 +226,7 @@ class Turns:
         for name in ("after", "seen", "rests_until"):
             sweep.pop(name, None)
         if seen > _SMALL_BACKLOG:
-            sweep["rests_until"] = now + seen * _SWEEP_REST
+            sweep["rests_until"] = now + min(seen * _SWEEP_REST, _LONGEST_REST)
 
 
 def in_turns(taken: Sequence[Taken], keys: Sequence[str]) -> list[Taken]:
