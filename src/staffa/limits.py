@@ -21,6 +21,9 @@ Algorithm = Literal["sliding_window", "fixed_window", "token_bucket"]
 PARTITION_KEY = "partition_key"
 """Where `meta` holds the partition of a job of a limited queue."""
 
+WEIGHT_KEY = "staffa_weight"
+"""Where `meta` holds the tokens that a single job takes."""
+
 ALGORITHMS = ("sliding_window", "fixed_window", "token_bucket")
 _MOST = 2**31 - 1
 _MOST_FIELDS = 5

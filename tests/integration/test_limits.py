@@ -12,6 +12,7 @@ import pytest
 
 from staffa import GlobalLimit, Job, Queue, RateLimit, current_job, job
 from staffa._internal.identifiers import quote_identifier
+from staffa.errors import InvalidJob
 from staffa.telemetry.catalogue import QueueLimited
 from tests.chaos.history import install
 from tests.conftest import MakeClient
@@ -130,6 +131,16 @@ async def test_jobs_of_foreign_clients_obey_the_limits(make_client: MakeClient, 
         await rows.until_count(completed=12)
     assert max(most) <= 3
     assert max(by_tenant.values()) == 1
+
+
+async def test_a_weight_is_an_option_of_jobs(make_client: MakeClient, rows: Rows) -> None:
+    app = make_client(queues={"default": Queue(rate_limit=RateLimit(5, period=3600))})
+    await app.enqueue_many([count_running.options(weight=2).new() for _ in range(3)])
+    async with app:
+        await rows.until_count(completed=2, available=1)
+        assert await app.rate("default").available() == 1
+    with pytest.raises(InvalidJob, match="weight 0 can't be used"):
+        Job(worker="w", weight=0)
 
 
 async def test_a_check_tells_of_the_limits(make_client: MakeClient) -> None:
