@@ -18,6 +18,7 @@ from staffa._internal.kill_points import KillPoint, boundaries, boundary, parse_
 from staffa._internal.kill_points.catalogue import BOUNDARIES, POINTS
 from staffa.config import Config
 from staffa.drivers import asyncpg_pool
+from staffa.engines.limited import LimitVerbs
 from staffa.engines.postgres import PostgresEngine
 from staffa.engines.postgres.engine import PostgresHeartbeat
 from staffa.engines.sqlite import SqliteEngine
@@ -39,7 +40,9 @@ MARKED: dict[str, Callable[..., Any]] = {
     "complete_job": completions.complete_on_sync,
     "commit": asyncpg_pool._commit,
 }
-CLASSES: list[type] = [PostgresEngine, PostgresHeartbeat, SqliteEngine, SqliteHeartbeat]
+CLASSES: list[type] = [
+    PostgresEngine, PostgresHeartbeat, SqliteEngine, SqliteHeartbeat, LimitVerbs,
+]  # fmt: skip
 
 
 def test_while_no_point_is_named_a_marked_function_is_the_function_itself() -> None:
