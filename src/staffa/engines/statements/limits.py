@@ -133,10 +133,11 @@ class LimitStatements(Area):
     ) -> Statement[Catch]:
         """Lease the next jobs of partitions: so many of each, as far as its tokens last."""
         owner = (producer.node, str(producer.uuid))
+        counts = [quota for quota, _ in quotas.values()]
         params = (
-            ring.queue, priority, list(quotas), [quota for quota, _ in quotas.values()],
+            ring.queue, priority, list(quotas), counts,
             [left for _, left in quotas.values()], tokens, now, *owner,
-            self.spell_fields(ring.partition.fields), weights.usual, weights.most,
+            self.spell_fields(ring.partition.fields), weights.usual, weights.most, max(counts),
         )  # fmt: skip
         return self.statement("take", params, lambda rows: _caught(rows, ring.queue, owner))
 

@@ -1,7 +1,9 @@
 -- Lease the next jobs of partitions, so many of each, as far as their tokens last.
 -- $1 text: queue, $2 int: priority, $3 text[]: keys, $4 int[]: how many jobs, $5 int[]: tokens, or null,
 -- $6 int: tokens of all together, or null, $7 timestamptz: the time, $8 text: node, $9 text: producer uuid,
--- $10 text[]: fields, $11 int: the weight of a job that has none, $12 int: the most.
+-- $10 text[]: fields, $11 int: the weight of a job that has none, $12 int: the most, $13 int: the largest
+-- number of jobs of one key. The planner knows it, while it guesses a tenth of a partition from the
+-- number of each key, and would then compile the statement, which takes longer than to run it.
 -- A job whose key is not the one of its columns, for somebody has changed these, is put where it belongs
 -- instead. All are claimed at one time, under which their tokens are counted, too.
 -- Locks: the rows it takes, or might have taken; what others hold is skipped.
@@ -15,22 +17,25 @@ WITH asked AS MATERIALIZED (
            next.actual = asked.key AS right_key
       FROM asked
      CROSS JOIN LATERAL (
-               SELECT job.id, job.scheduled_at,
-                      CASE jsonb_typeof(job.meta -> 'staffa_weight') WHEN 'number'
-                           THEN least(greatest((job.meta ->> 'staffa_weight')::numeric, 1), $12::int)
-                           ELSE $11::int END::int AS weight,
-                      :"prefix".staffa_partition_key(
-                          $10::text[], job.worker, job.args, job.meta) AS actual
-                 FROM :"prefix".oban_jobs AS job
-                WHERE job.state = 'available'
-                  AND job.meta ->> 'partition_key' IS NOT NULL
-                  AND job.queue = $1::text
-                  AND job.priority = $2::int
-                  AND left(job.meta ->> 'partition_key', 300) COLLATE "C" = asked.key
-                  AND job.attempt < job.max_attempts
-                ORDER BY job.scheduled_at, job.id
+               SELECT near.*
+                 FROM (SELECT job.id, job.scheduled_at,
+                              CASE jsonb_typeof(job.meta -> 'staffa_weight') WHEN 'number'
+                                   THEN least(greatest((job.meta ->> 'staffa_weight')::numeric, 1),
+                                              $12::int)
+                                   ELSE $11::int END::int AS weight,
+                              :"prefix".staffa_partition_key(
+                                  $10::text[], job.worker, job.args, job.meta) AS actual
+                         FROM :"prefix".oban_jobs AS job
+                        WHERE job.state = 'available'
+                          AND job.meta ->> 'partition_key' IS NOT NULL
+                          AND job.queue = $1::text
+                          AND job.priority = $2::int
+                          AND left(job.meta ->> 'partition_key', 300) COLLATE "C" = asked.key
+                          AND job.attempt < job.max_attempts
+                        ORDER BY job.scheduled_at, job.id
+                        LIMIT $13::int
+                          FOR UPDATE SKIP LOCKED) AS near
                 LIMIT asked.quota
-                  FOR UPDATE SKIP LOCKED
            ) AS next
 ), turned AS (
     SELECT candidate.*,

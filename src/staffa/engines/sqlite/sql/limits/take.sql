@@ -1,7 +1,7 @@
 -- Lease the next jobs of partitions, so many of each, as far as their tokens last.
 -- $1: a JSON array of key, how many jobs, and tokens or null; $2: queue, $3: priority, $4: tokens of all
 -- together, or null, $5: the time, $6: node, $7: producer uuid, $8: fields, $9: the weight of a job that
--- has none, $10: the most.
+-- has none, $10: the most, $11: the largest number of jobs of one key.
 -- A job whose key is not the one of its columns, for somebody has changed these, is put where it belongs
 -- instead: it comes back without its worker.
 -- Index: staffa_jobs_ring inside, the primary key outside.
@@ -27,7 +27,7 @@ WITH asked AS MATERIALIZED (
                           AND waiting.meta ->> '$.partition_key' = asked.key
                           AND waiting.attempt < waiting.max_attempts
                         ORDER BY waiting.scheduled_at, waiting.id
-                        LIMIT (SELECT max(most.value ->> '$[1]') FROM json_each($1) AS most)) AS next
+                        LIMIT $11) AS next
            )) AS found
      CROSS JOIN oban_jobs AS job
      WHERE found.key < asked.quota
