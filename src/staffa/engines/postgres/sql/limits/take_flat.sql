@@ -17,7 +17,7 @@ WITH candidate AS MATERIALIZED (
      ORDER BY job.priority, job.scheduled_at, job.id
      LIMIT (SELECT $2::int)
        FOR UPDATE SKIP LOCKED
-), weighed AS MATERIALIZED (
+), weighed AS (
     SELECT candidate.id,
            sum(candidate.weight) OVER (
                ORDER BY candidate.priority, candidate.scheduled_at, candidate.id) AS spent
