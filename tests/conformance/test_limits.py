@@ -143,6 +143,56 @@ async def test_one_job_does_not_wait_behind_very_many_of_another(
     assert "b" in tenants(await engine.claim_limited_jobs(QUEUE, 2, producer, limits))
 
 
+async def test_many_partitions_have_a_turn_each_before_any_has_two(engine: Engine) -> None:
+    limits, count = at_once(10_000, partition=BY_TENANT), 1500
+    await engine.configure_limits({QUEUE: limits})
+    await engine.enqueue_jobs([new_job(args={"tenant": n % count}) for n in range(2 * count)])
+    claimers = [new_producer(f"node.{n}") for n in range(2)]
+    served: list[int] = []
+    for turn in range(2 * count // 250):
+        claimed = await engine.claim_limited_jobs(QUEUE, 250, claimers[turn % 2], limits)
+        served += [job.args["tenant"] for job in claimed.jobs]
+    assert sorted(served[:count]) == sorted(served[count:]) == list(range(count))
+
+
+async def test_equal_tenants_have_equal_shares_of_the_first_work(engine: Engine) -> None:
+    limits = at_once(1000, partition=BY_TENANT)
+    await engine.configure_limits({QUEUE: limits})
+    for tenant in "abcdefghijklmnopqrst":  # as if each had come with all of its work at once
+        await enqueue_for(engine, tenant * 50)
+    served = ""
+    for turn in range(20):
+        claimer = new_producer(f"node.{turn % 3}")
+        served += tenants(await engine.claim_limited_jobs(QUEUE, 5 + turn % 2, claimer, limits))
+    shares = Counter(served[:100]).values()
+    assert sum(shares) ** 2 / (20 * sum(share**2 for share in shares)) >= 0.95
+
+
+async def test_what_becomes_available_has_its_key(
+    store: Store, engine: Engine, producer: Producer
+) -> None:
+    await engine.configure_limits({QUEUE: at_once(1, partition=BY_TENANT)})
+    jobs = await enqueue_for(engine, "abc")
+    keys = [(await store.row(job.id))["meta"]["partition_key"] for job in jobs]
+    assert len(set(keys)) == 3
+    for job, state in zip(jobs, ["scheduled", "retryable", "completed"], strict=True):
+        await store.write(job.id, state=state, meta={"m": 1}, scheduled_at="2020-01-01 00:00:00")
+    await engine.stage_jobs(10, [])
+    await engine.retry_jobs([jobs[2].id or 0])
+    for job, key in zip(jobs, keys, strict=True):
+        assert (await store.row(job.id))["meta"] == {"m": 1, "partition_key": key}
+
+
+async def test_an_update_keeps_the_slot_of_a_running_job(
+    engine: Engine, producer: Producer
+) -> None:
+    limits = at_once(1, partition=BY_TENANT)
+    await enqueue_for(engine, "aa")
+    (job,) = (await engine.claim_limited_jobs(QUEUE, 1, producer, limits)).jobs
+    await engine.update_jobs([job.id or 0], {"meta": {"m": 1}})
+    assert (await engine.claim_limited_jobs(QUEUE, 9, producer, limits)).jobs == []
+
+
 async def test_what_a_partition_can_not_use_goes_to_the_others(
     engine: Engine, producer: Producer
 ) -> None:
