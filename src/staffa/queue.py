@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
@@ -45,8 +45,8 @@ class Queue:
 
     limit: int = 10
     paused: bool = False
-    global_limit: GlobalLimit | None = field(default=None, repr=False)
-    rate_limit: RateLimit | None = field(default=None, repr=False)
+    global_limit: GlobalLimit | None = None
+    rate_limit: RateLimit | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.paused, bool):
@@ -61,6 +61,13 @@ class Queue:
         object.__setattr__(self, "global_limit", parse_global_limit(self.global_limit))
         object.__setattr__(self, "rate_limit", parse_rate_limit(self.rate_limit))
         _ = self.limits
+
+    def __repr__(self) -> str:
+        shown_too = {"global_limit": self.global_limit, "rate_limit": self.rate_limit}
+        options = {"limit": self.limit, "paused": self.paused} | {
+            name: value for name, value in shown_too.items() if value is not None
+        }
+        return f"Queue({', '.join(f'{name}={value!r}' for name, value in options.items())})"
 
     @property
     def limits(self) -> Limits:

@@ -8,10 +8,12 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import pytest
 
 from staffa import GlobalLimit, Job, Queue, RateLimit, current_job, job
 from staffa._internal.identifiers import quote_identifier
+from staffa.engines.statements.limits import LimitStatements
 from staffa.errors import InvalidJob
 from staffa.telemetry.catalogue import QueueLimited
 from tests.chaos.history import install
@@ -131,6 +133,20 @@ async def test_jobs_of_foreign_clients_obey_the_limits(make_client: MakeClient, 
         await rows.until_count(completed=12)
     assert max(most) <= 3
     assert max(by_tenant.values()) == 1
+
+
+async def test_a_process_that_stands_still_in_a_claim_holds_the_queue_for_seconds_alone(
+    dsn: str, prefix: str, make_client: MakeClient, rows: Rows
+) -> None:
+    app = make_client(queues={"default": Queue(global_limit=GlobalLimit(1))})
+    async with app:
+        lock = LimitStatements(prefix).lock("default")
+        stopped = await asyncpg.connect(dsn)
+        await stopped.execute("BEGIN")
+        assert await stopped.fetch(lock.sql, *lock.params)
+        await app.enqueue(count_running.new())
+        await rows.until_count(completed=1)
+        await eventually(stopped.is_closed, "the end of the session")
 
 
 async def test_a_weight_is_an_option_of_jobs(make_client: MakeClient, rows: Rows) -> None:
