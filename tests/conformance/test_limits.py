@@ -359,6 +359,32 @@ async def test_a_foreign_job_has_a_partition_all_the_same(
     assert tenants(await engine.claim_limited_jobs(QUEUE, 9, producer, limits)) == "a"
 
 
+async def test_a_foreign_job_behind_a_long_backlog_is_found_and_waiting_asks_for_no_more_claims(
+    store: Store, engine: Engine, producer: Producer
+) -> None:
+    limits = at_once(1, partition=BY_TENANT)
+    await engine.configure_limits({QUEUE: limits})
+    await enqueue_for(engine, "a" * 2500)
+
+    async def claim_until(tenant: str) -> None:
+        for _ in range(1000):
+            if tenants(await engine.claim_limited_jobs(QUEUE, 3, producer, limits)) == tenant:
+                return
+        pytest.fail(f"nothing of {tenant} is found")
+
+    await claim_until("a")
+    waiting = await engine.claim_limited_jobs(QUEUE, 3, producer, limits)
+    for _ in range(20):
+        if waiting.delay is None:
+            break
+        waiting = await engine.claim_limited_jobs(QUEUE, 3, producer, limits)
+    assert (waiting.jobs, waiting.delay, waiting.short) == ([], None, True)
+    for tenant in "bc":
+        (foreign,) = await enqueue_for(engine, tenant)
+        await store.write(foreign.id, meta={})
+        await claim_until(tenant)
+
+
 async def test_a_job_whose_args_were_changed_has_another_partition(
     store: Store, engine: Engine, producer: Producer
 ) -> None:

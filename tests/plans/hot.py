@@ -174,6 +174,7 @@ HOT: dict[str, tuple[Build, set[str]]] = {
         lambda jobs, _, size: _limits(jobs).sweep(RING, (0, "2026-01-01 00:00:00", 5), size),
         CLAIM,
     ),
+    "tail": (lambda jobs, _, size: _limits(jobs).find_unsigned(RING, size), CLAIM),
     "sign": (lambda jobs, _, size: _limits(jobs).sign(RING, _ids(size)), PRIMARY),
     "walk the partitions": (
         lambda jobs, _, size: _limits(jobs).walk(

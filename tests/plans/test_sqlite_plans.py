@@ -113,6 +113,7 @@ HOT: dict[str, tuple[Callable[[], Statement[Any]], set[str]]] = {
     "look at a limit": (lambda: LIMITS.look("q", counted=True, node=None), {LIMITED}),
     "strays": (lambda: LIMITS.find_strays("q", RING.partition, None), {LEASE}),
     "sweep": (lambda: LIMITS.sweep(RING, (0, "2026-01-01 00:00:00.000000", 5), 100), {CLAIM}),
+    "tail": (lambda: LIMITS.find_unsigned(RING, 50), {CLAIM, PRIMARY}),
     "sign": (lambda: LIMITS.sign(RING, IDS), {PRIMARY}),
     "walk the partitions": (
         lambda: LIMITS.walk(

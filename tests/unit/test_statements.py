@@ -126,6 +126,7 @@ BUILDERS: dict[str, Callable[[], Statement[Any]]] = {
     "limits/look": lambda: LIMITS.look("mail", counted=True, node="n"),
     "limits/strays": lambda: LIMITS.find_strays("mail", RING.partition, None),
     "limits/sweep": lambda: LIMITS.sweep(RING, (0, "2026-01-01", 5), 100),
+    "limits/tail": lambda: LIMITS.find_unsigned(RING, 50),
     "limits/sign": lambda: LIMITS.sign(RING, [1]),
     "limits/walk": lambda: LIMITS.walk(
         RING,

@@ -105,6 +105,10 @@ class Going:
         self.short = True
         self.delay = seconds if self.delay is None else min(self.delay, seconds)
 
+    def go_on(self) -> None:
+        """Note that there is more to look at."""
+        self.delay = 0.0
+
     def count_strays(self) -> Steps[dict[str, int]]:
         """Count running jobs without a key of now: while there are some, else now and then."""
         now = self.row.now.timestamp()

@@ -14,18 +14,14 @@ from datetime import timedelta
 from itertools import zip_longest
 
 from staffa.engines.limited.going import Going, Whole, of_each
+from staffa.engines.limited.keys import give_keys
 from staffa.engines.limited.steps import Steps
-from staffa.engines.statements.limited import Catch, Page, Ring, Spending, Taken, Waiting, Walk
+from staffa.engines.statements.limited import Catch, Ring, Spending, Taken, Waiting, Walk
 from staffa.limiting import LimitedClaim
 from staffa.rates import Meter, to_micros
 
 _LEAST_PRIORITY = -(2**31)
 _LAPS = 8
-_LEAST_SWEPT = 200
-_UNSIGNED_PER_JOB = 4
-_SMALL_BACKLOG = 1_000
-_SWEEP_REST = 0.0001  # seconds for each row, which takes about a microsecond to look at
-_LONGEST_REST = 30.0
 _FREE_WALK = 500
 _WALK_REST = 0.00002  # seconds for each partition, which takes about ten microseconds to pass by
 
@@ -69,7 +65,7 @@ class Turns:
         """Lease jobs."""
         going = self.going
         self.strays = yield from going.count_strays()
-        yield from self._sweep()
+        yield from give_keys(going, self.ring)
         whole = yield from going.look(sum(self.strays.values()))
         now = whole.now.timestamp()
         if now < going.sweep.get("walk_at", 0.0):
@@ -90,7 +86,7 @@ class Turns:
                 yield from self._note_whole(whole)
                 return
             if laps == _LAPS:
-                self.going.wait_for(0.0)
+                self.going.go_on()
                 return
             walk = yield from self._walk(least, whole)
             if walk.priority is None:
@@ -201,32 +197,6 @@ class Turns:
         self.going.short = bool(waiting)
         if waiting and whole.slots > 0 and whole.meter is not None:
             self.going.wait_for(whole.meter.delay(1))
-
-    def _sweep(self) -> Steps[None]:
-        """Give keys to a page of the jobs that have none.
-
-        A backlog is looked at page by page, from the most urgent job on, and then rests for a
-        while: so it costs about a hundredth of the time, however long it is. Where jobs without a
-        key were found, more of them are looked at than are claimed.
-        """
-        going, sweep = self.going, self.going.sweep
-        now = going.row.now.timestamp()
-        if now < sweep.get("rests_until", 0.0):
-            return
-        limit = max(_LEAST_SWEPT, going.wanted * sweep.pop("pace", 1))
-        page: Page = yield going.statements.sweep(self.ring, sweep.get("after"), limit)
-        if page.unsigned:
-            yield going.statements.sign(self.ring, page.unsigned)
-            sweep["pace"] = _UNSIGNED_PER_JOB
-        seen = sweep.get("seen", 0) + page.seen
-        if page.seen == limit:
-            sweep.update(after=page.place, seen=seen)
-            going.wait_for(0.0)
-            return
-        for name in ("after", "seen", "rests_until"):
-            sweep.pop(name, None)
-        if seen > _SMALL_BACKLOG:
-            sweep["rests_until"] = now + min(seen * _SWEEP_REST, _LONGEST_REST)
 
 
 def in_turns(taken: Sequence[Taken], keys: Sequence[str]) -> list[Taken]:

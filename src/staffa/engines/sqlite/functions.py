@@ -46,7 +46,7 @@ def install(raw: sqlite3.Connection, clock: Clock = SYSTEM_CLOCK) -> None:
     raw.create_function("staffa_seconds", 2, _seconds, deterministic=True)
     raw.create_function("staffa_micros", 1, _micros, deterministic=True)
     raw.create_function("staffa_merge", 2, _merge, deterministic=True)
-    raw.create_function("staffa_own", 2, _own, deterministic=True)
+    raw.create_function("staffa_own", 1, _own, deterministic=True)
     raw.create_function("staffa_note", 4, _note, deterministic=True)
     raw.create_function("staffa_rescues", 1, _rescues, deterministic=True)
     raw.create_function("staffa_contains", 2, _contains, deterministic=True)
@@ -84,16 +84,12 @@ def _merge(meta: str | None, patch: str | None) -> str | None:
     return json.dumps({**_object(meta), **_object(patch)})
 
 
-def _own(meta: str | None, state: str) -> str:
-    """Return what of a job's meta belongs to Staffa: an update leaves it alone.
-
-    The key of its partition belongs to a running job, as it takes a slot there.
-    """
-    own = {"encrypted", "recorded", *([PARTITION_KEY] if state == "executing" else [])}
+def _own(meta: str | None) -> str:
+    """Return what of a job's meta belongs to Staffa: an update leaves it alone."""
     kept = {
         key: value
         for key, value in _object(meta).items()
-        if key in own or key.startswith("staffa_")
+        if key in {"encrypted", "recorded", PARTITION_KEY} or key.startswith("staffa_")
     }
     return json.dumps(kept)
 

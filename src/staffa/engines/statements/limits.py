@@ -95,6 +95,11 @@ class LimitStatements(Area):
         params = (ring.queue, priority, time, number, limit, ring.prefix)
         return self.statement("sweep", params, decode)
 
+    def find_unsigned(self, ring: Ring, limit: int) -> Statement[list[int]]:
+        """Look at the latest of the jobs that wait, for those without a key."""
+        params = (ring.queue, limit, ring.prefix)
+        return self.statement("tail", params, lambda rows: [row["id"] for row in rows])
+
     def sign(self, ring: Ring, ids: Sequence[int]) -> Statement[int]:
         """Give waiting jobs the keys of their partitions."""
         fields = self.spell_fields(ring.partition.fields)

@@ -14,7 +14,7 @@ UPDATE oban_jobs AS job
        worker = coalesce($1 ->> '$.worker', job.worker),
        args = coalesce($1 -> '$.args', job.args),
        meta = CASE WHEN json_type($1, '$.meta') IS NULL THEN job.meta
-                   ELSE staffa_merge(staffa_own(job.meta, job.state), $1 -> '$.meta') END,
+                   ELSE staffa_merge(staffa_own(job.meta), $1 -> '$.meta') END,
        tags = coalesce($1 -> '$.tags', job.tags),
        priority = coalesce($1 ->> '$.priority', job.priority),
        max_attempts = coalesce(max($1 ->> '$.max_attempts', job.attempt), job.max_attempts),
