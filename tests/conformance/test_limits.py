@@ -175,10 +175,9 @@ async def test_what_becomes_available_has_its_key(
     jobs = await enqueue_for(engine, "abc")
     keys = [(await store.row(job.id))["meta"]["partition_key"] for job in jobs]
     assert len(set(keys)) == 3
-    for job, state in zip(jobs, ["scheduled", "retryable", "completed"], strict=True):
+    for job, state in zip(jobs, ["scheduled", "retryable", "scheduled"], strict=True):
         await store.write(job.id, state=state, meta={"m": 1}, scheduled_at="2020-01-01 00:00:00")
     await engine.stage_jobs(10, [])
-    await engine.retry_jobs([jobs[2].id or 0])
     for job, key in zip(jobs, keys, strict=True):
         assert (await store.row(job.id))["meta"] == {"m": 1, "partition_key": key}
 
@@ -367,10 +366,11 @@ async def test_a_foreign_job_behind_a_long_backlog_is_found_and_waiting_asks_for
     await enqueue_for(engine, "a" * 2500)
 
     async def claim_until(tenant: str) -> None:
-        for _ in range(1000):
-            if tenants(await engine.claim_limited_jobs(QUEUE, 3, producer, limits)) == tenant:
-                return
-        pytest.fail(f"nothing of {tenant} is found")
+        async with asyncio.timeout(30):
+            while True:
+                claimed = await engine.claim_limited_jobs(QUEUE, 3, producer, limits)
+                if tenants(claimed) == tenant:
+                    return
 
     await claim_until("a")
     waiting = await engine.claim_limited_jobs(QUEUE, 3, producer, limits)

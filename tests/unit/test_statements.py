@@ -67,6 +67,14 @@ FINISHED = Finished(
 )
 FILES = Path(staffa.engines.postgres.__file__).parent / "sql"
 
+
+def _signed() -> JobStatements:
+    """Return the statements of jobs once limits are known."""
+    statements = JobStatements(PREFIX)
+    statements.signed = True
+    return statements
+
+
 BUILDERS: dict[str, Callable[[], Statement[Any]]] = {
     "jobs/enqueue": lambda: JOBS.enqueue([Job(worker="w")]),
     "jobs/count_available": lambda: JOBS.count_available({"mail": 5}),
@@ -120,6 +128,8 @@ BUILDERS: dict[str, Callable[[], Statement[Any]]] = {
     "queues/forget": lambda: QUEUES.forget(age=60.0),
     "leaders/elect": lambda: LEADERS.elect(PRODUCER, lease=30.0),
     "leaders/resign": lambda: LEADERS.resign(PRODUCER),
+    "jobs/enqueue_signed": lambda: _signed().enqueue([Job(worker="w")]),
+    "jobs/stage_signed": lambda: _signed().stage(100, ["mail"]),
     "limits/configure": lambda: LIMITS.configure({"mail": Limits(global_limit=GlobalLimit(5))}),
     "limits/lock": lambda: LIMITS.lock("mail"),
     "limits/keep": lambda: LIMITS.keep("mail", {"0": "k"}, {"seen": 5}),

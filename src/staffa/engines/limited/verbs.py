@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from staffa._internal.kill_points import boundaries
 from staffa.engine import Producer
@@ -19,12 +19,19 @@ from staffa.telemetry import observed
 T = TypeVar("T")
 
 
+class Signs(Protocol):
+    """Statements that give jobs their keys when they are written or become due, once asked to."""
+
+    signed: bool
+
+
 @observed("staffa.engine")
 @boundaries
 class LimitVerbs:
     """The base of engines that have these methods."""
 
     _limits: LimitStatements
+    _signing: Sequence[Signs]
 
     async def _perform(self, steps: Steps[T]) -> T:
         """Run statements in one transaction, each as it is made of the results of those before."""
@@ -33,6 +40,8 @@ class LimitVerbs:
     async def configure_limits(self, limits: Mapping[str, Limits]) -> None:
         """Write the limits of queues."""
         await self._perform(_configure(self._limits, limits))
+        for statements in self._signing:  # the tables for that are there
+            statements.signed = True
 
     async def claim_limited_jobs(
         self, queue: str, limit: int, producer: Producer, limits: Limits

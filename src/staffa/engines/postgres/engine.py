@@ -105,6 +105,7 @@ class PostgresEngine(LimitVerbs):
         self._queues = QueueStatements(prefix)
         self._crons = CronStatements(prefix)
         self._limits = LimitStatements(prefix)
+        self._signing = (self._jobs,)
 
     @property
     def capabilities(self) -> Capabilities:

@@ -114,6 +114,7 @@ class SqliteEngine(SqliteRehearsal, LimitVerbs):
         self._queues = ControlStatements(_PREFIX, SQLITE)
         self._crons = TendStatements(_PREFIX, SQLITE)
         self._limits = LimitStatements(_PREFIX, SQLITE)
+        self._signing = (self._jobs, self._stages)
 
     @property
     def capabilities(self) -> Capabilities:
@@ -239,8 +240,7 @@ class SqliteEngine(SqliteRehearsal, LimitVerbs):
     ) -> Job | None:
         """Change columns of a job as a function says that sees it.
 
-        To hold a row would be to hold the whole file. So the function is called again where the row
-        has changed meanwhile; it never changes a job that it has not seen.
+        To hold a row would be to hold the file: it is called again where the row has changed.
         """
         while True:
             seen = await self._reader.read(self._changes.see(number))

@@ -28,6 +28,8 @@ class JobStatements(Area):
     """What producers, the acker and the stager ask of the jobs table."""
 
     folder = "jobs"
+    signed = False
+    """Whether limits are known: then jobs of queues with partitions get their keys at once."""
 
     def enqueue(self, jobs: Sequence[Job]) -> Statement[list[Job]]:
         """Insert jobs."""
@@ -36,7 +38,8 @@ class JobStatements(Area):
         def decode(found: Rows) -> list[Job]:
             return [job.as_enqueued(row) for job, row in zip(jobs, found, strict=True)]
 
-        return self.statement("enqueue", (orjson.dumps(rows).decode(),), decode)
+        verb = "enqueue_signed" if self.signed else "enqueue"
+        return self.statement(verb, (orjson.dumps(rows).decode(),), decode)
 
     def count_available(self, limits: Mapping[str, int]) -> Statement[dict[str, int]]:
         """Count the available jobs of queues, each up to its limit."""
@@ -109,7 +112,7 @@ class JobStatements(Area):
     def stage(self, limit: int, queues: Sequence[str]) -> Statement[Staged]:
         """Make due jobs available."""
         return self.statement(
-            "stage",
+            "stage_signed" if self.signed else "stage",
             (limit, list(queues)),
             lambda rows: Staged(
                 sum(row["staged"] for row in rows), frozenset(row["queue"] for row in rows)

@@ -1,5 +1,5 @@
 -- Make jobs available at once, with room for at least one more attempt. All have the same time, so
--- that they run in the order of their ids. Those of a queue with partitions get their key.
+-- that they run in the order of their ids.
 -- The filter's parameters are the only ones.
 -- Locks: the rows, in the order of their ids; cancel.sql tells of SKIP LOCKED.
 -- Index: the primary key; the filter names the ids.
@@ -17,14 +17,7 @@ UPDATE :"prefix".oban_jobs AS job
        max_attempts = greatest(job.max_attempts, job.attempt + 1),
        completed_at = NULL,
        cancelled_at = NULL,
-       discarded_at = NULL,
-       meta = coalesce((
-           SELECT CASE WHEN jsonb_typeof(job.meta) = 'object' THEN job.meta ELSE '{}' END
-                  || jsonb_build_object('partition_key', :"prefix".staffa_partition_key(
-                         limits.fields, job.worker, job.args, job.meta))
-             FROM :"prefix".staffa_limits AS limits
-            WHERE limits.queue = job.queue
-              AND limits.fields <> '{}'), job.meta)
+       discarded_at = NULL
   FROM target
  WHERE job.id = target.id
 RETURNING job.id, job.queue, job.worker, target.previous_state;

@@ -1,6 +1,5 @@
 -- Make due jobs available, and tell which of the caller's queues have work.
 -- $1 int: limit, $2 text[]: queues.
--- Those of a queue with partitions get their key.
 -- Locks: the rows it stages; rows that others hold are skipped.
 -- Index: staffa_jobs_stage, the primary key, staffa_jobs_claim. now() is the start of this
 -- statement's transaction; clock_timestamp() could not be a condition of an index. The first job of a
@@ -8,14 +7,7 @@
 -- is there for the reason that claim.sql gives.
 WITH staged AS (
     UPDATE :"prefix".oban_jobs AS job
-       SET state = 'available',
-           meta = coalesce((
-               SELECT CASE WHEN jsonb_typeof(job.meta) = 'object' THEN job.meta ELSE '{}' END
-                      || jsonb_build_object('partition_key', :"prefix".staffa_partition_key(
-                             limits.fields, job.worker, job.args, job.meta))
-                 FROM :"prefix".staffa_limits AS limits
-                WHERE limits.queue = job.queue
-                  AND limits.fields <> '{}'), job.meta)
+       SET state = 'available'
      WHERE job.id = ANY (ARRAY(
                SELECT due.id
                  FROM :"prefix".oban_jobs AS due

@@ -1,17 +1,9 @@
 -- Make the jobs of a queue available that are due until a time: a test does not wait for it.
 -- $1 text: queue, $2 timestamptz: until when, or null for ever.
--- Those of a queue with partitions get their key.
 -- Locks: the rows it stages; rows that others hold are skipped.
 -- Index: staffa_jobs_stage.
 UPDATE :"prefix".oban_jobs AS job
-   SET state = 'available',
-       meta = coalesce((
-           SELECT CASE WHEN jsonb_typeof(job.meta) = 'object' THEN job.meta ELSE '{}' END
-                  || jsonb_build_object('partition_key', :"prefix".staffa_partition_key(
-                         limits.fields, job.worker, job.args, job.meta))
-             FROM :"prefix".staffa_limits AS limits
-            WHERE limits.queue = job.queue
-              AND limits.fields <> '{}'), job.meta)
+   SET state = 'available'
  WHERE job.id = ANY (ARRAY(
            SELECT due.id
              FROM :"prefix".oban_jobs AS due

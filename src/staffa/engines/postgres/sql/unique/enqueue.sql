@@ -12,10 +12,7 @@
 -- comparing all with all where it expects a handful of rows.
 WITH new AS MATERIALIZED (
     SELECT given.ordinality, decode(given.key, 'hex') AS key, given.queue, given.worker, given.args,
-           CASE WHEN limits.queue IS NULL THEN given.meta
-                ELSE given.meta || jsonb_build_object('partition_key', :"prefix".staffa_partition_key(
-                         limits.fields, given.worker, given.args, given.meta)) END AS meta,
-           given.tags, given.priority, given.max_attempts, given.states, given.replace,
+           given.meta, given.tags, given.priority, given.max_attempts, given.states, given.replace,
            given.by_schedule, clock.now - make_interval(secs => given.period) AS since, clock.now,
            coalesce(due.at, clock.now) AS scheduled_at,
            CASE WHEN due.at > clock.now THEN 'scheduled' ELSE 'available' END AS state
@@ -32,8 +29,6 @@ WITH new AS MATERIALIZED (
                SELECT coalesce(timezone('UTC', given.scheduled_at),
                                clock.now + make_interval(secs => given.scheduled_in)) AS at
            ) AS due
-      LEFT JOIN :"prefix".staffa_limits AS limits
-        ON limits.queue = given.queue AND limits.fields <> '{}'
 ), held AS MATERIALIZED (
     SELECT new.ordinality, new.key, earlier.id,
            earlier.state = ANY (new.states)

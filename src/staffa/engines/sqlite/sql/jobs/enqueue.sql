@@ -1,7 +1,7 @@
 -- Insert jobs; their ids rise in the order given.
 -- $1: a JSON array of objects with the columns below, scheduled_in in seconds; $2: the time, or null
--- for now. Jobs of a queue with partitions get their key here.
--- Index: the primary key of staffa_limits.
+-- for now.
+-- Index: none.
 WITH clock AS MATERIALIZED (
     SELECT coalesce($2, staffa_now()) AS now
 ), new AS MATERIALIZED (
@@ -18,12 +18,8 @@ WITH clock AS MATERIALIZED (
 INSERT INTO oban_jobs
     (state, queue, worker, args, meta, tags, priority, max_attempts, inserted_at, scheduled_at)
 SELECT CASE WHEN new.due > new.now THEN 'scheduled' ELSE 'available' END, new.queue, new.worker,
-       new.args,
-       CASE WHEN limits.queue IS NULL THEN new.meta
-            ELSE staffa_partitioned(limits.fields, new.worker, new.args, new.meta) END,
-       new.tags, new.priority, new.max_attempts, new.now,
+       new.args, new.meta, new.tags, new.priority, new.max_attempts, new.now,
        coalesce(new.due, new.now)
   FROM new
-  LEFT JOIN staffa_limits AS limits ON limits.queue = new.queue AND limits.fields <> '[]'
  ORDER BY new.place
 RETURNING id, state, inserted_at, scheduled_at;

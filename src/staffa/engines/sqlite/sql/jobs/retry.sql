@@ -1,5 +1,5 @@
 -- Make jobs available at once, with room for at least one more attempt. All have the same time, so
--- that they run in the order of their ids. Those of a queue with partitions get their key.
+-- that they run in the order of their ids.
 -- The filter's parameters are the only ones.
 -- Index: the primary key; the filter names the ids.
 WITH clock AS MATERIALIZED (
@@ -11,12 +11,7 @@ UPDATE oban_jobs AS job
        max_attempts = max(job.max_attempts, job.attempt + 1),
        completed_at = NULL,
        cancelled_at = NULL,
-       discarded_at = NULL,
-       meta = coalesce((
-           SELECT staffa_partitioned(limits.fields, job.worker, job.args, job.meta)
-             FROM staffa_limits AS limits
-            WHERE limits.queue = job.queue
-              AND limits.fields <> '[]'), job.meta)
+       discarded_at = NULL
  WHERE false /* filter */
    AND job.state NOT IN ('available', 'executing', 'suspended')
 RETURNING id, queue, worker;
