@@ -9,6 +9,7 @@ from staffa.dynamic import DynamicQueue
 from staffa.filters import JobFilter
 from staffa.instance import get as get_instance
 from staffa.jobs import Job, current_job
+from staffa.limits import GlobalLimit, Partition, RateLimit
 from staffa.only import Only
 from staffa.queue import MaxDepth, Queue
 from staffa.results import Cancel, Discard, Record, Recorded, Snooze
@@ -31,15 +32,18 @@ __all__ = [
     "Discard",
     "DynamicQueue",
     "EndReason",
+    "GlobalLimit",
     "Job",
     "JobFilter",
     "Keep",
     "MaxDepth",
     "Oban",
     "Only",
+    "Partition",
     "Prioritizer",
     "Pruner",
     "Queue",
+    "RateLimit",
     "Record",
     "Recorded",
     "Reindexer",

@@ -25,7 +25,7 @@ from staffa.dynamic import SYNC_MODES
 from staffa.errors import ConfigError, UnknownOption
 from staffa.instance import DEFAULT_NAME
 from staffa.modes import TestingMode, check_mode
-from staffa.queue import MaxDepth, Queue, parse_max_depth, parse_queues
+from staffa.queue import MaxDepth, Queue, keep_options, parse_max_depth, parse_queues
 from staffa.settings import (
     check_dsn,
     check_host,
@@ -215,6 +215,8 @@ class Config:
     def load(cls, *, folder: Path | None = None, **arguments: Any) -> Config:
         """Return the settings of all sources, the arguments going before the rest.
 
+        A queue that is given as a number keeps the other options that an earlier source has for it.
+
         Args:
             folder: Where the file is looked for; the current directory if not given.
             **arguments: Settings by name; None means not given.
@@ -228,7 +230,12 @@ class Config:
         """
         given = {key: value for key, value in arguments.items() if value is not None}
         _check_keys(given, "setting")
-        return cls(**{**_from_file(folder or Path()), **_from_environment(os.environ), **given})
+        found = _from_file(folder or Path())
+        for source in (_from_environment(os.environ), given):
+            if "queues" in source and "queues" in found:
+                source["queues"] = keep_options(source["queues"], found["queues"])
+            found |= source
+        return cls(**found)
 
     @property
     def cron_grace(self) -> float:

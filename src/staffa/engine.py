@@ -30,6 +30,8 @@ from staffa.leases import Checkpoint as Checkpoint
 from staffa.leases import Hold as Hold
 from staffa.leases import Lease as Lease
 from staffa.leases import Producer as Producer
+from staffa.limiting import LimitedClaim, Limiting
+from staffa.limits import Limits
 from staffa.maintenance import Tidies
 from staffa.rehearsal import Rehearses
 from staffa.statement import Dialect as Dialect
@@ -158,7 +160,7 @@ class Heartbeat(Protocol):
         """Close the connection."""
 
 
-class Engine(StoresCrons, Tidies, Ages, Surveyed, Rehearses, ControlsQueues, Protocol):
+class Engine(StoresCrons, Tidies, Ages, Surveyed, Limiting, Rehearses, ControlsQueues, Protocol):
     """Stores jobs. Every method may raise `DatabaseError`."""
 
     @property
@@ -213,6 +215,11 @@ class Engine(StoresCrons, Tidies, Ages, Surveyed, Rehearses, ControlsQueues, Pro
 
     async def claim_jobs(self, queue: str, limit: int, producer: Producer) -> list[Job]:
         """Lease available jobs of a queue to a producer, and return them, the most urgent first."""
+
+    async def claim_limited_jobs(
+        self, queue: str, limit: int, producer: Producer, limits: Limits
+    ) -> LimitedClaim:
+        """Lease jobs as far as the queue's limits allow it: those written last, or else these."""
 
     async def ack_jobs(
         self, acks: Sequence[Ack], producer: Producer, *, wait: bool = True

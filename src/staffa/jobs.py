@@ -13,10 +13,12 @@ from staffa._internal.epoch import LateTime
 from staffa.args.plain import dump_object
 from staffa.deadlines import DEADLINE_KEY, Deadline, note_deadline, postpone
 from staffa.errors import ConfigError, InvalidJob
+from staffa.limits import WEIGHT_KEY
 from staffa.options import (
     DEFAULT_MAX_ATTEMPTS,
     MAX_ATTEMPTS,
     MAX_PRIORITY,
+    MAX_WEIGHT,
     check_flag,
     check_instance,
     check_length,
@@ -60,6 +62,8 @@ class Job(Running[A]):
         recorded: Whether what the function returns is kept; with a limit of its size if `Recorded`.
         unique: Whether the job is written only if there is none like it: True, or a `Unique`.
         replace: What is overwritten of the job that there is, by its state.
+        weight: How many tokens of its queue's rate limit it takes, 1 and more; what the limit says
+            if not given. Kept in `meta`.
         instance: The name of the client that `enqueue` of its function or class goes through; a
             client that is given the job takes it, whatever its name is. Not stored.
 
@@ -131,6 +135,7 @@ class Job(Running[A]):
         recorded: bool | Recorded = False,
         unique: Unique | UniqueOptions | bool | None = None,
         replace: Replace | None = None,
+        weight: int | None = None,
         instance: str | None = None,
     ) -> None:
         self.id = None
@@ -149,6 +154,8 @@ class Job(Running[A]):
         noted = recorded_meta(recorded) | ({"encrypted": True} if encrypted else {})
         if timeout is not None:
             noted[TIMEOUT_KEY] = check_length(timeout, "timeout")
+        if weight is not None:
+            noted[WEIGHT_KEY] = check_whole_number("weight", weight, 1, MAX_WEIGHT)
         if noted:
             self._meta = dump_object({**meta, **noted}, "meta")
         self._errors: str | None = None

@@ -19,6 +19,7 @@ from staffa.unique import Replace, Unique, UniqueOptions
 
 MAX_PRIORITY = 9
 MAX_ATTEMPTS = 32_767
+MAX_WEIGHT = 2**31 - 1
 DEFAULT_MAX_ATTEMPTS = 20
 _MAX_TAGS = 100
 _MAX_TAG_LENGTH = 255
@@ -53,6 +54,8 @@ class JobOptions(TypedDict, total=False):
     """Whether it is written only if there is no job like it."""
     replace: Replace
     """What is overwritten of the job that there is, by its state."""
+    weight: int
+    """How many tokens of its queue's rate limit it takes."""
     instance: str
     """The name of the client that `enqueue` goes through, and whose entries cron's are."""
 
@@ -94,7 +97,7 @@ class BulkOptions(TypedDict, total=False):
 JOB_OPTIONS = frozenset(JobOptions.__annotations__)
 LATER_OPTIONS = frozenset(
     {
-        "chain", "chunk", "weight",
+        "chain", "chunk",
     }
 )  # fmt: skip
 

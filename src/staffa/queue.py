@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
 from staffa._internal.identifiers import MAX_NAME_LENGTH, is_storable_name
 from staffa._internal.shown import shown
-from staffa.errors import ConfigError, NotYetAvailable, UnknownOption
+from staffa.errors import ConfigError, UnknownOption
+from staffa.limits import GlobalLimit, Limits, RateLimit, parse_global_limit, parse_rate_limit
 from staffa.only import Only
 from staffa.types import Seconds, to_seconds
 
@@ -20,7 +21,6 @@ MAX_LIMIT = 10_000
 ALL_QUEUES = "*"
 """How rows and notifications name all queues."""
 
-_LATER = frozenset({"global_limit", "rate_limit"})
 _MOST = 2**31 - 1
 _POLICIES = ("raise", "delay")
 
@@ -35,10 +35,12 @@ class Queue:
         dispatch_cooldown: How long the node waits from one claim of the queue's jobs to the next:
             seconds or a timedelta.
         only: The nodes that run it: an `Only`, or a table of its fields; all if not given.
+        global_limit: How many run at once on all nodes together: a number, or a `GlobalLimit`.
+        rate_limit: How many start within a time on all nodes together.
 
     Raises:
         ConfigError: If the limit is no positive whole number, `paused` no boolean, the cooldown no
-            length of time, or `only` no rule.
+            length of time, `only` no rule, or a limit of all nodes can't be used.
 
     Example:
         >>> Queue(limit=20)
@@ -47,8 +49,10 @@ class Queue:
 
     limit: int = 10
     paused: bool = False
-    dispatch_cooldown: Seconds = field(default=0.0, repr=False)
-    only: Only | None = field(default=None, repr=False)
+    dispatch_cooldown: Seconds = 0.0
+    only: Only | None = None
+    global_limit: GlobalLimit | None = None
+    rate_limit: RateLimit | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "only", Only.parse(self.only))
@@ -63,6 +67,21 @@ class Queue:
             )
         seconds = to_seconds(self.dispatch_cooldown, "dispatch_cooldown")
         object.__setattr__(self, "dispatch_cooldown", seconds)
+        object.__setattr__(self, "global_limit", parse_global_limit(self.global_limit))
+        object.__setattr__(self, "rate_limit", parse_rate_limit(self.rate_limit))
+        _ = self.limits
+
+    def __repr__(self) -> str:
+        shown_too = {"global_limit": self.global_limit, "rate_limit": self.rate_limit}
+        options = {"limit": self.limit, "paused": self.paused} | {
+            name: value for name, value in shown_too.items() if value is not None
+        }
+        return f"Queue({', '.join(f'{name}={value!r}' for name, value in options.items())})"
+
+    @property
+    def limits(self) -> Limits:
+        """Its limits on all nodes."""
+        return Limits(global_limit=self.global_limit, rate_limit=self.rate_limit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +97,8 @@ class QueueCheck:
         started_at: When it was started here.
         updated_at: When it was last paused, resumed or scaled here.
         uuid: Of the queue in this process.
+        global_limit: How many run at once on all nodes, as this node is configured.
+        rate_limit: How many start within a time on all nodes, as this node is configured.
     """
 
     queue: str
@@ -88,6 +109,8 @@ class QueueCheck:
     started_at: datetime
     updated_at: datetime
     uuid: UUID
+    global_limit: GlobalLimit | None = None
+    rate_limit: RateLimit | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +172,28 @@ def parse_queues(queues: Mapping[str, Any]) -> dict[str, Queue]:
     return {check_queue_name(name): _parse_queue(name, value) for name, value in queues.items()}
 
 
+def keep_options(queues: Any, earlier: Any) -> Any:
+    """Return queues where one that is a number keeps the options that it had in an earlier source.
+
+    Whoever says on the command line how many jobs run here does not end what holds for all nodes.
+
+    Example:
+        >>> keep_options({"mail": 5}, {"mail": {"limit": 10, "global_limit": 3}, "other": 1})
+        {'mail': {'limit': 5, 'global_limit': 3}}
+    """
+    if not isinstance(queues, Mapping) or not isinstance(earlier, Mapping):
+        return queues
+    return {name: _keep(value, earlier.get(name)) for name, value in queues.items()}
+
+
+def _keep(value: Any, earlier: Any) -> Any:
+    if not isinstance(value, int):
+        return value
+    if isinstance(earlier, Queue):
+        return replace(earlier, limit=value)
+    return {**earlier, "limit": value} if isinstance(earlier, Mapping) else value
+
+
 def parse_max_depth(depths: Mapping[str, Any]) -> dict[str, MaxDepth]:
     """Return depths by queue from what users write: numbers, option tables or `MaxDepth` objects.
 
@@ -190,8 +235,11 @@ def _parse_queue(name: str, value: Any) -> Queue:
                 f"max_depth is given to queue {name!r}: it is a setting of the clients that "
                 f"enqueue, whatever they run: write max_depth={{{name!r}: {shown(value[key], 50)}}}"
             )
-        if key in _LATER:
-            raise NotYetAvailable(f"option {key!r} of queue {name!r}")
         if key not in known:
             raise UnknownOption(f"option of queue {name!r}:", key, known)
-    return Queue(**value)
+    try:
+        return Queue(**value)
+    except UnknownOption:
+        raise
+    except ConfigError as error:
+        raise ConfigError(f"queue {name!r}: {error}") from None

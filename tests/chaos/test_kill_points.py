@@ -13,13 +13,14 @@ from pathlib import Path
 
 import pytest
 
-from staffa import Job
+from staffa import GlobalLimit, Job, Queue
 from staffa._internal.kill_points.catalogue import BOUNDARIES
 from tests.chaos import kill_jobs as jobs
 from tests.chaos.history import Step
 from tests.chaos.kill_checks import Snapshot, check_general
 from tests.chaos.kill_settings import PRUNER, TICK
 from tests.chaos.kill_world import World
+from tests.support.database import PROJECT
 from tests.support.events import Recorder, eventually
 
 Scenario = Callable[[World], Awaitable[None]]
@@ -121,6 +122,27 @@ async def claim_jobs(world: World) -> None:
     assert again.conflict
     await world.finish(left)
     assert not (await world.sender.enqueue(jobs.note_unique.new("one"))).conflict
+
+
+async def claim_limited_jobs(world: World) -> None:
+    await world.sender.enqueue_many(
+        [jobs.note.new(), jobs.note.new(), jobs.note.new(), jobs.note_once.new()]
+    )
+    settings = "[queues.default]\nlimit = 10\n"
+    settings += "global_limit = { allowed = 2, partition = 'worker' }\n"
+    settings += "rate_limit = { allowed = 4, period = 3600 }\n"
+    (world.folder / "staffa.toml").write_text(settings)
+    here = {"PYTHONPATH": str(PROJECT)}
+    await world.killed(world.spawn(folder=world.folder, environment=here))
+    claimed = 0 if world.phase == "before" else 3
+    left = await world.left(
+        lambda rows: sum(row["state"] == "executing" for row in rows.values()) == claimed,
+        f"{claimed} are executing",
+    )
+    assert await world.sender.rate("default").available() == 4 - claimed
+    await world.sender.rate("default").reset()
+    limit = GlobalLimit(2, partition="worker")
+    await world.finish(left, queues={"default": Queue(global_limit=limit)})
 
 
 async def perform_job(world: World) -> None:
@@ -366,6 +388,7 @@ SCENARIOS: dict[str, Scenario] = {
     "register_crons": register_crons,
     "stage_jobs": stage_jobs,
     "claim_jobs": claim_jobs,
+    "claim_limited_jobs": claim_limited_jobs,
     "checkpoint_jobs": checkpoint_jobs,
     "ack_jobs": ack_jobs,
     "release_jobs": release_jobs,

@@ -9,23 +9,30 @@ from typing import Any
 from staffa.drivers.asyncpg import Access
 from staffa.engine import Ack, Checkpoint, Lease, Producer, Statement
 from staffa.engines.statements.jobs import JobStatements
+from staffa.engines.statements.limited import Ring, Weights
+from staffa.engines.statements.limits import LimitStatements
 from staffa.engines.statements.operations import OperationStatements
 from staffa.engines.statements.rescues import RescueStatements
 from staffa.engines.statements.surveys import SurveyStatements
 from staffa.engines.statements.unique import Entry, UniqueStatements
 from staffa.filters import JobFilter
 from staffa.jobs import Job
+from staffa.limits import Partition
 from staffa.types import State
 from staffa.unique import Replace
 from tests.plans.tables import PRODUCERS, QUEUE
 
 LIMITS = (10, 500, 5000)
 PRODUCER = Producer(PRODUCERS[0], "Staffa", "node.1")
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
 PRIMARY = {"oban_jobs_pkey"}
 CLAIM = {"staffa_jobs_claim"}
 STAGE = {"staffa_jobs_stage"}
 LEASE = {"staffa_jobs_lease"}
 FINISHED = {"staffa_jobs_finished"}
+RINGS = {"staffa_jobs_ring"}
+LIMITED = {"staffa_jobs_limited"}
+RING = Ring(QUEUE, Partition("args.tenant"))
 
 Build = Callable[[JobStatements, RescueStatements, int], Statement[Any]]
 
@@ -71,6 +78,14 @@ def _entries(count: int) -> dict[int, Entry]:
     replace: Replace = {"scheduled": ["args", "scheduled_at"]}
     jobs = [Job(worker="w", args={"n": n}, unique=True, replace=replace) for n in range(count)]
     return {place: Entry(job, job.unique_key) for place, job in enumerate(jobs)}
+
+
+def _limits(jobs: JobStatements) -> LimitStatements:
+    return LimitStatements(jobs._prefix)
+
+
+def _quotas(count: int) -> dict[str, tuple[int, int | None]]:
+    return {f"{RING.prefix}[{number}]": (1, 5) for number in range(count)}
 
 
 HOT: dict[str, tuple[Build, set[str]]] = {
@@ -157,6 +172,51 @@ HOT: dict[str, tuple[Build, set[str]]] = {
     "list failed": (lambda jobs, _, size: _surveys(jobs).list_failed(size), FINISHED | STAGE),
     "enqueue unique": (lambda jobs, _, size: _unique(jobs).enqueue(_entries(size)), PRIMARY),
     "prune unique keys": (lambda jobs, _, size: _unique(jobs).prune("", size), PRIMARY),
+    "look at a limit": (
+        lambda jobs, _, size: _limits(jobs).look(QUEUE, counted=True, node=None),
+        LIMITED,
+    ),
+    "strays": (
+        lambda jobs, _, size: _limits(jobs).find_strays(QUEUE, RING.partition, None),
+        LEASE,
+    ),
+    "sweep": (
+        lambda jobs, _, size: _limits(jobs).sweep(RING, (0, "2026-01-01 00:00:00", 5), size),
+        CLAIM,
+    ),
+    "tail": (lambda jobs, _, size: _limits(jobs).find_unsigned(RING, size), CLAIM),
+    "sign": (lambda jobs, _, size: _limits(jobs).sign(RING, _ids(size)), PRIMARY),
+    "walk the partitions": (
+        lambda jobs, _, size: _limits(jobs).walk(
+            RING,
+            0,
+            wanted=size,
+            cursors={},
+            slots=2,
+            node=None,
+            strays={},
+            now=NOW,
+            weights=Weights(),
+        ),
+        RINGS | LIMITED,
+    ),
+    "take from partitions": (
+        lambda jobs, _, size: _limits(jobs).take(
+            RING, 0, _quotas(size), tokens=9, now=NOW, producer=PRODUCER, weights=Weights()
+        ),
+        RINGS | PRIMARY,
+    ),
+    "take under a limit": (
+        lambda jobs, _, size: _limits(jobs).take_flat(
+            QUEUE, size, tokens=9, now=NOW, producer=PRODUCER, weights=Weights()
+        ),
+        CLAIM | PRIMARY,
+    ),
+    "head of a limited queue": (
+        lambda jobs, _, size: _limits(jobs).weigh_head(QUEUE, Weights()),
+        CLAIM,
+    ),
+    "waiting partitions": (lambda jobs, _, size: _limits(jobs).find_waiting(RING, 2), RINGS),
     "list a stretch": (
         lambda jobs, _, size: _operations(jobs).select(
             JobFilter(states=["retryable"], after_id=50_000, before_id=50_000 + size), 100

@@ -34,8 +34,12 @@ async def add_backlog(connection: asyncpg.Connection, prefix: str, count: int) -
     """Insert available jobs of one queue, as a bulk insert leaves them."""
     await connection.execute(
         f"""
-        INSERT INTO {_jobs(prefix)} (queue, worker, args, priority, scheduled_at)
-        SELECT $1, 'tests.Worker', '{{"id": 1}}', number % 10,
+        INSERT INTO {_jobs(prefix)} (queue, worker, args, meta, priority, scheduled_at)
+        SELECT $1, 'tests.Worker', '{{"id": 1}}',
+               CASE number % 2 WHEN 0 THEN '{{}}'
+                    ELSE jsonb_build_object('partition_key', 'c280a355:[' || number % 5000 || ']')
+                    END,
+               number % 10,
                timezone('UTC', now()) - number * interval '1 millisecond'
           FROM generate_series(1, $2) AS number
         """,

@@ -19,13 +19,16 @@ from staffa.engines.sqlite.functions import install
 from staffa.engines.sqlite.statements.changes import ChangeStatements
 from staffa.engines.sqlite.statements.idiom import SQLITE
 from staffa.engines.sqlite.statements.jobs import JobStatements, StageStatements
+from staffa.engines.sqlite.statements.limits import LimitStatements
 from staffa.engines.sqlite.statements.nodes import BeatStatements
 from staffa.engines.sqlite.statements.unique import UniqueStatements
 from staffa.engines.statements.ages import AgeStatements
+from staffa.engines.statements.limited import Ring, Weights
 from staffa.engines.statements.prunes import PruneStatements
 from staffa.engines.statements.rescues import RescueStatements
 from staffa.engines.statements.surveys import SurveyStatements
 from staffa.filters import JobFilter
+from staffa.limits import Partition
 from staffa.maintenance import Finished
 from staffa.types import State
 from staffa.waiting import Level, Waiting
@@ -37,6 +40,8 @@ CHANGES, RESCUES = ChangeStatements("main", SQLITE), RescueStatements("main", SQ
 PRUNES, PRODUCERS = PruneStatements("main", SQLITE), BeatStatements("main", SQLITE)
 AGES = AgeStatements("main", SQLITE)
 UNIQUE, SURVEYS = UniqueStatements("main", SQLITE), SurveyStatements("main", SQLITE)
+LIMITS, RING = LimitStatements("main", SQLITE), Ring("q", Partition("worker"))
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
 LEASES = [Lease(number, 1, datetime.now(UTC)) for number in range(1, 501)]
 IDS = list(range(1, 501))
 FINISHED = Finished(
@@ -50,6 +55,8 @@ PRIMARY, CLAIM, STAGE, LEASE, ENDED = (
     "INTEGER PRIMARY KEY", "staffa_jobs_claim", "staffa_jobs_stage", "staffa_jobs_lease",
     "staffa_jobs_finished",
 )  # fmt: skip
+
+RINGS, LIMITED = "staffa_jobs_ring", "staffa_jobs_limited"
 
 HOT: dict[str, tuple[Callable[[], Statement[Any]], set[str]]] = {
     "claim": (lambda: JOBS.claim("q", 10, PRODUCER), {CLAIM, PRIMARY}),
@@ -116,6 +123,39 @@ HOT: dict[str, tuple[Callable[[], Statement[Any]], set[str]]] = {
     ),
     "raise": (lambda: AGES.raise_to([WAITING], [4]), {PRIMARY}),
     "remove a producer": (lambda: PRODUCERS.remove(PRODUCER), {LEASE}),
+    "look at a limit": (lambda: LIMITS.look("q", counted=True, node=None), {LIMITED}),
+    "strays": (lambda: LIMITS.find_strays("q", RING.partition, None), {LEASE}),
+    "sweep": (lambda: LIMITS.sweep(RING, (0, "2026-01-01 00:00:00.000000", 5), 100), {CLAIM}),
+    "tail": (lambda: LIMITS.find_unsigned(RING, 50), {CLAIM, PRIMARY}),
+    "sign": (lambda: LIMITS.sign(RING, IDS), {PRIMARY}),
+    "walk the partitions": (
+        lambda: LIMITS.walk(
+            RING,
+            0,
+            wanted=5,
+            cursors={},
+            slots=1,
+            node=None,
+            strays={},
+            now=NOW,
+            weights=Weights(),
+        ),
+        {RINGS, LIMITED},
+    ),
+    "take from partitions": (
+        lambda: LIMITS.take(
+            RING, 0, {"k": (5, None)}, tokens=None, now=NOW, producer=PRODUCER, weights=Weights()
+        ),
+        {RINGS, PRIMARY},
+    ),
+    "take under a limit": (
+        lambda: LIMITS.take_flat(
+            "q", 5, tokens=None, now=NOW, producer=PRODUCER, weights=Weights()
+        ),
+        {CLAIM, PRIMARY},
+    ),
+    "head": (lambda: LIMITS.weigh_head("q", Weights()), {CLAIM}),
+    "waiting partitions": (lambda: LIMITS.find_waiting(RING, 2), {RINGS}),
     "holders of keys": (UNIQUE.write({})[0], {PRIMARY}),
 }
 

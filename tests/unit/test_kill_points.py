@@ -19,6 +19,7 @@ from staffa._internal.kill_points.catalogue import BOUNDARIES, POINTS
 from staffa.config import Config
 from staffa.drivers import asyncpg_pool
 from staffa.engines.crons import CronEngine
+from staffa.engines.limited import LimitVerbs
 from staffa.engines.postgres import PostgresEngine
 from staffa.engines.postgres.engine import PostgresHeartbeat
 from staffa.engines.sqlite import SqliteEngine
@@ -42,6 +43,7 @@ MARKED: dict[str, Callable[..., Any]] = {
 }
 CLASSES: list[type] = [
     CronEngine,
+    LimitVerbs,
     PostgresEngine,
     PostgresHeartbeat,
     SqliteEngine,

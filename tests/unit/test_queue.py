@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from staffa import Queue
-from staffa.errors import ConfigError, NotYetAvailable, UnknownOption
+from staffa.errors import ConfigError, UnknownOption
 from staffa.queue import check_queue_name, parse_queues
 from staffa.settings import parse_queue_list
 
@@ -46,12 +46,6 @@ def test_an_unknown_option_names_the_nearest() -> None:
 def test_an_option_that_is_no_text_is_an_unknown_option() -> None:
     with pytest.raises(UnknownOption):
         parse_queues({"mail": {1: 2}})
-
-
-@pytest.mark.parametrize("option", ["global_limit", "rate_limit"])
-def test_an_option_of_a_later_version_says_so(option: str) -> None:
-    with pytest.raises(NotYetAvailable, match=option):
-        parse_queues({"mail": {option: 1}})
 
 
 @pytest.mark.parametrize("queues", ["mail", ["mail"], 5, None])

@@ -33,6 +33,8 @@ from staffa.engines.statements.ages import AgeStatements
 from staffa.engines.statements.crons import CronStatements
 from staffa.engines.statements.dynamic import DynamicStatements
 from staffa.engines.statements.jobs import JobStatements
+from staffa.engines.statements.limited import Owner, Ring, Spending, Weights
+from staffa.engines.statements.limits import LimitStatements
 from staffa.engines.statements.nodes import LeaderStatements, ProducerStatements
 from staffa.engines.statements.operations import OperationStatements, Stretch
 from staffa.engines.statements.prunes import PruneStatements
@@ -44,6 +46,7 @@ from staffa.engines.statements.surveys import (
     SurveyStatements,
 )
 from staffa.engines.statements.unique import Entry, UniqueStatements
+from staffa.limits import GlobalLimit, Limits, Partition
 from staffa.maintenance import Finished
 from staffa.waiting import Level, Waiting
 from tests.unit.rows import CLAIMED_AT, claimed, row
@@ -64,6 +67,8 @@ QUEUES = QueueStatements(PREFIX)
 SURVEYS = SurveyStatements(PREFIX)
 CONTROL = Control("mail", "*", "limit", 5)
 CRONS = CronStatements(PREFIX)
+LIMITS = LimitStatements(PREFIX)
+RING = Ring("mail", Partition("args.id"))
 ENTRY = stored.Entry("nightly", "@daily", "UTC", "cron", Job(worker="w"))
 HELD = stored.StoredCron(
     **ENTRY.as_row(), active=True, last_tick=CLAIMED_AT, last_job_id=None, booted_at=CLAIMED_AT,
@@ -78,6 +83,14 @@ WAITING = Waiting(
     id=3, queue="mail", worker="w", priority=5, own_priority=7, waited=9.0, due_since="then"
 )
 FILES = Path(staffa.engines.postgres.__file__).parent / "sql"
+
+
+def _signed() -> JobStatements:
+    """Return the statements of jobs once limits are known."""
+    statements = JobStatements(PREFIX)
+    statements.signed = True
+    return statements
+
 
 BUILDERS: dict[str, Callable[[], Statement[Any]]] = {
     "jobs/enqueue": lambda: JOBS.enqueue([Job(worker="w"), Job(worker="w")]),
@@ -144,6 +157,42 @@ BUILDERS: dict[str, Callable[[], Statement[Any]]] = {
     "dynamic/forget": lambda: DYNAMIC.forget(age=60.0),
     "leaders/elect": lambda: LEADERS.elect(PRODUCER, lease=30.0),
     "leaders/resign": lambda: LEADERS.resign(PRODUCER),
+    "jobs/enqueue_signed": lambda: _signed().enqueue([Job(worker="w")]),
+    "jobs/stage_signed": lambda: _signed().stage(100, ["mail"]),
+    "limits/configure": lambda: LIMITS.configure({"mail": Limits(global_limit=GlobalLimit(5))}),
+    "limits/lock": lambda: LIMITS.lock("mail"),
+    "limits/keep": lambda: LIMITS.keep("mail", {"0": "k"}, {"seen": 5}),
+    "limits/look": lambda: LIMITS.look("mail", counted=True, node="n"),
+    "limits/strays": lambda: LIMITS.find_strays("mail", RING.partition, None),
+    "limits/sweep": lambda: LIMITS.sweep(RING, (0, "2026-01-01", 5), 100),
+    "limits/tail": lambda: LIMITS.find_unsigned(RING, 50),
+    "limits/sign": lambda: LIMITS.sign(RING, [1]),
+    "limits/walk": lambda: LIMITS.walk(
+        RING,
+        0,
+        wanted=5,
+        cursors={},
+        slots=1,
+        node=None,
+        strays={},
+        now=CLAIMED_AT,
+        weights=Weights(),
+    ),
+    "limits/take": lambda: LIMITS.take(
+        RING, 0, {"k": (5, None)}, tokens=None, now=CLAIMED_AT, producer=PRODUCER, weights=Weights()
+    ),
+    "limits/take_flat": lambda: LIMITS.take_flat(
+        "mail", 5, tokens=None, now=CLAIMED_AT, producer=PRODUCER, weights=Weights()
+    ),
+    "limits/head": lambda: LIMITS.weigh_head("mail", Weights()),
+    "limits/waiting": lambda: LIMITS.find_waiting(RING, 2),
+    "limits/spend": lambda: LIMITS.spend("mail", [Spending("k", {}, None)]),
+    "limits/measure": lambda: LIMITS.measure("mail", Owner(["worker"], "w")),
+    "limits/refund": lambda: LIMITS.refund("mail", None),
+    "limits/list": lambda: LIMITS.list_limits(None),
+    "limits/busy": lambda: LIMITS.find_busy("mail", RING.partition, 10),
+    "limits/forget": lambda: LIMITS.forget(age=60.0),
+    "limits/forget_rates": lambda: LIMITS.forget_rates(age=60.0),
     "crons/insert": lambda: CRONS.insert("Oban", [ENTRY.as_row()], dead_after=20.0),
     "crons/hold": lambda: CRONS.hold("Oban", ["nightly"], dead_after=20.0),
     "crons/write": lambda: CRONS.write("Oban", [CHANGE]),

@@ -24,7 +24,7 @@ from staffa.cli.worker import run_worker
 from staffa.client import Staffa
 from staffa.config import Config
 from staffa.errors import ConfigError, InstanceError
-from staffa.queue import Queue, parse_queues
+from staffa.queue import Queue, keep_options, parse_queues
 from staffa.settings import parse_queue_list
 from staffa.share import WHOLE, Share
 
@@ -110,7 +110,9 @@ async def start(
     client = _find_client(config)
     share = WHOLE if part is None else replace(part, since=since)
     client.config = client.config.with_health(health_host, health_port).with_share(share)
-    given = parse_queue_list(queues) if queues else client.config.queues or config.queues
+    given: Mapping[str, Any] = client.config.queues or config.queues
+    if queues:
+        given = keep_options(parse_queue_list(queues), given)
     mode = client.config.dynamic_queues or config.dynamic_queues
     client.config = client.config.with_dynamic_queues(mode)
     queues_to_run = _check_queues(given, share, client.config.node_limit, dynamic=mode is not None)

@@ -1,10 +1,10 @@
 """The client: `Staffa`, put together of its parts."""
 
-from staffa.client.crons import Crons
+from staffa.client.rates import Rates
 from staffa.sync import SyncStaffa
 
 
-class Staffa(Crons):
+class Staffa(Rates):
     """Enqueues jobs, and runs queues once it is started.
 
     Args:

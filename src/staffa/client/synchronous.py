@@ -7,13 +7,22 @@ there, and statements for its own connection run there.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterable, Callable, Coroutine, Iterable, Iterator
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    Callable,
+    Coroutine,
+    Iterable,
+    Iterator,
+    Mapping,
+)
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from staffa._internal.calls import Call, call, iterate
 from staffa.client.bulk import Bulk, check_new, check_notify, flatten
 from staffa.client.insertion import Insertion
+from staffa.client.rates import SyncRate
 from staffa.errors import ConfigError
 from staffa.instance import Source, refuse_loop
 from staffa.jobs import Job
@@ -52,6 +61,24 @@ class Synchronous:
     ) -> None:
         refuse_loop("with app.sync", "async with app")
         call(self._app.stop)
+
+    def rate(self, queue: str, *, partition: Mapping[str, Any] | None = None) -> SyncRate:
+        """Return the rate limit of a queue, for code outside of jobs to keep to.
+
+        Args:
+            queue: The queue.
+            partition: Whose tokens, where the rate limit has a partition: a value for each of its
+                fields.
+
+        Raises:
+            ConfigError: If the queue is no name.
+
+        Example:
+            ```python
+            app.sync.rate("mail").wait_for(5, timeout=60)
+            ```
+        """
+        return SyncRate(self._app.rate(queue, partition=partition))
 
     def _call(
         self, function: Callable[..., Coroutine[Any, Any, T]], *args: Any, **kwargs: Any

@@ -27,10 +27,12 @@ from staffa._internal.clock import Clock
 from staffa.engine import Engine, Producer
 from staffa.errors import DatabaseError
 from staffa.jobs import Job
+from staffa.limits import Limits
 from staffa.portions import Portion
 from staffa.queue import Queue
 from staffa.queues import outcomes
 from staffa.queues.allowance import Allowance
+from staffa.queues.claims import Claims, LimitedClaims, PlainClaims
 from staffa.queues.executor import Executor
 from staffa.queues.slots import Slots
 from staffa.queues.spread import Spread
@@ -95,6 +97,8 @@ class QueueProducer(Service):
         self._suspicious = False
         self._backoff = Backoff()
         self._portion = Portion(_LARGEST_CLAIM)
+        self.limits = queue.limits
+        self._claims = self._make_claims()
 
     @property
     def running_ids(self) -> list[int]:
@@ -110,6 +114,22 @@ class QueueProducer(Service):
         """Look for jobs."""
         self._allowance.woken()
         self._wanted.set()
+
+    def limit_by(self, limits: Limits) -> None:
+        """Claim under other limits of all nodes from now on."""
+        if limits != self.limits:
+            self._claims.close()
+            self.limits = limits
+            self._claims = self._make_claims()
+
+    def _make_claims(self) -> Claims:
+        if self.limits.any:
+            return LimitedClaims(self.name, self._engine, self._producer, self.limits, self.wake)
+        return PlainClaims(self.name, self._engine, self._producer)
+
+    def settled(self) -> None:
+        """Take note that a job has ended, and its outcome is stored."""
+        self._claims.settled()
 
     def look_for_strays(self) -> None:
         """Put back what this queue holds without running it, before the next claim."""
@@ -129,6 +149,7 @@ class QueueProducer(Service):
     async def stop(self) -> None:
         """Claim no more; jobs that run go on."""
         self._draining = True
+        self._claims.close()
         self._wanted.set()
         if self._task is not None:
             await asyncio.wait([self._task], timeout=_STOP_SECONDS)
@@ -263,7 +284,7 @@ class QueueProducer(Service):
         jobs: list[Job] = []
         try:
             with self._portion.tried(most):
-                jobs = await self._engine.claim_jobs(self.name, most, self._producer)
+                jobs = await self._claims.take(most)
         except BaseException:
             self._fear_strays()
             raise

@@ -32,6 +32,7 @@ from staffa.telemetry.catalogue import (
 MOST_QUEUES = 10_000
 """How many queues one process runs at most, when some were started at run time."""
 
+
 MakeProducer = Callable[[str, Queue], QueueProducer]
 
 _QueueEvent = (
@@ -111,6 +112,8 @@ class Roster(Service):
                 started_at=entry.started_at,
                 updated_at=entry.updated_at,
                 uuid=uuid5(self._producer.uuid, name),
+                global_limit=entry.producer.limits.global_limit,
+                rate_limit=entry.producer.limits.rate_limit,
             )
             for name, entry in self.open()
         ]
@@ -125,6 +128,11 @@ class Roster(Service):
         for name in queues:
             if name in self._entries:
                 self._entries[name].producer.wake()
+
+    def settled(self, queue: str) -> None:
+        """Take note that a job of a queue has ended, and its outcome is stored."""
+        if queue in self._entries:
+            self._entries[queue].producer.settled()
 
     def look_for_strays(self) -> None:
         """Have all queues put back what they hold without running it."""
@@ -175,6 +183,7 @@ class Roster(Service):
                 self._start(name, wanted)
             return
         producer = entry.producer
+        producer.limit_by(self._controls.options(name).limits)
         was = Wanted(runs=not producer.closed, paused=producer.paused, limit=producer.limit)
         if was == wanted:
             return

@@ -33,7 +33,7 @@ MOST_STARTED = 100
 
 _MOST_TWINS = 100
 _KEY_LENGTH = 300
-_LATER = frozenset({"global_limit", "rate_limit"})
+_CONFIGURED = frozenset({"global_limit", "rate_limit"})
 _TELLING = ("action", "queue", "ident", "limit", "paused", "job_id")
 
 _Key = tuple[str | int | None, ...]
@@ -89,8 +89,8 @@ class Signals(Inbox[tuple[str, str, str], Control]):
         queue, settings = read_signal(signal)
         if not settings or not self._may_set(queue, settings):
             return
-        for option in sorted(_LATER & signal.keys()):
-            self._report_once(f"option {option!r}", "it is not yet available")
+        for option in sorted(_CONFIGURED & signal.keys()):
+            self._report_once(f"option {option!r}", "limits of all nodes are configured")
         for option, value in settings.items():
             self._add(Control(queue, self._own_scope, option, value))
             if option == "paused" and signal.get("ident", "any") == "any" and self._leading():

@@ -44,7 +44,7 @@ from staffa.queues.watchman import Observations, Watchman
 from staffa.service import attempt
 from staffa.telemetry import emit, report
 from staffa.telemetry.catalogue import ShutdownBegun, ShutdownEnded
-from staffa.types import to_seconds
+from staffa.types import State, to_seconds
 
 _FLUSH_SECONDS = 10.0
 _MOMENT_SECONDS = 2.0
@@ -83,11 +83,13 @@ class Supervisor:
         self._threads = ThreadPool()
         self._processes = ProcessPool(ProcessPoolSettings.of(config), clock)
         self.aftermath = Aftermath(engine, self._threads)
+        self._limits = {name: queue.limits for name, queue in config.queues.items()}
+        self._limits = {name: limits for name, limits in self._limits.items() if limits.any}
         self._acker = Acker(
             engine,
             producer,
-            self.aftermath.settled,
-            self.aftermath.lost,
+            self._settle,
+            self._lose,
             on_held=self._hand_over,
         )
         self._handovers = Handovers(
@@ -105,7 +107,7 @@ class Supervisor:
             imports=config.imports,
             unknown_after=config.unknown_after,
             clock=clock,
-            on_lost=self.aftermath.lost,
+            on_lost=self._lose,
             keys=config.encryption_keys,
             handovers=self._handovers,
         )
@@ -154,12 +156,14 @@ class Supervisor:
         """Start: the heartbeat first, the claims last.
 
         Raises:
-            DatabaseError: If the first heartbeat fails.
+            DatabaseError: If the first heartbeat fails, or limits can't be written.
         """
         await self._watchman.start()
         for service in (self._acker, self._handovers, self._checkpoints, self.aftermath):
             await service.start()
         self._watchdog.start()
+        if self._limits:
+            await self._engine.configure_limits(self._limits)
         await self.roster.start()
 
     def wake(self, queues: Iterable[str]) -> None:
@@ -280,6 +284,16 @@ class Supervisor:
         running = [lease.id for lease in self._executor.leases()]
         outcomes = self._acker.unwritten() + self._handovers.unwritten()
         return running + [outcome.ack.lease.id for outcome in outcomes]
+
+    def _settle(self, outcome: Outcome, state: State) -> None:
+        """Take note of an outcome that is stored: the slot of its job is free for all nodes."""
+        self.aftermath.settled(outcome, state)
+        self.roster.settled(outcome.job.queue)
+
+    def _lose(self, job: Job, seconds: float) -> None:
+        """Take note of a job whose lease has ended, and its slot with it."""
+        self.aftermath.lost(job, seconds)
+        self.roster.settled(job.queue)
 
     def _hand_over(self, outcome: Outcome) -> None:
         self._handovers.hand_over(outcome)

@@ -30,6 +30,10 @@ async def change(
         return plan.changes
 
     written = await engine.change_dynamic_queues(name, decide)
+    changed = {row.queue: row for happened, row in plan.happened if happened != "deleted"}
+    limits = {queue: row.read().limits for queue, row in changed.items()}
+    if limits := {queue: one for queue, one in limits.items() if one.any}:
+        await engine.configure_limits(limits)
     return plan, written
 
 

@@ -82,6 +82,7 @@ class Lifeline(Loop):
             self._tell(exhausted, EndReason.EXHAUSTED)
             await self._engine.reap_producers(age=_FORGET_AFTER_SECONDS)
             await self._engine.forget_controls(age=_FORGET_AFTER_SECONDS)
+            await self._engine.forget_limits(age=_FORGET_AFTER_SECONDS)
             await self._engine.prune_unique_keys(_MOST_KEYS)
 
     async def _rescue_dead(self) -> None:

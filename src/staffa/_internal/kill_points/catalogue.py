@@ -30,6 +30,7 @@ BOUNDARIES: dict[str, tuple[Phase, ...]] = {
     "register_crons": _STATEMENT,
     "stage_jobs": _STATEMENT,
     "claim_jobs": _STATEMENT,
+    "claim_limited_jobs": _STATEMENT,
     "checkpoint_jobs": _STATEMENT,
     "ack_jobs": _STATEMENT,
     "release_jobs": _STATEMENT,

@@ -36,6 +36,7 @@ from staffa.engine import (
     Written,
 )
 from staffa.engines.crons import CronEngine
+from staffa.engines.limited import LimitVerbs, Steps, carry_out
 from staffa.engines.postgres.ageing import PostgresAgeing
 from staffa.engines.postgres.maintenance import PostgresMaintenance, check_vacuum
 from staffa.engines.postgres.queues import PostgresControls, PostgresQueues
@@ -45,6 +46,7 @@ from staffa.engines.statements.crons import CronDialogues, CronStatements
 from staffa.engines.statements.dialogues import Dialogue, hold
 from staffa.engines.statements.enqueueing import EnqueueStatements
 from staffa.engines.statements.jobs import JobStatements
+from staffa.engines.statements.limits import LimitStatements
 from staffa.engines.statements.nodes import LeaderStatements, ProducerStatements
 from staffa.engines.statements.operations import OperationStatements
 from staffa.engines.statements.prunes import PruneStatements
@@ -67,7 +69,7 @@ _WORTH_GOING_ON = 0.1  # the share of a page that makes the next one worth a loo
 
 @observed("staffa.engine")
 @boundaries
-class PostgresEngine(PostgresControls, PostgresAgeing, CronEngine):
+class PostgresEngine(PostgresControls, PostgresAgeing, CronEngine, LimitVerbs):
     """Jobs in a schema of a PostgreSQL database.
 
     Args:
@@ -107,6 +109,8 @@ class PostgresEngine(PostgresControls, PostgresAgeing, CronEngine):
         self._queues = PostgresQueues(prefix)
         self._crons = CronStatements(prefix)
         self._cron_dialogues = CronDialogues(self._crons, self._enqueueing)
+        self._limits = LimitStatements(prefix)
+        self._signing = (self._jobs,)
 
     @property
     def capabilities(self) -> Capabilities:
@@ -178,6 +182,10 @@ class PostgresEngine(PostgresControls, PostgresAgeing, CronEngine):
     async def claim_jobs(self, queue: str, limit: int, producer: Producer) -> list[Job]:
         """Lease available jobs."""
         return await self._claims.run(self._jobs.claim(queue, limit, producer))
+
+    async def _perform(self, steps: Steps[T]) -> T:
+        async with self.pool.transaction() as run:
+            return await carry_out(steps, run)
 
     async def ack_jobs(
         self, acks: Sequence[Ack], producer: Producer, *, wait: bool = True

@@ -34,6 +34,7 @@ from staffa.engine import (
     Written,
 )
 from staffa.engines.crons import CronEngine
+from staffa.engines.limited import LimitVerbs, Steps, carry_out_sync
 from staffa.engines.sqlite.ageing import SqliteAgeing
 from staffa.engines.sqlite.functions import install
 from staffa.engines.sqlite.heartbeat import SqliteHeartbeat
@@ -42,6 +43,7 @@ from staffa.engines.sqlite.rehearsal import SqliteRehearsal
 from staffa.engines.sqlite.statements.changes import ChangeStatements, Seen
 from staffa.engines.sqlite.statements.idiom import SQLITE
 from staffa.engines.sqlite.statements.jobs import JobStatements, StageStatements
+from staffa.engines.sqlite.statements.limits import LimitStatements
 from staffa.engines.sqlite.statements.nodes import (
     BeatStatements,
     ControlStatements,
@@ -84,7 +86,7 @@ _PREFIX = "main"
 
 @observed("staffa.engine")
 @boundaries
-class SqliteEngine(SqliteControls, SqliteRehearsal, SqliteAgeing, CronEngine):
+class SqliteEngine(SqliteControls, SqliteRehearsal, SqliteAgeing, CronEngine, LimitVerbs):
     """Jobs in a file.
 
     Args:
@@ -122,6 +124,8 @@ class SqliteEngine(SqliteControls, SqliteRehearsal, SqliteAgeing, CronEngine):
         self._tending = TendStatements(_PREFIX, SQLITE)
         self._crons = self._tending
         self._cron_dialogues = CronDialogues(self._crons, self._enqueueing)
+        self._limits = LimitStatements(_PREFIX, SQLITE)
+        self._signing = (self._jobs, self._stages)
 
     @property
     def capabilities(self) -> Capabilities:
@@ -193,6 +197,9 @@ class SqliteEngine(SqliteControls, SqliteRehearsal, SqliteAgeing, CronEngine):
         """Lease available jobs."""
         return await self._writer.write(self._jobs.claim(queue, limit, producer))
 
+    async def _perform(self, steps: Steps[Any]) -> Any:
+        return await self._writer.transact(partial(carry_out_sync, steps))
+
     async def ack_jobs(
         self, acks: Sequence[Ack], producer: Producer, *, wait: bool = True
     ) -> dict[int, State]:
@@ -256,8 +263,7 @@ class SqliteEngine(SqliteControls, SqliteRehearsal, SqliteAgeing, CronEngine):
     ) -> Job | None:
         """Change columns of a job as a function says that sees it.
 
-        To hold a row would be to hold the whole file. So the function is called again where the row
-        has changed meanwhile; it never changes a job that it has not seen.
+        To hold a row would be to hold the file: it is called again where the row has changed.
         """
         while True:
             seen = await self._reader.read(self._changes.see(number))
@@ -305,9 +311,8 @@ class SqliteEngine(SqliteControls, SqliteRehearsal, SqliteAgeing, CronEngine):
         self, producer: Producer, *, queue: str | None = None, running: Sequence[int] = ()
     ) -> frozenset[str]:
         """Put back what a producer holds but does not run."""
-        return await self._writer.write(
-            self._rescues.release(producer, queue=queue, running=running)
-        )
+        release = self._rescues.release(producer, queue=queue, running=running)
+        return await self._writer.write(release)
 
     async def rescue_jobs(
         self, dead: Mapping[UUID, int], *, max_rescues: int, limit: int

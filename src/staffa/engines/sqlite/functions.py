@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from hashlib import blake2b
+from hashlib import blake2b, md5
 from typing import Any
 
 from staffa._internal import json
 from staffa._internal.clock import SYSTEM_CLOCK, Clock
 from staffa.engines.sqlite.times import add_seconds, cut_time, time_after, write_time
+from staffa.limits import PARTITION_KEY, Partition
 
+_LONGEST_KEY = 200
 _PRIORITIES = 10_000
 _NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 
@@ -50,6 +52,8 @@ def install(raw: sqlite3.Connection, clock: Clock = SYSTEM_CLOCK) -> None:
     raw.create_function("staffa_rescues", 1, _rescues, deterministic=True)
     raw.create_function("staffa_own_priority", 2, _own_priority, deterministic=True)
     raw.create_function("staffa_contains", 2, _contains, deterministic=True)
+    raw.create_function("staffa_partition_key", 4, _partition_key, deterministic=True)
+    raw.create_function("staffa_partitioned", 4, _partitioned, deterministic=True)
     raw.create_function("staffa_digest", -1, _digest, deterministic=True)
 
 
@@ -87,9 +91,36 @@ def _own(meta: str | None) -> str:
     kept = {
         key: value
         for key, value in _object(meta).items()
-        if key in {"encrypted", "recorded"} or key.startswith("staffa_")
+        if key in {"encrypted", "recorded", PARTITION_KEY} or key.startswith("staffa_")
     }
     return json.dumps(kept)
+
+
+def _partition_key(fields: str, worker: str, args: str, meta: str) -> str:
+    """Return the key of a job's partition, as PostgreSQL's function makes it."""
+    names: list[str] = json.loads(fields)
+    roots = {"args": json.loads(args), "meta": json.loads(meta)}
+    values = [worker if name == "worker" else _value(roots, name.split(".")) for name in names]
+    found = json.dumps(values)
+    if len(found) > _LONGEST_KEY:
+        digest = md5(found.encode("utf-8", "backslashreplace"), usedforsecurity=False).hexdigest()
+        found = f"{found[:150]}#{digest}"
+    return Partition(*names).prefix + found
+
+
+def _value(found: Any, path: list[str]) -> Any:
+    for key in path:
+        if isinstance(found, list) and key.lstrip("-").isdecimal():
+            place = int(key)
+            found = found[place] if -len(found) <= place < len(found) else None
+        else:
+            found = found.get(key) if isinstance(found, dict) else None
+    return found
+
+
+def _partitioned(fields: str, worker: str, args: str, meta: str) -> str:
+    """Return a job's meta with the key of its partition."""
+    return json.dumps({**_object(meta), PARTITION_KEY: _partition_key(fields, worker, args, meta)})
 
 
 def _note(errors: str, attempt: int, at: str, error: str) -> str:

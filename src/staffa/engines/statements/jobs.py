@@ -35,6 +35,8 @@ class JobStatements(Area):
     """What producers, the acker and the stager ask of the jobs table."""
 
     folder = "jobs"
+    signed = False
+    """Whether limits are known: then jobs of queues with partitions get their keys at once."""
 
     def enqueue(self, jobs: Sequence[Job]) -> Statement[list[Job]]:
         """Insert jobs."""
@@ -42,6 +44,8 @@ class JobStatements(Area):
         def decode(found: Rows) -> list[Job]:
             return [job.as_enqueued(row) for job, row in zip(jobs, found, strict=True)]
 
+        if self.signed:
+            return self.statement("enqueue_signed", (_describe_jobs(jobs),), decode)
         if len(jobs) == 1:
             return self._enqueue_one(jobs[0])
         return self.statement("enqueue", (_describe_jobs(jobs),), decode)
@@ -74,7 +78,8 @@ class JobStatements(Area):
             )
             return Written([row["id"] for row in found], {}, Counter(available))
 
-        return self.statement("write", (_describe_jobs(jobs),), decode)
+        verb = "enqueue_signed" if self.signed else "write"
+        return self.statement(verb, (_describe_jobs(jobs),), decode)
 
     def count_available(self, limits: Mapping[str, int]) -> Statement[dict[str, int]]:
         """Count the available jobs of queues, each up to its limit."""
@@ -91,7 +96,7 @@ class JobStatements(Area):
         def decode(rows: Rows) -> list[Job]:
             if not rows:
                 return []
-            attempted_at = _time(rows[0]["attempted_at"])  # one and the same for all
+            attempted_at = time_of_claim(rows[0]["attempted_at"])  # one and the same for all
             return [
                 Job.from_claim(row, queue, attempted_by, attempted_at)
                 for row in sorted(rows, key=_URGENCY)
@@ -180,7 +185,7 @@ class JobStatements(Area):
     def stage(self, limit: int, queues: Sequence[str]) -> Statement[Staged]:
         """Make due jobs available."""
         return self.statement(
-            "stage",
+            "stage_signed" if self.signed else "stage",
             (limit, list(queues)),
             lambda rows: Staged(
                 sum(row["staged"] for row in rows), frozenset(row["queue"] for row in rows)
@@ -231,7 +236,7 @@ class JobStatements(Area):
         )
 
 
-def _time(told: float | datetime) -> datetime:
+def time_of_claim(told: float | datetime) -> datetime:
     """Return a time that a claim reads; PostgreSQL's tells seconds."""
     return from_epoch(told) if isinstance(told, float) else told
 

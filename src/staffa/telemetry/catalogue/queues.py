@@ -45,6 +45,23 @@ class QueueStopped(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class QueueLimited(Event):
+    """Limits of all nodes begin to hold jobs of a queue back here.
+
+    Args:
+        producer: The node.
+        queue: The queue.
+        delay: Seconds until a token comes back; None if the end of a job is waited for.
+    """
+
+    kind: ClassVar[str] = "staffa.queue.limited"
+
+    producer: ProducerView
+    queue: str
+    delay: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class QueuePaused(Event):
     """A queue claims nothing here until it is resumed.
 

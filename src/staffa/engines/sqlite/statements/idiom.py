@@ -13,7 +13,9 @@ from staffa.engines.statements.area import Idiom, Row
 from staffa.engines.statements.conditions import Phrases
 from staffa.errors import DataRefused
 
-_TIMES = frozenset({"inserted_at", "scheduled_at", "read_at", "started_at", "changed_at", "due_at"})
+_TIMES = frozenset(
+    {"inserted_at", "scheduled_at", "read_at", "started_at", "changed_at", "due_at", "used_at"}
+)
 _CRON_TIMES = frozenset({"last_tick", "booted_at", "registered_at", "updated_at"})
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 _MAYBE_TIMES = frozenset(

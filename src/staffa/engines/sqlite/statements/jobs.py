@@ -35,7 +35,8 @@ class JobStatements(shared.JobStatements):
             return [job.as_enqueued(row) for job, row in zip(jobs, in_order, strict=True)]
 
         rows = [shared.describe_job(job) for job in jobs]
-        return self.statement("enqueue", (orjson.dumps(rows).decode(), now), decode)
+        verb = "enqueue_signed" if self.signed else "enqueue"
+        return self.statement(verb, (orjson.dumps(rows).decode(), now), decode)
 
     def _complete(
         self, acks: Sequence[Ack], producer: Producer, *, wait: bool
@@ -72,6 +73,7 @@ class StageStatements(Area):
     """What the stager asks of the jobs table: first what is due, then which queues have work."""
 
     folder = "jobs"
+    signed = False
 
     def stage(self, limit: int, queues: Sequence[str]) -> Statements[Staged]:
         """Make due jobs available."""
@@ -80,9 +82,10 @@ class StageStatements(Area):
             staged, waiting = results
             return Staged(len(staged), frozenset([*staged, *waiting]))
 
+        verb = "stage_signed" if self.signed else "stage"
         return Statements(
             [
-                lambda: self.statement("stage", (limit,), _queues),
+                lambda: self.statement(verb, (limit,), _queues),
                 lambda: self.statement("waiting", (queues,), _queues),
             ],
             combine,

@@ -7,5 +7,7 @@ WITH crons AS (DELETE FROM :"prefix".staffa_crons),
      queues AS (DELETE FROM :"prefix".staffa_queues),
      versions AS (DELETE FROM :"prefix".staffa_queue_versions),
      producers AS (DELETE FROM :"prefix".staffa_producers),
+     limits AS (DELETE FROM :"prefix".staffa_limits),
+     rates AS (DELETE FROM :"prefix".staffa_rates),
      leaders AS (DELETE FROM :"prefix".staffa_leaders)
 DELETE FROM :"prefix".oban_jobs;

@@ -1,5 +1,6 @@
 -- Change columns of jobs and return the jobs. A new time makes an unstarted job scheduled, or
--- available where that time has passed. A limit below the attempts that were used becomes their number.
+-- available where that time has passed. The key of its partition stays: a running job takes a slot there,
+-- and the claim sees whether it is still the right one. A limit below the attempts that were used becomes their number.
 -- $1 text: a JSON object of the columns to change, where scheduled_in is seconds from now; $2 bool: whether
 -- the JSON of the jobs, which may be large, is returned; the filter's parameters follow.
 -- Times beyond what Python can tell (any client may write them) are cut, or null.
@@ -27,7 +28,7 @@ UPDATE :"prefix".oban_jobs AS job
                             SELECT jsonb_object_agg(own.key, own.value)
                               FROM jsonb_each(CASE WHEN jsonb_typeof(job.meta) = 'object'
                                                    THEN job.meta ELSE '{}' END) AS own
-                             WHERE own.key IN ('encrypted', 'recorded')
+                             WHERE own.key IN ('encrypted', 'recorded', 'partition_key')
                                 OR starts_with(own.key, 'staffa_')
                         ), '{}') || (target.changes -> 'meta')
                    ELSE job.meta END,

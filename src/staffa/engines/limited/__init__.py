@@ -1,0 +1,16 @@
+"""What claims under limits do, statement by statement, whichever engine runs them.
+
+Invariants: all of it is one transaction that holds the row of the queue's limits, so the claims of
+a queue are made one after the other, and each counts what those before it have claimed. What runs
+is counted in the jobs table, never remembered. All obey the limits in the row, also those that were
+configured otherwise, so that a limit is exact while old and new nodes overlap. Tokens are counted
+under the time that the jobs are claimed at.
+
+The steps are generators that yield statements and are sent their results: an engine with an event
+loop and one without run the same.
+"""
+
+from staffa.engines.limited.steps import Steps, carry_out, carry_out_sync
+from staffa.engines.limited.verbs import LimitVerbs
+
+__all__ = ["LimitVerbs", "Steps", "carry_out", "carry_out_sync"]

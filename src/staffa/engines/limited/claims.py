@@ -1,0 +1,60 @@
+"""Claims: from a queue without partitions by urgency, else from its partitions in turns."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from staffa.engine import Producer
+from staffa.engines.limited.going import Going
+from staffa.engines.limited.steps import Steps
+from staffa.engines.limited.turns import Turns
+from staffa.engines.statements.limited import Catch, Locked, Ring
+from staffa.engines.statements.limits import LimitStatements
+from staffa.jobs import Job
+from staffa.limiting import LimitedClaim
+from staffa.limits import Limits
+
+
+def claim(
+    statements: LimitStatements, queue: str, limit: int, producer: Producer, limits: Limits
+) -> Steps[LimitedClaim]:
+    """Lease available jobs of a queue as far as its limits allow it."""
+    row: Locked | None = yield statements.lock(queue)
+    if row is None:
+        yield statements.configure({queue: limits})
+        row = yield statements.lock(queue)
+        assert row is not None  # noqa: S101  # it was written in this transaction
+    going = Going(statements, queue, limit, producer, row)
+    if row.limits.partition is not None:
+        return (yield from Turns(going, Ring(queue, row.limits.partition)).claim())
+    return (yield from _claim_by_urgency(going))
+
+
+def _claim_by_urgency(going: Going) -> Steps[LimitedClaim]:
+    strays = yield from going.count_strays()
+    whole = yield from going.look(sum(strays.values()))
+    room = min(going.wanted, whole.room)
+    if room > 0:
+        catch: Catch = yield going.statements.take_flat(
+            going.queue,
+            room,
+            tokens=None if whole.meter is None else whole.tokens,
+            now=whole.now,
+            producer=going.producer,
+            weights=going.weights,
+        )
+        yield from going.note_taken(whole, catch.taken)
+    if going.left > 0 and (whole.slots <= 0 or whole.meter is not None):
+        # Either nothing waits, or what does is held back.
+        weight: int | None = yield going.statements.weigh_head(going.queue, going.weights)
+        going.short = weight is not None and whole.slots <= 0
+        if weight is not None and whole.slots > 0 and whole.meter is not None:
+            delay = whole.meter.delay(weight)
+            if delay > 0:
+                going.wait_for(delay)
+    jobs = sorted((one.job for one in going.taken), key=_urgency)
+    return (yield from going.finish(jobs))
+
+
+def _urgency(job: Job) -> tuple[int, datetime | None, int | None]:
+    return job.priority, job.scheduled_at, job.id

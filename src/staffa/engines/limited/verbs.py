@@ -1,0 +1,85 @@
+"""The engine's verbs for limits: all of them are steps, which an engine performs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol, TypeVar
+
+from staffa._internal.kill_points import boundaries
+from staffa.engine import Producer
+from staffa.engines.limited.claims import claim
+from staffa.engines.limited.steps import Steps
+from staffa.engines.limited.tokens import reset, take
+from staffa.engines.limited.uses import read_uses
+from staffa.engines.statements.limits import LimitStatements
+from staffa.limiting import LimitedClaim, LimitUse, Tokens
+from staffa.limits import Limits
+from staffa.telemetry import observed
+
+T = TypeVar("T")
+
+
+class Signs(Protocol):
+    """Statements that give jobs their keys when they are written or become due, once asked to."""
+
+    signed: bool
+
+
+@observed("staffa.engine")
+@boundaries
+class LimitVerbs:
+    """The base of engines that have these methods."""
+
+    _limits: LimitStatements
+    _signing: Sequence[Signs]
+
+    async def _perform(self, steps: Steps[T]) -> T:
+        """Run statements in one transaction, each as it is made of the results of those before."""
+        raise NotImplementedError
+
+    async def configure_limits(self, limits: Mapping[str, Limits]) -> None:
+        """Write the limits of queues."""
+        await self._perform(_configure(self._limits, limits))
+        for statements in self._signing:  # the tables for that are there
+            statements.signed = True
+
+    async def claim_limited_jobs(
+        self, queue: str, limit: int, producer: Producer, limits: Limits
+    ) -> LimitedClaim:
+        """Lease available jobs as far as limits allow it."""
+        return await self._perform(claim(self._limits, queue, limit, producer, limits))
+
+    async def read_limits(
+        self, queues: Sequence[str] | None = None, *, partitions: int = 0
+    ) -> list[LimitUse]:
+        """Read limits and what is used of them."""
+        return await self._perform(read_uses(self._limits, queues, partitions))
+
+    async def take_tokens(
+        self,
+        queue: str,
+        count: int,
+        *,
+        partition: Mapping[str, Any] | None = None,
+        partly: bool = False,
+    ) -> Tokens | None:
+        """Take tokens of a rate limit."""
+        return await self._perform(take(self._limits, queue, count, partition, partly=partly))
+
+    async def reset_tokens(self, queue: str, *, partition: Mapping[str, Any] | None = None) -> None:
+        """Give tokens back."""
+        await self._perform(reset(self._limits, queue, partition))
+
+    async def forget_limits(self, *, age: float) -> int:
+        """Forget limits that nobody uses, and what was spent long ago."""
+        return await self._perform(_forget(self._limits, age))
+
+
+def _configure(statements: LimitStatements, limits: Mapping[str, Limits]) -> Steps[None]:
+    yield statements.configure(limits)
+
+
+def _forget(statements: LimitStatements, age: float) -> Steps[int]:
+    yield statements.forget_rates(age=age)
+    forgotten: int = yield statements.forget(age=age)
+    return forgotten
