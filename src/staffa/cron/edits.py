@@ -21,6 +21,7 @@ from staffa.deadlines import DEADLINE_KEY, Deadline, postpone
 from staffa.errors import ConfigError, StatementConflict, UnknownWorker
 from staffa.hooks import prepare_new
 from staffa.jobs import TIMEOUT_KEY, Job
+from staffa.limits import WEIGHT_KEY
 from staffa.options import check_options
 from staffa.registry import WorkerDefinition
 from staffa.results import Recorded
@@ -70,6 +71,8 @@ class CronChanges(TypedDict, total=False):
     """Whether a job is written only if there is none like it."""
     replace: Replace | None
     """What is overwritten of the job that there is, by its state."""
+    weight: int | None
+    """How many tokens of its queue's rate limit a job takes."""
 
 
 _OWN = frozenset({"expression", "worker", "args", "timezone", "dst", "guaranteed"})
@@ -79,6 +82,7 @@ _KEPT_IN_META = {
     "deadline": (DEADLINE_KEY,),
     "recorded": ("recorded", "staffa_record_limit"),
     "encrypted": ("encrypted",),
+    "weight": (WEIGHT_KEY,),
 }
 _NOT_THE_USERS = frozenset(key for keys in _KEPT_IN_META.values() for key in keys)
 
