@@ -1,8 +1,8 @@
 """What is known of queues from rows alone: jobs, living processes, what was set at run time.
 
-The limits of single processes, as they were configured, are in no row, so only those are told that were set
-since a process began; None means as it is configured there. Those of dynamic queues are known, and
-so is on which nodes these run, as far as that does not hang on a process's environment.
+The limits of single processes, as they were configured, are in no row, so only those are told that
+were set since a process began; None means as it is configured there. Those of dynamic queues are
+known, and so is on which nodes these run, as far as that does not hang on a process's environment.
 """
 
 from __future__ import annotations

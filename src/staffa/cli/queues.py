@@ -10,6 +10,7 @@ import click
 from staffa.cli.audit import audited
 from staffa.cli.dynamic_queues import add, delete, set_
 from staffa.cli.groups import Commands
+from staffa.cli.limit_status import tell_limits
 from staffa.cli.loading import import_modules, import_option
 from staffa.cli.numbers import WholeNumber
 from staffa.cli.options import command, open_backend, open_client
@@ -65,8 +66,8 @@ async def list_(config: Config, output: Output, quick: bool, node: str | None) -
     """List queues: jobs by state, pauses, limits of all nodes, nodes.
 
     Shown are the nodes that run jobs of a queue, or where something was set about it. A limit of a
-    node is shown where it was set since the node began; else it is as configured there. Dynamic queues are
-    shown with their limits, their rules, and the nodes that run them.
+    node is shown where it was set since the node began; else it is as configured there. Dynamic
+    queues are shown with their limits, their rules, and the nodes that run them.
 
     Example: staffa queues list --quick
     """
