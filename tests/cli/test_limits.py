@@ -17,7 +17,10 @@ from staffa.limiting import LimitUse, PartitionUse
 from staffa.limits import Limits
 from tests.support.program import Program
 
-EXPORTS = Limits(global_limit=GlobalLimit(2, partition="args.tenant"))
+EXPORTS = Limits(
+    global_limit=GlobalLimit(2, partition="args.tenant"),
+    rate_limit=RateLimit(2, period=3600, partition="args.tenant"),
+)
 MAIL = Limits(rate_limit=RateLimit(3, period=3600))
 
 Place = tuple[Program, Config]
@@ -54,15 +57,16 @@ async def test_what_is_used_of_limits_and_what_waits_is_shown(place: Place) -> N
     shown = await program.run("limits", "show", "--json")
     assert shown.code == 0, shown.err
     exports, mail = shown.json
-    assert (exports["queue"], exports["rate_limit"]) == ("exports", None)
+    assert (exports["queue"], exports["rate_limit"]["algorithm"]) == ("exports", "sliding_window")
     assert exports["global_limit"] == {
         "allowed": 2, "partition": ["args.tenant"], "burst": False, "per_node": False,
     }  # fmt: skip
     assert (exports["running"], exports["spent"], exports["waiting"]) == (3, None, 1)
-    assert exports["partitions"] == [
-        {"key": '["a"]', "running": 2, "spent": None, "next_token_in": None},
-        {"key": '["b"]', "running": 1, "spent": None, "next_token_in": None},
-    ]
+    busiest, other = exports["partitions"]
+    assert (busiest["key"], busiest["running"], busiest["spent"]) == ('["a"]', 2, 2)
+    assert 3000 < busiest["next_token_in"] <= 3660
+    assert other == {"key": '["b"]', "running": 1, "spent": 1, "next_token_in": 0.0}
+    assert mail["global_limit"] is None
     assert (mail["spent"], mail["waiting"], mail["partitions"]) == (3, 5, [])
     assert 3000 < mail["next_token_in"] <= 3660
     (alone,) = (await program.run("limits", "show", "exports", "--json", "--partitions=1")).json
@@ -71,8 +75,9 @@ async def test_what_is_used_of_limits_and_what_waits_is_shown(place: Place) -> N
     rows = [line.split() for line in told.splitlines()]
     assert ["exports", "2", "at", "once", "args.tenant", "3", "1"] in rows
     assert any(row[:7] == ["mail", "3", "in", "3600", "s", "3", "in"] for row in rows)
-    assert ["exports", '["a"]', "2", "when", "a", "job", "ends"] in rows
-    assert ["exports", '["b"]', "1", "now"] in rows
+    assert ["exports", "2", "in", "3600", "s", "args.tenant", "1"] in rows
+    assert ["exports", '["a"]', "2", "2", "when", "a", "job", "ends"] in rows
+    assert ["exports", '["b"]', "1", "1", "now"] in rows
 
 
 async def test_limits_are_listed_with_queues(place: Place) -> None:
