@@ -36,6 +36,7 @@ from staffa.types import State
 
 _PREFIX = "staffa_demo"
 _MARGIN = 0.88  # for requests that arrive later than their jobs were started
+_AT_A_TIME = 2
 _LOOK_SECONDS = 0.2
 _TELL_SECONDS = 5.0
 
@@ -67,10 +68,12 @@ async def run(
 
 
 def _limit_rate(settings: BrittlenessSettings) -> RateLimit:
-    """Return a limit that keeps below what the server bears."""
-    return RateLimit(
-        max(int(settings.requests_per_window * _MARGIN), 1), period=settings.window_seconds
-    )
+    """Return a limit that keeps below what the server bears.
+
+    It is an even flow: requests that are made all at once wait for each other, and come late.
+    """
+    seconds = settings.window_seconds / (settings.requests_per_window * _MARGIN)
+    return RateLimit(_AT_A_TIME, period=_AT_A_TIME * seconds)
 
 
 async def _crawl(
