@@ -19,7 +19,7 @@ class AtOnce:
     Args:
         worker: Its name.
         allowed: How many; with an arg, of each of its values.
-        arg: The name of the arg that divides them.
+        arg: The name of the arg that divides them; jobs that don't have it are not judged.
     """
 
     worker: str
@@ -32,7 +32,7 @@ class AtOnce:
         counts: Counter[str] = Counter()
         wrong = []
         for change in history.changes:
-            if change.worker != self.worker:
+            if change.worker != self.worker or (self.arg and self.arg not in change.args):
                 continue
             if (key := running.pop(change.job, None)) is not None:
                 counts[key] -= 1

@@ -139,8 +139,8 @@ FORGED: dict[str, list[Forgery]] = {
         .claim(3),
     ],
     "in a time": [
-        Forgery().completed(1).completed(2).completed(3),
-        Forgery().completed(1).wait(50).completed(2).retry(2).claim(2),
+        Forgery().insert().insert(2).insert(3).claim().claim(2).claim(3),
+        Forgery().insert().insert(2).claim().end("available").claim().claim(2),
     ],
     "cron": [
         Forgery(),
@@ -159,7 +159,7 @@ ORACLES: dict[str, Oracle] = {
     "cron": CRON,
     "at once": AT_ONCE,
     "at once for each": FOR_EACH,
-    "in a time": InATime("w", 2, 60),
+    "in a time": InATime("w", 2, 6),
 }
 
 
