@@ -15,7 +15,7 @@ import pytest
 
 from staffa import Connectivity, Pruner, Snooze, current_job, job
 from staffa.client.backend import make_maintenance, make_migrator
-from staffa.drivers.asyncpg import ConnectionSettings
+from staffa.drivers.asyncpg import Access, ConnectionSettings
 from staffa.drivers.asyncpg_pool import Pool
 from staffa.engine import Producer, Statement
 from staffa.engines.postgres import PostgresEngine
@@ -29,7 +29,9 @@ from tests.support.pgbouncer import PgBouncer
 from tests.support.processes import WorkerProcess
 from tests.support.rows import Rows
 
-IGNORE = "ignore_startup_parameters = plan_cache_mode"
+IGNORE = "ignore_startup_parameters = " + ", ".join(
+    {**ConnectionSettings("").settings, **Access.ORDERED.value, **Access.PROBES.value}
+)
 
 
 @pytest.fixture(params=["refuses settings", "ignores settings"])

@@ -154,7 +154,7 @@ class Pool:
             try:
                 await within_reply_time(transaction.start())
             except BaseException:  # it may have begun all the same
-                connection.terminate()
+                _end(connection)
                 raise
             try:
                 yield partial(fetch, connection)
@@ -164,7 +164,7 @@ class Pool:
             try:
                 await _commit(transaction)
             except BaseException:
-                connection.terminate()
+                _end(connection)
                 raise
 
     async def close(self) -> None:
@@ -222,17 +222,21 @@ async def _roll_back(
     connection: PoolConnectionProxy[asyncpg.Record], transaction: Transaction, error: BaseException
 ) -> None:
     """Roll back, or end a connection that can't be trusted to: the server then does it."""
+    if not isinstance(error, Exception) or connection.is_closed():
+        _end(connection)
+        return
+    try:
+        await within_reply_time(transaction.rollback())
+    except DatabaseError:  # what the caller hears of is the error that led here
+        _end(connection)
+    except BaseException:
+        _end(connection)
+        raise
+
+
+def _end(connection: PoolConnectionProxy[asyncpg.Record]) -> None:
     with suppress(asyncpg.InterfaceError):  # the pool has taken a lost one back already
-        if not isinstance(error, Exception) or connection.is_closed():
-            connection.terminate()
-            return
-        try:
-            await within_reply_time(transaction.rollback())
-        except DatabaseError:  # what the caller hears of is the error that led here
-            connection.terminate()
-        except BaseException:
-            connection.terminate()
-            raise
+        connection.terminate()
 
 
 async def _keep(connection: asyncpg.Connection) -> None:
