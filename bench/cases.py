@@ -177,15 +177,45 @@ def _computing(label: str, name: str) -> Entry:
     )
 
 
-def _claiming(label: str, backlog: int) -> Entry:
+def _claiming(label: str, backlog: int, **more: Any) -> Entry:
     return Entry(
         label,
         STAFFA,
-        "claim",
-        {"limit": 500, "times": 20},
+        more.pop("action", "claim"),
+        {"limit": 500, "times": 20, **more.pop("options", {})},
         _median_wait,
         filled=backlog,
         analyzed=True,
+        **more,
+    )
+
+
+_LIMITED_JOBS = 200_000
+
+
+def _limited(label: str, tenants: int | None) -> Entry:
+    """Return one that works under a global limit that never binds; None stands for no limit."""
+    options = {"jobs": _LIMITED_JOBS, "limit": 500}
+    return Entry(
+        label,
+        STAFFA,
+        "process" if tenants is None else "process_limited",
+        options if tenants is None else {**options, "tenants": tenants},
+        _rate(_LIMITED_JOBS),
+        filled=_LIMITED_JOBS,
+        filling=("insert_for", {"tenants": tenants or 0}),
+        jobs=_LIMITED_JOBS,
+    )
+
+
+def _claiming_in_turns(label: str, backlog: int) -> Entry:
+    tenants = {"tenants": 20}
+    return _claiming(
+        label,
+        backlog,
+        action="claim_limited",
+        options=tenants,
+        filling=("insert_for", tenants),
     )
 
 
@@ -348,5 +378,36 @@ CASES = (
         "ms",
         (_claiming("10 000 rows", 10_000), _claiming("1 000 000 rows", 1_000_000)),
         (Target("of that at 10 000", "1 000 000 rows", "10 000 rows", 1.2, 1.0, at_least=False),),
+    ),
+    Case(
+        "limits",
+        "200 000 jobs under a global limit that never binds",
+        "jobs/s",
+        (
+            _limited("no limit", None),
+            _limited("global limit", 0),
+            _limited("20 partitions", 20),
+            _limited("10 000 partitions", 10_000),
+        ),
+        (
+            Target("of the rate without", "global limit", "no limit", 0.8),
+            Target("in 20 partitions, of one that has none", "20 partitions", "global limit", 0.6),
+            Target(
+                "in 10 000 partitions, of one that has none",
+                "10 000 partitions",
+                "global limit",
+                0.5,
+            ),
+        ),
+    ),
+    Case(
+        "turns",
+        "A claim of 500 out of a backlog in 20 partitions",
+        "ms",
+        (
+            _claiming_in_turns("10 000 rows", 10_000),
+            _claiming_in_turns("1 000 000 rows", 1_000_000),
+        ),
+        (Target("of that at 10 000", "1 000 000 rows", "10 000 rows", 1.5, at_least=False),),
     ),
 )

@@ -7,19 +7,21 @@ import logging
 import os
 import sys
 import time
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
 import asyncpg
 
 from bench.contenders.contract import Contender, Enqueue, counter, cpu_seconds, main
-from staffa import Job, Staffa, Unique, job, telemetry
+from staffa import GlobalLimit, Job, Queue, Staffa, Unique, job, telemetry
 from staffa.client.backend import make_migrator
 from staffa.drivers.asyncpg import ConnectionSettings
 from staffa.engine import Producer
 from staffa.engines.postgres import PostgresEngine
+from staffa.limits import Limits
 
 QUEUE = "bench"
 _UNFINISHED = """
@@ -31,6 +33,12 @@ SELECT (SELECT count(*) FROM (SELECT FROM oban_jobs WHERE state = 'executing' LI
 @job(queue=QUEUE)
 async def count(n: int) -> None:
     """Count a run on the loop."""
+    counter.ran()
+
+
+@job(queue=QUEUE)
+async def count_for(n: int, tenant: int) -> None:
+    """Count a run that somebody is to have."""
     counter.ran()
 
 
@@ -68,6 +76,11 @@ _JOBS = {
 }
 
 
+def _limit(tenants: int) -> GlobalLimit:
+    """Return a limit that never binds, of the queue or of each of its tenants."""
+    return GlobalLimit(1_000_000, partition="args.tenant" if tenants else None)
+
+
 class StaffaContender(Contender):
     """A client, with a queue where it works."""
 
@@ -80,6 +93,15 @@ class StaffaContender(Contender):
         made = _JOBS[name]
         async with Staffa(self.dsn) as app:
             await app.enqueue_many(made.new(n) for n in range(jobs))
+
+    async def insert_for(self, jobs: int, tenants: int) -> None:
+        """Insert for tenants in turns; none of them is a queue that is not divided."""
+        if tenants:
+            engine = self._engine()
+            await engine.configure_limits({QUEUE: Limits(global_limit=_limit(tenants))})
+            await engine.close()
+        made = (count_for.new(n, n % max(tenants, 1)) for n in range(jobs))
+        await self._stream(made)
 
     async def insert_ids(self, jobs: int) -> dict[str, Any]:
         """Insert as a stream that returns the ids."""
@@ -101,7 +123,7 @@ class StaffaContender(Contender):
                 await app.enqueue(count.new(n))
 
     @asynccontextmanager
-    async def working(self, limit: int, **settings: Any) -> AsyncIterator[Enqueue]:
+    async def working(self, limit: int | Queue, **settings: Any) -> AsyncIterator[Enqueue]:
         """Run the queue."""
         global _loop  # noqa: PLW0603 - the jobs of threads reach it as any module's global
         _loop = asyncio.get_running_loop()
@@ -131,9 +153,16 @@ class StaffaContender(Contender):
 
     async def process_measured(self, jobs: int, limit: int) -> dict[str, Any]:
         """Work with the metrics store, which tells dashboards of all jobs every second."""
+        return await self._work(jobs, limit, metrics=True)
+
+    async def process_limited(self, jobs: int, limit: int, tenants: int) -> dict[str, Any]:
+        """Work under a limit of all nodes, which never binds."""
+        return await self._work(jobs, Queue(limit=limit, global_limit=_limit(tenants)))
+
+    async def _work(self, jobs: int, queue: int | Queue, **settings: Any) -> dict[str, Any]:
         counter.expect(jobs)
         started = time.perf_counter()
-        async with self.working(limit, metrics=True):
+        async with self.working(queue, **settings):
             await counter.reached()
             await self.all_done()
             seconds = time.perf_counter() - started
@@ -150,16 +179,34 @@ class StaffaContender(Contender):
 
     async def claim(self, limit: int, times: int) -> dict[str, Any]:
         """Claim again and again, and return the seconds of each claim."""
-        producer = Producer(uuid4(), "Staffa", "bench")
-        engine = PostgresEngine(ConnectionSettings(self.dsn), "public", 1)
+        engine, producer = self._engine(), Producer(uuid4(), "Staffa", "bench")
+        claims = partial(engine.claim_jobs, QUEUE, limit, producer)
+        return await self._time(engine, claims, times)
+
+    async def claim_limited(self, limit: int, times: int, tenants: int) -> dict[str, Any]:
+        """Claim under a limit that never binds."""
+        engine, producer = self._engine(), Producer(uuid4(), "Staffa", "bench")
+        limits = Limits(global_limit=_limit(tenants))
+
+        async def claims() -> list[Job]:
+            return (await engine.claim_limited_jobs(QUEUE, limit, producer, limits)).jobs
+
+        return await self._time(engine, claims, times)
+
+    async def _time(
+        self, engine: PostgresEngine, claims: Callable[[], Awaitable[list[Job]]], times: int
+    ) -> dict[str, Any]:
         waited = []
         for _ in range(times):
             started = time.perf_counter()
-            claimed = await engine.claim_jobs(QUEUE, limit, producer)
+            claimed = await claims()
             waited.append(time.perf_counter() - started)
             counter.runs += len(claimed)
         await engine.close()
         return {"waited": waited, "runs": counter.runs}
+
+    def _engine(self) -> PostgresEngine:
+        return PostgresEngine(ConnectionSettings(self.dsn), "public", 1)
 
 
 if __name__ == "__main__":

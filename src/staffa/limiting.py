@@ -38,11 +38,13 @@ class PartitionUse:
         key: The values that it stands for, as JSON; empty for the queue as a whole.
         running: How many of its jobs run, as far as there is a global limit.
         available: The tokens that are left, where there is a rate limit.
+        delay: Seconds until there is a token, 0 if there is one now, where there is a rate limit.
     """
 
     key: str
     running: int
     available: int | None
+    delay: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,8 @@ class LimitUse:
         running: How many jobs run under them.
         available: The tokens that are left of a rate limit without a partition, else None.
         partitions: Those with running jobs or spent tokens, the busiest first, up to a limit.
+        delay: Seconds until there is a token of a rate limit without a partition, 0 if there is
+            one now, else None.
     """
 
     queue: str
@@ -62,6 +66,7 @@ class LimitUse:
     running: int
     available: int | None
     partitions: Sequence[PartitionUse] = ()
+    delay: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

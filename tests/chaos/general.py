@@ -14,6 +14,7 @@ import psycopg
 
 from staffa import Job
 from staffa._internal.identifiers import quote_identifier
+from tests.chaos.acts import cancel_one, choose, store
 from tests.chaos.faults import Fault
 from tests.chaos.history import History, Step
 from tests.chaos.jobs import work_async, work_process, work_thread, work_unique
@@ -54,7 +55,7 @@ class GeneralScenario:
 
     async def operate(self, scene: Scene) -> None:
         """Cancel, retry or pause something."""
-        act = scene.random.choices((self._cancel, self._retry, self._pause), [5, 4, 1])[0]
+        act = scene.random.choices((cancel_one, self._retry, self._pause), [5, 4, 1])[0]
         await act(scene)
 
     async def settle(self, scene: Scene) -> None:
@@ -93,37 +94,27 @@ class GeneralScenario:
         }
 
     async def _one(self, scene: Scene, token: str) -> None:
-        await self._write(scene, [_draw_job(scene, token)])
+        await store(scene, [_draw_job(scene, token)])
 
     async def _many(self, scene: Scene, token: str) -> None:
         count = scene.random.randint(2, _LARGEST_BULK)
-        await self._write(scene, [_draw_job(scene, f"{token}.{part}") for part in range(count)])
+        await store(scene, [_draw_job(scene, f"{token}.{part}") for part in range(count)])
 
     async def _later(self, scene: Scene, token: str) -> None:
         delay = scene.random.uniform(0, 3)
-        await self._write(scene, [_draw_job(scene, token, scheduled_in=delay)])
+        await store(scene, [_draw_job(scene, token, scheduled_in=delay)])
 
     async def _unique(self, scene: Scene, token: str) -> None:
         """Have several connections race for a key."""
         key = f"key-{scene.random.randrange(_KEYS)}"
         plans = [draw(scene.random) for _ in range(_RACERS)]
         racing = [
-            self._write(scene, [work_unique.new(f"{token}.{number}", key, plan)])
+            store(scene, [work_unique.new(f"{token}.{number}", key, plan)])
             for number, plan in enumerate(plans)
         ]
         for result in await asyncio.gather(*racing, return_exceptions=True):
             if isinstance(result, BaseException):
                 raise result
-
-    async def _write(self, scene: Scene, jobs: Sequence[Job]) -> None:
-        tokens = [job.args["token"] for job in jobs]
-        try:
-            stored = await scene.client.enqueue_many(jobs)
-        except Exception as error:
-            scene.notebook.write("uncertain", tokens=tokens, error=repr(error))
-            raise
-        ids = [job.id for job in stored]
-        scene.notebook.write("committed", ids=ids, tokens=tokens)
 
     async def _beside(self, scene: Scene, token: str) -> None:
         """Enqueue in a transaction that is committed, rolled back, or cut off."""
@@ -153,15 +144,9 @@ class GeneralScenario:
         assert found is not None
         scene.notebook.write("committed", ids=[found[0]], tokens=[token])
 
-    async def _cancel(self, scene: Scene) -> None:
-        chosen = await self._choose(scene, "'available', 'executing', 'scheduled', 'retryable'")
-        if chosen is not None:
-            scene.notebook.write("cancelling", job=chosen)
-            await scene.client.cancel_job(chosen)
-
     async def _retry(self, scene: Scene) -> None:
         """Retry a job; not a unique one, nor one whose effect must come but once."""
-        chosen = await self._choose(
+        chosen = await choose(
             scene,
             "'completed', 'cancelled', 'discarded', 'retryable', 'scheduled'",
             "NOT args ? 'key' AND args -> 'plan' ->> 'outcome' <> 'complete in'",
@@ -177,19 +162,6 @@ class GeneralScenario:
             await asyncio.sleep(scene.random.uniform(0, _LONGEST_PAUSE))
         finally:
             await scene.client.resume_queue(queue)
-
-    async def _choose(self, scene: Scene, states: str, condition: str = "true") -> int | None:
-        """Return one of the latest jobs in some states."""
-        jobs = f"{quote_identifier(scene.prefix)}.oban_jobs"
-        connection = await asyncpg.connect(scene.dsn, timeout=5)
-        try:
-            found = await connection.fetch(
-                f"SELECT id FROM {jobs} WHERE state IN ({states}) AND {condition}"
-                " ORDER BY id DESC LIMIT 40"
-            )
-        finally:
-            connection.terminate()
-        return scene.random.choice(found)["id"] if found else None
 
 
 class CompletedOnce:

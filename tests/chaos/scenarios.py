@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tests.chaos.general import GeneralScenario
+from tests.chaos.limited import LimitsScenario
 from tests.chaos.scenario import Scenario
 
-SCENARIOS: Sequence[Scenario] = (GeneralScenario(),)
+SCENARIOS: Sequence[Scenario] = (GeneralScenario(), LimitsScenario())

@@ -8,6 +8,7 @@ import pytest
 
 from tests.chaos.forging import Forgery
 from tests.chaos.history import Lease
+from tests.chaos.limited_oracles import AtOnce, InATime
 from tests.chaos.oracles import (
     GENERAL,
     AbandonedLeases,
@@ -20,6 +21,7 @@ from tests.chaos.oracles import (
 
 _TICK, _NEXT = "2026-01-01T00:01:00Z", "2026-01-01T00:02:00Z"
 NEVER_GIVEN = Lease(1, 7, datetime(2026, 1, 1, tzinfo=UTC), "p")
+AT_ONCE, FOR_EACH = AtOnce("w", 2), AtOnce("w", 1, "tenant")
 CRON = CronTicks("minutely", frozenset({_TICK}))
 
 
@@ -124,6 +126,22 @@ FORGED: dict[str, list[Forgery]] = {
         .wait(60)
         .end("cancelled", 2),
     ],
+    "at once": [Forgery().insert().insert(2).insert(3).claim().claim(2).claim(3)],
+    "at once for each": [
+        Forgery().insert(1, tenant="a").insert(2, tenant="a").claim().claim(2),
+        Forgery()
+        .insert(1, tenant="a")
+        .insert(2, tenant="b")
+        .insert(3, tenant="a")
+        .claim()
+        .claim(2)
+        .end("completed", 2)
+        .claim(3),
+    ],
+    "in a time": [
+        Forgery().insert().insert(2).insert(3).claim().claim(2).claim(3),
+        Forgery().insert().insert(2).claim().end("available").claim().claim(2),
+    ],
     "cron": [
         Forgery(),
         Forgery()
@@ -139,6 +157,9 @@ ORACLES: dict[str, Oracle] = {
     "silent producers": SilentProducers(20),
     "abandoned leases": AbandonedLeases(40),
     "cron": CRON,
+    "at once": AT_ONCE,
+    "at once for each": FOR_EACH,
+    "in a time": InATime("w", 2, 6),
 }
 
 
@@ -156,6 +177,16 @@ def test_an_oracle_refuses_the_history_that_it_is_there_for(name: str, forged: F
 
 def test_every_oracle_has_a_history_that_it_refuses() -> None:
     assert [name for name in ORACLES if not FORGED.get(name)] == []
+
+
+def test_slots_that_are_free_again_and_windows_that_are_over_count_no_more() -> None:
+    run = Forgery()
+    for job, tenant in ((1, "a"), (2, "b"), (3, "a")):
+        run.completed(job, tenant=tenant).wait(60)
+    assert FOR_EACH(run.history()) == AT_ONCE(run.history()) == []
+    assert InATime("w", 1, 60)(run.history()) == []
+    moved = Forgery().insert(1, tenant="a").insert(2, tenant="a").claim().end("available")
+    assert FOR_EACH(moved.claim(2).end("completed", 2).claim().history()) == []
 
 
 def test_time_in_which_the_database_was_away_does_not_count_against_a_rescue() -> None:

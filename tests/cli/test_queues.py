@@ -41,6 +41,7 @@ async def test_list_shows_jobs_by_state_also_of_queues_that_nobody_runs(
     found = await _listed(program)
     assert found["mail"] == {
         "queue": "mail", "counts": {"available": 3}, "paused": False, "nodes": [], "dynamic": None,
+        "limits": None,
     }  # fmt: skip
     assert found["bills"]["counts"] == {"scheduled": 1, "cancelled": 1}
     assert (await _listed(program, "--quick"))["bills"]["counts"] == {"scheduled": 1}

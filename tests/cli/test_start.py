@@ -62,14 +62,16 @@ async def test_start_finds_workers_of_named_packages(
     assert worker.returncode == 0
 
 
-async def test_a_client_that_the_module_makes_is_the_one_that_runs(
+async def test_a_client_that_the_module_makes_is_the_one_that_runs_and_its_limits_are_told(
     program: Program, make_client: MakeClient
 ) -> None:
     (program.folder / "shop.py").write_text(
-        "from staffa import Staffa\napp = Staffa(queues={'mail': 3})\n" + _WORKERS
+        "from staffa import Queue, RateLimit, Staffa\n"
+        "mail = Queue(limit=3, rate_limit=RateLimit(60, period=60))\n"
+        "app = Staffa(queues={'mail': mail})\n" + _WORKERS
     )
     worker = await program.start("start", "--import", "shop")
-    await read_until(worker.stderr, "running mail:3")
+    await read_until(worker.stderr, "running mail:3 (on all nodes 60 in 60 s)")
     await make_client().enqueue(Job(worker="shop.send", queue="mail", args={"to": "bob"}))
     await read_until(worker.stdout, "sent to bob")
     worker.send_signal(signal.SIGTERM)

@@ -1,8 +1,8 @@
 """What is known of queues from rows alone: jobs, living processes, what was set at run time.
 
-The limits that processes were configured with are in no row, so only those are told that were set
-since a process began; None means as it is configured there. Those of dynamic queues are known, and
-so is on which nodes these run, as far as that does not hang on a process's environment.
+The limits of single processes, as they were configured, are in no row, so only those are told that
+were set since a process began; None means as it is configured there. Those of dynamic queues are
+known, and so is on which nodes these run, as far as that does not hang on a process's environment.
 """
 
 from __future__ import annotations
@@ -13,9 +13,11 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
+from staffa.cli.limit_status import describe_limits
 from staffa.dynamic import DynamicQueue
 from staffa.engine import AS_CONFIGURED, EVERYBODY, Control, Engine, dynamic_control, node_scope
 from staffa.errors import ConfigError, SchemaMissing
+from staffa.limits import Limits
 from staffa.queue import ALL_QUEUES
 from staffa.queues.controls import Controls, is_limit
 from staffa.survey import ControlStatus, ProducerStatus, Running
@@ -54,6 +56,7 @@ class QueueStatus:
         nodes: The living processes that run jobs of it, or in which something about it was set; of
             a dynamic queue those that run it.
         dynamic: What is kept of it in the database.
+        limits: Those of all nodes, if it has some.
     """
 
     queue: str
@@ -61,6 +64,7 @@ class QueueStatus:
     paused: bool = False
     nodes: list[NodeQueue] = field(default_factory=list)
     dynamic: DynamicQueue | None = None
+    limits: Limits | None = None
 
     @property
     def error(self) -> str | None:
@@ -83,12 +87,21 @@ async def read_dynamic(engine: Engine, name: str) -> list[DynamicQueue]:
         return []
 
 
+async def read_limits(engine: Engine) -> dict[str, Limits]:
+    """Return the limits of all nodes by queue; none where the tables are older than these."""
+    try:
+        return {use.queue: use.limits for use in await engine.read_limits()}
+    except SchemaMissing:
+        return {}
+
+
 def judge_queues(
     counts: Mapping[tuple[str, State], int],
     producers: Sequence[ProducerStatus],
     running: Sequence[Running],
     controls: Sequence[ControlStatus],
     dynamic: Sequence[DynamicQueue] = (),
+    limits: Mapping[str, Limits] | None = None,
 ) -> list[QueueStatus]:
     """Return all queues by name, of which there are jobs or about which something is set.
 
@@ -98,14 +111,20 @@ def judge_queues(
         running: The running jobs.
         controls: What is set.
         dynamic: The dynamic queues.
+        limits: Those of all nodes, by queue.
     """
+    limits = limits or {}
     found: dict[str, QueueStatus] = {}
     rows = {row.queue: row for row in dynamic if not row.deleted}
     readable = [row for row in rows.values() if _error_of(row) is None]
     whole = _whole_pauses(controls, readable)
-    for queue in sorted(_names(counts, running, controls) | rows.keys()):
-        paused = whole.wanted(queue).paused
-        found[queue] = QueueStatus(queue, paused=paused, dynamic=rows.get(queue))
+    for queue in sorted(_names(counts, running, controls) | rows.keys() | limits.keys()):
+        found[queue] = QueueStatus(
+            queue,
+            paused=whole.wanted(queue).paused,
+            dynamic=rows.get(queue),
+            limits=limits.get(queue),
+        )
     for (queue, state), count in counts.items():
         found[queue].counts[state] = count
     for producer in producers:
@@ -134,6 +153,7 @@ def describe_queue(status: QueueStatus) -> dict[str, Any]:
         "queue": status.queue,
         "counts": {state.value: status.counts[state] for state in State if state in status.counts},
         "paused": status.paused,
+        "limits": None if status.limits is None else describe_limits(status.limits),
         "nodes": [
             {
                 "node": one.node,

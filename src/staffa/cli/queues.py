@@ -10,6 +10,7 @@ import click
 from staffa.cli.audit import audited
 from staffa.cli.dynamic_queues import add, delete, set_
 from staffa.cli.groups import Commands
+from staffa.cli.limit_status import tell_limits
 from staffa.cli.loading import import_modules, import_option
 from staffa.cli.numbers import WholeNumber
 from staffa.cli.options import command, open_backend, open_client
@@ -20,6 +21,7 @@ from staffa.cli.queue_status import (
     judge_queues,
     living,
     read_dynamic,
+    read_limits,
     tell_dynamic,
     tell_nodes,
     tell_pauses,
@@ -61,11 +63,11 @@ for _change in (add, set_, delete):
 @click.option("--node", metavar="NAME", help="Only queues that this node is known to run.")
 @command
 async def list_(config: Config, output: Output, quick: bool, node: str | None) -> None:
-    """List queues: jobs by state, pauses, nodes.
+    """List queues: jobs by state, pauses, limits of all nodes, nodes.
 
-    Shown are the nodes that run jobs of a queue, or where something was set about it. A limit is
-    shown where it was set since the node began; else it is as configured there. Dynamic queues are
-    shown with their limits, their rules, and the nodes that run them.
+    Shown are the nodes that run jobs of a queue, or where something was set about it. A limit of a
+    node is shown where it was set since the node began; else it is as configured there. Dynamic
+    queues are shown with their limits, their rules, and the nodes that run them.
 
     Example: staffa queues list --quick
     """
@@ -83,10 +85,11 @@ async def list_(config: Config, output: Output, quick: bool, node: str | None) -
         producers = await engine.survey.list_producers()
         controls = await engine.survey.list_controls(config.name)
         dynamic = await read_dynamic(engine, config.name)
+        limits = await read_limits(engine)
     alive = living(producers, config.name, config.dead_after)
     if node is not None:
         alive = [producer for producer in alive if producer.node == node]
-    found = judge_queues(counts, alive, running, controls, dynamic)
+    found = judge_queues(counts, alive, running, controls, dynamic, limits)
     if node is not None:
         found = [status for status in found if status.nodes]
     if output.as_json:
@@ -95,12 +98,13 @@ async def list_(config: Config, output: Output, quick: bool, node: str | None) -
     states = _QUICK if quick else tuple(State)
     kept = any(status.dynamic is not None for status in found)
     output.table(
-        ("queue", *states, "paused", *(("dynamic",) if kept else ()), "nodes"),
+        ("queue", *states, "paused", "limits", *(("dynamic",) if kept else ()), "nodes"),
         [
             (
                 status.queue,
                 *(status.counts.get(state, 0) for state in states),
                 tell_pauses(status),
+                tell_limits(status.limits),
                 *((tell_dynamic(status),) if kept else ()),
                 tell_nodes(status),
             )

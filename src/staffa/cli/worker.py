@@ -10,10 +10,12 @@ import sys
 from collections.abc import Mapping
 
 from staffa import registry
+from staffa.cli.limit_status import tell_limits
 from staffa.cli.oversights import find_oversights
 from staffa.cli.processes.parent import MARGIN_SECONDS, Parent
 from staffa.client import Staffa
-from staffa.queue import Queue
+from staffa.limits import Limits
+from staffa.queue import Queue, QueueCheck
 from staffa.services.health import serve_ports_by
 
 logger = logging.getLogger("staffa")
@@ -81,7 +83,7 @@ async def _run(client: Staffa, queues: Mapping[str, Queue], parent: Parent | Non
 
 def _tell_what_runs(client: Staffa) -> None:
     running = {check.queue: check.limit for check in client.check_all_queues()}
-    told = ", ".join(f"{queue}:{limit}" for queue, limit in running.items())
+    told = ", ".join(map(_tell_queue, client.check_all_queues()))
     if client.config.node_limit is not None:
         told += f" (node limit {client.config.share.of(client.config.node_limit)})"
     known = [found for name in registry.names() if (found := registry.find(name))]
@@ -90,6 +92,12 @@ def _tell_what_runs(client: Staffa) -> None:
         queues = [worker.options.get("queue") for worker in known]
         for oversight in find_oversights(running, queues):
             logger.warning("%s", oversight)
+
+
+def _tell_queue(check: QueueCheck) -> str:
+    limits = Limits(global_limit=check.global_limit, rate_limit=check.rate_limit)
+    everywhere = f" (on all nodes {tell_limits(limits)})" if limits.any else ""
+    return f"{check.queue}:{check.limit}{everywhere}"
 
 
 async def _start(client: Staffa, queues: Mapping[str, Queue], stop: _Stop) -> bool:

@@ -49,8 +49,9 @@ def backoff(failed: Job) -> float:
 async def crawl_page(keyword: str) -> Snooze | Cancel | None:
     """Fetch one page, unless it is there already, and have it parsed.
 
-    A refusal for too many requests is no failure: the job is put off as the server asks. Everything
-    else that goes wrong is an error, and retried.
+    The queue's rate limit keeps below what the server bears. Should it refuse nevertheless, that is
+    no failure: the job is put off as the server asks. Everything else that goes wrong is an error,
+    and retried.
     """
     (crawl,) = _crawls
     catalogue = crawl.catalogue

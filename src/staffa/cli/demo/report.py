@@ -26,7 +26,7 @@ def tell(
         "given_up": ("jobs ended without a page", efforts.given_up),
         "seconds": ("seconds, this run", round(seconds, 1)),
         "requests": ("requests to the server, this run", counts.requests),
-        "refused": ("of them refused: too many", counts.refused),
+        "refused": ("of them refused, despite the rate limit", counts.refused),
         "failed": ("of them failed at random", counts.failed),
         "slow": ("of them slow", counts.slow),
         "outages": ("outages of the server", counts.outages),

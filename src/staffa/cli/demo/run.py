@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Self
@@ -29,11 +29,14 @@ from staffa.client import Staffa
 from staffa.client.backend import make_migrator
 from staffa.config import DEFAULT_PREFIX, Config
 from staffa.filters import JobFilter
+from staffa.limits import RateLimit
+from staffa.queue import Queue
 from staffa.queues.pools.process.settings import usable_cores
 from staffa.types import State
 
 _PREFIX = "staffa_demo"
-_QUEUES = {CRAWL: 30, PARSE: usable_cores()}
+_MARGIN = 0.88  # for requests that arrive later than their jobs were started
+_AT_A_TIME = 2
 _LOOK_SECONDS = 0.2
 _TELL_SECONDS = 5.0
 
@@ -44,9 +47,13 @@ async def run(
     """Run the demo; the arguments are those of the command."""
     names = read_keywords(keywords) if keywords else shipped_keywords()
     prefix = _PREFIX if config.prefix == DEFAULT_PREFIX else config.prefix
-    catalogue = Catalogue(prefix, list(_QUEUES))
-    brittleness = Brittleness(BrittlenessSettings(seed=seed))
-    server = DocumentationServer(Library().page, brittleness)
+    catalogue = Catalogue(prefix, [CRAWL, PARSE])
+    settings = BrittlenessSettings(seed=seed)
+    server = DocumentationServer(Library().page, Brittleness(settings))
+    queues = {
+        CRAWL: Queue(limit=30, rate_limit=_limit_rate(settings)),
+        PARSE: Queue(limit=usable_cores()),
+    }
     async with open_database(config) as dsn:
         await make_migrator(dsn, prefix).up()
         async with asyncpg.create_pool(dsn, min_size=1, max_size=10) as pool:
@@ -57,11 +64,21 @@ async def run(
                 with server:
                     crawl = Crawl(client, pool, catalogue, server.base_url)
                     begin(crawl, dsn)
-                    await _crawl(crawl, names, output, stopping, server, once=once)
+                    await _crawl(crawl, queues, names, output, stopping, server, once=once)
+
+
+def _limit_rate(settings: BrittlenessSettings) -> RateLimit:
+    """Return a limit that keeps below what the server bears.
+
+    It is an even flow: requests that are made all at once wait for each other, and come late.
+    """
+    seconds = settings.window_seconds / (settings.requests_per_window * _MARGIN)
+    return RateLimit(_AT_A_TIME, period=_AT_A_TIME * seconds)
 
 
 async def _crawl(
     crawl: Crawl,
+    queues: Mapping[str, Queue],
     names: tuple[str, ...],
     output: Output,
     stopping: asyncio.Event,
@@ -72,7 +89,7 @@ async def _crawl(
     began = SYSTEM_CLOCK.monotonic()
     async with crawl.pool.acquire() as connection, connection.transaction():
         await follow(crawl.client, crawl.catalogue, connection, names)
-    await crawl.client.start(queues=_QUEUES)
+    await crawl.client.start(queues=queues)
     progress = await _watch(crawl, stopping)
     efforts = await crawl.catalogue.efforts(crawl.pool)
     tell(output, progress, efforts, server.counts, SYSTEM_CLOCK.monotonic() - began)

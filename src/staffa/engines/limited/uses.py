@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from staffa.engines.limited.going import of_all, of_each
 from staffa.engines.limited.steps import Steps
 from staffa.engines.statements.limited import Busy, Seen
 from staffa.engines.statements.limits import LimitStatements
 from staffa.limiting import LimitUse, PartitionUse
-from staffa.limits import Limits
+from staffa.limits import Limits, RateLimit
 from staffa.rates import Meter, to_micros
 
 
@@ -31,17 +32,25 @@ def read_uses(
 def _use(queue: str, limits: Limits, seen: Seen, busy: Sequence[Busy]) -> LimitUse:
     now = to_micros(seen.now)
     whole, each = of_all(limits.rate_limit), of_each(limits.rate_limit)
+    available, delay = _left(whole, seen.meter, now)
     return LimitUse(
         queue,
         limits,
         seen.running,
-        None if whole is None else Meter.read(whole, seen.meter, now).available,
+        available,
         [
-            PartitionUse(
-                one.key.partition(":")[2],
-                one.running,
-                None if each is None else Meter.read(each, one.meter, now).available,
-            )
+            PartitionUse(one.key.partition(":")[2], one.running, *_left(each, one.meter, now))
             for one in busy
         ],
+        delay,
     )
+
+
+def _left(
+    rate: RateLimit | None, meter: Mapping[str, Any] | None, now: int
+) -> tuple[int | None, float | None]:
+    """Return the tokens that are left, and the seconds until there is one."""
+    if rate is None:
+        return None, None
+    found = Meter.read(rate, meter, now)
+    return found.available, found.delay(1)
