@@ -134,19 +134,27 @@ async def test_partitions_take_turns_within_a_priority(engine: Engine, producer:
     assert turns[7:] == "aaa"
 
 
+@pytest.mark.parametrize("count", [3000, pytest.param(100_000, marks=pytest.mark.long)])
 async def test_one_job_does_not_wait_behind_very_many_of_another(
-    engine: Engine, producer: Producer
+    engine: Engine, producer: Producer, count: int
 ) -> None:
     limits = at_once(1000, partition=BY_TENANT)
     await engine.configure_limits({QUEUE: limits})
-    await enqueue_for(engine, "a" * 3000 + "b")
+    for _ in range(0, count, 1000):
+        await enqueue_for(engine, "a" * 1000)
+    await enqueue_for(engine, "b")
     assert "b" in tenants(await engine.claim_limited_jobs(QUEUE, 2, producer, limits))
 
 
-async def test_many_partitions_have_a_turn_each_before_any_has_two(engine: Engine) -> None:
-    limits, count = at_once(10_000, partition=BY_TENANT), 1500
+@pytest.mark.parametrize("count", [1500, pytest.param(10_000, marks=pytest.mark.long)])
+async def test_many_partitions_have_a_turn_each_before_any_has_two(
+    engine: Engine, count: int
+) -> None:
+    limits = at_once(20_000, partition=BY_TENANT)
     await engine.configure_limits({QUEUE: limits})
-    await engine.enqueue_jobs([new_job(args={"tenant": n % count}) for n in range(2 * count)])
+    for first in range(0, 2 * count, 1000):
+        numbers = range(first, min(first + 1000, 2 * count))
+        await engine.enqueue_jobs([new_job(args={"tenant": n % count}) for n in numbers])
     claimers = [new_producer(f"node.{n}") for n in range(2)]
     served: list[int] = []
     for turn in range(2 * count // 250):
