@@ -241,10 +241,15 @@ async def test_ctrl_c_cancels_the_call_that_waits(program: Program, rows: Rows) 
     path = program.folder / "script.py"
     path.write_text(dedent(BEGINNING) + dedent(script))
     process = await program.start_python(str(path))
-    await read_until(process.stdout, "waiting")
-    process.send_signal(signal.SIGINT)
-    await read_until(process.stdout, "interrupted")
-    assert await process.wait() == 0
+    try:
+        await read_until(process.stdout, "waiting")
+        process.send_signal(signal.SIGINT)
+        await read_until(process.stdout, "interrupted")
+        assert await process.wait() == 0
+    finally:
+        if process.returncode is None:  # else it would go on in the next test's schema
+            process.kill()
+            await process.wait()
     assert await numbers(rows) == [2]
 
 

@@ -21,6 +21,9 @@ CREATE TABLE stepped.clock (stopped timestamptz, ahead interval NOT NULL DEFAULT
 INSERT INTO stepped.clock DEFAULT VALUES;
 CREATE FUNCTION stepped.clock_timestamp() RETURNS timestamptz LANGUAGE sql VOLATILE AS
     'SELECT coalesce(clock.stopped, pg_catalog.clock_timestamp() + clock.ahead) FROM stepped.clock';
+CREATE FUNCTION stepped.statement_timestamp() RETURNS timestamptz LANGUAGE sql STABLE AS
+    'SELECT coalesce(clock.stopped, pg_catalog.statement_timestamp() + clock.ahead)
+       FROM stepped.clock';
 CREATE FUNCTION stepped.now() RETURNS timestamptz LANGUAGE sql STABLE AS
     'SELECT coalesce(clock.stopped, pg_catalog.now() + clock.ahead) FROM stepped.clock';
 """

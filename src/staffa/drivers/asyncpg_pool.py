@@ -222,16 +222,17 @@ async def _roll_back(
     connection: PoolConnectionProxy[asyncpg.Record], transaction: Transaction, error: BaseException
 ) -> None:
     """Roll back, or end a connection that can't be trusted to: the server then does it."""
-    if not isinstance(error, Exception) or connection.is_closed():
-        _end(connection)
-        return
-    try:
-        await within_reply_time(transaction.rollback())
-    except DatabaseError:  # what the caller hears of is the error that led here
-        _end(connection)
-    except BaseException:
-        _end(connection)
-        raise
+    with suppress(asyncpg.InterfaceError):  # the pool has taken a lost one back already
+        if not isinstance(error, Exception) or connection.is_closed():
+            _end(connection)
+            return
+        try:
+            await within_reply_time(transaction.rollback())
+        except DatabaseError:  # what the caller hears of is the error that led here
+            _end(connection)
+        except BaseException:
+            _end(connection)
+            raise
 
 
 def _end(connection: PoolConnectionProxy[asyncpg.Record]) -> None:
