@@ -1,19 +1,24 @@
-"""Measure: ``python -m bench --what process,bulk --peers staffa,oban --rounds 5``."""
+"""Measure: ``python -m bench --what process,bulk --peers staffa,oban --rounds 5``.
+
+What was measured of all peers is kept, and written into the report.
+"""
 
 from __future__ import annotations
 
 import argparse
 import sys
+from datetime import UTC, datetime
 
 from bench.cases import CASES
+from bench.measurements import keep, measured
 from bench.peers import PEERS, Peer
-from bench.report import write_report
+from bench.report import describe_machine, write_report
 from bench.runs import Runner
 from bench.servers import running_postgres, running_redis
 
 
 def main() -> int:
-    """Run the cases, and write the report unless it would be a part of one."""
+    """Run the cases, and write the report."""
     options = _options()
     what = _names(options.what) or [case.name for case in CASES]
     unknown = set(what) - {case.name for case in CASES}
@@ -30,15 +35,16 @@ def main() -> int:
         for peer in usable:
             peer.environment.make()
         runner = Runner(server, redis)
-        measured = {
-            case.name: runner.rounds(
-                case, [entry for entry in case.entries if entry.peer in usable], options.rounds
-            )
-            for case in CASES
-            if case.name in what
-        }
-        if not options.what and not options.peers:
-            write_report(measured, options.rounds, server.version)
+        for case in CASES:
+            if case.name not in what:
+                continue
+            entries = [entry for entry in case.entries if entry.peer in usable]
+            outcomes = runner.rounds(case, entries, options.rounds)
+            if not options.peers:
+                at, where = f"{datetime.now(UTC):%Y-%m-%d %H:%M}", describe_machine(server.version)
+                kept = measured(case, outcomes, at=at, where=where, rounds=options.rounds)
+                keep(case, kept)
+                write_report()
     return 0
 
 
