@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import signal
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
@@ -24,9 +25,15 @@ QUICK: dict[str, Any] = {"poll": 0.05, "heartbeat": 0.1, "dead_after": 0.5, "lea
 
 
 def pytest_collection_finish() -> None:
-    """Keep the garbage collector from walking all collected tests again and again."""
+    """Keep the garbage collector from walking all collected tests again and again.
+
+    And have Ctrl-C reach the programs of tests: a shell in the background of a script ignores it,
+    and with it all that it starts.
+    """
     gc.collect()
     gc.freeze()
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
