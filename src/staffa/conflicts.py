@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from copy import copy
-from typing import Self
+from typing import Any, Self
 
 from staffa._internal import json
 from staffa.errors import ConfigError
@@ -24,7 +24,7 @@ from staffa.unique import (
 class Conflicting(Payload[A]):
     """The part of a job that is about other jobs like it."""
 
-    __slots__ = ("_released", "_unique_key", "conflict", "replace", "unique")
+    __slots__ = ("_made_key", "_released", "_unique_key", "conflict", "replace", "unique")
 
     unique: Unique | None
     replace: Mapping[str, tuple[str, ...]] | None
@@ -32,6 +32,7 @@ class Conflicting(Payload[A]):
     """Whether this is the job that there was when one like it was enqueued."""
     _released: bool
     _unique_key: bytes | None
+    _made_key: tuple[tuple[Any, ...], bytes] | None
 
     queue: str
     state: State
@@ -53,6 +54,7 @@ class Conflicting(Payload[A]):
         self.conflict = False
         self._released = False
         self._unique_key = None
+        self._made_key = None
 
     def as_conflict(self, *, released: bool = False) -> Self:
         """Return this stored job for another one that is like it.
@@ -75,7 +77,16 @@ class Conflicting(Payload[A]):
         """The key under which it is unique, if it is; see `staffa.unique`."""
         if self.unique is None or self._unique_key is not None:
             return self._unique_key
-        return self._make_key(self.unique, None)
+        if not isinstance(self._args, str) or "meta" in self.unique.fields:
+            return self._make_key(self.unique, None)
+        source = (self.unique, self.worker, self.queue, self._args)
+        if self._made_key is None or self._made_key[0] != source:
+            self._made_key = source, self._make_key(self.unique, None)
+        return self._made_key[1]
+
+    def prepare_unique_key(self) -> None:
+        """Make the key ahead of the write; it is made anew if the job is changed by then."""
+        _ = self.unique_key
 
     def fix_unique_key(self, digest: Digest | None = None) -> None:
         """Keep the key of its args as they are now, before they are encrypted.

@@ -11,8 +11,9 @@ from staffa.engine import Ack, Checkpoint, Lease, Producer, Statement
 from staffa.engines.statements.jobs import JobStatements
 from staffa.engines.statements.operations import OperationStatements
 from staffa.engines.statements.rescues import RescueStatements
+from staffa.engines.statements.rounds import Entry
 from staffa.engines.statements.surveys import SurveyStatements
-from staffa.engines.statements.unique import Entry, UniqueStatements
+from staffa.engines.statements.unique import UniqueStatements
 from staffa.filters import JobFilter
 from staffa.jobs import Job
 from staffa.types import State
@@ -156,6 +157,11 @@ HOT: dict[str, tuple[Build, set[str]]] = {
     "list running": (lambda jobs, _, size: _surveys(jobs).list_running(size), LEASE),
     "list failed": (lambda jobs, _, size: _surveys(jobs).list_failed(size), FINISHED | STAGE),
     "enqueue unique": (lambda jobs, _, size: _unique(jobs).enqueue(_entries(size)), PRIMARY),
+    "enqueue new unique": (
+        lambda jobs, _, size: _unique(jobs).write_new(list(_entries(size).values())),
+        set(),
+    ),
+    "take back": (lambda jobs, _, size: _unique(jobs).take_back(_ids(size)), PRIMARY),
     "prune unique keys": (lambda jobs, _, size: _unique(jobs).prune("", size), PRIMARY),
     "list a stretch": (
         lambda jobs, _, size: _operations(jobs).select(
