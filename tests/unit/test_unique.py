@@ -253,7 +253,7 @@ def test_a_key_that_was_fixed_before_the_args_are_hidden_stays() -> None:
 )
 @pytest.mark.parametrize("fields", [["worker", "queue", "args"], ["worker", "queue", "meta"]])
 def test_a_key_that_was_made_ahead_is_that_of_the_job_as_it_is_written(
-    name: str, value: object, fields: Sequence[UniqueField]
+    name: str, value: Any, fields: Sequence[UniqueField]
 ) -> None:
     made = Job(worker="w", args={"n": 1}, unique=Unique(fields=fields))
     made.prepare_unique_key()
@@ -261,7 +261,8 @@ def test_a_key_that_was_made_ahead_is_that_of_the_job_as_it_is_written(
         made.meta["a"] = 1
     else:
         setattr(made, name, value)
-    written = Job(**{"worker": "w", "args": {"n": 1}, "unique": made.unique, name: value})
+    options: dict[str, Any] = {"worker": "w", "args": {"n": 1}, "unique": made.unique, name: value}
+    written = Job(**options)
     assert made.unique_key == written.unique_key
     made.args["n"] = 2
     assert ("args" in fields or name == "unique") == (made.unique_key != written.unique_key)
