@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from copy import copy
-from typing import Any, Self
+from typing import Self
 
 from staffa._internal import json
 from staffa.errors import ConfigError
@@ -32,7 +32,8 @@ class Conflicting(Payload[A]):
     """Whether this is the job that there was when one like it was enqueued."""
     _released: bool
     _unique_key: bytes | None
-    _made_key: tuple[tuple[Any, ...], bytes] | None
+    _made_key: tuple[Unique, str, str, str, bytes] | None
+    """The key that was made last, and of what."""
 
     queue: str
     state: State
@@ -79,10 +80,19 @@ class Conflicting(Payload[A]):
             return self._unique_key
         if not isinstance(self._args, str) or "meta" in self.unique.fields:
             return self._make_key(self.unique, None)
-        source = (self.unique, self.worker, self.queue, self._args)
-        if self._made_key is None or self._made_key[0] != source:
-            self._made_key = source, self._make_key(self.unique, None)
-        return self._made_key[1]
+        made = self._made_key
+        if made is not None:
+            unique, worker, queue, args, key = made
+            if (
+                unique is self.unique
+                and worker == self.worker
+                and queue == self.queue
+                and args is self._args
+            ):
+                return key
+        key = self._make_key(self.unique, None)
+        self._made_key = self.unique, self.worker, self.queue, self._args, key
+        return key
 
     def prepare_unique_key(self) -> None:
         """Make the key ahead of the write; it is made anew if the job is changed by then."""
