@@ -24,7 +24,7 @@ from staffa.unique import (
 class Conflicting(Payload[A]):
     """The part of a job that is about other jobs like it."""
 
-    __slots__ = ("_released", "_unique_key", "conflict", "replace", "unique")
+    __slots__ = ("_made_key", "_released", "_unique_key", "conflict", "replace", "unique")
 
     unique: Unique | None
     replace: Mapping[str, tuple[str, ...]] | None
@@ -32,6 +32,8 @@ class Conflicting(Payload[A]):
     """Whether this is the job that there was when one like it was enqueued."""
     _released: bool
     _unique_key: bytes | None
+    _made_key: tuple[Unique, str, str, str, bytes] | None
+    """The key that was made last, and of what."""
 
     queue: str
     state: State
@@ -53,6 +55,7 @@ class Conflicting(Payload[A]):
         self.conflict = False
         self._released = False
         self._unique_key = None
+        self._made_key = None
 
     def as_conflict(self, *, released: bool = False) -> Self:
         """Return this stored job for another one that is like it.
@@ -75,7 +78,25 @@ class Conflicting(Payload[A]):
         """The key under which it is unique, if it is; see `staffa.unique`."""
         if self.unique is None or self._unique_key is not None:
             return self._unique_key
-        return self._make_key(self.unique, None)
+        if not isinstance(self._args, str) or "meta" in self.unique.fields:
+            return self._make_key(self.unique, None)
+        made = self._made_key
+        if made is not None:
+            unique, worker, queue, args, key = made
+            if (
+                unique is self.unique
+                and worker == self.worker
+                and queue == self.queue
+                and args is self._args
+            ):
+                return key
+        key = self._make_key(self.unique, None)
+        self._made_key = self.unique, self.worker, self.queue, self._args, key
+        return key
+
+    def prepare_unique_key(self) -> None:
+        """Make the key ahead of the write; it is made anew if the job is changed by then."""
+        _ = self.unique_key
 
     def fix_unique_key(self, digest: Digest | None = None) -> None:
         """Keep the key of its args as they are now, before they are encrypted.

@@ -266,6 +266,7 @@ class Job(Running[A]):
         job._model = self._model
         job._released = self._released
         job._unique_key = self._unique_key
+        job._made_key = self._made_key
         job._context = self._context
         job._enqueued = self._enqueued
         return job

@@ -65,7 +65,9 @@ class Payload(Generic[A]):
     @property
     def encrypted(self) -> bool:
         """Whether the arguments are stored encrypted: keep them out of logs."""
-        return self._encrypt or self.meta.get("encrypted") is True
+        if self._encrypt or self._meta == "{}":  # what is decoded would be dumped again
+            return self._encrypt
+        return self.meta.get("encrypted") is True
 
     @property
     def meta(self) -> dict[str, Any]:

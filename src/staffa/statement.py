@@ -29,20 +29,24 @@ class Statement(Generic[T]):
     dialect: Dialect = "postgres"
 
 
+Part = Callable[[], Statement[Any] | None]
+
+
 @dataclass(frozen=True, slots=True)
 class Statements(Generic[T]):
     """Statements that take effect together: run in their order in one transaction.
 
     Args:
         parts: Each makes its statement when its turn has come, so that only one of them is in
-            memory; and again, should all be run again. A single one needs no transaction.
-        combine: Makes the result of the results of all.
+            memory; and again, should all be run again. It may then find that there is nothing left
+            to do, and make none. A single one needs no transaction.
+        combine: Makes the result of the results of all; that of a statement not made is None.
         dialect: The database that they are for; on another one they are refused.
         prepare: Called with the raw connection of the database's driver before they run there, for
             what they need on it; nothing if not given.
     """
 
-    parts: Sequence[Callable[[], Statement[Any]]]
+    parts: Sequence[Part]
     combine: Callable[[list[Any]], T]
     dialect: Dialect = "postgres"
     prepare: Callable[[Any], None] | None = None

@@ -169,9 +169,11 @@ def make_key(
         ... )
         True
     """
-    own = {key: meta[key] for key in meta if key in unique.keys or not _is_internal(key)}
-    all_fields = {"worker": worker, "queue": queue, "args": args, "meta": own}
-    compared: dict[str, Any] = {name: all_fields[name] for name in unique.fields}
+    given = {"worker": worker, "queue": queue, "args": args, "meta": meta}
+    compared: dict[str, Any] = {name: given[name] for name in unique.fields}
+    if "meta" in compared:
+        own = (key for key in meta if key in unique.keys or not _is_internal(key))
+        compared["meta"] = {key: meta[key] for key in own}
     if unique.keys:
         for name in compared.keys() & {"args", "meta"}:
             found = compared[name]

@@ -76,6 +76,25 @@ async def test_who_comes_second_waits_for_the_outcome_of_the_first_transaction(
     assert ((await second).id, (await second).conflict) == (first.id, True)
 
 
+async def test_many_that_lose_one_key_to_another_transaction_are_written_but_for_that_one(
+    app: Staffa, own: asyncpg.Connection, rows: Rows
+) -> None:
+    async with own.transaction():
+        first = await app.enqueue(unique(2), conn=own)
+        many = asyncio.create_task(app.enqueue_many(unique(number) for number in range(5)))
+        await until_one_waits(rows)
+    stored = await many
+    assert [(job.id == first.id, job.conflict) for job in stored] == [
+        (number == 2, number == 2) for number in range(5)
+    ]
+    others = [job.id or 0 for job in stored if not job.conflict]
+    assert others == sorted(others)
+    written = await rows.connection.fetch(f"SELECT id FROM {rows.jobs} ORDER BY id")
+    assert [row["id"] for row in written] == [first.id, *others]
+    again = await app.enqueue_many(unique(number) for number in range(5))
+    assert [job.id for job in again] == [job.id for job in stored]
+
+
 async def test_after_a_rollback_the_second_one_writes(
     app: Staffa, own: asyncpg.Connection, rows: Rows
 ) -> None:

@@ -13,8 +13,9 @@ from staffa.engines.statements.limited import Ring, Weights
 from staffa.engines.statements.limits import LimitStatements
 from staffa.engines.statements.operations import OperationStatements
 from staffa.engines.statements.rescues import RescueStatements
+from staffa.engines.statements.rounds import Entry
 from staffa.engines.statements.surveys import SurveyStatements
-from staffa.engines.statements.unique import Entry, UniqueStatements
+from staffa.engines.statements.unique import UniqueStatements
 from staffa.filters import JobFilter
 from staffa.jobs import Job
 from staffa.limits import Partition
@@ -171,6 +172,11 @@ HOT: dict[str, tuple[Build, set[str]]] = {
     "list running": (lambda jobs, _, size: _surveys(jobs).list_running(size), LEASE),
     "list failed": (lambda jobs, _, size: _surveys(jobs).list_failed(size), FINISHED | STAGE),
     "enqueue unique": (lambda jobs, _, size: _unique(jobs).enqueue(_entries(size)), PRIMARY),
+    "enqueue new unique": (
+        lambda jobs, _, size: _unique(jobs).write_new(list(_entries(size).values())),
+        set(),
+    ),
+    "take back": (lambda jobs, _, size: _unique(jobs).take_back(_ids(size)), PRIMARY),
     "prune unique keys": (lambda jobs, _, size: _unique(jobs).prune("", size), PRIMARY),
     "look at a limit": (
         lambda jobs, _, size: _limits(jobs).look(QUEUE, counted=True, node=None),

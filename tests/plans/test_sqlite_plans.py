@@ -58,7 +58,7 @@ PRIMARY, CLAIM, STAGE, LEASE, ENDED = (
 
 RINGS, LIMITED = "staffa_jobs_ring", "staffa_jobs_limited"
 
-HOT: dict[str, tuple[Callable[[], Statement[Any]], set[str]]] = {
+HOT: dict[str, tuple[Callable[[], Statement[Any] | None], set[str]]] = {
     "claim": (lambda: JOBS.claim("q", 10, PRODUCER), {CLAIM, PRIMARY}),
     "survey of running jobs": (SURVEYS.count_running, {LEASE}),
     "survey of waiting jobs": (lambda: SURVEYS.count_waiting(100), {CLAIM, STAGE}),
@@ -192,6 +192,7 @@ def test_a_hot_statement_uses_its_indexes_and_never_reads_the_table(
 ) -> None:
     build, indexes = HOT[name]
     statement = build()
+    assert statement is not None
     params = {str(place): value for place, value in enumerate(statement.params, start=1)}
     plan = [row[3] for row in raw.execute(f"EXPLAIN QUERY PLAN {statement.sql}", params)]
     used = {

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from staffa import Job, Unique
-from staffa.engine import Statement
+from staffa.engine import Statement, Statements, Written
 from staffa.engines.statements import enqueueing
 from staffa.engines.statements.enqueueing import EnqueueStatements
 from staffa.engines.statements.jobs import JobStatements
-from staffa.engines.statements.unique import Entry, Rounds, UniqueStatements
+from staffa.engines.statements.rounds import Entry, Rounds
+from staffa.engines.statements.unique import UniqueStatements
 
 ENQUEUE = EnqueueStatements(JobStatements("public"), UniqueStatements("public"))
 AT = datetime(2026, 1, 1, tzinfo=UTC)
@@ -21,7 +22,7 @@ AT = datetime(2026, 1, 1, tzinfo=UTC)
 
 def statements(*jobs: Job) -> list[Statement[Any]]:
     """Return what would be run for jobs."""
-    return [part() for part in ENQUEUE.enqueue(jobs).parts]
+    return [made for part in ENQUEUE.enqueue(jobs).parts if (made := part()) is not None]
 
 
 def job(number: int = 0, **options: Any) -> Job:
@@ -40,8 +41,11 @@ def test_plain_jobs_are_one_statement_and_so_need_no_transaction() -> None:
     assert len(run["args"]) == 5000
 
 
-def test_keys_are_taken_first_in_their_order_without_repeats() -> None:
-    take, write = statements(job(1), job(2), job(1), job(3, unique=None))
+def test_keys_are_taken_first_in_their_order_without_repeats(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(enqueueing, "MAX_JOBS", 4)
+    take, write, _ = statements(job(1), job(2), job(1), job(3, unique=None), job(4, unique=None))
     (keys,) = take.params
     assert keys == sorted(set(keys))
     assert len(keys) == 2
@@ -75,16 +79,75 @@ def test_jobs_are_cut_by_their_size_too(monkeypatch: pytest.MonkeyPatch) -> None
     assert [len(run["args"]) for run in json.loads(last.params[0])] == [2]
 
 
-def test_the_results_come_in_the_order_given() -> None:
+def attempted(work: Statements[Any], *found: dict[str, Any]) -> list[Statement[Any] | None]:
+    """Return the statements that are run if the first one of them returns such rows."""
+    first = work.parts[0]()
+    assert first is not None
+    first.decode(found)
+    return [first, *(part() for part in work.parts[1:])]
+
+
+def group(*ids: int, lost: bool = False, at: datetime = AT) -> dict[str, Any]:
+    return {
+        "ids": list(ids), "state": "available", "inserted_at": AT, "scheduled_at": at, "lost": lost
+    }  # fmt: skip
+
+
+def test_jobs_whose_keys_are_new_are_written_by_one_statement() -> None:
     work = ENQUEUE.enqueue([job(1), job(1), job(2, unique=None)])
+    first, *others = attempted(work, group(7, 8))
+    assert others == [None, None]
+    assert first is not None
+    runs, keys = first.params
+    assert [found["n"] for run in json.loads(runs) for found in run["args"]] == [1, 2]
+    assert [key is None for key in keys] == [False, True]
+    stored = work.combine([None, None, None])
+    assert [(job.id, job.conflict) for job in stored] == [(7, False), (7, True), (8, False)]
+    assert {job.inserted_at for job in stored} == {AT}
+
+
+def test_who_wants_ids_is_told_no_more_of_jobs_whose_keys_are_new() -> None:
+    work = ENQUEUE.write([job(1), job(2), job(3, queue="other")])
+    attempted(work, group(8), group(7, 9, at=AT + timedelta(seconds=1)))
+    written = work.combine([None, None, None])
+    assert written == Written([7, 8, 9], {}, {"default": 2, "other": 1})
+
+
+def test_of_ids_that_stand_for_several_jobs_the_conflicts_are_told() -> None:
+    work = ENQUEUE.write([job(1), job(2), job(1)])
+    attempted(work, group(7, 8))
+    written = work.combine([None, None, None])
+    assert (written.ids, written.woken) == ([7, 8, 7], {"default": 2})
+    assert {place: job.id for place, job in written.conflicts.items()} == {2: 7}
+
+
+def test_where_a_key_is_there_nothing_was_written_and_all_jobs_are_judged() -> None:
+    work = ENQUEUE.enqueue([job(1), job(2)])
+    _, take_back, judge = attempted(work)
+    assert take_back is None
+    assert judge is not None
     rows = [
         {"conflict": False, "id": number, "state": "available", "inserted_at": AT,
          "scheduled_at": AT}
         for number in (7, 8)
     ]  # fmt: skip
-    results = [work.parts[0]().decode([]), work.parts[1]().decode(rows)]
-    stored = work.combine(results)
-    assert [(job.id, job.conflict) for job in stored] == [(7, False), (7, True), (8, False)]
+    stored = work.combine([None, None, judge.decode(rows)])
+    assert [(job.id, job.conflict) for job in stored] == [(7, False), (8, False)]
+
+
+def test_what_was_written_is_taken_back_where_a_key_was_taken_meanwhile() -> None:
+    work = ENQUEUE.enqueue([job(1), job(2)])
+    _, take_back, judge = attempted(work, group(7, 8, lost=True))
+    assert take_back is not None
+    assert take_back.params == ([7, 8],)
+    assert judge is not None
+
+
+def test_an_attempt_that_is_made_once_more_begins_anew() -> None:
+    work = ENQUEUE.enqueue([job(1), job(2)])
+    attempted(work, group(7, 8, lost=True))
+    assert attempted(work, group(9, 10))[1:] == [None, None]
+    assert [job.id for job in work.combine([None, None, None])] == [9, 10]
 
 
 def test_equal_jobs_need_no_round_of_their_own() -> None:

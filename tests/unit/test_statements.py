@@ -40,12 +40,13 @@ from staffa.engines.statements.operations import OperationStatements, Stretch
 from staffa.engines.statements.prunes import PruneStatements
 from staffa.engines.statements.queues import QueueStatements
 from staffa.engines.statements.rescues import RescueStatements
+from staffa.engines.statements.rounds import Entry
 from staffa.engines.statements.surveys import (
     NodeSurveyStatements,
     QueueSurveyStatements,
     SurveyStatements,
 )
-from staffa.engines.statements.unique import Entry, UniqueStatements
+from staffa.engines.statements.unique import UniqueStatements
 from staffa.limits import GlobalLimit, Limits, Partition
 from staffa.maintenance import Finished
 from staffa.waiting import Level, Waiting
@@ -140,6 +141,8 @@ BUILDERS: dict[str, Callable[[], Statement[Any]]] = {
     "jobs/oldest_waiting": lambda: AGES.find_oldest(LEVEL, age=60.0, after=None, limit=10),
     "jobs/raise": lambda: AGES.raise_to([WAITING], [4]),
     "unique/take": lambda: UNIQUE.take([b"k"]),
+    "unique/write_new": lambda: UNIQUE.write_new([Entry(Job(worker="w"), b"k")]),
+    "unique/take_back": lambda: UNIQUE.take_back([1]),
     "unique/enqueue": lambda: UNIQUE.enqueue({0: Entry(Job(worker="w"), None)}),
     "unique/prune": lambda: UNIQUE.prune("", 10),
     "producers/list": lambda: NodeSurveyStatements(PREFIX).list_producers(),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -12,7 +13,15 @@ from hypothesis import strategies as st
 
 from staffa import Job, State, Unique, job
 from staffa.errors import ConfigError, UnknownOption
-from staffa.unique import GROUPS, KEY_BYTES, LIVE_STATES, make_key, parse_replace, parse_unique
+from staffa.unique import (
+    GROUPS,
+    KEY_BYTES,
+    LIVE_STATES,
+    UniqueField,
+    make_key,
+    parse_replace,
+    parse_unique,
+)
 
 PLAIN = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats(-1e20, 1e20) | st.text(),
@@ -236,6 +245,27 @@ def test_a_key_that_was_fixed_before_the_args_are_hidden_stays() -> None:
     other = Job(worker="w", args={"secret": 1}, unique=True)
     other.fix_unique_key(keyed)
     assert other.unique_key == made.unique_key
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("worker", "v"), ("queue", "other"), ("unique", Unique(fields=["args"])), ("meta", {"a": 1})],
+)
+@pytest.mark.parametrize("fields", [["worker", "queue", "args"], ["worker", "queue", "meta"]])
+def test_a_key_that_was_made_ahead_is_that_of_the_job_as_it_is_written(
+    name: str, value: Any, fields: Sequence[UniqueField]
+) -> None:
+    made = Job(worker="w", args={"n": 1}, unique=Unique(fields=fields))
+    made.prepare_unique_key()
+    if name == "meta":
+        made.meta["a"] = 1
+    else:
+        setattr(made, name, value)
+    options: dict[str, Any] = {"worker": "w", "args": {"n": 1}, "unique": made.unique, name: value}
+    written = Job(**options)
+    assert made.unique_key == written.unique_key
+    made.args["n"] = 2
+    assert ("args" in fields or name == "unique") == (made.unique_key != written.unique_key)
 
 
 def test_a_job_that_is_not_unique_has_no_key() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 
 _LONG_INTEGER = re.compile(r"\d{19}")
+_LIKE_FLOAT = re.compile(rb"\d[.eE]")  # of what may be one, and found in a third of the time
 _MAYBE_FLOAT = re.compile(rb"(?:^|[\[:,])-?\d+[.eE]")
 
 
@@ -55,7 +56,7 @@ def canonical(value: Any) -> bytes:
     except TypeError:  # an integer beyond 64 bits
         pass
     else:
-        if not _MAYBE_FLOAT.search(quick):
+        if not (_LIKE_FLOAT.search(quick) and _MAYBE_FLOAT.search(quick)):
             return quick
     text = json.dumps(
         _with_whole_numbers(value), sort_keys=True, ensure_ascii=False, separators=(",", ":")

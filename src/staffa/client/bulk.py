@@ -118,6 +118,7 @@ class Bulk:
     def _add(self, given: object) -> list[Job]:
         """Take one more job; return the chunk that was full before it, if it was."""
         job = self.prepare(given)
+        job.prepare_unique_key()  # while the chunk before it is written
         size = len(job.args_json) + len(job.meta_json)
         full: list[Job] = []
         if len(self._chunk) == self._size or self._characters + size > _MAX_CHARACTERS:

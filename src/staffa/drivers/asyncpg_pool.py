@@ -21,6 +21,7 @@ from asyncpg.transaction import Transaction
 
 from staffa._internal.backoff import Backoff
 from staffa._internal.kill_points import boundary, sender
+from staffa.dialogues import all_of, hold
 from staffa.drivers.asyncpg import REPLY_SECONDS, ConnectionSettings, fetch, within_reply_time
 from staffa.drivers.failures import translated_errors
 from staffa.drivers.unanswered import send_commit
@@ -94,10 +95,9 @@ class Pool:
 
     async def _run_together(self, statements: Statements[T]) -> T:
         if len(statements.parts) == 1:  # needs no transaction around it
-            return statements.combine([await self.run(statements.parts[0]())])
+            return await hold(all_of(statements), self.run)
         async with self.transaction() as run:
-            results = [await run(part()) for part in statements.parts]
-        return statements.combine(results)
+            return await hold(all_of(statements), run)
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[PoolConnectionProxy[asyncpg.Record]]:

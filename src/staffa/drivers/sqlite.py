@@ -29,6 +29,7 @@ from urllib.parse import quote
 
 from staffa._internal.backoff import Backoff
 from staffa._internal.clock import SYSTEM_CLOCK
+from staffa.dialogues import all_of, hold_here
 from staffa.drivers.sqlite_failures import is_busy, is_lasting, translated_errors
 from staffa.engine import Statement, Statements
 from staffa.errors import ConfigError, DatabaseUnavailable, InstanceError, SchemaMissing
@@ -364,7 +365,7 @@ def _fetch(raw: sqlite3.Connection, statement: Statement[T]) -> T:
 
 
 def _run_all(statements: Statements[T], run: Run) -> T:
-    return statements.combine([run(part()) for part in statements.parts])
+    return hold_here(all_of(statements), run)
 
 
 def _begin(raw: sqlite3.Connection) -> None:

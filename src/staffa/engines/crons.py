@@ -10,9 +10,9 @@ from uuid import UUID
 from staffa._internal.kill_points import boundaries
 from staffa.cron.changes import ChangedCron, CronChange, HeldCron, Registration, new_row
 from staffa.cron.stored import CronBoard, Entry
+from staffa.dialogues import Dialogue
 from staffa.engine import Statement
 from staffa.engines.statements.crons import CronDialogues, CronStatements
-from staffa.engines.statements.dialogues import Dialogue
 from staffa.jobs import Job
 from staffa.telemetry import observed
 from staffa.types import ProducerView

@@ -12,6 +12,7 @@ from typing import Any
 
 from staffa._internal.kill_points import boundary
 from staffa._internal.lazy import load
+from staffa.dialogues import all_of
 from staffa.engine import Statement, Statements
 from staffa.errors import JobCancelled
 from staffa.types import State
@@ -47,8 +48,7 @@ def dump_statements(statements: Statements[States]) -> dict[str, Any]:
         >>> dump_statements(Statements.of(Statement("SELECT $1", (["a"],), dict)))
         {'sql': 'SELECT $1', 'params': [['a']], 'times': [], 'dialect': 'postgres'}
     """
-    (part,) = statements.parts
-    statement = part()
+    statement = next(all_of(statements))
     params = [list(value) if isinstance(value, tuple) else value for value in statement.params]
     times = [place for place, value in enumerate(params) if _has_times(value)]
     for place in times:

@@ -14,6 +14,7 @@ from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
+from staffa.dialogues import all_of, hold, hold_here
 from staffa.engine import Dialect, Statement, Statements
 from staffa.errors import ConfigError
 
@@ -120,11 +121,10 @@ class InlineSteps(_Stepwise, Inline):
                 return self._run_all(statements)
 
     def _run_all(self, statements: Statements[T]) -> T:
-        results = []
-        for part in statements.parts:
-            statement = part()
-            results.append(statement.decode(self.execute(statement)))
-        return statements.combine(results)
+        return hold_here(all_of(statements), self._run_one)
+
+    def _run_one(self, statement: Statement[T]) -> T:
+        return statement.decode(self.execute(statement))
 
 
 class AwaitedSteps(_Stepwise, Awaited):
@@ -153,11 +153,10 @@ class AwaitedSteps(_Stepwise, Awaited):
                 return await self._run_all(statements)
 
     async def _run_all(self, statements: Statements[T]) -> T:
-        results = []
-        for part in statements.parts:
-            statement = part()
-            results.append(statement.decode(await self.execute(statement)))
-        return statements.combine(results)
+        return await hold(all_of(statements), self._run_one)
+
+    async def _run_one(self, statement: Statement[T]) -> T:
+        return statement.decode(await self.execute(statement))
 
 
 def numbered(statement: Statement[Any]) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from uuid import UUID
 
 from staffa._internal.kill_points import boundaries
 from staffa.capabilities import Capabilities
+from staffa.dialogues import Dialogue, hold
 from staffa.drivers.asyncpg import Access, ConnectionSettings, Dedicated
 from staffa.drivers.asyncpg_pool import Pool
 from staffa.drivers.connections import run_on, run_on_sync
@@ -43,7 +44,6 @@ from staffa.engines.postgres.queues import PostgresControls, PostgresQueues
 from staffa.engines.postgres.survey import PostgresSurvey
 from staffa.engines.statements.conditions import Wanted
 from staffa.engines.statements.crons import CronDialogues, CronStatements
-from staffa.engines.statements.dialogues import Dialogue, hold
 from staffa.engines.statements.enqueueing import EnqueueStatements
 from staffa.engines.statements.jobs import JobStatements
 from staffa.engines.statements.limits import LimitStatements

@@ -16,6 +16,7 @@ from uuid import UUID
 from staffa._internal.clock import SYSTEM_CLOCK, Clock
 from staffa._internal.kill_points import boundaries
 from staffa.capabilities import Capabilities
+from staffa.dialogues import Dialogue, hold_here
 from staffa.drivers.connections import run_on, run_on_sync
 from staffa.drivers.sqlite import FileConnection, FileSettings, Run
 from staffa.engine import (
@@ -53,7 +54,6 @@ from staffa.engines.sqlite.statements.unique import UniqueStatements
 from staffa.engines.sqlite.survey import SqliteSurvey
 from staffa.engines.statements.conditions import Wanted
 from staffa.engines.statements.crons import CronDialogues
-from staffa.engines.statements.dialogues import Dialogue, hold_here
 from staffa.engines.statements.dynamic import DynamicStatements
 from staffa.engines.statements.enqueueing import EnqueueStatements
 from staffa.engines.statements.nodes import LeaderStatements

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TypeVar
 
+from staffa.dialogues import all_of, hold_here
 from staffa.drivers.sqlite import FileConnection, Run
 from staffa.dynamic import DynamicQueue
 from staffa.engine import ChangeQueues, Control, dynamic_control
@@ -70,8 +71,7 @@ class SqliteControls:
         return await self._transact(forget)
 
     def _control(self, run: Run, name: str, controls: Sequence[Control]) -> list[Control]:
-        together = self._queues.control_together(name, controls)
-        return together.combine([run(part()) for part in together.parts])
+        return hold_here(all_of(self._queues.control_together(name, controls)), run)
 
     async def _transact(self, work: Callable[..., T]) -> T:
         try:

@@ -18,9 +18,9 @@ from staffa.cron.changes import (
     register,
 )
 from staffa.cron.stored import CronBoard, Entry, StoredCron, load_object
+from staffa.dialogues import Dialogue, all_of
 from staffa.engine import Statement
 from staffa.engines.statements.area import Area, Rows, any_row
-from staffa.engines.statements.dialogues import Dialogue, all_of
 from staffa.engines.statements.enqueueing import EnqueueStatements
 from staffa.jobs import Job
 from staffa.types import ProducerView

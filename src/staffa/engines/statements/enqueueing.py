@@ -1,8 +1,9 @@
 """What is run to enqueue jobs: mostly one statement, several in a transaction where one won't do.
 
 A statement takes a limited number of jobs and characters of JSON. Unique jobs need their keys taken
-first: all keys of the call, in their order, before any job is written, so that calls that share
-keys wait for each other instead of ending in a deadlock.
+first: all keys of the call, in their order, before any job is judged, so that calls that share
+keys wait for each other instead of ending in a deadlock. Where one statement can do it, it is
+attempted to write the jobs with their keys, which comes off if all keys are new.
 """
 
 from __future__ import annotations
@@ -14,8 +15,9 @@ from typing import Any, Protocol, TypeVar
 
 from staffa.engine import Dialect, Statement, Statements, Written
 from staffa.engines.statements.jobs import JobStatements
-from staffa.engines.statements.unique import Entry, Rounds
+from staffa.engines.statements.rounds import Entry, Rounds
 from staffa.jobs import Job
+from staffa.statement import Part
 
 MAX_JOBS = 5_000
 MAX_CHARACTERS = 8 * 1024 * 1024
@@ -23,11 +25,29 @@ MAX_KEYS = 50_000
 
 T = TypeVar("T")
 
-Part = Callable[[], Statement[Any]]
+
+class Attempts(Protocol):
+    """The statements of a call that may come off at once; the results of all tell the outcome."""
+
+    @property
+    def parts(self) -> Sequence[Part]:
+        """Make the statements."""
+
+    def jobs(self, results: Sequence[Any]) -> list[Job]:
+        """Return the jobs in the order given."""
+
+    def written(self, results: Sequence[Any]) -> Written:
+        """Return what became of them for who wants their ids alone."""
 
 
 class WritesUnique(Protocol):
     """The statements of unique jobs."""
+
+    def attempt(self, plan: Rounds) -> Attempts | None:
+        """Return what inserts the jobs of one round at once if all keys are new; None for nothing.
+
+        It takes the keys itself.
+        """
 
     def take(self, keys: Sequence[bytes]) -> Statement[None]:
         """Take keys, in their order."""
@@ -77,6 +97,9 @@ class EnqueueStatements:
         if len(jobs) == 1 and jobs[0].unique is None:  # as most calls have it
             return self._together([partial(self._jobs.enqueue, jobs)], lambda results: results[0])
         entries = [Entry(job, job.unique_key) for job in jobs]
+        attempt = self._attempt(entries)
+        if attempt is not None:
+            return self._together(attempt.parts, attempt.jobs)
         keys = sorted({entry.key for entry in entries if entry.key is not None})
         takes: list[Part] = [
             partial(self._unique.take, keys[start : start + MAX_KEYS])
@@ -100,10 +123,22 @@ class EnqueueStatements:
     def write(self, jobs: Sequence[Job]) -> Statements[Written]:
         """Return what does the same for who wants their ids alone."""
         if any(job.unique is not None for job in jobs):
+            attempt = self._attempt([Entry(job, job.unique_key) for job in jobs])
+            if attempt is not None:
+                return self._together(attempt.parts, attempt.written)
             unique = self.enqueue(jobs)
             return self._together(unique.parts, lambda results: Written.of(unique.combine(results)))
         parts = [partial(self._jobs.write, jobs[piece]) for piece in _pieces(jobs)]
         return self._together(parts, Written.together)
+
+    def _attempt(self, entries: Sequence[Entry]) -> Attempts | None:
+        """Return what may come off at once, if one statement can take jobs some of them unique."""
+        if all(entry.key is None for entry in entries):
+            return None
+        if len(list(_pieces([entry.job for entry in entries]))) > 1:
+            return None
+        plan = Rounds.plan(entries)
+        return self._unique.attempt(plan) if len(plan.rounds) == 1 else None
 
     def _together(self, parts: Sequence[Part], combine: Callable[[list[Any]], T]) -> Statements[T]:
         return Statements(parts, combine, self._dialect, self._prepare)

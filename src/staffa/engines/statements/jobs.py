@@ -45,10 +45,10 @@ class JobStatements(Area):
             return [job.as_enqueued(row) for job, row in zip(jobs, found, strict=True)]
 
         if self.signed:
-            return self.statement("enqueue_signed", (_describe_jobs(jobs),), decode)
+            return self.statement("enqueue_signed", (describe_jobs(jobs),), decode)
         if len(jobs) == 1:
             return self._enqueue_one(jobs[0])
-        return self.statement("enqueue", (_describe_jobs(jobs),), decode)
+        return self.statement("enqueue", (describe_jobs(jobs),), decode)
 
     def _enqueue_one(self, job: Job) -> Statement[list[Job]]:
         return self.statement(
@@ -79,7 +79,7 @@ class JobStatements(Area):
             return Written([row["id"] for row in found], {}, Counter(available))
 
         verb = "enqueue_signed" if self.signed else "write"
-        return self.statement(verb, (_describe_jobs(jobs),), decode)
+        return self.statement(verb, (describe_jobs(jobs),), decode)
 
     def count_available(self, limits: Mapping[str, int]) -> Statement[dict[str, int]]:
         """Count the available jobs of queues, each up to its limit."""
@@ -279,7 +279,7 @@ def join_args(jobs: Iterable[Job]) -> str:
     return f"[{','.join([job.args_json for job in jobs])}]"
 
 
-def _describe_jobs(jobs: Sequence[Job]) -> str:
+def describe_jobs(jobs: Sequence[Job]) -> str:
     """Return new jobs as the statements read them that insert many.
 
     What jobs in a row have in common is sent and read once: that halves what an insert in bulk

@@ -1,9 +1,4 @@
-"""The statements of unique jobs; each verb is the file of that name in ``sql/unique/``.
-
-A statement can judge each key once. Jobs of one call that share a key are therefore written in
-rounds: the first of each key, then, seeing what became of those, the second, and so on. Most of
-them need no round of their own, since it is certain what would become of them (`_is_sure`).
-"""
+"""The statements of unique jobs; each verb is the file of that name in ``sql/unique/``."""
 
 from __future__ import annotations
 
@@ -11,25 +6,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from itertools import groupby
-from typing import Any, NamedTuple
+from typing import Any
 
 import orjson
 
 from staffa.engine import Statement
 from staffa.engines.statements.area import Area, Rows
-from staffa.engines.statements.jobs import describe_kind, join_args, kind_of
+from staffa.engines.statements.attempts import Attempt
+from staffa.engines.statements.jobs import describe_jobs, describe_kind, join_args, kind_of
+from staffa.engines.statements.rounds import Entry, Rounds
 from staffa.jobs import Job
-from staffa.types import State
 from staffa.unique import Unique
-
-_NEW_STATES = frozenset({State.AVAILABLE, State.SCHEDULED})
-
-
-class Entry(NamedTuple):
-    """A job that is to be written, with the key of a unique one."""
-
-    job: Job
-    key: bytes | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +38,20 @@ class UniqueStatements(Area):
     """What is asked of the keys of unique jobs."""
 
     folder = "unique"
+
+    def attempt(self, plan: Rounds) -> Attempt:
+        """Return what inserts the jobs of one round, at once if all of their keys are new."""
+        return Attempt(self, plan)
+
+    def write_new(self, entries: Sequence[Entry]) -> Statement[Rows]:
+        """Insert jobs if all of their keys are new; no two have the same key."""
+        keys = [None if entry.key is None else entry.key.hex() for entry in entries]
+        params = (describe_jobs([entry.job for entry in entries]), keys)
+        return self.statement("write_new", params, lambda rows: rows)
+
+    def take_back(self, ids: Sequence[int]) -> Statement[None]:
+        """Delete jobs that were just written."""
+        return self.statement("take_back", (list(ids),), lambda rows: None)
 
     def take(self, keys: Sequence[bytes]) -> Statement[None]:
         """Take keys, in their order."""
@@ -90,63 +91,8 @@ class UniqueStatements(Area):
         return self.statement("prune", (after, limit), decode)
 
 
-@dataclass(frozen=True, slots=True)
-class Rounds:
-    """How the jobs of one call are written, by their places in it.
-
-    Args:
-        rounds: Those that one statement takes, in turn.
-        sure: Those that are sure to be in conflict with whatever becomes of an earlier one.
-    """
-
-    rounds: Sequence[Mapping[int, Entry]]
-    sure: Mapping[int, int]
-
-    @classmethod
-    def plan(cls, entries: Sequence[Entry]) -> Rounds:
-        """Return the rounds of jobs."""
-        rounds: list[dict[int, Entry]] = [{}]
-        sure: dict[int, int] = {}
-        last: dict[bytes, tuple[int, int]] = {}
-        for place, entry in enumerate(entries):
-            turn = 0
-            if entry.key is not None:
-                before, turns = last.get(entry.key, (place, 0))
-                if turns and _is_sure(entries[before].job, entry.job):
-                    sure[place] = before
-                    continue
-                turn = turns
-                last[entry.key] = (place, turns + 1)
-            if turn == len(rounds):
-                rounds.append({})
-            rounds[turn][place] = entry
-        return cls(rounds, sure)
-
-    def combine(self, results: Sequence[Mapping[int, Job]]) -> list[Job]:
-        """Return all jobs in the order given, from the results of the rounds."""
-        stored: dict[int, Job] = {}
-        for result in results:
-            stored.update(result)
-        for place, before in self.sure.items():
-            stored[place] = stored[before].as_conflict()
-        return [stored[place] for place in sorted(stored)]
-
-
 def _existing(row: Mapping[str, Any]) -> Job:
     return Job.from_row(row).as_conflict(released=row["released"])
-
-
-def _is_sure(before: Job, job: Job) -> bool:
-    """Tell whether a job conflicts with what becomes of another, the last one of its key.
-
-    If that is in conflict, so is this one, with the same job, as long as nothing is overwritten and
-    both look at the same. If it is written, it counts at once, in whichever state it begins.
-    """
-    unique = job.unique
-    if unique is None or unique != before.unique or job.replace or before.replace:
-        return False
-    counts_at_once = unique.timestamp == "inserted_at" or before.scheduled_at is None
-    return unique.watched >= _NEW_STATES and (unique.period is None or counts_at_once)
 
 
 def _kind_of(entry: Entry) -> tuple[Any, ...]:

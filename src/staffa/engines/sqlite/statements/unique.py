@@ -16,11 +16,12 @@ from staffa.engine import Statement, Statements
 from staffa.engines.sqlite.statements.jobs import JobStatements
 from staffa.engines.sqlite.times import add_seconds
 from staffa.engines.statements.area import Area, Idiom, Row, Rows
-from staffa.engines.statements.enqueueing import Part
 from staffa.engines.statements.jobs import describe_job
 from staffa.engines.statements.operations import OperationStatements
-from staffa.engines.statements.unique import Entry, Pruned
+from staffa.engines.statements.rounds import Entry, Rounds
+from staffa.engines.statements.unique import Pruned
 from staffa.jobs import Job
+from staffa.statement import Part
 from staffa.types import State, to_seconds
 
 _MOST_HOLDERS = 100
@@ -57,6 +58,9 @@ class UniqueStatements(Area):
         super().__init__(prefix, idiom)
         self._jobs = JobStatements(prefix, idiom)
         self._operations = OperationStatements(prefix, idiom)
+
+    def attempt(self, plan: Rounds) -> None:
+        """Attempt nothing: to judge costs little in a file."""
 
     def take(self, keys: Sequence[bytes]) -> Statement[None]:
         """Note keys."""

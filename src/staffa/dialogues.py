@@ -17,10 +17,11 @@ Dialogue = Generator[Statement[Any], Any, T]
 
 
 def all_of(statements: Statements[T]) -> Dialogue[T]:
-    """Have statements run in the middle of a dialogue, and return what they result in."""
+    """Have statements run, and return what they result in."""
     results: list[Any] = []
     for part in statements.parts:
-        result = yield part()
+        statement = part()
+        result = None if statement is None else (yield statement)
         results.append(result)
     return statements.combine(results)
 
