@@ -52,6 +52,16 @@ BEGIN
         INSERT INTO :"prefix".history_changes (job, after, worker, args, meta)
         VALUES (NEW.id, :"prefix".history_row(NEW), NEW.worker, NEW.args, NEW.meta);
     ELSIF TG_OP = 'DELETE' THEN
+        -- What a transaction takes back that it has written itself was never there.
+        IF OLD.inserted_at >= timezone('UTC', transaction_timestamp()) THEN
+            DELETE FROM :"prefix".history_changes AS change
+             WHERE change.job = OLD.id
+               AND change.before IS NULL
+               AND change.xmin = pg_current_xact_id()::xid;
+            IF FOUND THEN
+                RETURN NULL;
+            END IF;
+        END IF;
         INSERT INTO :"prefix".history_changes (job, before, worker, args)
         VALUES (OLD.id, :"prefix".history_row(OLD), OLD.worker, OLD.args);
     ELSIF :"prefix".history_row(OLD) <> :"prefix".history_row(NEW) THEN
