@@ -87,7 +87,7 @@ CHANCY = Peer(
     "chancy 0.26",
     "chancy_",
     ("chancy==0.26.0", "psycopg[binary]==3.3.9", UVLOOP),
-    "its executor for asyncio, concurrency 500",
+    "its executor for asyncio, concurrency 500, eager polling",
     jobs=5_000,
     done="SELECT count(*) FROM chancy_jobs WHERE state = 'succeeded'",
 )

@@ -64,7 +64,7 @@ class ChancyContender(Contender):
         return int(row[0]) if row else 0
 
     def _queue(self, name: str, limit: int) -> Queue:
-        return Queue(name, concurrency=limit, executor=Chancy.Executor.Async)
+        return Queue(name, concurrency=limit, executor=Chancy.Executor.Async, eager_polling=True)
 
 
 if __name__ == "__main__":
