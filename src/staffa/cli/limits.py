@@ -24,7 +24,7 @@ _MOST_PARTITIONS = 10_000
 
 @click.group(cls=Commands)
 def limits() -> None:
-    """Show how much queues use of their limits on all nodes.
+    """Show what queues use of their limits on all nodes.
 
     Example: staffa limits show mail
     """

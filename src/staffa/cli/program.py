@@ -26,7 +26,7 @@ _SECTIONS = {
     "operate": {
         "jobs": "List, show, retry, cancel and delete jobs.",
         "queues": "List, control and keep queues, wherever they run.",
-        "limits": "Show how much queues use of their limits on all nodes.",
+        "limits": "Show what queues use of their limits on all nodes.",
         "cron": "List, make, change and run entries of cron.",
     },
     "look after": {
