@@ -23,7 +23,7 @@ PROJECT = Path(__file__).resolve().parents[1]
 CLIENT = PROJECT / "src" / "staffa" / "client"
 TARGET = PROJECT / "src" / "staffa" / "sync.py"
 
-PARTS = ("lifecycle", "enqueue", "jobs", "operations", "queues", "dynamic", "crons")
+PARTS = ("lifecycle", "enqueue", "jobs", "operations", "queues", "dynamic", "crons", "signals")
 """The modules of the classes that `Staffa` is put together of, from the base."""
 
 BY_HAND = frozenset({"enqueue", "enqueue_many"})

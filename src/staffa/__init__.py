@@ -13,6 +13,7 @@ from staffa.limits import GlobalLimit, Partition, RateLimit
 from staffa.only import Only
 from staffa.queue import MaxDepth, Queue
 from staffa.results import Cancel, Discard, Record, Recorded, Snooze
+from staffa.signals import await_signal, await_signal_sync
 from staffa.types import Connectivity, EndReason, State
 from staffa.unique import Unique
 from staffa.upkeep import Keep, Pruner, Reindexer
@@ -53,6 +54,8 @@ __all__ = [
     "State",
     "Unique",
     "Worker",
+    "await_signal",
+    "await_signal_sync",
     "current_job",
     "get_instance",
     "job",

@@ -34,6 +34,9 @@ from staffa.limiting import LimitedClaim, Limiting
 from staffa.limits import Limits
 from staffa.maintenance import Tidies
 from staffa.rehearsal import Rehearses
+from staffa.signalling import CarriesSignals
+from staffa.signalling import Signalled as Signalled
+from staffa.signalling import SignalsSeen as SignalsSeen
 from staffa.statement import Dialect as Dialect
 from staffa.statement import Statement as Statement
 from staffa.statement import Statements as Statements
@@ -160,7 +163,17 @@ class Heartbeat(Protocol):
         """Close the connection."""
 
 
-class Engine(StoresCrons, Tidies, Ages, Surveyed, Limiting, Rehearses, ControlsQueues, Protocol):
+class Engine(
+    StoresCrons,
+    Tidies,
+    Ages,
+    Surveyed,
+    Limiting,
+    Rehearses,
+    ControlsQueues,
+    CarriesSignals,
+    Protocol,
+):
     """Stores jobs. Every method may raise `DatabaseError`."""
 
     @property

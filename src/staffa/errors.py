@@ -12,6 +12,11 @@ StaffaError
 ├── UnknownKey             a row is encrypted with a key that is not known here
 ├── InvalidTerm            no plain Erlang term, or nothing that can be one (also a ValueError)
 ├── ResultUnavailable      a job has no recorded result, or not yet
+├── RelayError             a relay's job has ended without a result
+│   ├── RelayTimeout       it has not ended in time, and goes on (also a TimeoutError)
+│   ├── RelayCancelled     it was cancelled
+│   ├── RelayDiscarded     it failed for good
+│   └── RelayDeleted       its row is gone
 ├── InstanceError          no client, several, or one that is not in the right state
 ├── LoopRunning            a synchronous call on an event loop's thread (also a RuntimeError)
 ├── JobError               raised in or about a running job
@@ -19,6 +24,7 @@ StaffaError
 │   │   └── DeadlinePassed its deadline passed
 │   ├── JobDiscarded       a job gave itself up; for reporters of errors
 │   ├── JobTimeout         the attempt took longer than its timeout
+│   ├── SignalTimeout      the signal that the job awaited has not come in time
 │   ├── ProcessJobError    a job raised in a process of its own: carries what is known of the error
 │   ├── ProcessDied        the process of a job was killed or ended before the job
 │   └── ProcessUnavailable no process can be started for the job, or none any more
@@ -124,6 +130,34 @@ class ResultUnavailable(StaffaError):
     """A job has no recorded result, or not yet; the message says why."""
 
 
+class RelayError(StaffaError):
+    """A relay's job has no result to give.
+
+    Attributes:
+        job_id: The job.
+    """
+
+    def __init__(self, message: str, *, job_id: int | None = None) -> None:
+        super().__init__(message)
+        self.job_id = job_id
+
+
+class RelayTimeout(RelayError, TimeoutError):
+    """The job of a relay has not ended in time; it goes on."""
+
+
+class RelayCancelled(RelayError):
+    """The job of a relay was cancelled."""
+
+
+class RelayDiscarded(RelayError):
+    """The job of a relay failed for good."""
+
+
+class RelayDeleted(RelayError):
+    """The row of a relay's job was deleted, and what became of it is not known."""
+
+
 class InstanceError(StaffaError):
     """No client, several of them, or one that is in the wrong state for the call."""
 
@@ -150,6 +184,10 @@ class JobDiscarded(JobError):
 
 class JobTimeout(JobError):
     """The attempt took longer than its timeout."""
+
+
+class SignalTimeout(JobError):
+    """The signal that a job awaited has not come within `wait_for`."""
 
 
 class ProcessJobError(JobError):

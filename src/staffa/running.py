@@ -10,7 +10,7 @@ from staffa.args.plain import dump_object
 from staffa.conflicts import Conflicting
 from staffa.errors import InvalidArgs, InvalidJob, JobCancelled
 from staffa.payload import A
-from staffa.types import JobContext
+from staffa.types import JobContext, SignalWanted
 
 PROGRESS_KEY = "progress"
 """Where `meta` holds what `Job.progress` told."""
@@ -131,6 +131,14 @@ class Running(Conflicting[A]):
             ```
         """
         return self._running_context().complete_in(conn, result)
+
+    def receive_signal(self, wanted: SignalWanted) -> Awaitable[Any]:
+        """Wait for a signal; for `await_signal` alone."""
+        return self._running_context().receive_signal(wanted)
+
+    def receive_signal_sync(self, wanted: SignalWanted) -> Any:
+        """Do the same in a thread; for `await_signal_sync` alone."""
+        return self._running_context().receive_signal_sync(wanted)
 
     def _running_context(self) -> JobContext:
         if self._context is None:

@@ -20,6 +20,7 @@ from staffa.instance import Source
 from staffa.jobs import Job
 from staffa.options import BulkOptions, Notify
 from staffa.queue import Queue, QueueCheck
+from staffa.signals import DEFAULT_NAME
 from staffa.types import Seconds, State
 
 
@@ -852,3 +853,37 @@ class SyncStaffa(Synchronous):
             ```
         """
         return self._call(self._app.run_cron, name)
+
+    def signal(
+        self,
+        jobs: int | Job | Iterable[int | Job],
+        payload: Any = None,
+        *,
+        name: str = DEFAULT_NAME,
+    ) -> list[int]:
+        """Send a signal to jobs, which get it by `await_signal`.
+
+        A job that waits for it gets it at once, a parked one is made available. One that does not
+        wait yet keeps it until it does. The first signal of a name stays: a later one changes
+        nothing, nor does one that comes after the job has given up.
+
+        Args:
+            jobs: An id, a job, or several.
+            payload: Plain JSON, up to 64 KiB.
+            name: Which signal it is, where jobs await several.
+
+        Returns:
+            The ids of the jobs that have got it; not those that have ended, are not there, or had
+            one of that name.
+
+        Raises:
+            InvalidArgs: If the payload is no plain JSON, or too large.
+            ConfigError: If the name can't be used.
+            DatabaseError: If the database refuses or can't be reached.
+
+        Example:
+            ```python
+            app.sync.signal(job, {"approved": True})
+            ```
+        """
+        return self._call(self._app.signal, jobs, payload, name=name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Protocol, runtime_checkable
@@ -137,6 +138,22 @@ class ProducerView(Protocol):
         """The machine or container."""
 
 
+@dataclass(frozen=True, slots=True)
+class SignalWanted:
+    """A signal that a running job awaits.
+
+    Args:
+        name: Its name.
+        wait_for: Seconds from the first wait for it on, after which it comes too late; None if
+            there is time for ever.
+        live: Seconds for which the job keeps its slot while it waits.
+    """
+
+    name: str
+    wait_for: float | None
+    live: float
+
+
 class JobContext(Protocol):
     """What a running job can ask of the executor that runs it."""
 
@@ -152,6 +169,12 @@ class JobContext(Protocol):
 
     def complete_in(self, conn: Any, result: object) -> Awaitable[None]:
         """Complete the job on a user's connection, in the transaction that is open there."""
+
+    def receive_signal(self, wanted: SignalWanted) -> Awaitable[Any]:
+        """Wait for a signal, on the loop."""
+
+    def receive_signal_sync(self, wanted: SignalWanted) -> Any:
+        """Do the same in a thread."""
 
 
 def to_seconds(value: Seconds, what: str) -> float:

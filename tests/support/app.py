@@ -13,7 +13,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from staffa import current_job, job
+from staffa import await_signal, await_signal_sync, current_job, job
 
 PROMPT: dict[str, float] = {"heartbeat": 0.2, "dead_after": 2.5, "poll": 0.1}
 """Settings of nodes that judge each other, with room for a machine that is busy."""
@@ -146,3 +146,24 @@ async def die(folder: str) -> None:
     """Take the process along."""
     tell(folder, "begun")
     os.kill(os.getpid(), signal.SIGKILL)
+
+
+@job(recorded=True)
+async def wait_for_signal(folder: str, live: float) -> object:
+    """Return the payload of a signal."""
+    tell(folder, "waits")
+    return await await_signal(wait_for=600, live=live)
+
+
+@job(recorded=True)
+def wait_in_thread(folder: str, live: float) -> object:
+    """Do so in a thread."""
+    tell(folder, "waits")
+    return await_signal_sync(wait_for=600, live=live)
+
+
+@job(recorded=True, executor="process")
+def wait_in_process(folder: str, live: float) -> object:
+    """Do so in a process."""
+    tell(folder, "waits")
+    return await_signal_sync(wait_for=600, live=live)

@@ -13,6 +13,7 @@ from staffa import Job, State, current_job
 from staffa.errors import InvalidArgs, InvalidJob, JobCancelled
 from staffa.jobs import find_current_job
 from staffa.options import check_tags
+from staffa.types import SignalWanted
 from tests.unit.rows import CLAIMED_AT, claimed, row
 
 NOON_IN_OSLO = datetime(2026, 6, 1, 12, tzinfo=timezone(timedelta(hours=2)))
@@ -161,6 +162,10 @@ def test_a_job_asks_its_context_whether_to_stop() -> None:
         async def write_meta(self, patch: Mapping[str, Any]) -> None: ...
 
         async def complete_in(self, conn: Any, result: object) -> None: ...
+
+        async def receive_signal(self, wanted: SignalWanted) -> None: ...
+
+        def receive_signal_sync(self, wanted: SignalWanted) -> None: ...
 
     job, context = claimed(), Context()
     job.bind(context)

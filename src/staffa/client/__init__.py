@@ -1,10 +1,10 @@
 """The client: `Staffa`, put together of its parts."""
 
-from staffa.client.rates import Rates
+from staffa.client.signals import Signals
 from staffa.sync import SyncStaffa
 
 
-class Staffa(Rates):
+class Staffa(Signals):
     """Enqueues jobs, and runs queues once it is started.
 
     Args:

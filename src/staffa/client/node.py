@@ -30,7 +30,7 @@ from staffa.services.stager import Stager
 from staffa.telemetry import report, working_for
 from staffa.types import Connectivity, EndReason
 
-_CHANNELS = ("insert", "control", "signal", "leader", "sonar")
+_CHANNELS = ("insert", "control", "signal", "signalled", "leader", "sonar")
 
 
 class Node:
@@ -200,6 +200,7 @@ class Node:
     def wake_all(self) -> None:
         """Look for jobs in all queues: notifications may have been missed."""
         self.supervisor.wake(self.supervisor.queues)
+        self.supervisor.awaits.look_at_all()
         self.supervisor.check_leases()
 
     def _on_notification(self, channel: str, payload: dict[str, Any]) -> None:
@@ -208,6 +209,8 @@ class Node:
             return
         if channel == "insert":
             self.supervisor.wake([str(payload.get("queue"))])
+        elif channel == "signalled":
+            self.supervisor.awaits.hear(_numbers(payload.get("ids")))
         elif channel == "control":
             self._on_control(payload)
         elif channel == "signal":
@@ -251,3 +254,7 @@ class Node:
 
     async def _tell_resigned(self) -> None:
         await self.notifier.notify([("leader", {"down": self._config.name})])
+
+
+def _numbers(found: object) -> list[object]:
+    return found if isinstance(found, list) else []

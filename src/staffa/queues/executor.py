@@ -33,13 +33,14 @@ from staffa.errors import (
 from staffa.jobs import Job, find_job_in, set_current_job
 from staffa.queues import outcomes
 from staffa.queues.aftermath import call_hook
+from staffa.queues.awaits import ReceivesSignals
 from staffa.queues.checkpoints import Notes
 from staffa.queues.outcomes import Outcome, TakesHandovers, TakesOutcomes
 from staffa.queues.pools.process import ProcessCall, ProcessPool
 from staffa.queues.pools.thread import Threads
 from staffa.queues.run import Run, Stop
 from staffa.registry import WorkerDefinition
-from staffa.results import Cancel, Discard
+from staffa.results import Cancel, Discard, Snooze
 from staffa.telemetry import emit, report
 from staffa.telemetry.catalogue import JobLeaseLost, JobStarted, WorkerUnknown
 from staffa.types import EndReason
@@ -63,6 +64,7 @@ class Executor:
         on_lost: Called with each job whose lease had ended, and the seconds that it ran.
         keys: What encrypted args are read with.
         handovers: Finds out what became of jobs that were completed in transactions of users.
+        awaits: Where jobs get signals from; what their meta has if not given.
     """
 
     def __init__(
@@ -78,6 +80,7 @@ class Executor:
         on_lost: Callable[[Job, float], None] = _ignore,
         keys: KeyRing = NO_KEYS,
         handovers: TakesHandovers | None = None,
+        awaits: ReceivesSignals | None = None,
     ) -> None:
         self._acker = acker
         self._threads = threads
@@ -89,6 +92,7 @@ class Executor:
         self._on_lost = on_lost
         self._keys = keys
         self._handovers = handovers
+        self._awaits = awaits
         self._runs: set[Run] = set()
         self._loop = asyncio.get_running_loop()
 
@@ -99,7 +103,7 @@ class Executor:
             job: As it was claimed.
             on_done: Called when its slot is free; maybe before this returns.
         """
-        run = Run(job, self._checkpoints, self._loop)
+        run = Run(job, self._checkpoints, self._loop, self._awaits)
         job.bind(run)
         self._runs.add(run)
         task = _make_task(self._loop, self._run(run, on_done))
@@ -268,9 +272,11 @@ class Executor:
         return result
 
     def _fail(self, definition: WorkerDefinition, run: Run, error: BaseException) -> Outcome | None:
+        job, parking = run.job, run.parking
+        if parking is not None and not run.lease_ended and outcomes.is_parked(error):
+            return Outcome(job, outcomes.of_parking(job, parking), result=Snooze(parking.seconds))
         if run.why is not None:
             return _broken_off(run)
-        job = run.job
         if isinstance(error, DeadlinePassed):
             ack = outcomes.of_deadline(job, error)
             return Outcome(job, ack, result=error, reason=EndReason.DEADLINE)

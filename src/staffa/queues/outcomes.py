@@ -16,6 +16,7 @@ from staffa.jobs import Job
 from staffa.queues.recording import Recording, record, wants_record
 from staffa.registry import WorkerDefinition
 from staffa.results import Cancel, Discard, Snooze
+from staffa.signals import PARKED_KEY, Parked
 from staffa.types import EndReason, State
 
 
@@ -68,6 +69,19 @@ class Outcome:
         """What made the attempt fail; None if it did not, or if an error was to end the job."""
         expected = self.reason in {EndReason.ERROR, EndReason.DEADLINE}
         return self.result if isinstance(self.result, BaseException) and not expected else None
+
+
+@dataclass(frozen=True, slots=True)
+class Parking:
+    """How a run ends that waits for signals.
+
+    Args:
+        names: The signals.
+        seconds: After which the job is due all the same.
+    """
+
+    names: tuple[str, ...]
+    seconds: float
 
 
 class TakesOutcomes(Protocol):
@@ -127,7 +141,11 @@ def of_result(
                 state=State.SCHEDULED,
                 refund=True,
                 delay=result.seconds,
-                meta={**(result.meta or {}), "snoozed": _count(job.meta.get("snoozed")) + 1},
+                meta={
+                    **(result.meta or {}),
+                    **({PARKED_KEY: []} if job.meta.get(PARKED_KEY) else {}),
+                    "snoozed": _count(job.meta.get("snoozed")) + 1,
+                },
             )
         case Recording():
             return _completed(lease, result)
@@ -184,6 +202,36 @@ def of_undecodable(job: Job, error: BaseException) -> Ack:
 def of_interruption(job: Job) -> Ack:
     """Return the outcome of a run that a stopping process broke off: as if it had not begun."""
     return Ack(lease=Lease.of(job), state=State.AVAILABLE, refund=True)
+
+
+def of_parking(job: Job, parking: Parking) -> Ack:
+    """Return the outcome of a run that ends until a signal comes, or its time is up.
+
+    It is no snooze of the job's own, so `meta.snoozed` does not count it.
+    """
+    return Ack(
+        lease=Lease.of(job),
+        state=State.SCHEDULED,
+        refund=True,
+        delay=parking.seconds,
+        meta={PARKED_KEY: list(parking.names)},
+    )
+
+
+def is_parked(error: BaseException) -> bool:
+    """Tell whether an error is what ends the run of a job that parks.
+
+    Example:
+        >>> is_parked(Parked("go")), is_parked(BaseExceptionGroup("tasks", [Parked("go")]))
+        (True, True)
+        >>> is_parked(ValueError())
+        False
+    """
+    if isinstance(error, BaseExceptionGroup):  # of a TaskGroup, one of whose tasks waited
+        return error.split(Parked)[1] is None
+    return isinstance(error, Parked) or (
+        isinstance(error, ProcessJobError) and Parked in error.known_types
+    )
 
 
 def of_unknown_worker(job: Job, error: BaseException, unknown_after: float) -> Ack:

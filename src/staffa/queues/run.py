@@ -7,17 +7,21 @@ import threading
 from collections.abc import Awaitable, Coroutine, Generator, Mapping
 from concurrent.futures import CancelledError
 from enum import Enum, auto
-from typing import Any
+from typing import Any, TypeVar
 
 from staffa.engine import Ack, Lease, Statements
-from staffa.errors import InvalidJob, JobCancelled
+from staffa.errors import InvalidJob, JobCancelled, SignalTimeout
 from staffa.jobs import Job
+from staffa.queues.awaits import KeptAwaits, ReceivesSignals
 from staffa.queues.checkpoints import Notes
 from staffa.queues.completions import complete_on, complete_on_sync, dump_statements
-from staffa.queues.outcomes import of_completion
-from staffa.queues.pools.process.messages import COMPLETE, META, PROGRESS
+from staffa.queues.outcomes import Parking, of_completion
+from staffa.queues.pools.process.messages import COMPLETE, META, PROGRESS, SIGNAL
 from staffa.registry import WorkerDefinition
-from staffa.types import State
+from staffa.signals import Parked
+from staffa.types import SignalWanted, State
+
+T = TypeVar("T")
 
 _LOOK_SECONDS = 0.5
 
@@ -44,10 +48,12 @@ class Run:
         job: As it was claimed.
         checkpoints: Takes what the job notes.
         loop: Where the executor runs.
+        awaits: Where it gets signals from; its own meta if not given.
     """
 
     __slots__ = (
         "__weakref__",
+        "_awaits",
         "_checkpoints",
         "_loop",
         "_thread",
@@ -57,12 +63,20 @@ class Run:
         "ended",
         "job",
         "lease",
+        "parking",
         "stopping",
         "task",
+        "waits",
         "why",
     )
 
-    def __init__(self, job: Job, checkpoints: Notes, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self,
+        job: Job,
+        checkpoints: Notes,
+        loop: asyncio.AbstractEventLoop,
+        awaits: ReceivesSignals | None = None,
+    ) -> None:
         self.job = job
         self.lease = Lease.of(job)
         self.task: asyncio.Task[None] | None = None
@@ -72,6 +86,9 @@ class Run:
         self.begun = False
         self.ended = False
         self.stopping = False
+        self.parking: Parking | None = None
+        self.waits: dict[str, float] | None = None
+        self._awaits = KeptAwaits(checkpoints) if awaits is None else awaits
         self._checkpoints = checkpoints
         self._loop = loop
         self._thread = threading.get_ident()
@@ -136,6 +153,44 @@ class Run:
         complete_on_sync(conn, statements, self.lease.id)
         return Done()
 
+    def receive_signal(self, wanted: SignalWanted) -> Awaitable[Any]:
+        """Wait for a signal, on the loop."""
+        return self._receive(wanted)
+
+    def receive_signal_sync(self, wanted: SignalWanted) -> Any:
+        """Wait for a signal in a thread.
+
+        Raises:
+            InvalidJob: On the loop, which the wait would block.
+        """
+        if threading.get_ident() == self._thread:
+            raise InvalidJob(
+                "await_signal_sync would block the event loop: use 'await await_signal(...)' in an "
+                "async def"
+            )
+        return self._wait_for(self._receive(wanted))
+
+    async def _receive(self, wanted: SignalWanted) -> Any:
+        if self.ended:
+            raise JobCancelled(f"job {self.lease.id} has ended: it can't wait for signals any more")
+        return await self._awaits.receive(self, wanted)
+
+    def open_wait(self, name: str, seconds: float) -> None:
+        """Note that the job waits for a signal, for so many seconds more."""
+        if self.waits is None:
+            self.waits = {}
+        self.waits[name] = seconds
+
+    def close_wait(self, name: str) -> None:
+        """Note that it does not any more."""
+        if self.waits is not None:
+            self.waits.pop(name, None)
+
+    def park(self) -> None:
+        """Note that the run is to end until one of the signals comes that the job waits for."""
+        if self.parking is None and self.waits:
+            self.parking = Parking(tuple(self.waits), min(self.waits.values()))
+
     def _check_it_runs(self) -> None:
         if self.ended:  # what outlives its job may not end it
             raise JobCancelled(f"job {self.lease.id} has ended: it can't be completed any more")
@@ -162,9 +217,23 @@ class Run:
                 lease=self.lease, state=State.COMPLETED, error=patch["error"], meta=patch["meta"]
             )
             return dump_statements(self._completing(ack))
+        elif kind == SIGNAL:
+            return await self._receive_for_child(patch)
         else:
             raise InvalidJob(f"message {kind!r:.100} is unknown here")
         return None
+
+    async def _receive_for_child(self, wanted: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what the job gets in a process of its own; how a wait ends is told, not raised."""
+        try:
+            payload = await self._receive(
+                SignalWanted(wanted["name"], wanted["wait_for"], wanted["live"])
+            )
+        except Parked as parked:
+            return {"parked": str(parked)}
+        except SignalTimeout as error:
+            return {"late": str(error)}
+        return {"payload": payload}
 
     def _call_soon(self, patch: Mapping[str, Any]) -> None:
         try:
@@ -172,7 +241,7 @@ class Run:
         except RuntimeError:  # the loop has gone on without this thread
             raise JobCancelled(f"job {self.lease.id} was left behind by its process") from None
 
-    def _wait_for(self, writing: Coroutine[Any, Any, None]) -> None:
+    def _wait_for(self, writing: Coroutine[Any, Any, T]) -> T:
         """Wait in a thread; not for ever, as the loop may stop without it."""
         try:
             future = asyncio.run_coroutine_threadsafe(writing, self._loop)

@@ -1,8 +1,9 @@
 """Holds what runs jobs in this process, and takes it down in order.
 
-Stopping has four steps: no more claims; running jobs may go on for the grace period; those that are
-left are asked to stop; what still does not end is put back as if it had not begun. The heartbeat
-goes on until all is written. A second request to stop ends the grace period at once.
+Stopping has four steps: no more claims; running jobs may go on for the grace period, but for those
+that wait for signals, which park at once; those that are left are asked to stop; what still does
+not end is put back as if it had not begun. The heartbeat goes on until all is written. A second
+request to stop ends the grace period at once.
 
 Invariants: the grace period begins when stopping does, whatever the database does then; a step that
 fails keeps none of the next ones from being taken; each step has its time, and once one has waited
@@ -28,6 +29,7 @@ from staffa.queue import Queue
 from staffa.queues.acker import Acker
 from staffa.queues.aftermath import Aftermath
 from staffa.queues.allowance import Allowance
+from staffa.queues.awaits import Awaits
 from staffa.queues.checkpoints import Checkpoints
 from staffa.queues.executor import Executor
 from staffa.queues.handovers import Handovers
@@ -99,6 +101,7 @@ class Supervisor:
             lambda outcome, stored: self._acker.tell(outcome, outcome.state if stored else None),
         )
         self._checkpoints = Checkpoints(engine, producer, clock)
+        self.awaits = Awaits(engine, producer, self._checkpoints)
         self._executor = Executor(
             self._acker,
             self._threads,
@@ -110,6 +113,7 @@ class Supervisor:
             on_lost=self._lose,
             keys=config.encryption_keys,
             handovers=self._handovers,
+            awaits=self.awaits,
         )
         self._clock = clock
         self._on_done = on_done
@@ -159,7 +163,13 @@ class Supervisor:
             DatabaseError: If the first heartbeat fails, or limits can't be written.
         """
         await self._watchman.start()
-        for service in (self._acker, self._handovers, self._checkpoints, self.aftermath):
+        for service in (
+            self._acker,
+            self._handovers,
+            self._checkpoints,
+            self.awaits,
+            self.aftermath,
+        ):
             await service.start()
         self._watchdog.start()
         if self._limits:
@@ -196,13 +206,14 @@ class Supervisor:
         until = asyncio.get_running_loop().time() + grace
         await attempt("ending the claims", self.stop_claiming())
         emit(ShutdownBegun, producer=self._producer, grace=grace)
+        self.awaits.drain()
         await self._wait_for_jobs(max(until - asyncio.get_running_loop().time(), 0.0))
         self._executor.stop_all(Stop.SHUTDOWN)
         await self._executor.wait(2 * PATIENCE_SECONDS)
         await attempt("stopping the processes of jobs", self._processes.stop())
         await self._settle_handovers()
         await self._flush()
-        for service in (self._checkpoints, self._handovers, self._acker):
+        for service in (self.awaits, self._checkpoints, self._handovers, self._acker):
             await attempt(f"stopping the {type(service).__name__.lower()}", service.stop())
         await self.aftermath.flush(self._patience)
         await attempt("stopping what follows the runs", self.aftermath.stop())
@@ -289,6 +300,8 @@ class Supervisor:
         """Take note of an outcome that is stored: the slot of its job is free for all nodes."""
         self.aftermath.settled(outcome, state)
         self.roster.settled(outcome.job.queue)
+        if state is State.AVAILABLE and outcome.ack.state is State.SCHEDULED:
+            self.roster.wake([outcome.job.queue])  # its signal came while it parked
 
     def _lose(self, job: Job, seconds: float) -> None:
         """Take note of a job whose lease has ended, and its slot with it."""

@@ -42,6 +42,7 @@ from staffa.engines.postgres.ageing import PostgresAgeing
 from staffa.engines.postgres.maintenance import PostgresMaintenance, check_vacuum
 from staffa.engines.postgres.queues import PostgresControls, PostgresQueues
 from staffa.engines.postgres.survey import PostgresSurvey
+from staffa.engines.signals import SignalEngine
 from staffa.engines.statements.conditions import Wanted
 from staffa.engines.statements.crons import CronDialogues, CronStatements
 from staffa.engines.statements.enqueueing import EnqueueStatements
@@ -51,6 +52,7 @@ from staffa.engines.statements.nodes import LeaderStatements, ProducerStatements
 from staffa.engines.statements.operations import OperationStatements
 from staffa.engines.statements.prunes import PruneStatements
 from staffa.engines.statements.rescues import RescueStatements
+from staffa.engines.statements.signals import SignalStatements
 from staffa.engines.statements.unique import UniqueStatements
 from staffa.engines.walks import Walks
 from staffa.filters import JobFilter
@@ -69,7 +71,7 @@ _WORTH_GOING_ON = 0.1  # the share of a page that makes the next one worth a loo
 
 @observed("staffa.engine")
 @boundaries
-class PostgresEngine(PostgresControls, PostgresAgeing, CronEngine, LimitVerbs):
+class PostgresEngine(PostgresControls, PostgresAgeing, CronEngine, SignalEngine, LimitVerbs):
     """Jobs in a schema of a PostgreSQL database.
 
     Args:
@@ -110,6 +112,7 @@ class PostgresEngine(PostgresControls, PostgresAgeing, CronEngine, LimitVerbs):
         self._crons = CronStatements(prefix)
         self._cron_dialogues = CronDialogues(self._crons, self._enqueueing)
         self._limits = LimitStatements(prefix)
+        self._signals = SignalStatements(prefix)
         self._signing = (self._jobs,)
 
     @property

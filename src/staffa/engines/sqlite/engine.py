@@ -36,6 +36,7 @@ from staffa.engine import (
 )
 from staffa.engines.crons import CronEngine
 from staffa.engines.limited import LimitVerbs, Steps, carry_out_sync
+from staffa.engines.signals import SignalEngine
 from staffa.engines.sqlite.ageing import SqliteAgeing
 from staffa.engines.sqlite.functions import install
 from staffa.engines.sqlite.heartbeat import SqliteHeartbeat
@@ -59,6 +60,7 @@ from staffa.engines.statements.enqueueing import EnqueueStatements
 from staffa.engines.statements.nodes import LeaderStatements
 from staffa.engines.statements.prunes import PruneStatements
 from staffa.engines.statements.rescues import RescueStatements
+from staffa.engines.statements.signals import SignalStatements
 from staffa.engines.walks import Walks
 from staffa.errors import StatementConflict
 from staffa.filters import JobFilter
@@ -86,7 +88,9 @@ _PREFIX = "main"
 
 @observed("staffa.engine")
 @boundaries
-class SqliteEngine(SqliteControls, SqliteRehearsal, SqliteAgeing, CronEngine, LimitVerbs):
+class SqliteEngine(
+    SqliteControls, SqliteRehearsal, SqliteAgeing, CronEngine, SignalEngine, LimitVerbs
+):
     """Jobs in a file.
 
     Args:
@@ -125,6 +129,7 @@ class SqliteEngine(SqliteControls, SqliteRehearsal, SqliteAgeing, CronEngine, Li
         self._crons = self._tending
         self._cron_dialogues = CronDialogues(self._crons, self._enqueueing)
         self._limits = LimitStatements(_PREFIX, SQLITE)
+        self._signals = SignalStatements(_PREFIX, SQLITE)
         self._signing = (self._jobs, self._stages)
 
     @property

@@ -14,6 +14,7 @@ from typing import Any
 
 from staffa._internal import json
 from staffa._internal.clock import SYSTEM_CLOCK, Clock
+from staffa.engines.sqlite import signalling
 from staffa.engines.sqlite.times import add_seconds, cut_time, time_after, write_time
 from staffa.limits import PARTITION_KEY, Partition
 
@@ -51,6 +52,7 @@ def install(raw: sqlite3.Connection, clock: Clock = SYSTEM_CLOCK) -> None:
     raw.create_function("staffa_note", 4, _note, deterministic=True)
     raw.create_function("staffa_rescues", 1, _rescues, deterministic=True)
     raw.create_function("staffa_own_priority", 2, _own_priority, deterministic=True)
+    signalling.install(raw)
     raw.create_function("staffa_contains", 2, _contains, deterministic=True)
     raw.create_function("staffa_partition_key", 4, _partition_key, deterministic=True)
     raw.create_function("staffa_partitioned", 4, _partitioned, deterministic=True)

@@ -22,6 +22,8 @@ META = "meta"
 """The kind of the message with a patch of meta that is to be stored before it is answered."""
 COMPLETE = "complete"
 """The kind of the message that asks for the statement which completes the job; with its meta."""
+SIGNAL = "signal"
+"""The kind of the message that asks for a signal; answered when it is there, or the wait ends."""
 
 _MOST_WAITING = 100
 _LONGEST_TEXT = 10_000

@@ -2,7 +2,8 @@
 -- $1 bigint[]: id, $2 int[]: attempt, $3 timestamptz[]: attempted_at, $4 text: producer uuid,
 -- $5 text[]: state, $6 bool[]: whether the attempt is given back, $7 text[]: error or null,
 -- $8 float8[]: seconds until it is due again or null, $9 text[]: JSON to merge into meta or null.
--- A retryable job without attempts left becomes discarded.
+-- A retryable job without attempts left becomes discarded; one that parks until a signal comes becomes
+-- available if that has come meanwhile: meta.staffa_parked of its patch has the signals' names.
 -- Locks: the rows, in the order of their ids; of a node, those that others hold are skipped.
 -- Index: the primary key, one probe for each outcome. Two things see to that. state::text matches no
 -- index on the state: any of those ends in a scan of all executing rows, dead versions included. And
@@ -11,7 +12,16 @@
 WITH outcome AS MATERIALIZED (
     SELECT job.id, given.refund, given.error, given.delay, given.patch, clock.now,
            CASE WHEN given.state = 'retryable' AND job.attempt >= job.max_attempts
-                THEN 'discarded' ELSE given.state END AS state
+                THEN 'discarded'
+                WHEN given.state = 'scheduled'
+                THEN CASE WHEN strpos(given.patch, '"staffa_parked":["') = 0 THEN 'scheduled'
+                          WHEN EXISTS (
+                                   SELECT FROM jsonb_array_elements_text(
+                                              given.patch::jsonb -> 'staffa_parked') AS name
+                                    WHERE jsonb_typeof(job.meta #> ARRAY['staffa_signals', name]) = 'object'
+                               )
+                          THEN 'available' ELSE 'scheduled' END
+                ELSE given.state END AS state
       FROM unnest((SELECT $1::bigint[]), (SELECT $2::int[]), (SELECT $3::timestamptz[]),
                   (SELECT $5::text[]), (SELECT $6::bool[]), (SELECT $7::text[]),
                   (SELECT $8::float8[]), (SELECT $9::text[]))

@@ -1,7 +1,8 @@
 -- Write the outcomes of jobs whose leases are still ours, and return the ids written.
 -- $1: a JSON array of arrays: id, attempt, attempted_at, state, whether the attempt is given back, error or
 -- null, seconds until it is due again or null, JSON to merge into meta or null; $2: producer uuid.
--- A retryable job without attempts left becomes discarded. A lease that is given twice gets one of the two.
+-- A retryable job without attempts left becomes discarded; one that parks until a signal comes becomes
+-- available if that has come meanwhile. A lease that is given twice gets one of the two.
 -- Index: the primary key, one probe for each outcome; +job.state matches no index on the state.
 WITH clock AS MATERIALIZED (
     SELECT staffa_now() AS now
@@ -9,7 +10,11 @@ WITH clock AS MATERIALIZED (
     SELECT job.id, given.value ->> '$[4]' AS refund, given.value ->> '$[5]' AS error,
            given.value ->> '$[6]' AS delay, given.value ->> '$[7]' AS patch, clock.now,
            CASE WHEN given.value ->> '$[3]' = 'retryable' AND job.attempt >= job.max_attempts
-                THEN 'discarded' ELSE given.value ->> '$[3]' END AS state
+                THEN 'discarded'
+                WHEN given.value ->> '$[3]' = 'scheduled'
+                 AND staffa_is_signalled(job.meta, given.value ->> '$[7]')
+                THEN 'available'
+                ELSE given.value ->> '$[3]' END AS state
       FROM clock
      CROSS JOIN json_each($1) AS given
      CROSS JOIN oban_jobs AS job

@@ -12,18 +12,21 @@ import itertools
 import threading
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import Future
+from dataclasses import asdict
 from typing import Any
 
 from staffa._internal import json
 from staffa.args.plain import dump_object
-from staffa.errors import InvalidJob, JobCancelled, JobError, StaffaError
+from staffa.errors import InvalidJob, JobCancelled, JobError, SignalTimeout, StaffaError
 from staffa.jobs import Job
 from staffa.queues.completions import complete_on, complete_on_sync, load_statements
 from staffa.queues.outcomes import of_completion
 from staffa.queues.pools.process.frames import Frame, encode_frame
-from staffa.queues.pools.process.messages import COMPLETE, META, PROGRESS
+from staffa.queues.pools.process.messages import COMPLETE, META, PROGRESS, SIGNAL
 from staffa.queues.run import Done
 from staffa.registry import WorkerDefinition
+from staffa.signals import Parked
+from staffa.types import SignalWanted
 
 _Answer = dict[str, Any]
 _ERRORS: dict[str, type[StaffaError]] = {"JobCancelled": JobCancelled, "InvalidJob": InvalidJob}
@@ -75,6 +78,14 @@ class ChildContext:
             complete_on_sync(conn, found, self.job.id)
             return Done()
         return self._complete_in(conn, message, self.job.id)
+
+    async def receive_signal(self, wanted: SignalWanted) -> Any:
+        """Wait for a signal in a coroutine."""
+        return _received(await self.send_message_async(SIGNAL, asdict(wanted)))
+
+    def receive_signal_sync(self, wanted: SignalWanted) -> Any:
+        """Wait for a signal in a function."""
+        return _received(self.send_message(SIGNAL, asdict(wanted)))
 
     async def _complete_in(self, conn: Any, message: dict[str, Any], number: int | None) -> None:
         found = load_statements(await self.send_message_async(COMPLETE, message))
@@ -143,6 +154,20 @@ class ChildContext:
     def _frame(self, number: int | None, kind: str, payload: Mapping[str, Any]) -> bytes:
         text = dump_object(payload, "the message")
         return encode_frame("message", run=self._run, id=number, name=kind, payload=text)
+
+
+def _received(answer: _Answer) -> Any:
+    """Return the payload of a signal, or end the wait as the parent says.
+
+    Raises:
+        Parked: If the job is to end until the signal comes.
+        SignalTimeout: If it has not come in time.
+    """
+    if "parked" in answer:
+        raise Parked(answer["parked"])
+    if "late" in answer:
+        raise SignalTimeout(answer["late"])
+    return answer["payload"]
 
 
 def _ended() -> JobError:
