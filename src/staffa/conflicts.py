@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from copy import copy
-from typing import Self
+from typing import Any, Self
 
 from staffa._internal import json
 from staffa.errors import ConfigError
 from staffa.payload import A, Payload
+from staffa.results import RELAY_KEY
 from staffa.types import State
 from staffa.unique import (
     Digest,
@@ -129,6 +130,11 @@ class Conflicting(Payload[A]):
             worker=self.worker,
             queue=self.queue,
             args=json.loads(self.args_json) if "args" in compared else {},
-            meta=json.loads(self.meta_json) if "meta" in compared else {},
+            meta=_own_meta(json.loads(self.meta_json)) if "meta" in compared else {},
             digest=digest,
         )
+
+
+def _own_meta(meta: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what of a job's meta makes it one of a kind: the mark of a relay does not."""
+    return {key: value for key, value in meta.items() if key != RELAY_KEY}

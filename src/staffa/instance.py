@@ -7,12 +7,15 @@ import os
 import threading
 from collections.abc import AsyncGenerator, AsyncIterable, Coroutine, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any, Literal, Protocol, Unpack, overload
+from typing import TYPE_CHECKING, Any, Literal, Protocol, Unpack, overload
 from weakref import WeakValueDictionary
 
 from staffa.errors import InstanceError, LoopRunning
 from staffa.jobs import Job
 from staffa.options import BulkOptions
+
+if TYPE_CHECKING:
+    from staffa.relays import Relay, SyncRelay
 
 DEFAULT_NAME = "Oban"
 
@@ -25,6 +28,9 @@ class EnqueuesNow(Protocol):
 
     def enqueue(self, job: Job, *, conn: Any = None) -> Job:
         """Insert one job."""
+
+    def relay(self, job: Job, *, conn: Any = None) -> SyncRelay:
+        """Insert one job whose result is awaited."""
 
     @overload
     def enqueue_many(
@@ -45,6 +51,9 @@ class Enqueues(Protocol):
 
     async def enqueue(self, job: Job, *, conn: Any = None) -> Job:
         """Insert one job."""
+
+    async def relay(self, job: Job, *, conn: Any = None) -> Relay:
+        """Insert one job whose result is awaited."""
 
     @overload
     def enqueue_many(

@@ -29,7 +29,7 @@ from staffa.options import (
     check_worker_name,
 )
 from staffa.payload import A
-from staffa.results import Recorded, recorded_meta
+from staffa.results import RELAY_KEY, Recorded, recorded_meta
 from staffa.running import Running
 from staffa.types import Seconds, State
 from staffa.unique import Replace, Unique, UniqueOptions
@@ -279,6 +279,13 @@ class Job(Running[A]):
         """
         job = copy(self)
         job._args = dump_object(args, "args", hide=self._encrypt)
+        return job
+
+    def relayed(self, secret: str) -> Self:
+        """Return this new job with the mark of a relay: its result is kept, and told."""
+        job = copy(self)
+        noted = {"recorded": True, RELAY_KEY: secret}
+        job._meta = dump_object({**json.loads(self.meta_json), **noted}, "meta")
         return job
 
     def as_enqueued(self, row: Mapping[str, Any]) -> Self:

@@ -17,6 +17,10 @@ LARGEST_RECORD_LIMIT = 128 * 1024 * 1024
 """A JSON text of PostgreSQL's ends at 256 MiB, and base64 takes a third more than the value."""
 
 
+RELAY_KEY = "staffa_relay"
+"""Where `meta` holds the secret with which the result of a relayed job is told."""
+
+
 @dataclass(frozen=True, slots=True)
 class Cancel:
     """End the job as cancelled: it is not needed any more.

@@ -30,6 +30,7 @@ from staffa.jobs import Job
 from staffa.options import JOB_OPTIONS, JobOptions, check_options, check_tags
 from staffa.payload import A
 from staffa.registry import WorkerDefinition
+from staffa.relays import Relay, SyncRelay
 
 P = ParamSpec("P")
 R_co = TypeVar("R_co", covariant=True)
@@ -112,6 +113,36 @@ class JobFunction(Generic[P, R_co]):
         """
         return self._plain.enqueue_sync(*args, **kwargs)
 
+    async def relay(self, *args: P.args, **kwargs: P.kwargs) -> Relay:
+        """Enqueue a job of this function, and return what its result can be awaited with.
+
+        Raises:
+            InvalidArgs: See `new`.
+            InstanceError: If there is no such client, or several and none was chosen.
+
+        Example:
+            ```python
+            relay = await add.relay(1, 2)
+            total = await relay.result(timeout=5)
+            ```
+        """
+        return await self._plain.relay(*args, **kwargs)
+
+    def relay_sync(self, *args: P.args, **kwargs: P.kwargs) -> SyncRelay:
+        """Do the same from code without an event loop.
+
+        Raises:
+            LoopRunning: On a thread that runs an event loop.
+            InvalidArgs: See `new`.
+            InstanceError: If there is no client.
+
+        Example:
+            ```python
+            total = add.relay_sync(1, 2).result(timeout=5)
+            ```
+        """
+        return self._plain.relay_sync(*args, **kwargs)
+
     def options(self, *, conn: Any = None, **options: Unpack[JobOptions]) -> JobCall[P]:
         """Return the same function with other options for the jobs made through it.
 
@@ -170,6 +201,18 @@ class JobCall(Generic[P]):
         instance.refuse_loop(f"{called}.enqueue_sync()", f"await {called}.enqueue(...)")
         job = self.new(*args, **kwargs)
         return instance.get(job.instance).sync.enqueue(job, conn=self._conn)
+
+    async def relay(self, *args: P.args, **kwargs: P.kwargs) -> Relay:
+        """Enqueue a job, and return what its result can be awaited with."""
+        job = self.new(*args, **kwargs)
+        return await instance.get(job.instance).relay(job, conn=self._conn)
+
+    def relay_sync(self, *args: P.args, **kwargs: P.kwargs) -> SyncRelay:
+        """Do the same from code without an event loop; with `conn`, on this thread."""
+        called = self._definition.source.rpartition(".")[2]
+        instance.refuse_loop(f"{called}.relay_sync()", f"await {called}.relay(...)")
+        job = self.new(*args, **kwargs)
+        return instance.get(job.instance).sync.relay(job, conn=self._conn)
 
 
 class Worker(Generic[A]):
@@ -250,6 +293,47 @@ class Worker(Generic[A]):
         job = cls.new(args, **options)
         return instance.get(job.instance).sync.enqueue(job, conn=conn)
 
+    @classmethod
+    async def relay(
+        cls,
+        args: A | Mapping[str, Any] | None = None,
+        *,
+        conn: Any = None,
+        **options: Unpack[JobOptions],
+    ) -> Relay:
+        """Enqueue a job of this worker, and return what its result can be awaited with.
+
+        Args:
+            args: See `new`.
+            conn: Your own connection: the job is written in its transaction.
+            **options: See `JobOptions`.
+        """
+        job = cls.new(args, **options)
+        return await instance.get(job.instance).relay(job, conn=conn)
+
+    @classmethod
+    def relay_sync(
+        cls,
+        args: A | Mapping[str, Any] | None = None,
+        *,
+        conn: Any = None,
+        **options: Unpack[JobOptions],
+    ) -> SyncRelay:
+        """Do the same from code without an event loop.
+
+        Args:
+            args: See `new`.
+            conn: Your own connection: the job is written in its transaction, on this thread.
+            **options: See `JobOptions`.
+
+        Raises:
+            LoopRunning: On a thread that runs an event loop.
+        """
+        called = cls.__name__
+        instance.refuse_loop(f"{called}.relay_sync()", f"await {called}.relay(...)")
+        job = cls.new(args, **options)
+        return instance.get(job.instance).sync.relay(job, conn=conn)
+
 
 @overload
 def job(function: Callable[P, T], /) -> JobFunction[P, T]: ...
@@ -314,7 +398,7 @@ def worker(**options: Unpack[ClassOptions]) -> Callable[[W], W]:
         setattr(decorated, _DEFINITION, definition)
         setattr(decorated, _MAKER, JobMaker(definition, {}))
         setattr(decorated, _MODEL, model)
-        for name in ("new", "enqueue", "enqueue_sync"):
+        for name in ("new", "enqueue", "enqueue_sync", "relay", "relay_sync"):
             if not hasattr(decorated, name):
                 setattr(decorated, name, classmethod(getattr(Worker, name).__func__))
         new: Callable[..., Job] = functools.partial(Worker.new.__func__, decorated)  # type: ignore[attr-defined]  # of a class method

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import signal as unix
 import threading
-import uuid
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -23,54 +22,29 @@ from staffa import (
     job,
 )
 from staffa.errors import ConfigError, InvalidArgs, InvalidJob, SignalTimeout
-from tests.conftest import QUICK, MakeClient
+from tests.conftest import MakeClient
 from tests.support import app as support
 from tests.support.app import steps, wait_for_signal
 from tests.support.events import Recorder, eventually
-from tests.support.files import JobsFile, make_file
+from tests.support.places import KINDS, Clients, make_place, until
 from tests.support.processes import WorkerProcess
 
 SECONDS = 3600.0
 PROMPT: dict[str, Any] = support.PROMPT
 
 
-@pytest.fixture(params=["postgres", "sqlite"])
+@pytest.fixture(params=KINDS)
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, Any]:
     """A migrated database of either kind, as a client takes it."""
-    if request.param == "sqlite":
-        path = tmp_path / "jobs.db"
-        asyncio.run(make_file(path))
-        return {"dsn": JobsFile(path).dsn}
-    return {"dsn": request.getfixturevalue("dsn"), "prefix": request.getfixturevalue("prefix")}
+    return make_place(request.param, request, tmp_path)
 
 
 @pytest.fixture
 async def make(place: dict[str, Any]) -> AsyncIterator[MakeClient]:
     """Makes clients on it, each stopped at the end."""
-    made: list[Staffa] = []
-
-    def make_client(**options: Any) -> Staffa:
-        options = {"name": f"test-{uuid.uuid4().hex[:8]}", **QUICK, **place, **options}
-        made.append(Staffa(options.pop("dsn"), **options))
-        return made[-1]
-
-    yield make_client
-    for client in made:
-        await client.stop(grace=0)
-
-
-async def until(app: Staffa, stored: Job, state: str) -> Job:
-    """Return a job once it is in a state."""
-    found: list[Job] = []
-
-    async def there() -> bool:
-        now = await app.get_job(stored)
-        assert now is not None
-        found.append(now)
-        return now.state == state
-
-    await eventually(there, f"job {stored.id} {state}")
-    return found[-1]
+    clients = Clients(place)
+    yield clients
+    await clients.stop()
 
 
 async def waiting(app: Staffa, stored: Job, name: str = "signal") -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from staffa import Job, Staffa, get_instance, instance
 from staffa.errors import InstanceError
+from staffa.relays import Ending, Relay, SyncRelay
 
 
 class SenderNow:
@@ -22,8 +23,16 @@ class SenderNow:
         self.sent.append((job, conn))
         return job
 
+    def relay(self, job: Job, *, conn: Any = None) -> SyncRelay:
+        self.sent.append((job, conn))
+        return SyncRelay(Relay(job, nobody))
+
     def enqueue_many(self, *jobs: Any, **options: Any) -> Any:
         raise NotImplementedError
+
+
+async def nobody(relay: Relay) -> Ending:
+    raise NotImplementedError
 
 
 class Sender:
@@ -36,6 +45,10 @@ class Sender:
     async def enqueue(self, job: Job, *, conn: Any = None) -> Job:
         self.sent.append((job, conn))
         return job
+
+    async def relay(self, job: Job, *, conn: Any = None) -> Relay:
+        self.sent.append((job, conn))
+        return Relay(job, nobody)
 
     def enqueue_many(self, *jobs: Any, **options: Any) -> Any:
         raise NotImplementedError

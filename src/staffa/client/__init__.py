@@ -1,10 +1,10 @@
 """The client: `Staffa`, put together of its parts."""
 
-from staffa.client.signals import Signals
+from staffa.client.relays import Relaying
 from staffa.sync import SyncStaffa
 
 
-class Staffa(Signals):
+class Staffa(Relaying):
     """Enqueues jobs, and runs queues once it is started.
 
     Args:

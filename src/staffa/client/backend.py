@@ -13,6 +13,7 @@ from typing import Any
 
 from staffa._internal.clock import SYSTEM_CLOCK, Clock
 from staffa._internal.lazy import load
+from staffa.client.answers import MakeListener
 from staffa.client.file_dsn import is_file
 from staffa.client.temporary import TemporaryFolder
 from staffa.config import Config
@@ -38,11 +39,19 @@ _FILE_PARTS = "staffa.client.file_backend:make_file_parts"
 
 @dataclass(frozen=True, slots=True)
 class Backend:
-    """What a client talks to."""
+    """What a client talks to.
+
+    Args:
+        engine: Stores jobs.
+        notifier: Sends, and hears what a node is to know.
+        migrator: Knows the schema.
+        make_listener: Makes a notifier that hears something else, on a connection of its own.
+    """
 
     engine: Engine
     notifier: Notifier
     migrator: Migrator
+    make_listener: MakeListener
 
     def after_commit(self, conn: Any, callback: Callable[[], object]) -> bool:
         """Have something called once a user's connection has committed; tell if that works."""
@@ -148,10 +157,13 @@ def make_backend(
     owner = None if config.maintenance_dsn is None else maintenance_settings(config.maintenance_dsn)
     engine = PostgresEngine(settings, config.prefix, config.pool_size, config.name, owner)
     listening = settings if config.listen_dsn is None else ConnectionSettings(config.listen_dsn)
-    notifier: Notifier = PostgresNotifier(listening, engine.pool, config.prefix, on_reconnect)
-    if config.notifier == "polling":
-        notifier = PollingNotifier(notifier)
-    return Backend(engine, notifier, _make_migrator(settings, config.prefix))
+
+    def make_notifier(missed: Callable[[], None]) -> Notifier:
+        notifier = PostgresNotifier(listening, engine.pool, config.prefix, missed)
+        return PollingNotifier(notifier) if config.notifier == "polling" else notifier
+
+    migrator = _make_migrator(settings, config.prefix)
+    return Backend(engine, make_notifier(on_reconnect), migrator, make_notifier)
 
 
 def _make_migrator(settings: ConnectionSettings, prefix: str) -> Migrator:

@@ -8,6 +8,7 @@ from importlib.resources import files
 
 from staffa._internal.clock import Clock
 from staffa.capabilities import Capabilities
+from staffa.client.answers import MakeListener
 from staffa.client.file_dsn import path_of
 from staffa.client.temporary import TemporaryFolder
 from staffa.config import DEFAULT_PREFIX, Config
@@ -84,7 +85,7 @@ def make_file_migrator(dsn: str, prefix: str) -> Migrator:
 
 def make_file_parts(
     config: Config, dsn: str, clock: Clock, temporary: TemporaryFolder | None
-) -> tuple[SqliteEngine, Notifier, Migrator]:
+) -> tuple[SqliteEngine, Notifier, Migrator, MakeListener]:
     """Return what a client talks to; the file is opened when it is needed.
 
     Args:
@@ -111,10 +112,17 @@ def make_file_parts(
         settings = replace(settings, script=_migrator(settings).script())
     else:
         settings = FileSettings(path.absolute(), install)
-    notifier: Notifier = LocalNotifier(str(settings.path.resolve()))
-    if config.notifier == "polling":
-        notifier = PollingNotifier(notifier)
-    return SqliteEngine(settings, config.name, clock), notifier, _migrator(settings)
+
+    def make_notifier(missed: Callable[[], None]) -> Notifier:
+        notifier = LocalNotifier(str(settings.path.resolve()))
+        return PollingNotifier(notifier) if config.notifier == "polling" else notifier
+
+    engine = SqliteEngine(settings, config.name, clock)
+    return engine, make_notifier(_miss_nothing), _migrator(settings), make_notifier
+
+
+def _miss_nothing() -> None:
+    """Nothing is missed: there is no connection that could be lost."""
 
 
 def _no_file() -> ConfigError:

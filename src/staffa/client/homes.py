@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from staffa._internal.loops import LoopsLock, run_on
+from staffa.client.answers import Answers
 from staffa.client.wakeups import Wakeups
 
 if TYPE_CHECKING:
@@ -34,14 +35,17 @@ class Home:
         loop: The loop.
         backend: The database's side.
         wakeups: Tells other nodes of jobs.
+        answers: Waits for the ends of relayed jobs.
     """
 
     loop: asyncio.AbstractEventLoop
     backend: Backend
     wakeups: Wakeups
+    answers: Answers
 
     async def close(self) -> None:
         """Close it, on its loop, once all jobs are told of."""
+        await self.answers.stop()
         await self.wakeups.flush()
         await self.backend.engine.close()
 
@@ -72,7 +76,8 @@ class Homes:
                 self._homes.pop(ended, None)
             if loop not in self._homes:
                 backend = await make()
-                self._homes[loop] = Home(loop, backend, Wakeups(backend.notifier))
+                answers = Answers(backend.engine, backend.make_listener)
+                self._homes[loop] = Home(loop, backend, Wakeups(backend.notifier), answers)
             return self._homes[loop]
 
     def find_running(self) -> Home | None:

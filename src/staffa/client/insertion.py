@@ -14,14 +14,17 @@ from typing import TYPE_CHECKING, Any
 from staffa._internal.calls import Call, call
 from staffa._internal.clock import Clock
 from staffa._internal.lazy import load
+from staffa.client.answers import Answers, read_ending
 from staffa.client.depths import Depths
 from staffa.client.inline import CallersThread, run_inline
 from staffa.config import Config
 from staffa.engine import Written
-from staffa.errors import ConfigError
+from staffa.errors import ConfigError, RelayTimeout
 from staffa.jobs import Job, find_current_job
 from staffa.modes import current_mode
 from staffa.options import Notify
+from staffa.relays import Ending, Relay, Relays
+from staffa.results import RELAY_KEY
 from staffa.telemetry import emit, report
 from staffa.telemetry.catalogue import JobConflicted
 
@@ -39,6 +42,7 @@ class Insertion:
         open_backend: Returns the database's side for the running loop.
         wake: Tells all processes that queues have jobs.
         wake_soon: Does so soon, from any thread.
+        open_answers: Returns what waits for relayed jobs on the running loop.
     """
 
     def __init__(
@@ -49,6 +53,7 @@ class Insertion:
         open_backend: Callable[[], Awaitable[Backend]],
         wake: Callable[[Collection[str]], Awaitable[None]],
         wake_soon: Callable[[Collection[str]], None],
+        open_answers: Callable[[], Awaitable[Answers]],
     ) -> None:
         self._config = config
         self._clock = clock
@@ -60,6 +65,7 @@ class Insertion:
         self._open = open_backend
         self._wake = wake
         self._wake_soon = wake_soon
+        self._open_answers = open_answers
 
     async def write(self, jobs: Sequence[Job], conn: Any, notify: Notify) -> list[Job]:
         """Write jobs, in the transaction of a user's connection if one is given."""
@@ -102,6 +108,22 @@ class Insertion:
             backend.notifier.notify_on(_wakeups(queues), conn)
         self._wake_after_commit(backend, conn, queues)
         return stored
+
+    def relays_of(self, stored: Sequence[Job], *, seen: bool) -> Relays:
+        """Return the relays of stored jobs.
+
+        Args:
+            stored: The jobs.
+            seen: Whether their rows are there for certain; those in an open transaction are not.
+        """
+        if self._inline:
+            return Relays([Relay(job, _never, read_ending(job)) for job in stored])
+
+        async def find(relay: Relay) -> Ending:
+            answers = await self._open_answers()
+            return await answers.wait(relay.job, relay.job.meta.get(RELAY_KEY), seen=seen)
+
+        return Relays([Relay(job, find) for job in stored])
 
     @property
     def _inline(self) -> bool:
@@ -163,6 +185,18 @@ class Insertion:
         for job in written.conflicts.values():
             emit(JobConflicted, instance=self._name, job=job)
         return written.woken.keys()
+
+
+async def _never(relay: Relay) -> Ending:
+    """Refuse to wait for a job that ran inline, and has not ended by that.
+
+    Raises:
+        RelayTimeout: Always.
+    """
+    raise RelayTimeout(
+        f"job {relay.id} ran inline and is {relay.job.state} now: nobody will run it again",
+        job_id=relay.id,
+    )
 
 
 def _wakeups(queues: Iterable[str]) -> list[tuple[str, dict[str, str]]]:

@@ -17,6 +17,7 @@ from staffa._internal.forks import unforked
 from staffa._internal.lazy import load
 from staffa._internal.loop_thread import is_loop_thread, loop_thread
 from staffa._internal.loops import LoopsLock, call_soon_on, run_on
+from staffa.client.answers import Answers
 from staffa.client.depths import Depths
 from staffa.client.health import Health
 from staffa.client.homes import Homes
@@ -202,12 +203,22 @@ class Lifecycle:
     def _insertion(self) -> Insertion:
         # Made each time: the client must hold nothing that holds it, to be forgotten when dropped.
         return Insertion(
-            self.config, self._clock, self._depths, self._open, self._wake, self._wake_soon
+            self.config,
+            self._clock,
+            self._depths,
+            self._open,
+            self._wake,
+            self._wake_soon,
+            self._answers,
         )
 
     async def _open(self) -> Backend:
         """Return the database's side for the running loop, made when it is first needed."""
         return (await self._homes.open(self._make_backend)).backend
+
+    async def _answers(self) -> Answers:
+        """Return what waits for relayed jobs on the running loop."""
+        return (await self._homes.open(self._make_backend)).answers
 
     async def _make_backend(self) -> Backend:
         if is_loop_thread(asyncio.get_running_loop()):

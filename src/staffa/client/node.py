@@ -19,6 +19,7 @@ from staffa.errors import DatabaseError
 from staffa.jobs import Job
 from staffa.notifier import Notifier, is_for
 from staffa.queues.kills import Kills
+from staffa.queues.relayed import Relayed
 from staffa.queues.signals import Signals
 from staffa.queues.supervisor import Supervisor
 from staffa.queues.synchronising import synchronise_queues
@@ -68,6 +69,7 @@ class Node:
             on_available=self._announce,
             on_discarded=self._after_discard,
         )
+        self._relayed = Relayed(notifier)
         self.supervisor = Supervisor(
             config,
             engine,
@@ -75,6 +77,7 @@ class Node:
             clock=clock,
             on_dead=self._lifeline.rescue,
             on_done=self._after_job,
+            on_settled=self._relayed.tell,
         )
         self._signals = Signals(
             engine,
@@ -146,6 +149,7 @@ class Node:
             with working_for(self._config.name):
                 await self.notifier.listen(_CHANNELS, self._on_notification)
                 await self._wakeups.start()
+                await self._relayed.start()
                 await self._synchronise()
                 await self.supervisor.start()
                 await self._signals.start()
@@ -191,6 +195,7 @@ class Node:
             await attempt("stopping what dashboards are told", self._broadcasts.stop())
             await attempt("stopping the lifeline", self._lifeline.stop())
             await attempt("stopping the wake-ups", self._wakeups.stop())
+            await attempt("telling of relayed jobs", self._relayed.stop())
             await attempt("stopping the notifier", self.notifier.stop())
 
     async def _stop_services(self) -> None:

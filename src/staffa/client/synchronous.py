@@ -23,10 +23,12 @@ from staffa._internal.calls import Call, call, iterate
 from staffa.client.bulk import Bulk, check_new, check_notify, flatten
 from staffa.client.insertion import Insertion
 from staffa.client.rates import SyncRate
+from staffa.client.relays import mark_relayed
 from staffa.errors import ConfigError
 from staffa.instance import Source, refuse_loop
 from staffa.jobs import Job
 from staffa.options import BulkOptions, Notify
+from staffa.relays import Relays, SyncRelay, SyncRelays
 
 if TYPE_CHECKING:
     from staffa.client import Staffa
@@ -79,6 +81,59 @@ class Synchronous:
             ```
         """
         return SyncRate(self._app.rate(queue, partition=partition))
+
+    def relay(self, job: Job, *, conn: Any = None, notify: Notify = "after_commit") -> SyncRelay:
+        """Write a job whose result is kept, and return what it can be awaited with.
+
+        Args:
+            job: From ``f.new(...)``, ``Worker.new(...)`` or ``Job(...)``.
+            conn: Your own connection: the job is written in its transaction, on this thread.
+                Commit before you wait.
+            notify: See `enqueue`.
+
+        Raises:
+            InvalidJob: If it is no job, or was enqueued before.
+            QueueFull: If too many jobs wait in its queue.
+            DatabaseError: If the database refuses or can't be reached.
+
+        Example:
+            ```python
+            total = app.sync.relay(add.new(1, 2)).result(timeout=5)
+            ```
+        """
+        refuse_loop("app.sync.relay()", "await app.relay(...)")
+        (relay,) = self._relay([job], conn, notify)
+        return SyncRelay(relay)
+
+    def relay_many(
+        self, *jobs: Source, conn: Any = None, notify: Notify = "after_commit"
+    ) -> SyncRelays:
+        """Write many jobs whose results are kept: all or none of them.
+
+        Args:
+            *jobs: Jobs, or iterables of jobs.
+            conn: Your own connection: see `relay`.
+            notify: See `enqueue`.
+
+        Raises:
+            InvalidJob: If one of them is no job, or was enqueued before.
+            QueueFull: If too many jobs wait in a queue.
+            DatabaseError: If the database refuses or can't be reached.
+
+        Example:
+            ```python
+            relays = app.sync.relay_many(add.new(n, n) for n in range(10))
+            sums = relays.results(timeout=30)
+            ```
+        """
+        refuse_loop("app.sync.relay_many()", "await app.relay_many(...)")
+        return SyncRelays(self._relay(flatten(jobs), conn, notify))
+
+    def _relay(self, jobs: Iterable[Job], conn: Any, notify: Notify) -> Relays:
+        chosen = check_notify(notify, conn)
+        conn = self._insertion.find_atomic() if conn is None else conn
+        stored = self._insertion.write_here(mark_relayed(jobs), conn, chosen)
+        return self._insertion.relays_of(stored, seen=conn is None)
 
     def _call(
         self, function: Callable[..., Coroutine[Any, Any, T]], *args: Any, **kwargs: Any

@@ -57,6 +57,10 @@ _HEARTBEATS_IN_TIME = 3
 _LEAST_PATIENCE_SECONDS = 2.0
 
 
+def _ignore(outcome: Outcome, state: State) -> None:
+    """Nobody asks what became of an outcome."""
+
+
 class Supervisor:
     """The producers, the executor, the acker and the watchman of one process.
 
@@ -67,6 +71,7 @@ class Supervisor:
         clock: Measures.
         on_dead: Called with producers that have died.
         on_done: Called with each job that has finished.
+        on_settled: Called with each outcome that is stored, and the state of its job.
     """
 
     def __init__(
@@ -78,6 +83,7 @@ class Supervisor:
         clock: Clock,
         on_dead: Callable[[Mapping[UUID, int]], None],
         on_done: Callable[[Job], None],
+        on_settled: Callable[[Outcome, State], None] = _ignore,
     ) -> None:
         self._config = config
         self._engine = engine
@@ -117,6 +123,7 @@ class Supervisor:
         )
         self._clock = clock
         self._on_done = on_done
+        self._on_settled = on_settled
         limit = config.node_limit
         self._slots = Slots(None if limit is None else config.share.of(limit))
         configured = config.queues if config.dynamic_queues is None else {}
@@ -298,6 +305,7 @@ class Supervisor:
 
     def _settle(self, outcome: Outcome, state: State) -> None:
         """Take note of an outcome that is stored: the slot of its job is free for all nodes."""
+        self._on_settled(outcome, state)
         self.aftermath.settled(outcome, state)
         self.roster.settled(outcome.job.queue)
         if state is State.AVAILABLE and outcome.ack.state is State.SCHEDULED:

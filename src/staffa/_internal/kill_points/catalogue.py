@@ -32,7 +32,6 @@ BOUNDARIES: dict[str, tuple[Phase, ...]] = {
     "claim_jobs": _STATEMENT,
     "claim_limited_jobs": _STATEMENT,
     "checkpoint_jobs": _STATEMENT,
-    "signal_jobs": _STATEMENT,
     "find_signals": _AROUND,
     "ack_jobs": _STATEMENT,
     "release_jobs": _STATEMENT,
