@@ -283,9 +283,12 @@ class Job(Running[A]):
 
     def relayed(self, secret: str) -> Self:
         """Return this new job with the mark of a relay: its result is kept, and told."""
+        return self.noted({"recorded": True, RELAY_KEY: secret})
+
+    def noted(self, more: Mapping[str, Any]) -> Self:
+        """Return this new job with more in its meta."""
         job = copy(self)
-        noted = {"recorded": True, RELAY_KEY: secret}
-        job._meta = dump_object({**json.loads(self.meta_json), **noted}, "meta")
+        job._meta = dump_object({**json.loads(self.meta_json), **more}, "meta")
         return job
 
     def as_enqueued(self, row: Mapping[str, Any]) -> Self:

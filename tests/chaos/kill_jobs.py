@@ -12,7 +12,7 @@ from typing import Any
 
 import asyncpg
 
-from staffa import current_job, job
+from staffa import await_signal, current_job, job
 from staffa._internal.identifiers import quote_identifier
 
 DSN = "CHAOS_DSN"
@@ -70,6 +70,14 @@ async def turn_page() -> None:
     await mark("begun", checkpoint=page)
     await running.update_meta(page=page + 1)
     await mark("stored", checkpoint=page + 1)
+    await mark("completing")
+
+
+@job
+async def wait() -> None:
+    """Await a signal."""
+    await mark("begun")
+    assert await await_signal(wait_for=3600, live=3600) == "go on"
     await mark("completing")
 
 

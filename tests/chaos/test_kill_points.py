@@ -180,6 +180,13 @@ async def checkpoint_jobs(world: World) -> None:
     assert row["meta"]["page"] == (page or 0) + 1
 
 
+async def find_signals(world: World) -> None:
+    await die_at_work(world, jobs.wait.new())
+    left = await world.left(all_in("executing"), "it is executing")
+    assert await world.sender.signal(list(left), "go on") == list(left)
+    await world.finish(left)
+
+
 async def complete_in_transaction(world: World, *, committed: bool) -> None:
     connection, effects = world.rows.connection, world.table("effects")
     await connection.execute(f"CREATE TABLE {effects} (job bigint)")
@@ -390,6 +397,7 @@ SCENARIOS: dict[str, Scenario] = {
     "claim_jobs": claim_jobs,
     "claim_limited_jobs": claim_limited_jobs,
     "checkpoint_jobs": checkpoint_jobs,
+    "find_signals": find_signals,
     "ack_jobs": ack_jobs,
     "release_jobs": release_jobs,
     "rescue_jobs": rescue_jobs,

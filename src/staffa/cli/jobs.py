@@ -1,4 +1,4 @@
-"""`staffa jobs`: look at jobs; what changes them comes from `staffa.cli.changes`."""
+"""`staffa jobs`: look at jobs; what changes them comes from `staffa.cli.changes` and `signals`."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from staffa.cli.groups import Commands
 from staffa.cli.numbers import WholeNumber
 from staffa.cli.options import EXIT_REFUSED, command, open_client
 from staffa.cli.output import Output, cell
+from staffa.cli.signals import signal, tell_signals
 from staffa.config import Config
 from staffa.filters import JobFilter
 from staffa.jobs import Job
@@ -29,7 +30,7 @@ _IDS = click.argument("ids", type=WholeNumber(min=1), nargs=-1, required=True, m
 
 @click.group(cls=Commands)
 def jobs() -> None:
-    """List, show, retry, cancel and delete jobs.
+    """List, show, retry, cancel, delete and signal jobs.
 
     Example: staffa jobs list --state retryable
     """
@@ -79,7 +80,7 @@ async def show(config: Config, output: Output, ids: Sequence[int]) -> None:
     else:
         for number, job in zip(ids, found, strict=True):
             if job is not None:
-                output.record({**_describe(job), "errors": _tell_errors(job)})
+                output.record({**_describe_signals(job), "errors": _tell_errors(job)})
             else:
                 click.echo(f"there is no job {number}", err=True)
     if None in found:
@@ -99,6 +100,12 @@ def _describe(job: Job) -> dict[str, Any]:
     return {name: getattr(job, name) for name in _FIELDS}
 
 
+def _describe_signals(job: Job) -> dict[str, Any]:
+    """Return the columns of a job, and the signals that it has got and awaits, if there are any."""
+    told = tell_signals(job)
+    return _describe(job) | ({"signals": told} if told else {})
+
+
 def _tell_errors(job: Job) -> str:
     """Return the errors as people read them; the last one is the last thing that they see."""
     return "\n\n".join(map(_tell_error, job.errors))
@@ -111,5 +118,5 @@ def _tell_error(error: object) -> str:
     return f"attempt {error.get('attempt')}, {error.get('at')}\n{error.get('error')}"
 
 
-for _change in (retry, cancel, delete):
+for _change in (retry, cancel, delete, signal):
     jobs.add_command(_change)

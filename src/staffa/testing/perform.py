@@ -18,6 +18,7 @@ from staffa.queues.inline import InlineRunner
 from staffa.queues.outcomes import Outcome
 from staffa.queues.pools.thread import Threads
 from staffa.queues.recording import Recording
+from staffa.signals import given_signals
 from staffa.testing.targets import App, find_settings
 from staffa.types import EndReason, State
 from staffa.workers import JobFunction
@@ -68,6 +69,7 @@ async def perform_job(
     /,
     *,
     attempt: int = 1,
+    signals: Mapping[str, Any] | None = None,
     app: App = None,
     oban: App = None,
     **options: Unpack[JobOptions],
@@ -81,6 +83,8 @@ async def perform_job(
         worker: A decorated function or class, or a job: ``send_mail.new("ada@example.com")``.
         args: With a worker, its args: a mapping, or the declared model. For a function also a list.
         attempt: Which attempt this is.
+        signals: The signals that it has got, by name: payloads. Where it awaits another one, it is
+            parked at once.
         app: The client whose settings hold (keys, imports); the only one of this process, or those
             of the environment.
         oban: The same, under the name that the package `oban` has for it.
@@ -96,7 +100,7 @@ async def perform_job(
         assert done.state == "completed"
         ```
     """
-    return await Rehearsal.of(worker, args, options, attempt, app, oban).run()
+    return await Rehearsal.of(worker, args, options, attempt, app, oban, signals).run()
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,12 +121,22 @@ class Rehearsal:
 
     @classmethod
     def of(
-        cls, worker: Any, args: Any, options: JobOptions, attempt: int, app: App, oban: App
+        cls,
+        worker: Any,
+        args: Any,
+        options: JobOptions,
+        attempt: int,
+        app: App,
+        oban: App,
+        signals: Mapping[str, Any] | None = None,
     ) -> Rehearsal:
         """Return a run of what is given, all of it checked."""
         job = job_of(worker, args, options)
         check_whole_number("attempt", attempt, 1, job.max_attempts)
-        return cls(job, attempt, *find_settings(app, oban))
+        config, clock = find_settings(app, oban)
+        if signals is not None:
+            job = job.noted(given_signals(signals, clock.now()))
+        return cls(job, attempt, config, clock)
 
     async def run(self, threads: Threads | None = None) -> Performed:
         """Run it."""

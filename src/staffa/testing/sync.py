@@ -7,7 +7,7 @@ thread stays there: statements for its connection, and jobs that are plain funct
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import Any, TypeVar, Unpack
 
@@ -117,6 +117,7 @@ def perform_job(
     /,
     *,
     attempt: int = 1,
+    signals: Mapping[str, Any] | None = None,
     app: App = None,
     oban: App = None,
     **options: Unpack[JobOptions],
@@ -131,7 +132,7 @@ def perform_job(
         ```
     """
     _refuse_loop("perform_job")
-    rehearsal = perform.Rehearsal.of(worker, args, options, attempt, app, oban)
+    rehearsal = perform.Rehearsal.of(worker, args, options, attempt, app, oban, signals)
     made: Call[perform.Performed] = Call()
     threads = CallersThread(made)
     return made.run(lambda: rehearsal.run(threads))
