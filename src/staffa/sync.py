@@ -861,7 +861,7 @@ class SyncStaffa(Synchronous):
         *,
         name: str = DEFAULT_NAME,
     ) -> list[int]:
-        """Send a signal to jobs, which get it by `await_signal`.
+        """Send a signal to jobs that wait for it, or will.
 
         A job that waits for it gets it at once, a parked one is made available. One that does not
         wait yet keeps it until it does. The first signal of a name stays: a later one changes

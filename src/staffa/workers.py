@@ -132,14 +132,7 @@ class JobFunction(Generic[P, R_co]):
         """Do the same from code without an event loop.
 
         Raises:
-            LoopRunning: On a thread that runs an event loop.
-            InvalidArgs: See `new`.
-            InstanceError: If there is no client.
-
-        Example:
-            ```python
-            total = add.relay_sync(1, 2).result(timeout=5)
-            ```
+            LoopRunning: On a thread that runs an event loop; else see `relay`.
         """
         return self._plain.relay_sync(*args, **kwargs)
 
@@ -319,12 +312,7 @@ class Worker(Generic[A]):
         conn: Any = None,
         **options: Unpack[JobOptions],
     ) -> SyncRelay:
-        """Do the same from code without an event loop.
-
-        Args:
-            args: See `new`.
-            conn: Your own connection: the job is written in its transaction, on this thread.
-            **options: See `JobOptions`.
+        """Do the same from code without an event loop; with `conn`, on this thread.
 
         Raises:
             LoopRunning: On a thread that runs an event loop.

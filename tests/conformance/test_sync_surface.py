@@ -258,6 +258,43 @@ async def _has_state(app: Staffa, stored: Job, state: State) -> bool:
     return found is not None and found.state is state
 
 
+@of("relay", "relay_many")
+async def relay(do: Do, app: Staffa) -> Any:
+    @job
+    def add(a: int, b: int) -> int:
+        return a + b
+
+    async def told(wait: Callable[..., Any], *args: Any) -> Any:
+        result = await asyncio.to_thread(wait, *args)  # one of the two surfaces blocks
+        return await result if inspect.isawaitable(result) else result
+
+    refused = await refusal(do("relay", None))
+    await do("start", queues={"default": 1})
+    one = await do("relay", add.new(1, 2))
+    several = await do("relay_many", [add.new(3, 4)], add.new(5, 6))
+    results = refused, await told(one.result, 30), await told(several.results, 30)
+    await app.delete_many_jobs(
+        JobFilter(), everything=True
+    )  # the marks of relays are all different
+    await do("stop")
+    return results
+
+
+@of("signal")
+async def signal(do: Do, app: Staffa) -> Any:
+    stored = await do("enqueue_many", jobs(3))
+    ids = [job.id for job in stored]
+    told = [
+        await do("signal", stored[0], {"n": 1}),
+        await do("signal", iter(ids)),
+        await do("signal", 10**6),
+        await refusal(do("signal", stored[0], object())),
+    ]
+    assert told[:3] == [ids[:1], ids[1:], []]
+    await app.delete_many_jobs(JobFilter(), everything=True)  # they tell when they were signalled
+    return told
+
+
 @of("cancel_job", "retry_job", "delete_job")
 async def change_one(do: Do, app: Staffa) -> Any:
     stored = await do("enqueue", Job(worker="a.b"))

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, assert_type
 
 from staffa import Cancel, Discard, Job, Snooze, State, Unique, job
+from staffa.relays import Relay
 
 
 @job
@@ -72,6 +73,9 @@ async def jobs() -> None:
     assert_type(await plain.enqueue("ada"), Job)
     assert_type(await with_options.enqueue(1, b="b"), Job)
     assert_type(await named.enqueue(), Job)
+    assert_type(await plain.relay("ada"), Relay)
+    assert_type(await with_options.options(conn=None).relay(1, b="b"), Relay)
+    assert_type((await named.relay()).job, Job)
 
 
 async def options(connection: object) -> None:

@@ -7,6 +7,7 @@ from typing import Any, assert_type
 
 from staffa import Cron, Job, JobFilter, Staffa, State, Worker, get_instance, job, worker
 from staffa.instance import EnqueuesNow
+from staffa.relays import SyncRelay
 from staffa.sync import SyncStaffa
 
 
@@ -25,6 +26,8 @@ def functions(session: object) -> None:
     assert_type(send.enqueue_sync(to="ada", copies=2), Job)
     assert_type(send.options(conn=session, priority=1).enqueue_sync("ada", copies=2), Job)
     assert_type(send.options(instance="main").enqueue_sync("ada"), Job)
+    assert_type(send.relay_sync(to="ada", copies=2), SyncRelay)
+    assert_type(send.options(conn=session).relay_sync("ada"), SyncRelay)
 
 
 def classes(session: object) -> None:

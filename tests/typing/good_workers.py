@@ -23,6 +23,7 @@ from staffa import (
     worker,
 )
 from staffa.instance import Enqueues
+from staffa.relays import Relay
 
 
 @worker(queue="badges", max_attempts=5)
@@ -70,6 +71,7 @@ async def workers(connection: object) -> None:
     assert_type(await GenerateBadge.enqueue({"id": 1}, conn=connection, scheduled_in=5), Job)
     assert_type(PrintOrder.new(Order(1), priority=1), Job)
     assert_type(await PrintOrder.enqueue({"id": 1}), Job)
+    assert_type(await GenerateBadge.relay({"id": 1}, conn=connection, priority=1), Relay)
     assert_type(WithoutTheBase().process(Job(worker="w")), str)
 
 

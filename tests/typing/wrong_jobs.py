@@ -28,6 +28,12 @@ async def wrong_arguments() -> None:
 
 async def options_do_not_mix_with_arguments() -> None:
     await send.enqueue("ada", queue="other")  # wrong: goes through options
+    await send.relay(5)  # wrong: the wrong type
+    await send.relay("ada", timeout=5)  # wrong: goes through options
+    send.relay_sync()  # wrong: missing
+    await send.options(queue="other").relay(5)  # wrong: the wrong type
+    await send.relay("ada").result()  # wrong: not awaited yet
+    await (await send.relay("ada")).result(wait=5)  # wrong: unknown
     send.new("ada", priority=1)  # wrong: goes through options
 
 

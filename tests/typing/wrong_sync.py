@@ -73,6 +73,7 @@ def clients(app: Staffa, session: object) -> None:
     app.sync.list_jobs("mail")  # wrong: no filter
     app.sync.update_many_jobs(JobFilter(), priority="x")  # wrong: the wrong type
     app.sync.scale_queue("mail")  # wrong: the limit is missing
-    app.sync.relay(1)  # wrong: of a later version
+    app.sync.relay(1)  # wrong: no job
+    app.sync.relay(send.new("ada")).result(wait=5)  # wrong: unknown
     get_instance(5)  # wrong: the wrong type
     get_instance().sync.enqueue({"id": 1})  # wrong: no job

@@ -47,6 +47,7 @@ async def workers() -> None:
     GenerateBadge.new({"id": 1}, backoff=5)  # wrong, unseen by ty: of the worker
     await GenerateBadge.enqueue({1: "id"})  # wrong: keys are strings
     await GenerateBadge.enqueue({"id": 1}, priority="x")  # wrong: the wrong type
+    await GenerateBadge.relay({1: "id"})  # wrong: keys are strings
 
 
 async def client(app: Staffa) -> None:

@@ -22,6 +22,7 @@ from staffa.engines.crons import CronEngine
 from staffa.engines.limited import LimitVerbs
 from staffa.engines.postgres import PostgresEngine
 from staffa.engines.postgres.engine import PostgresHeartbeat
+from staffa.engines.signals import SignalEngine
 from staffa.engines.sqlite import SqliteEngine
 from staffa.engines.sqlite.heartbeat import SqliteHeartbeat
 from staffa.errors import ConfigError
@@ -44,6 +45,7 @@ MARKED: dict[str, Callable[..., Any]] = {
 CLASSES: list[type] = [
     CronEngine,
     LimitVerbs,
+    SignalEngine,
     PostgresEngine,
     PostgresHeartbeat,
     SqliteEngine,

@@ -41,6 +41,7 @@ from staffa.engines.statements.prunes import PruneStatements
 from staffa.engines.statements.queues import QueueStatements
 from staffa.engines.statements.rescues import RescueStatements
 from staffa.engines.statements.rounds import Entry
+from staffa.engines.statements.signals import SignalStatements
 from staffa.engines.statements.surveys import (
     NodeSurveyStatements,
     QueueSurveyStatements,
@@ -60,6 +61,7 @@ PLAIN_ACK = Ack(lease=Lease.of(JOB), state=State.COMPLETED)
 JOBS, RESCUES = JobStatements(PREFIX), RescueStatements(PREFIX)
 OPERATIONS = OperationStatements(PREFIX)
 PRUNES = PruneStatements(PREFIX)
+SIGNALS = SignalStatements(PREFIX)
 AGES = AgeStatements(PREFIX)
 UNIQUE = UniqueStatements(PREFIX)
 PRODUCERS, LEADERS = ProducerStatements(PREFIX), LeaderStatements(PREFIX)
@@ -103,6 +105,8 @@ BUILDERS: dict[str, Callable[[], Statement[Any]]] = {
     "jobs/complete": lambda: JOBS.ack([PLAIN_ACK], PRODUCER),
     "jobs/trace": lambda: JOBS.trace([ACK], PRODUCER),
     "jobs/checkpoint": lambda: JOBS.checkpoint([Checkpoint(ACK.lease, {"a": 1})], PRODUCER),
+    "jobs/signal": lambda: SIGNALS.signal([1], "go", "null"),
+    "jobs/find_signals": lambda: SIGNALS.find([ACK.lease], PRODUCER),
     "jobs/stage": lambda: JOBS.stage(100, ["mail"]),
     "jobs/stage_queue": lambda: JOBS.stage_queue("mail", None),
     "jobs/reset": JOBS.reset,

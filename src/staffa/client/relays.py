@@ -17,7 +17,7 @@ class Relaying(Signals):
     """Enqueueing jobs, and waiting for what they return."""
 
     async def relay(self, job: Job, *, conn: Any = None, notify: Notify = "after_commit") -> Relay:
-        """Write a job whose result is kept, and return what it can be awaited with.
+        """Write a job whose result is kept, and return its relay.
 
         Args:
             job: From ``f.new(...)``, ``Worker.new(...)`` or ``Job(...)``.

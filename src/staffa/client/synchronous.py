@@ -83,7 +83,7 @@ class Synchronous:
         return SyncRate(self._app.rate(queue, partition=partition))
 
     def relay(self, job: Job, *, conn: Any = None, notify: Notify = "after_commit") -> SyncRelay:
-        """Write a job whose result is kept, and return what it can be awaited with.
+        """Write a job whose result is kept, and return its relay.
 
         Args:
             job: From ``f.new(...)``, ``Worker.new(...)`` or ``Job(...)``.
