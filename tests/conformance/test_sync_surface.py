@@ -273,9 +273,7 @@ async def relay(do: Do, app: Staffa) -> Any:
     one = await do("relay", add.new(1, 2))
     several = await do("relay_many", [add.new(3, 4)], add.new(5, 6))
     results = refused, await told(one.result, 30), await told(several.results, 30)
-    await app.delete_many_jobs(
-        JobFilter(), everything=True
-    )  # the marks of relays are all different
+    await app.delete_many_jobs(JobFilter(), everything=True)  # their marks differ
     await do("stop")
     return results
 

@@ -36,7 +36,7 @@ class Signals(Rates):
         Args:
             jobs: An id, a job, or several.
             payload: Plain JSON, up to 64 KiB.
-            name: Which signal it is, where jobs await several.
+            name: Which signal it is, where jobs wait for several.
 
         Returns:
             The ids of the jobs that have got it; not those that have ended, are not there, or had
