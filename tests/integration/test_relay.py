@@ -13,6 +13,7 @@ import pytest
 
 from staffa import Cancel, Job, Staffa, Worker, current_job, job, worker
 from staffa.errors import (
+    InstanceError,
     InvalidJob,
     LoopRunning,
     RelayCancelled,
@@ -393,3 +394,13 @@ async def test_inline_a_relay_has_its_result_at_once(make: MakeClient) -> None:
     assert await (await add.relay(1, 2)).result(timeout=0) == 3
     with pytest.raises(RelayCancelled, match="Cancel: no"):
         await (await give_up.relay()).result()
+
+
+async def test_a_client_that_is_stopped_lets_nobody_wait(make: MakeClient) -> None:
+    app = make()
+    relay = await app.relay(Job(worker="tests.Work"))
+    waiting = asyncio.ensure_future(relay.result())
+    await until(app, relay.job, "available")
+    await app.stop()
+    with pytest.raises(InstanceError, match=f"while job {relay.id} was awaited"):
+        await waiting

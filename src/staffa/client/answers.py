@@ -19,6 +19,7 @@ from staffa.client.results import recorded_result
 from staffa.engine import Engine
 from staffa.errors import (
     DatabaseError,
+    InstanceError,
     RelayCancelled,
     RelayDeleted,
     RelayDiscarded,
@@ -63,7 +64,12 @@ class _Wait:
         self.seen = seen
         self.ended = ended
         self.due_at = 0.0
-        self.pauses = Backoff(first_seconds=_FIRST_LOOK_SECONDS, cap_seconds=_RAREST_LOOK_SECONDS)
+        self._pause = _FIRST_LOOK_SECONDS
+
+    def postpone(self, now: float) -> None:
+        """Be due again later, at a tick that it shares with others that have waited as long."""
+        self.due_at = (now // self._pause + 1) * self._pause
+        self._pause = min(2 * self._pause, _RAREST_LOOK_SECONDS)
 
     def settle(self, ending: Ending) -> None:
         """Tell what became of the job."""
@@ -83,7 +89,7 @@ class Answers(Service):
         super().__init__()
         self._engine = engine
         self._make_listener = make_listener
-        self._waits: set[_Wait] = set()
+        self._waits: dict[int, list[_Wait]] = {}
         self._changed = asyncio.Event()
 
     async def wait(self, job: Job, secret: object, *, seen: bool) -> Ending:
@@ -96,7 +102,7 @@ class Answers(Service):
         """
         assert job.id is not None  # noqa: S101  # it was stored
         waiting = _Wait(job.id, secret, seen, asyncio.get_running_loop().create_future())
-        self._waits.add(waiting)
+        self._waits.setdefault(job.id, []).append(waiting)
         self._changed.set()
         try:
             if not self.running:
@@ -104,10 +110,37 @@ class Answers(Service):
                 await self.start()
             return await waiting.ended
         finally:
-            self._waits.discard(waiting)
+            self._forget(waiting)
+
+    def _forget(self, waiting: _Wait) -> None:
+        alike = self._waits[waiting.number]
+        alike.remove(waiting)
+        if not alike:
+            del self._waits[waiting.number]
+
+    async def close(self) -> None:
+        """Stop, and let nobody wait any more."""
+        await self.stop()
+        for waiting in self._open():
+            waiting.ended.set_exception(
+                InstanceError(f"the client was stopped while job {waiting.number} was awaited")
+            )
+
+    def _open(self) -> list[_Wait]:
+        return [
+            waiting
+            for alike in self._waits.values()
+            for waiting in alike
+            if not waiting.ended.done()
+        ]
 
     async def run(self) -> None:
         """Look at rows and listen, until nobody has waited for a while."""
+        await self._serve()
+        while self._waits:  # somebody came while the listener was stopped
+            await self._serve()
+
+    async def _serve(self) -> None:
         listener = self._make_listener(self._look_at_all)
         listening = asyncio.ensure_future(self._listen(listener))
         try:
@@ -133,9 +166,7 @@ class Answers(Service):
 
     def _hear(self, channel: str, payload: dict[str, Any]) -> None:
         number = payload.get("id")
-        for waiting in self._waits:
-            if waiting.number != number:
-                continue
+        for waiting in self._waits.get(number, ()) if isinstance(number, int) else ():
             ending = read_result(payload, waiting.secret, waiting.number)
             if ending is not None:
                 waiting.settle(ending)
@@ -144,7 +175,7 @@ class Answers(Service):
                 self._changed.set()
 
     def _look_at_all(self) -> None:
-        for waiting in self._waits:
+        for waiting in self._open():
             waiting.due_at = 0.0
         self._changed.set()
 
@@ -154,7 +185,7 @@ class Answers(Service):
         failures = Backoff(first_seconds=_FIRST_LOOK_SECONDS, cap_seconds=_RAREST_LOOK_SECONDS)
         while True:
             self._changed.clear()
-            open_waits = [waiting for waiting in self._waits if not waiting.ended.done()]
+            open_waits = self._open()
             now = loop.time()
             if open_waits:
                 idle_since = now
@@ -180,7 +211,7 @@ class Answers(Service):
         """Look at rows: first which of them have ended, or are not there."""
         now = asyncio.get_running_loop().time()
         for waiting in waits:
-            waiting.due_at = now + waiting.pauses.next_seconds()
+            waiting.postpone(now)
         numbers = {waiting.number for waiting in waits}
         unfinished: set[int] = set()
         wanted = JobFilter(ids=sorted(numbers), states=_UNFINISHED)

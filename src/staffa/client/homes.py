@@ -45,7 +45,7 @@ class Home:
 
     async def close(self) -> None:
         """Close it, on its loop, once all jobs are told of."""
-        await self.answers.stop()
+        await self.answers.close()
         await self.wakeups.flush()
         await self.backend.engine.close()
 

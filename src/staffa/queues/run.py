@@ -188,8 +188,13 @@ class Run:
 
     def park(self) -> None:
         """Note that the run is to end until one of the signals comes that the job waits for."""
-        if self.parking is None and self.waits:
-            self.parking = Parking(tuple(self.waits), min(self.waits.values()))
+        if not self.waits:
+            return
+        names, seconds = tuple(self.waits), min(self.waits.values())
+        if self.parking is not None:  # of another task, or one that the function has swallowed
+            names = (*self.parking.names, *names)
+            seconds = min(self.parking.seconds, seconds)
+        self.parking = Parking(tuple(dict.fromkeys(names)), seconds)
 
     def _check_it_runs(self) -> None:
         if self.ended:  # what outlives its job may not end it
