@@ -36,12 +36,14 @@ from staffa.engine import (
     Told,
     Written,
 )
+from staffa.engines.chunks import ChunkVerbs
 from staffa.engines.crons import CronEngine
-from staffa.engines.limited import LimitVerbs, Steps, carry_out
+from staffa.engines.limited import LimitVerbs
 from staffa.engines.postgres.ageing import PostgresAgeing
 from staffa.engines.postgres.maintenance import PostgresMaintenance, check_vacuum
 from staffa.engines.postgres.queues import PostgresControls, PostgresQueues
 from staffa.engines.postgres.survey import PostgresSurvey
+from staffa.engines.statements.chunks import ChunkStatements
 from staffa.engines.statements.conditions import Wanted
 from staffa.engines.statements.crons import CronDialogues, CronStatements
 from staffa.engines.statements.enqueueing import EnqueueStatements
@@ -52,6 +54,7 @@ from staffa.engines.statements.operations import OperationStatements
 from staffa.engines.statements.prunes import PruneStatements
 from staffa.engines.statements.rescues import RescueStatements
 from staffa.engines.statements.unique import UniqueStatements
+from staffa.engines.steps import Steps, carry_out
 from staffa.engines.walks import Walks
 from staffa.filters import JobFilter
 from staffa.jobs import Job
@@ -69,7 +72,7 @@ _WORTH_GOING_ON = 0.1  # the share of a page that makes the next one worth a loo
 
 @observed("staffa.engine")
 @boundaries
-class PostgresEngine(PostgresControls, PostgresAgeing, CronEngine, LimitVerbs):
+class PostgresEngine(PostgresControls, PostgresAgeing, CronEngine, ChunkVerbs, LimitVerbs):
     """Jobs in a schema of a PostgreSQL database.
 
     Args:
@@ -110,6 +113,7 @@ class PostgresEngine(PostgresControls, PostgresAgeing, CronEngine, LimitVerbs):
         self._crons = CronStatements(prefix)
         self._cron_dialogues = CronDialogues(self._crons, self._enqueueing)
         self._limits = LimitStatements(prefix)
+        self._chunks = ChunkStatements(prefix)
         self._signing = (self._jobs,)
 
     @property
@@ -179,13 +183,18 @@ class PostgresEngine(PostgresControls, PostgresAgeing, CronEngine, LimitVerbs):
         """Count the available jobs of queues."""
         return await self.pool.run(self._jobs.count_available(limits))
 
-    async def claim_jobs(self, queue: str, limit: int, producer: Producer) -> list[Job]:
+    async def claim_jobs(
+        self, queue: str, limit: int, producer: Producer, *, without: Sequence[str] = ()
+    ) -> list[Job]:
         """Lease available jobs."""
-        return await self._claims.run(self._jobs.claim(queue, limit, producer))
+        return await self._claims.run(self._jobs.claim(queue, limit, producer, without))
 
     async def _perform(self, steps: Steps[T]) -> T:
         async with self.pool.transaction() as run:
             return await carry_out(steps, run)
+
+    async def _take_steps(self, steps: Steps[T]) -> T:
+        return await carry_out(steps, self.pool.run)
 
     async def ack_jobs(
         self, acks: Sequence[Ack], producer: Producer, *, wait: bool = True

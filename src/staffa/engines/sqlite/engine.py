@@ -34,14 +34,16 @@ from staffa.engine import (
     Told,
     Written,
 )
+from staffa.engines.chunks import ChunkVerbs
 from staffa.engines.crons import CronEngine
-from staffa.engines.limited import LimitVerbs, Steps, carry_out_sync
+from staffa.engines.limited import LimitVerbs
 from staffa.engines.sqlite.ageing import SqliteAgeing
 from staffa.engines.sqlite.functions import install
 from staffa.engines.sqlite.heartbeat import SqliteHeartbeat
 from staffa.engines.sqlite.queues import SqliteControls
 from staffa.engines.sqlite.rehearsal import SqliteRehearsal
 from staffa.engines.sqlite.statements.changes import ChangeStatements, Seen
+from staffa.engines.sqlite.statements.chunks import ChunkStatements
 from staffa.engines.sqlite.statements.idiom import SQLITE
 from staffa.engines.sqlite.statements.jobs import JobStatements, StageStatements
 from staffa.engines.sqlite.statements.limits import LimitStatements
@@ -59,6 +61,7 @@ from staffa.engines.statements.enqueueing import EnqueueStatements
 from staffa.engines.statements.nodes import LeaderStatements
 from staffa.engines.statements.prunes import PruneStatements
 from staffa.engines.statements.rescues import RescueStatements
+from staffa.engines.steps import Steps, carry_out, carry_out_sync
 from staffa.engines.walks import Walks
 from staffa.errors import StatementConflict
 from staffa.filters import JobFilter
@@ -86,7 +89,9 @@ _PREFIX = "main"
 
 @observed("staffa.engine")
 @boundaries
-class SqliteEngine(SqliteControls, SqliteRehearsal, SqliteAgeing, CronEngine, LimitVerbs):
+class SqliteEngine(
+    SqliteControls, SqliteRehearsal, SqliteAgeing, CronEngine, ChunkVerbs, LimitVerbs
+):
     """Jobs in a file.
 
     Args:
@@ -125,6 +130,7 @@ class SqliteEngine(SqliteControls, SqliteRehearsal, SqliteAgeing, CronEngine, Li
         self._crons = self._tending
         self._cron_dialogues = CronDialogues(self._crons, self._enqueueing)
         self._limits = LimitStatements(_PREFIX, SQLITE)
+        self._chunks = ChunkStatements(_PREFIX, SQLITE)
         self._signing = (self._jobs, self._stages)
 
     @property
@@ -193,12 +199,17 @@ class SqliteEngine(SqliteControls, SqliteRehearsal, SqliteAgeing, CronEngine, Li
             for queue, limit in limits.items()
         }
 
-    async def claim_jobs(self, queue: str, limit: int, producer: Producer) -> list[Job]:
+    async def claim_jobs(
+        self, queue: str, limit: int, producer: Producer, *, without: Sequence[str] = ()
+    ) -> list[Job]:
         """Lease available jobs."""
-        return await self._writer.write(self._jobs.claim(queue, limit, producer))
+        return await self._writer.write(self._jobs.claim(queue, limit, producer, without))
 
     async def _perform(self, steps: Steps[Any]) -> Any:
         return await self._writer.transact(partial(carry_out_sync, steps))
+
+    async def _take_steps(self, steps: Steps[T]) -> T:
+        return await carry_out(steps, self._writer.write)
 
     async def ack_jobs(
         self, acks: Sequence[Ack], producer: Producer, *, wait: bool = True
