@@ -18,6 +18,26 @@ def rule_of(worker: WorkerDefinition) -> ChunkRule:
     return ChunkRule(worker.names, chunk.size, chunk.seconds, chunk.fields)
 
 
+def divide(jobs: Iterable[Job]) -> list[list[Job]]:
+    """Return jobs as they would run if all were due now: one by one, but for those of chunks.
+
+    A chunk has its place where the first one of its jobs is.
+    """
+    divided: list[list[Job]] = []
+    forming: dict[tuple[str, str, str], list[Job]] = {}
+    for job in jobs:
+        worker = registry.find(job.worker)
+        if worker is None or worker.chunk is None:
+            divided.append([job])
+            continue
+        kind = (worker.name, job.queue, worker.chunk.key_of(job))
+        if len(forming.get(kind, ())) % worker.chunk.size == 0:
+            forming[kind] = []
+            divided.append(forming[kind])
+        forming[kind].append(job)
+    return divided
+
+
 class ChunkRules:
     """The rules of one queue.
 
