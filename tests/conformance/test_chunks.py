@@ -303,6 +303,39 @@ async def test_a_job_that_runs_alone_after_its_chunk_counts_as_one(
     assert plainly.jobs == []
 
 
+@pytest.mark.parametrize("partition", PARTITIONED)
+async def test_a_chunk_is_found_behind_many_that_wait_or_are_held_back_under_limits(
+    engine: Engine, producer: Producer, partition: str | None
+) -> None:
+    limits = Limits(global_limit=GlobalLimit(3, partition=partition))
+    await engine.configure_limits({QUEUE: limits})
+    waiting = [new_job(worker=LOAD, args={"key": "a", "n": place}) for place in range(1_200)]
+    await engine.enqueue_jobs(waiting)
+    await enqueue_for(engine, "bb", priority=5)
+    by_number = rule(2, NEVER, "args.n")
+    claim = await engine.claim_limited_jobs(QUEUE, 9, producer, limits, rules=[by_number])
+    assert [len(chunk) for chunk in numbers(claim)] == [2]
+    assert await engine.count_jobs() == {
+        (QUEUE, State.AVAILABLE): 1_200,
+        (QUEUE, State.EXECUTING): 2,
+    }
+
+
+async def test_partitions_that_are_held_back_hide_no_chunk_behind_them(
+    engine: Engine, producer: Producer
+) -> None:
+    limits = Limits(global_limit=GlobalLimit(1, partition="args.key"))
+    await engine.configure_limits({QUEUE: limits})
+    await enqueue_for(engine, "a" * 1_200)
+    await enqueue_for(engine, "bbb", priority=5)
+    first = await engine.claim_limited_jobs(QUEUE, 1, producer, limits, rules=[rule()])
+    second = await engine.claim_limited_jobs(QUEUE, 9, producer, limits, rules=[rule()])
+    found = [*numbers(first), *numbers(second)]
+    assert [len(chunk) for chunk in found] == [3, 3]
+    third = await engine.claim_limited_jobs(QUEUE, 9, producer, limits, rules=[rule()])
+    assert (third.jobs, third.short) == ([], True)
+
+
 async def test_chunks_of_many_nodes_at_once_never_exceed_a_rate_limit(
     engine: Engine, producer: Producer
 ) -> None:

@@ -111,7 +111,7 @@ async def test_jobs_that_come_one_by_one_run_together_once_there_are_enough(make
 
     async with make(queues={"default": 5}, **SELDOM) as app:
         stored = [await app.enqueue(collect.new(n=n)) for n in range(2)]
-        row = await app.get_job(stored[0].id or 0)
+        row = await app.get_job(stored[0])
         assert row is not None
         assert row.state is State.AVAILABLE
         await app.enqueue(collect.new(n=2))
@@ -174,11 +174,11 @@ async def test_a_job_that_is_cancelled_while_its_chunk_runs_ends_and_the_others_
     async with make(queues={"default": 1}) as app:
         stored = await app.enqueue_many([collect.new(n=n) for n in range(3)])
         await going.wait()
-        await app.cancel_job(stored[1].id or 0)
+        await app.cancel_job(stored[1])
         stopped.set()
         await events.wait("staffa.job.lease_lost")
         await eventually(lambda: len(events.of("staffa.job.cancelled")) == 2, "two ends")
-        rows = [await app.get_job(one.id or 0) for one in stored]
+        rows = [await app.get_job(one) for one in stored]
     assert [row.state for row in rows if row] == ["completed", "cancelled", "cancelled"]
     cancelled = rows[1]
     assert cancelled is not None
@@ -221,7 +221,7 @@ async def test_a_chunk_that_is_stopped_with_its_process_is_put_back_whole(make: 
     await going.wait()
     await app.stop(grace=0)
     looking = make()
-    rows = [await looking.get_job(one.id or 0) for one in stored]
+    rows = [await looking.get_job(one) for one in stored]
     assert [(row.state, row.attempt) for row in rows if row] == [("available", 0)] * 2
 
 
@@ -237,7 +237,7 @@ async def test_failed_jobs_are_tried_again_each_by_its_own_attempts(
         stored = await app.enqueue_many([collect.new(n=n) for n in (1, 3)])
         await events.wait("staffa.job.discarded")
         await events.wait("staffa.job.completed")
-        rows = [await app.get_job(one.id or 0) for one in stored]
+        rows = [await app.get_job(one) for one in stored]
     assert [(row.state, row.attempt, len(row.errors)) for row in rows if row] == [
         ("completed", 2, 1),
         ("discarded", 3, 3),
@@ -254,7 +254,7 @@ async def test_each_job_notes_in_its_own_row_and_the_first_is_the_current_one(ma
     async with make(queues={"default": 1}) as app:
         stored = await app.enqueue_many([collect.new(n=n) for n in range(2)])
         await until_all(app, "completed", 2)
-        rows = [await app.get_job(one.id or 0) for one in stored]
+        rows = [await app.get_job(one) for one in stored]
     assert [set(row.meta) for row in rows if row] == [{"progress"}, {"seen"}]
 
 
@@ -322,7 +322,7 @@ async def test_the_chunk_of_a_killed_process_runs_elsewhere_without_using_attemp
     release(tmp_path)
     await until_all(app, "completed", 3)
     assert {step.pid for step in steps(tmp_path, "ended")} == {second.pid}
-    rows = [await app.get_job(one.id or 0) for one in stored]
+    rows = [await app.get_job(one) for one in stored]
     assert [(row.attempt, row.meta) for row in rows if row] == [(1, {"rescued": 1})] * 3
 
 

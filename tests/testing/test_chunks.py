@@ -217,12 +217,10 @@ async def test_a_deadline_that_has_passed_ends_that_job_alone(
     async def load(jobs: list[Job]) -> None:
         seen.append([one.args["n"] for one in jobs])
 
-    left = module.seconds_left
-
     def late(one: Job) -> float | None:
         if one.args["n"] == 1:
             raise DeadlinePassed("it was yesterday")
-        return left(one)
+        return None
 
     monkeypatch.setattr(module, "seconds_left", late)
     assert states(await run_chunk(load, [{"n": 1}, {"n": 2}])) == ["cancelled", "completed"]
@@ -310,4 +308,5 @@ async def test_a_drain_raises_what_made_one_job_of_a_chunk_fail(make_client: Mak
     stored = await app.enqueue_many([load.new(), load.new()])
     with pytest.raises(ValueError, match="it"):
         await drain_queue(app=app)
-    assert [(await app.get_job(one.id)).state for one in stored] == ["retryable", "completed"]
+    rows = [await app.get_job(one) for one in stored]
+    assert [row.state for row in rows if row] == ["retryable", "completed"]

@@ -80,7 +80,7 @@ def test_what_can_not_be_had_beside_it_is_refused(options: dict[str, Any], named
 def test_a_function_that_takes_no_list_of_jobs_is_refused() -> None:
     with pytest.raises(ConfigError, match="called with a list of jobs"):
 
-        @job(chunk=Chunk())
+        @job(chunk=Chunk())  # type: ignore[arg-type]  # that is the point
         def load(first: list[Job], second: int) -> None: ...
 
 

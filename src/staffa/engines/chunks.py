@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 _LEAST_WINDOW = 1_000
 _CHUNKS_IN_WINDOW = 20
-_LARGEST_WINDOW = 200_000  # PostgreSQL takes about a microsecond for each job of it
+_LARGEST_WINDOW = 200_000  # PostgreSQL takes a microsecond or two for each job of it
 _WIDER = 8
 
 
@@ -55,35 +55,45 @@ def _claim(
     producer: Producer,
     rules: Sequence[ChunkRule],
 ) -> Steps[ChunkClaim]:
-    sight = yield from look(statements, queue, limit, rules)
+    sight = yield from _look(statements, queue, limit, rules)
     if not sight.chunks:
         return ChunkClaim((), sight.others > 0, sight.delay, sight.seen)
     jobs: list[Job] = yield statements.claim(queue, sight.chunks, producer)
-    chunks = gather(sight.chunks, jobs)
+    chunks = _gather(sight.chunks, jobs)
     missed = len(chunks) < len(sight.chunks)  # others were at them: what is left may do as well
     return ChunkClaim(chunks, sight.others > 0, 0.0 if missed else sight.delay, sight.seen)
 
 
-def look(
-    statements: ChunkStatements,
-    queue: str,
-    limit: int,
-    rules: Sequence[ChunkRule],
-    least: int = _LEAST_WINDOW,
+def _look(
+    statements: ChunkStatements, queue: str, limit: int, rules: Sequence[ChunkRule]
 ) -> Steps[Sight]:
     """Look for up to so many chunks, at as many jobs as that takes."""
-    largest = max(rule.size for rule in rules)
-    window = min(max(least, _CHUNKS_IN_WINDOW * largest, 2 * limit), _LARGEST_WINDOW)
+    window: int | None = first_window(rules, limit)
     while True:
+        assert window is not None  # noqa: S101
         sight: Sight = yield statements.look(queue, window, limit, rules)
         enough = len(sight.chunks) + sight.others >= limit
         whole = all(chunk.full for chunk in sight.chunks)  # else it may have more jobs behind
-        if (enough and whole) or sight.seen < window or window == _LARGEST_WINDOW:
+        wider = next_window(window, sight)
+        if (enough and whole) or wider is None:
             return sight
-        window = min(window * _WIDER, _LARGEST_WINDOW)
+        window = wider
 
 
-def gather(formed: Sequence[Formed], jobs: Sequence[Job]) -> list[tuple[Job, ...]]:
+def first_window(rules: Sequence[ChunkRule], limit: int) -> int:
+    """Return how many jobs to look at for up to so many chunks."""
+    largest = max(rule.size for rule in rules)
+    return min(max(_LEAST_WINDOW, _CHUNKS_IN_WINDOW * largest, 2 * limit), _LARGEST_WINDOW)
+
+
+def next_window(window: int, sight: Sight) -> int | None:
+    """Return how many to look at if those were not enough; None if there are no more."""
+    if sight.seen < window or window >= _LARGEST_WINDOW:
+        return None
+    return min(window * _WIDER, _LARGEST_WINDOW)
+
+
+def _gather(formed: Sequence[Formed], jobs: Sequence[Job]) -> list[tuple[Job, ...]]:
     """Return jobs by the chunks that they were leased for, in the order of these."""
     leased = {job.id: job for job in jobs}
     chunks = (tuple(leased[n] for n in chunk.ids if n in leased) for chunk in formed)

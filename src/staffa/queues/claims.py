@@ -194,7 +194,7 @@ class LimitedClaims(_Waking):
         self._short = claimed.short
         self.wake_in(claimed.delay)
         if registry.chunked():  # those that were met alone run alone, as their tokens are spent
-            self._rules.find_strangers(claimed.jobs if not rules else ())
+            self._rules.find_strangers(claimed.jobs)
         if not claimed.followers:
             return claimed.jobs
         return [_with_followers(job, claimed.followers) for job in claimed.jobs]

@@ -65,7 +65,8 @@ class ChunkRules:
     def find_strangers(self, jobs: Iterable[Job]) -> list[Job]:
         """Return jobs that should have been claimed in chunks, and see to it from now on."""
         names = {name for worker in registry.chunked() for name in worker.names}
-        found = [job for job in jobs if job.worker in names]
+        names.difference_update(*(rule.names for rule in self._rules))
+        found = [job for job in jobs if job.worker in names] if names else []
         if found:
             self._all = True
             self._known = ()

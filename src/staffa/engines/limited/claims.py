@@ -32,12 +32,15 @@ def claim(
         assert row is not None  # noqa: S101  # it was written in this transaction
     going = Going(statements, queue, limit, producer, row)
     if in_chunks is not None:
-        yield from in_chunks.look(going)
-    if row.limits.partition is not None:
-        claimed = yield from Turns(going, Ring(queue, row.limits.partition)).claim()
-    else:
-        claimed = yield from _claim_by_urgency(going)
-    return claimed if in_chunks is None else (yield from in_chunks.join(going, claimed))
+        return (yield from in_chunks.claim(going, _claim_once))
+    return (yield from _claim_once(going))
+
+
+def _claim_once(going: Going) -> Steps[LimitedClaim]:
+    partition = going.limits.partition
+    if partition is not None:
+        return (yield from Turns(going, Ring(going.queue, partition)).claim())
+    return (yield from _claim_by_urgency(going))
 
 
 def _claim_by_urgency(going: Going) -> Steps[LimitedClaim]:
