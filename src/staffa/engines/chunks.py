@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 _LEAST_WINDOW = 1_000
 _CHUNKS_IN_WINDOW = 20
-_LARGEST_WINDOW = 200_000  # PostgreSQL takes a microsecond or two for each job of it
+_LARGEST_WINDOW = 200_000  # PostgreSQL takes some microseconds for each job of it
 _WIDER = 8
 
 

@@ -14,7 +14,7 @@ import orjson
 
 from staffa.chunking import ChunkRule
 from staffa.engine import Producer, Statement
-from staffa.engines.statements.area import Area, Rows
+from staffa.engines.statements.area import Area, Row, Rows
 from staffa.engines.statements.jobs import claimed_jobs
 from staffa.jobs import Job
 
@@ -78,26 +78,26 @@ class ChunkStatements(Area):
         self, queue: str, window: int, limit: int, rules: Sequence[ChunkRule]
     ) -> Statement[Sight]:
         """Look at so many of the next jobs of a queue, for up to a number of chunks."""
-        told = [
-            {
-                "names": rule.names,
-                "size": rule.size,
-                "timeout": rule.timeout,
-                "fields": rule.fields,
-            }
-            for rule in rules
-        ]
+        told = [self.describe(rule) for rule in rules]
 
         def decode(rows: Rows) -> Sight:
             whole, *found = rows
-            chunks = [Formed(self.order(row["ids"]), rules[row["place"] - 1]) for row in found]
+            chunks = [Formed(self.order(row), rules[row["place"] - 1]) for row in found]
             return Sight(chunks, whole["others"], whole["delay"], whole["seen"])
 
         return self.statement("look", (queue, window, limit, orjson.dumps(told).decode()), decode)
 
-    def order(self, ids: Sequence[Any]) -> list[int]:
-        """Return the ids of a chunk as a look tells them, in their order."""
-        return list(ids)
+    def describe(self, rule: ChunkRule) -> dict[str, Any]:
+        """Return a rule as the look reads it."""
+        told = {"names": rule.names, "size": rule.size, "timeout": rule.timeout}
+        for number, name in enumerate(rule.fields, start=1):
+            root, *path = name.split(".")
+            told |= {f"in_args{number}": root == "args", f"path{number}": path}
+        return told
+
+    def order(self, row: Row) -> list[int]:
+        """Return the ids of a chunk in the order of claims."""
+        return [number for _, number in sorted(zip(row["ranks"], row["ids"], strict=True))]
 
     def claim(
         self, queue: str, chunks: Sequence[Formed], producer: Producer
