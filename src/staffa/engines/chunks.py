@@ -16,9 +16,9 @@ from typing import TypeVar
 
 from staffa._internal.kill_points import boundaries
 from staffa.chunking import ChunkClaim, ChunkRule
-from staffa.engine import Producer
+from staffa.engine import Producer, Statement
 from staffa.engines.statements.chunks import ChunkStatements, Formed, Sight
-from staffa.engines.steps import Steps
+from staffa.engines.steps import Steps, carry_out
 from staffa.jobs import Job
 from staffa.telemetry import observed
 
@@ -37,15 +37,15 @@ class ChunkVerbs:
 
     _chunks: ChunkStatements
 
-    async def _take_steps(self, steps: Steps[T]) -> T:
-        """Run statements, each as it is made of the results of those before."""
+    async def _change(self, statement: Statement[T]) -> T:
+        """Run a statement in a transaction of its own."""
         raise NotImplementedError
 
     async def claim_chunks(
         self, queue: str, limit: int, producer: Producer, rules: Sequence[ChunkRule]
     ) -> ChunkClaim:
         """Lease chunks that are full or due."""
-        return await self._take_steps(_claim(self._chunks, queue, limit, producer, rules))
+        return await carry_out(_claim(self._chunks, queue, limit, producer, rules), self._change)
 
 
 def _claim(

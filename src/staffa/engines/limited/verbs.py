@@ -8,11 +8,11 @@ from typing import Any, Protocol, TypeVar
 from staffa._internal.kill_points import boundaries
 from staffa.chunking import ChunkRule
 from staffa.engine import Producer
+from staffa.engines.chunks import ChunkVerbs
 from staffa.engines.limited.claims import claim
 from staffa.engines.limited.members import InChunks
 from staffa.engines.limited.tokens import reset, take
 from staffa.engines.limited.uses import read_uses
-from staffa.engines.statements.chunks import ChunkStatements
 from staffa.engines.statements.limits import LimitStatements
 from staffa.engines.steps import Steps
 from staffa.limiting import LimitedClaim, LimitUse, Tokens
@@ -30,11 +30,10 @@ class Signs(Protocol):
 
 @observed("staffa.engine")
 @boundaries
-class LimitVerbs:
-    """The base of engines that have these methods."""
+class LimitVerbs(ChunkVerbs):
+    """The base of engines that have these methods, and those of chunks, which run under limits."""
 
     _limits: LimitStatements
-    _chunks: ChunkStatements
     _signing: Sequence[Signs]
 
     async def _perform(self, steps: Steps[T]) -> T:

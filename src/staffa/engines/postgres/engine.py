@@ -36,7 +36,6 @@ from staffa.engine import (
     Told,
     Written,
 )
-from staffa.engines.chunks import ChunkVerbs
 from staffa.engines.crons import CronEngine
 from staffa.engines.limited import LimitVerbs
 from staffa.engines.postgres.ageing import PostgresAgeing
@@ -72,7 +71,7 @@ _WORTH_GOING_ON = 0.1  # the share of a page that makes the next one worth a loo
 
 @observed("staffa.engine")
 @boundaries
-class PostgresEngine(PostgresControls, PostgresAgeing, CronEngine, ChunkVerbs, LimitVerbs):
+class PostgresEngine(PostgresControls, PostgresAgeing, CronEngine, LimitVerbs):
     """Jobs in a schema of a PostgreSQL database.
 
     Args:
@@ -192,9 +191,6 @@ class PostgresEngine(PostgresControls, PostgresAgeing, CronEngine, ChunkVerbs, L
     async def _perform(self, steps: Steps[T]) -> T:
         async with self.pool.transaction() as run:
             return await carry_out(steps, run)
-
-    async def _take_steps(self, steps: Steps[T]) -> T:
-        return await carry_out(steps, self.pool.run)
 
     async def ack_jobs(
         self, acks: Sequence[Ack], producer: Producer, *, wait: bool = True

@@ -34,7 +34,6 @@ from staffa.engine import (
     Told,
     Written,
 )
-from staffa.engines.chunks import ChunkVerbs
 from staffa.engines.crons import CronEngine
 from staffa.engines.limited import LimitVerbs
 from staffa.engines.sqlite.ageing import SqliteAgeing
@@ -61,7 +60,7 @@ from staffa.engines.statements.enqueueing import EnqueueStatements
 from staffa.engines.statements.nodes import LeaderStatements
 from staffa.engines.statements.prunes import PruneStatements
 from staffa.engines.statements.rescues import RescueStatements
-from staffa.engines.steps import Steps, carry_out, carry_out_sync
+from staffa.engines.steps import Steps, carry_out_sync
 from staffa.engines.walks import Walks
 from staffa.errors import StatementConflict
 from staffa.filters import JobFilter
@@ -89,9 +88,7 @@ _PREFIX = "main"
 
 @observed("staffa.engine")
 @boundaries
-class SqliteEngine(
-    SqliteControls, SqliteRehearsal, SqliteAgeing, CronEngine, ChunkVerbs, LimitVerbs
-):
+class SqliteEngine(SqliteControls, SqliteRehearsal, SqliteAgeing, CronEngine, LimitVerbs):
     """Jobs in a file.
 
     Args:
@@ -207,9 +204,6 @@ class SqliteEngine(
 
     async def _perform(self, steps: Steps[Any]) -> Any:
         return await self._writer.transact(partial(carry_out_sync, steps))
-
-    async def _take_steps(self, steps: Steps[T]) -> T:
-        return await carry_out(steps, self._writer.write)
 
     async def ack_jobs(
         self, acks: Sequence[Ack], producer: Producer, *, wait: bool = True
