@@ -114,6 +114,7 @@ def forget_workers(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPat
     Entries of cron that other modules declare would run in every client: they are forgotten.
     """
     monkeypatch.setattr(registry, "_definitions", dict(registry._definitions))
+    monkeypatch.setattr(registry, "_chunked", registry._chunked)
     own = {
         name: entry
         for name, entry in declared._declared.items()

@@ -11,6 +11,7 @@ from staffa import registry
 from staffa.args.codec import Unknown
 from staffa.args.model import ModelCodec
 from staffa.args.returns import ReturnCodec
+from staffa.chunks import Chunk, check_chunk
 from staffa.cron import Cron
 from staffa.errors import ConfigError, NotYetAvailable
 from staffa.hooks import OwnHooks, check_ending, check_hooks, find, prepare_new
@@ -23,7 +24,7 @@ from staffa.options import (
     check_worker_name,
 )
 from staffa.policies import Backoff, ErrorPolicy, ErrorTypes, backoff_of, timeout_of
-from staffa.registry import ExecutorKind, WorkerDefinition
+from staffa.registry import ExecutorKind, Together, WorkerDefinition
 from staffa.types import Seconds, to_seconds
 from staffa.unique import parse_unique
 
@@ -54,13 +55,15 @@ class WorkerOptions(JobOptions, total=False):
 
 
 class ClassOptions(WorkerOptions, total=False):
-    """The options of a worker class: those of a worker, and what its args are."""
+    """The options of a worker class: those of a worker, what its args are, and `chunk`."""
 
     args: type
     """A dataclass, typed dict, named tuple, or a model of pydantic, msgspec or attrs."""
+    chunk: Chunk
+    """How many of its jobs run together: then `process` is given a list of them."""
 
 
-WORKER_OPTIONS = JOB_OPTIONS | WorkerOptions.__annotations__.keys()
+WORKER_OPTIONS = JOB_OPTIONS | WorkerOptions.__annotations__.keys() | {"chunk"}
 CLASS_OPTIONS = JOB_OPTIONS | ClassOptions.__annotations__.keys()
 _EXECUTORS_LATER = frozenset({"dask", "ray"})
 _HOW = ClassOptions.__annotations__.keys() - JobOptions.__annotations__.keys()
@@ -71,6 +74,7 @@ def define(
     options: Mapping[str, Any],
     process: Callable[..., Any],
     prepare: Callable[[Job], Callable[[], Any]],
+    together: Together | None = None,
 ) -> WorkerDefinition:
     """Return the definition of a worker: its options checked, its hooks found."""
     source = f"{registry.module_name(code)}.{code.__qualname__}"
@@ -83,6 +87,7 @@ def define(
         job_options["tags"] = check_tags(job_options["tags"])
     if "unique" in job_options:
         job_options["unique"] = parse_unique(job_options["unique"]) or False
+    chunk = _chunk_of(source, how, job_options)
     definition = WorkerDefinition(
         name=how.get("name") or registry.name_of(code),
         executor=_choose_executor(source, process, how.get("executor")),
@@ -95,9 +100,47 @@ def define(
         options=job_options,
         source=source,
         encode_result=ReturnCodec(process).encode,
+        chunk=chunk,
+        together=None if chunk is None else together,
     )
     Job(worker=definition.name, **job_options)  # refuses bad values where they are written
     return definition
+
+
+def _chunk_of(source: str, how: Mapping[str, Any], job_options: Mapping[str, Any]) -> Chunk | None:
+    """Return how many jobs of a worker run together, if they do.
+
+    Raises:
+        ConfigError: If another option can't be had beside it.
+    """
+    if "chunk" not in how:
+        return None
+    chunk = check_chunk(how["chunk"])
+    if how.get("executor") == "process":
+        raise ConfigError(
+            f"{source} has chunk and executor='process': the jobs of a chunk run in one call, on "
+            "the event loop or in a thread; leave out one of the two"
+        )
+    if job_options.get("recorded"):
+        raise ConfigError(
+            f"{source} has chunk and recorded: a chunk has one result for all of its jobs, which "
+            "is not kept; leave out recorded"
+        )
+    check_readable(source, chunk, encrypted=bool(job_options.get("encrypted")))
+    return chunk
+
+
+def check_readable(source: str, chunk: Chunk | None, *, encrypted: bool) -> None:
+    """Refuse a chunk by args that the database can't read.
+
+    Raises:
+        ConfigError: If the args are encrypted.
+    """
+    if chunk is not None and encrypted and chunk.reads_args:
+        raise ConfigError(
+            f"{source} has encrypted args and a chunk by {', '.join(chunk.fields)}, which the "
+            "database can't read then: put the value into meta, as in by='meta.account_id'"
+        )
 
 
 def _choose_executor(
@@ -180,6 +223,27 @@ def _prepare_call(worker: Any) -> Callable[[Job], Callable[[], Any]]:
     return lambda job: functools.partial(call, worker, job)
 
 
+def join_class(worker: Any) -> Together:
+    """Return what makes the calls for the jobs of a chunk of a class, on one object of it."""
+
+    def join() -> tuple[Callable[[list[Job]], Any], Callable[[Job], Any] | None]:
+        made = functools.cache(worker)  # where it is called first: maybe in a thread
+
+        def process(jobs: list[Job]) -> Any:
+            return made().process(jobs)
+
+        if not callable(getattr(worker, "before_process", None)):
+            return process, None
+
+        @functools.wraps(worker.before_process)  # so that it is seen whether it waits
+        def before_process(job: Job) -> Any:
+            return made().before_process(job)
+
+        return process, before_process
+
+    return join
+
+
 class JobMaker:
     """Makes jobs of a worker that have the same options, which are checked once.
 
@@ -193,6 +257,7 @@ class JobMaker:
         self._options = options
         self._pattern: Job | None = None
         self.hides = is_encrypted(definition, options)
+        check_readable(definition.name, definition.chunk, encrypted=self.hides)
 
     def new(self, args: Mapping[str, Any]) -> Job:
         """Return a job with these args.

@@ -14,6 +14,7 @@ from typing import Any, Literal, Protocol, overload
 from uuid import UUID
 
 from staffa.capabilities import Capabilities
+from staffa.chunking import ChunkClaim, ChunkRule
 from staffa.controls import AS_CONFIGURED as AS_CONFIGURED
 from staffa.controls import EVERYBODY as EVERYBODY
 from staffa.controls import ChangeQueues as ChangeQueues
@@ -226,13 +227,45 @@ class Engine(
     async def count_available(self, limits: Mapping[str, int]) -> dict[str, int]:
         """Count the available jobs of queues, each up to its limit."""
 
-    async def claim_jobs(self, queue: str, limit: int, producer: Producer) -> list[Job]:
-        """Lease available jobs of a queue to a producer, and return them, the most urgent first."""
+    async def claim_jobs(
+        self, queue: str, limit: int, producer: Producer, *, without: Sequence[str] = ()
+    ) -> list[Job]:
+        """Lease available jobs of a queue to a producer, and return them, the most urgent first.
+
+        Args:
+            queue: The queue.
+            limit: How many at most.
+            producer: Who leases.
+            without: Names of workers whose jobs are left.
+        """
+
+    async def claim_chunks(
+        self, queue: str, limit: int, producer: Producer, rules: Sequence[ChunkRule]
+    ) -> ChunkClaim:
+        """Lease chunks that are full or due, up to a number of them.
+
+        Those only that are more urgent than the jobs of other workers which would be claimed in
+        their place.
+        """
 
     async def claim_limited_jobs(
-        self, queue: str, limit: int, producer: Producer, limits: Limits
+        self,
+        queue: str,
+        limit: int,
+        producer: Producer,
+        limits: Limits,
+        *,
+        rules: Sequence[ChunkRule] = (),
     ) -> LimitedClaim:
-        """Lease jobs as far as the queue's limits allow it: those written last, or else these."""
+        """Lease jobs as far as the queue's limits allow it: those written last, or else these.
+
+        Args:
+            queue: The queue.
+            limit: How many at most; a chunk counts as one, as it does for the limits.
+            producer: Who leases.
+            limits: The limits.
+            rules: Of workers whose jobs run in chunks: they are claimed with the first one.
+        """
 
     async def ack_jobs(
         self, acks: Sequence[Ack], producer: Producer, *, wait: bool = True

@@ -16,6 +16,7 @@ from staffa.errors import ConfigError, InvalidJob
 from staffa.limits import WEIGHT_KEY
 from staffa.options import (
     DEFAULT_MAX_ATTEMPTS,
+    DEFAULT_QUEUE,
     MAX_ATTEMPTS,
     MAX_PRIORITY,
     MAX_WEIGHT,
@@ -122,7 +123,7 @@ class Job(Running[A]):
         *,
         worker: str,
         args: Mapping[str, Any] | None = None,
-        queue: str = "default",
+        queue: str = DEFAULT_QUEUE,
         priority: int = 0,
         max_attempts: int = DEFAULT_MAX_ATTEMPTS,
         tags: Iterable[str] = (),

@@ -6,7 +6,7 @@ A claim under limits is a verb of the engine itself; see `staffa.engine`.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from staffa.jobs import Job
@@ -23,11 +23,13 @@ class LimitedClaim:
             comes back, or 0 where it has not looked at all partitions. None if only new jobs or
             the end of running ones can change anything.
         short: Whether jobs wait that a limit holds back, so that the end of a running one matters.
+        followers: The other jobs of a chunk, by the id of its first, which is among `jobs`.
     """
 
     jobs: list[Job]
     delay: float | None = None
     short: bool = False
+    followers: Mapping[int, Sequence[Job]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -318,6 +318,23 @@ def _check_table(
     return dict(table)
 
 
+def read_field(roots: Mapping[str, Any], field: str) -> Any:
+    """Return what a field of args or meta holds, as PostgreSQL's operator ``#>`` finds it.
+
+    Example:
+        >>> read_field({"args": {"tenant": {"id": 5}}}, "args.tenant.id")
+        5
+    """
+    found: Any = roots
+    for key in field.split("."):
+        if isinstance(found, list) and key.lstrip("-").isdecimal():
+            place = int(key)
+            found = found[place] if -len(found) <= place < len(found) else None
+        else:
+            found = found.get(key) if isinstance(found, Mapping) else None
+    return found
+
+
 def _is_field(name: object) -> bool:
     if not isinstance(name, str) or len(name) > _LONGEST_FIELD or "\x00" in name:
         return False

@@ -21,6 +21,7 @@ MAX_PRIORITY = 9
 MAX_ATTEMPTS = 32_767
 MAX_WEIGHT = 2**31 - 1
 DEFAULT_MAX_ATTEMPTS = 20
+DEFAULT_QUEUE = "default"
 _MAX_TAGS = 100
 _MAX_TAG_LENGTH = 255
 
@@ -97,7 +98,7 @@ class BulkOptions(TypedDict, total=False):
 JOB_OPTIONS = frozenset(JobOptions.__annotations__)
 LATER_OPTIONS = frozenset(
     {
-        "chain", "chunk",
+        "chain",
     }
 )  # fmt: skip
 

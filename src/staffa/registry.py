@@ -15,12 +15,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from staffa.chunks import Chunk
 from staffa.errors import ConfigError, UnknownWorker
 from staffa.jobs import Job
 from staffa.options import check_worker_name
 from staffa.policies import ErrorPolicy
 
 ExecutorKind = Literal["async", "thread", "process"]
+
+Together = Callable[[], tuple[Callable[[list[Job]], Any], Callable[[Job], Any] | None]]
+"""Returns the function to call for a chunk, and what is called for each of its jobs before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +43,8 @@ class WorkerDefinition:
         options: The job options that its jobs have unless a call overrides them.
         source: Where it was defined, as ``module.qualname``.
         encode_result: Makes what it returns plain data, to be recorded.
+        chunk: How many of its jobs run together, if they do.
+        together: Makes the calls for a chunk of jobs that are prepared.
     """
 
     name: str
@@ -52,9 +58,17 @@ class WorkerDefinition:
     hooks: tuple[object, ...] = ()
     aliases: tuple[str, ...] = ()
     encode_result: Callable[[Any], Any] | None = None
+    chunk: Chunk | None = None
+    together: Together | None = None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of rows that it runs."""
+        return (self.name, *self.aliases)
 
 
 _definitions: dict[str, WorkerDefinition] = {}
+_chunked: tuple[WorkerDefinition, ...] = ()
 
 
 def register(definition: WorkerDefinition) -> None:
@@ -63,7 +77,8 @@ def register(definition: WorkerDefinition) -> None:
     Raises:
         ConfigError: If other code has the name already.
     """
-    taken = (definition.name, *definition.aliases)
+    global _chunked  # noqa: PLW0603
+    taken = definition.names
     for name in taken:
         known = _definitions.get(name)
         if known is not None and known.source != definition.source:
@@ -76,6 +91,14 @@ def register(definition: WorkerDefinition) -> None:
         if _definitions.get(alias) is before:  # a reload has dropped it
             del _definitions[alias]
     _definitions.update(dict.fromkeys(taken, definition))
+    if definition.chunk is not None or any(known.name == definition.name for known in _chunked):
+        others = (known for known in _chunked if known.name != definition.name)
+        _chunked = (*others, definition) if definition.chunk is not None else tuple(others)
+
+
+def chunked() -> tuple[WorkerDefinition, ...]:
+    """Return the workers whose jobs run together: another tuple once these have changed."""
+    return _chunked
 
 
 def names() -> list[str]:

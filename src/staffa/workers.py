@@ -8,12 +8,14 @@ through `options`.
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable, Mapping
 from typing import Any, Generic, ParamSpec, TypeVar, Unpack, overload
 
 from staffa import instance, registry
 from staffa.args.codec import ArgsCodec
 from staffa.args.model import ModelCodec, declared_model
+from staffa.chunks import Chunk
 from staffa.cron import Cron
 from staffa.cron.declared import declare
 from staffa.definitions import (
@@ -23,6 +25,7 @@ from staffa.definitions import (
     JobMaker,
     WorkerOptions,
     define,
+    join_class,
     prepare_class,
 )
 from staffa.errors import ConfigError
@@ -63,8 +66,16 @@ class JobFunction(Generic[P, R_co]):
             raise ConfigError("args= is for worker classes: a function's parameters are its args")
         check_options(options, WORKER_OPTIONS, "job option")
         self._function = function
-        self._codec = ArgsCodec(function, options.get("unknown", "ignore"))
-        self._definition = define(function, options, function, self._prepare)
+        chunked = "chunk" in options
+        shape = _free_args(function) if chunked else function
+        self._codec = ArgsCodec(shape, options.get("unknown", "ignore"))
+        self._definition = define(
+            function,
+            options,
+            function,
+            self._prepare_alone if chunked else self._prepare,
+            lambda: (function, None),  # type: ignore[arg-type,return-value]  # it takes jobs then
+        )
         self._plain: JobCall[P] = JobCall(self._definition, self._codec, {}, None)
         registry.register(self._definition)
         declare(self.worker_name, options.get("cron", ()), self._new_by_cron)
@@ -159,8 +170,33 @@ class JobFunction(Generic[P, R_co]):
         positional, named = self._codec.decode(job.args, hide=job.encrypted)
         return functools.partial(self._function, *positional, **named)
 
+    def _prepare_alone(self, job: Job) -> Callable[[], Any]:
+        """Prepare a job of a chunk: its args are what was given, whatever that is."""
+        self._codec.decode(job.args, hide=job.encrypted)
+        return lambda: None  # it runs together with others, or in a list of one
+
     def __repr__(self) -> str:
         return f"<job {self.worker_name}>"
+
+
+def _free_args(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return the form of the args of a function that takes a list of jobs: any keywords.
+
+    Raises:
+        ConfigError: If it takes something else.
+    """
+    try:
+        inspect.signature(function).bind([])
+    except TypeError:
+        raise ConfigError(
+            f"{function.__qualname__}{inspect.signature(function)} has chunk=, so it is called "
+            "with a list of jobs: define it as def f(jobs: list[Job])"
+        ) from None
+
+    def free(**args: Any) -> None: ...
+
+    free.__qualname__ = function.__qualname__  # errors name it
+    return free
 
 
 class JobCall(Generic[P]):
@@ -326,6 +362,10 @@ class Worker(Generic[A]):
 @overload
 def job(function: Callable[P, T], /) -> JobFunction[P, T]: ...
 @overload
+def job(
+    *, chunk: Chunk, **options: Unpack[WorkerOptions]
+) -> Callable[[Callable[[list[Job]], T]], JobFunction[..., T]]: ...
+@overload
 def job(**options: Unpack[WorkerOptions]) -> Callable[[Callable[P, T]], JobFunction[P, T]]: ...
 def job(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
     """Make a function a job: it stays callable, and gains `new`, `enqueue` and `options`.
@@ -335,7 +375,8 @@ def job(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
 
     Args:
         function: The function, when used without parentheses.
-        **options: See `WorkerOptions`.
+        **options: See `WorkerOptions`. With `chunk`, the function is given a list of jobs, and the
+            args of a job are any keywords: plain JSON.
 
     Raises:
         UnknownOption: For an option that does not exist.
@@ -357,7 +398,8 @@ def job(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
 def worker(**options: Unpack[ClassOptions]) -> Callable[[W], W]:
     """Make a class with a method `process(self, job)` a worker.
 
-    A new object of the class is made for each job. Methods `backoff(self, job)` and
+    A new object of the class is made for each job; with `chunk`, for each chunk, and `process` is
+    given a list of jobs. Methods `backoff(self, job)` and
     `timeout(self, job)` (in seconds), where there are any, go before the options; hooks are
     methods as well, see `staffa.hooks`.
 
@@ -381,7 +423,8 @@ def worker(**options: Unpack[ClassOptions]) -> Callable[[W], W]:
         if not callable(process):
             raise ConfigError(f"{decorated.__qualname__} has no method process(self, job): add one")
         model = declared_model(decorated, options)
-        definition = define(decorated, options, process, prepare_class(decorated, model))
+        prepare = prepare_class(decorated, model)
+        definition = define(decorated, options, process, prepare, join_class(decorated))
         registry.register(definition)
         setattr(decorated, _DEFINITION, definition)
         setattr(decorated, _MAKER, JobMaker(definition, {}))

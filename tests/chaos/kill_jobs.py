@@ -12,7 +12,7 @@ from typing import Any
 
 import asyncpg
 
-from staffa import await_signal, current_job, job
+from staffa import Chunk, Job, await_signal, current_job, job
 from staffa._internal.identifiers import quote_identifier
 
 DSN = "CHAOS_DSN"
@@ -26,9 +26,9 @@ def schema() -> str:
     return quote_identifier(SCHEMA.get() or os.environ[PREFIX])
 
 
-async def mark(kind: str, **detail: Any) -> None:
-    """Write a mark of the running job, and return once it is committed."""
-    running = current_job()
+async def mark(kind: str, running: Job | None = None, **detail: Any) -> None:
+    """Write a mark of a running job, and return once it is committed."""
+    running = running or current_job()
     assert running.attempted_by is not None
     connection = await asyncpg.connect(os.environ[DSN])
     await connection.execute(
@@ -53,6 +53,14 @@ async def note_once() -> None:
     """Have one attempt, which a death must not use up."""
     await mark("begun")
     await mark("completing")
+
+
+@job(queue="chunks", chunk=Chunk(size=3, timeout=0.05))
+async def note_together(jobs: list[Job]) -> None:
+    """Do next to nothing, with others."""
+    for kind in ("begun", "completing"):
+        for one in jobs:
+            await mark(kind, one)
 
 
 @job(unique=True)

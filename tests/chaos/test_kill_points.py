@@ -124,6 +124,14 @@ async def claim_jobs(world: World) -> None:
     assert not (await world.sender.enqueue(jobs.note_unique.new("one"))).conflict
 
 
+async def claim_chunks(world: World) -> None:
+    await world.sender.enqueue_many([jobs.note_together.new() for _ in range(3)])
+    await world.killed(world.spawn(queues="chunks:5"))
+    state = "available" if world.phase == "before" else "executing"
+    left = await world.left(all_in(state), f"all are {state}")
+    await world.finish(left, queues={"chunks": 5})
+
+
 async def claim_limited_jobs(world: World) -> None:
     await world.sender.enqueue_many(
         [jobs.note.new(), jobs.note.new(), jobs.note.new(), jobs.note_once.new()]
@@ -395,6 +403,7 @@ SCENARIOS: dict[str, Scenario] = {
     "register_crons": register_crons,
     "stage_jobs": stage_jobs,
     "claim_jobs": claim_jobs,
+    "claim_chunks": claim_chunks,
     "claim_limited_jobs": claim_limited_jobs,
     "checkpoint_jobs": checkpoint_jobs,
     "find_signals": find_signals,

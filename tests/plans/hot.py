@@ -6,8 +6,10 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
+from staffa.chunking import ChunkRule
 from staffa.drivers.asyncpg import Access
 from staffa.engine import Ack, Checkpoint, Lease, Producer, Statement
+from staffa.engines.statements.chunks import ChunkStatements, Follower, Formed
 from staffa.engines.statements.jobs import JobStatements
 from staffa.engines.statements.limited import Ring, Weights
 from staffa.engines.statements.limits import LimitStatements
@@ -33,6 +35,10 @@ LEASE = {"staffa_jobs_lease"}
 FINISHED = {"staffa_jobs_finished"}
 RINGS = {"staffa_jobs_ring"}
 LIMITED = {"staffa_jobs_limited"}
+RULES = [
+    ChunkRule(("tests.Worker", "tests.Old"), 100, 1.0, ("args.id", "meta.kind")),
+    ChunkRule(("tests.Load",), 100, 1.0),
+]
 RING = Ring(QUEUE, Partition("args.tenant"))
 
 Build = Callable[[JobStatements, RescueStatements, int], Statement[Any]]
@@ -81,6 +87,10 @@ def _entries(count: int) -> dict[int, Entry]:
     return {place: Entry(job, job.unique_key) for place, job in enumerate(jobs)}
 
 
+def _chunks(jobs: JobStatements) -> ChunkStatements:
+    return ChunkStatements(jobs._prefix)
+
+
 def _limits(jobs: JobStatements) -> LimitStatements:
     return LimitStatements(jobs._prefix)
 
@@ -91,6 +101,26 @@ def _quotas(count: int) -> dict[str, tuple[int, int | None]]:
 
 HOT: dict[str, tuple[Build, set[str]]] = {
     "claim": (lambda jobs, _, size: jobs.claim(QUEUE, size, PRODUCER), CLAIM | PRIMARY),
+    "claim others": (
+        lambda jobs, _, size: jobs.claim(QUEUE, size, PRODUCER, ["tests.Load", "tests.Old"]),
+        CLAIM | PRIMARY,
+    ),
+    "look for chunks": (
+        lambda jobs, _, size: _chunks(jobs).look(QUEUE, 20 * size, size, RULES),
+        CLAIM,
+    ),
+    "claim chunks": (
+        lambda jobs, _, size: _chunks(jobs).claim(
+            QUEUE, [Formed(_ids(size), rule) for rule in RULES], PRODUCER
+        ),
+        PRIMARY,
+    ),
+    "join chunks": (
+        lambda jobs, _, size: _chunks(jobs).join(
+            QUEUE, [Follower(number, 1, "") for number in _ids(size)], PRODUCER, NOW
+        ),
+        PRIMARY,
+    ),
     "ack": (lambda jobs, _, size: jobs.ack(_failures(size), PRODUCER), PRIMARY),
     "ack what nobody holds": (
         lambda jobs, _, size: jobs.ack(_failures(size), PRODUCER, wait=False),
@@ -234,6 +264,7 @@ HOT: dict[str, tuple[Build, set[str]]] = {
 
 ACCESS = {
     "claim": Access.ORDERED,
+    "claim others": Access.ORDERED,
     "ack": Access.PROBES,
     "ack what nobody holds": Access.PROBES,
     "complete": Access.PROBES,

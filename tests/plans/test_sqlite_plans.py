@@ -14,15 +14,18 @@ from uuid import UUID
 import pytest
 
 import staffa.engines.sqlite
+from staffa.chunking import ChunkRule
 from staffa.engine import Ack, Checkpoint, Lease, Producer, Statement
 from staffa.engines.sqlite.functions import install
 from staffa.engines.sqlite.statements.changes import ChangeStatements
+from staffa.engines.sqlite.statements.chunks import ChunkStatements
 from staffa.engines.sqlite.statements.idiom import SQLITE
 from staffa.engines.sqlite.statements.jobs import JobStatements, StageStatements
 from staffa.engines.sqlite.statements.limits import LimitStatements
 from staffa.engines.sqlite.statements.nodes import BeatStatements
 from staffa.engines.sqlite.statements.unique import UniqueStatements
 from staffa.engines.statements.ages import AgeStatements
+from staffa.engines.statements.chunks import Follower, Formed
 from staffa.engines.statements.limited import Ring, Weights
 from staffa.engines.statements.prunes import PruneStatements
 from staffa.engines.statements.rescues import RescueStatements
@@ -40,6 +43,7 @@ CHANGES, RESCUES = ChangeStatements("main", SQLITE), RescueStatements("main", SQ
 PRUNES, PRODUCERS = PruneStatements("main", SQLITE), BeatStatements("main", SQLITE)
 AGES = AgeStatements("main", SQLITE)
 UNIQUE, SURVEYS = UniqueStatements("main", SQLITE), SurveyStatements("main", SQLITE)
+CHUNKS, RULE = ChunkStatements("main", SQLITE), ChunkRule(("w", "v"), 100, 1.0, ("args.a",))
 LIMITS, RING = LimitStatements("main", SQLITE), Ring("q", Partition("worker"))
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 LEASES = [Lease(number, 1, datetime.now(UTC)) for number in range(1, 501)]
@@ -60,6 +64,13 @@ RINGS, LIMITED = "staffa_jobs_ring", "staffa_jobs_limited"
 
 HOT: dict[str, tuple[Callable[[], Statement[Any] | None], set[str]]] = {
     "claim": (lambda: JOBS.claim("q", 10, PRODUCER), {CLAIM, PRIMARY}),
+    "claim others": (lambda: JOBS.claim("q", 10, PRODUCER, ["w"]), {CLAIM, PRIMARY}),
+    "look for chunks": (lambda: CHUNKS.look("q", 1000, 10, [RULE]), {CLAIM, PRIMARY}),
+    "claim chunks": (lambda: CHUNKS.claim("q", [Formed(IDS, RULE)], PRODUCER), {PRIMARY}),
+    "join chunks": (
+        lambda: CHUNKS.join("q", [Follower(number, 1, "") for number in IDS], PRODUCER, NOW),
+        {PRIMARY},
+    ),
     "survey of running jobs": (SURVEYS.count_running, {LEASE}),
     "survey of waiting jobs": (lambda: SURVEYS.count_waiting(100), {CLAIM, STAGE}),
     "survey of ended jobs": (lambda: SURVEYS.count_ended(1.0), {ENDED, STAGE}),

@@ -6,7 +6,7 @@ from collections.abc import Coroutine
 from datetime import UTC, datetime, timedelta
 from typing import Any, assert_type
 
-from staffa import Cancel, Discard, Job, Snooze, State, Unique, job
+from staffa import Cancel, Chunk, Discard, Job, Snooze, State, Unique, job
 from staffa.relays import Relay
 
 
@@ -50,6 +50,22 @@ async def unique_job(number: int) -> None: ...
 
 @job(unique=Unique(period=timedelta(hours=1), keys=["number"], states=["scheduled"]))
 async def by_number(number: int) -> None: ...
+
+
+@job(queue="events", chunk=Chunk(size=50, timeout=timedelta(seconds=2), by=["args.a", "meta.b"]))
+async def load(jobs: list[Job]) -> dict[Job, Cancel | Snooze]:
+    return {one: Snooze(5) for one in jobs if one.attempt == 1}
+
+
+@job(chunk=Chunk())
+def load_plainly(jobs: list[Job]) -> None: ...
+
+
+async def chunks() -> None:
+    assert_type(load.new(event=1, account="a"), Job)
+    assert_type(await load.options(priority=2).enqueue(event=1), Job)
+    assert_type(await load([load.new()]), dict[Job, Cancel | Snooze])
+    load_plainly([])
 
 
 async def uniques() -> None:

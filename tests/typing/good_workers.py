@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any, assert_type
 
 from staffa import (
+    Chunk,
     Config,
     Job,
     MaxDepth,
@@ -51,6 +52,13 @@ class WithoutTheBase:
 @dataclass
 class Order:
     id: int
+
+
+@worker(args=Order, chunk=Chunk(size=5, by="args.id"))
+class PrintOrders(Worker[Order]):
+    async def process(self, jobs: list[Job[Order]]) -> None:
+        assert_type(jobs[0].args, Order)
+        assert_type(await PrintOrders.enqueue(Order(1)), Job)
 
 
 @worker(args=Order, unknown="error", encrypted=True, recorded=Recorded(limit=1000))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from staffa import job
+from staffa import Chunk, Job, job
 
 
 @job(queue="mail")
@@ -12,6 +12,14 @@ async def send(to: str, *, copies: int = 1) -> int:
 
 @job
 def report(day: int) -> None: ...
+
+
+@job(chunk=5)  # wrong: no Chunk
+def load(jobs: list[Job]) -> None: ...
+
+
+@job(chunk=Chunk())  # wrong: it takes no list of jobs
+def load_one(number: int) -> None: ...
 
 
 async def wrong_arguments() -> None:

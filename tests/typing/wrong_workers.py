@@ -15,8 +15,8 @@ class Misspelt:
     def process(self, job: Job) -> None: ...
 
 
-@worker(chunk=True)  # wrong, unseen by ty: of a later version
-class Later:
+@worker(chunk=True)  # wrong: no Chunk
+class WrongChunk:
     def process(self, job: Job) -> None: ...
 
 

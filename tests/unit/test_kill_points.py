@@ -18,6 +18,7 @@ from staffa._internal.kill_points import KillPoint, boundaries, boundary, parse_
 from staffa._internal.kill_points.catalogue import BOUNDARIES, POINTS
 from staffa.config import Config
 from staffa.drivers import asyncpg_pool
+from staffa.engines.chunks import ChunkVerbs
 from staffa.engines.crons import CronEngine
 from staffa.engines.limited import LimitVerbs
 from staffa.engines.postgres import PostgresEngine
@@ -43,6 +44,7 @@ MARKED: dict[str, Callable[..., Any]] = {
     "commit": asyncpg_pool._commit,
 }
 CLASSES: list[type] = [
+    ChunkVerbs,
     CronEngine,
     LimitVerbs,
     SignalEngine,

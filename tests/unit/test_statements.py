@@ -14,6 +14,7 @@ import pytest
 
 import staffa.engines.postgres
 from staffa import Job, JobFilter, State
+from staffa.chunking import ChunkRule
 from staffa.cron import stored
 from staffa.cron.changes import HeldCron, change, spread
 from staffa.dynamic import DynamicQueue
@@ -30,6 +31,7 @@ from staffa.engine import (
     Statement,
 )
 from staffa.engines.statements.ages import AgeStatements
+from staffa.engines.statements.chunks import ChunkStatements, Follower, Formed
 from staffa.engines.statements.crons import CronStatements
 from staffa.engines.statements.dynamic import DynamicStatements
 from staffa.engines.statements.jobs import JobStatements
@@ -70,6 +72,7 @@ QUEUES = QueueStatements(PREFIX)
 SURVEYS = SurveyStatements(PREFIX)
 CONTROL = Control("mail", "*", "limit", 5)
 CRONS = CronStatements(PREFIX)
+CHUNKS, RULE = ChunkStatements(PREFIX), ChunkRule(("w",), 100, 1.0, ("args.a",))
 LIMITS = LimitStatements(PREFIX)
 RING = Ring("mail", Partition("args.id"))
 ENTRY = stored.Entry("nightly", "@daily", "UTC", "cron", Job(worker="w"))
@@ -166,6 +169,10 @@ BUILDERS: dict[str, Callable[[], Statement[Any]]] = {
     "leaders/resign": lambda: LEADERS.resign(PRODUCER),
     "jobs/enqueue_signed": lambda: _signed().enqueue([Job(worker="w")]),
     "jobs/stage_signed": lambda: _signed().stage(100, ["mail"]),
+    "jobs/claim_others": lambda: JOBS.claim("mail", 5, PRODUCER, ["w"]),
+    "chunks/look": lambda: CHUNKS.look("mail", 1000, 5, [RULE]),
+    "chunks/claim": lambda: CHUNKS.claim("mail", [Formed([1, 2], RULE)], PRODUCER),
+    "chunks/join": lambda: CHUNKS.join("mail", [Follower(2, 1, "")], PRODUCER, CLAIMED_AT),
     "limits/configure": lambda: LIMITS.configure({"mail": Limits(global_limit=GlobalLimit(5))}),
     "limits/lock": lambda: LIMITS.lock("mail"),
     "limits/keep": lambda: LIMITS.keep("mail", {"0": "k"}, {"seen": 5}),

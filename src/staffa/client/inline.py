@@ -14,12 +14,15 @@ from staffa.config import Config
 from staffa.jobs import Job
 from staffa.queues.inline import InlineRunner, raise_failure
 from staffa.queues.pools.thread import Threads
+from staffa.queues.rules import divide
 
 
 async def run_inline(
     jobs: Sequence[Job], config: Config, clock: Clock, threads: Threads | None = None
 ) -> list[Job]:
     """Run new jobs once, one after the other, and return them as they have ended.
+
+    Those of a worker with chunks run together with others that are given.
 
     Args:
         jobs: As they would be written.
@@ -30,13 +33,17 @@ async def run_inline(
     Raises:
         Exception: What made an attempt fail; the jobs after it do not run.
     """
-    ended = []
+    ended: dict[int, Job] = {}
     async with InlineRunner(config, clock, threads) as runner:
-        for job in jobs:
-            outcome, row = await runner.perform(job)
-            raise_failure(outcome)
-            ended.append(row)
-    return ended
+        for together in divide(jobs):
+            if len(together) > 1:
+                performed = await runner.perform_together(together)
+            else:
+                performed = [await runner.perform(together[0])]
+            for job, (outcome, row) in zip(together, performed, strict=True):
+                raise_failure(outcome)
+                ended[id(job)] = row
+    return [ended[id(job)] for job in jobs]
 
 
 class CallersThread:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import sys
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -20,12 +20,9 @@ from staffa import hooks, registry
 from staffa._internal.clock import Clock
 from staffa._internal.kill_points import boundary
 from staffa.args.encryption import NO_KEYS, KeyRing
-from staffa.deadlines import DEADLINE_KEY, read_deadline
 from staffa.engine import Lease
 from staffa.errors import (
     DeadlinePassed,
-    JobCancelled,
-    JobTimeout,
     ProcessJobError,
     UnknownKey,
     UnknownWorker,
@@ -35,10 +32,13 @@ from staffa.queues import outcomes
 from staffa.queues.aftermath import call_hook
 from staffa.queues.awaits import ReceivesSignals
 from staffa.queues.checkpoints import Notes
+from staffa.queues.chunks import MemberRun, broken_off, perform_chunk
+from staffa.queues.claims import Claimed
 from staffa.queues.outcomes import Outcome, TakesHandovers, TakesOutcomes
 from staffa.queues.pools.process import ProcessCall, ProcessPool
 from staffa.queues.pools.thread import Threads
 from staffa.queues.run import Run, Stop
+from staffa.queues.timing import seconds_left, within
 from staffa.registry import WorkerDefinition
 from staffa.results import Cancel, Discard, Snooze
 from staffa.telemetry import emit, report
@@ -83,7 +83,7 @@ class Executor:
         awaits: ReceivesSignals | None = None,
     ) -> None:
         self._acker = acker
-        self._threads = threads
+        self.threads = threads
         self._processes = processes
         self._checkpoints = checkpoints
         self._imports = imports
@@ -96,19 +96,35 @@ class Executor:
         self._runs: set[Run] = set()
         self._loop = asyncio.get_running_loop()
 
-    def start(self, job: Job, on_done: Callable[[Job], None]) -> None:
-        """Run a job.
+    def start(self, claimed: Claimed, on_done: Callable[[Any], None]) -> None:
+        """Run a job, or those of a chunk together.
 
         Args:
-            job: As it was claimed.
-            on_done: Called when its slot is free; maybe before this returns.
+            claimed: The job or the jobs, as they were claimed.
+            on_done: Called with the same when its slot is free; maybe before this returns.
         """
+        if not isinstance(claimed, Job):
+            self._start_chunk(claimed, on_done)
+            return
+        job = claimed
         run = Run(job, self._checkpoints, self._loop, self._awaits)
         job.bind(run)
         self._runs.add(run)
         task = _make_task(self._loop, self._run(run, on_done))
         if not task.done():
             run.task = task
+
+    def _start_chunk(self, jobs: tuple[Job, ...], on_done: Callable[[Any], None]) -> None:
+        runs: list[MemberRun] = []
+        for job in jobs:
+            run = MemberRun(job, self._checkpoints, self._loop, runs)
+            job.bind(run)
+            runs.append(run)
+        self._runs.update(runs)
+        task = _make_task(self._loop, self._run_chunk(tuple(runs), jobs, on_done))
+        if not task.done():
+            for run in runs:
+                run.task = task
 
     def stop_job(self, lease: Lease, why: Stop) -> None:
         """Ask a job to stop if it runs under a lease: a task is cancelled, a thread is told."""
@@ -145,7 +161,7 @@ class Executor:
     def _stop(self, run: Run, why: Stop) -> None:
         run.why = why
         run.ask_to_stop()
-        if run.task is not None and run.begun:  # else it sees `why` when it begins
+        if run.task is not None and run.begun and run.ends_task:  # else it sees `why` later
             run.task.cancel()
 
     def job_of(self, task: asyncio.Task[Any] | None) -> Job | None:
@@ -170,21 +186,50 @@ class Executor:
             except BaseException as error:  # noqa: BLE001  # a defect of ours must not lose the job
                 report(f"judging the outcome of job {job.id} failed", error)
                 outcome = Outcome(job, outcomes.of_defect(job), result=error)
-            seconds = self._clock.monotonic() - started
-            progress = self._checkpoints.take(run.lease)
-            if outcome is None:
-                emit(JobLeaseLost, job=job, seconds=seconds)
-                self._on_lost(job, seconds)
-            else:
-                outcome.seconds = seconds
-                if progress is not None:
-                    ack = outcome.ack
-                    outcome.ack = replace(ack, meta={**progress, **(ack.meta or {})})
-                self._submit(run, outcome)
+            self._settle(run, outcome, self._clock.monotonic() - started)
         finally:
             self._runs.discard(run)
             run.end()
             on_done(job)
+
+    async def _run_chunk(
+        self, runs: tuple[MemberRun, ...], jobs: tuple[Job, ...], on_done: Callable[[Any], None]
+    ) -> None:
+        started = self._clock.monotonic()
+        for run in runs:
+            run.task = asyncio.current_task()
+            run.begun = True
+            emit(JobStarted, job=run.job)
+        try:
+            ended: Mapping[Run, Outcome | None]
+            try:
+                ended = await perform_chunk(runs, self)
+            except BaseException as error:  # noqa: BLE001  # a defect of ours must not lose the jobs
+                report(f"judging the outcomes of a chunk of {len(runs)} jobs failed", error)
+                ended = {
+                    run: Outcome(run.job, outcomes.of_defect(run.job), result=error) for run in runs
+                }
+            seconds = self._clock.monotonic() - started
+            for run in runs:
+                self._settle(run, ended[run], seconds)
+        finally:
+            self._runs.difference_update(runs)
+            for run in runs:
+                run.end()
+            on_done(jobs)
+
+    def _settle(self, run: Run, outcome: Outcome | None, seconds: float) -> None:
+        """Hand on what came of a run; None where its row is somebody else's."""
+        progress = self._checkpoints.take(run.lease)
+        if outcome is None:
+            emit(JobLeaseLost, job=run.job, seconds=seconds)
+            self._on_lost(run.job, seconds)
+            return
+        outcome.seconds = seconds
+        if progress is not None:
+            ack = outcome.ack
+            outcome.ack = replace(ack, meta={**progress, **(ack.meta or {})})
+        self._submit(run, outcome)
 
     def _submit(self, run: Run, outcome: Outcome) -> None:
         if run.completion is None or self._handovers is None:
@@ -197,26 +242,49 @@ class Executor:
         """Return the outcome to write, or None where the row is not ours any more."""
         job = run.job
         if run.why is not None:
-            return _broken_off(run)
+            return broken_off(run)
         try:
-            job.args, job.meta  # noqa: B018  # decoded here, for the first time
-            definition = run.definition = self._resolve(job)
-            job.unseal(self._keys)
-            call = definition.prepare(job)
-        except (UnknownWorker, UnknownKey) as error:
-            emit(WorkerUnknown, job=job, error=error)
-            ack = outcomes.of_unknown_worker(job, error, self._unknown_after)
-            return Outcome(job, ack, result=error, unknown_worker=True)
-        except ValueError as error:
-            ack = outcomes.of_undecodable(job, error)
-            return Outcome(job, ack, result=error, reason=EndReason.UNDECODABLE)
+            definition, call = self.prepare(run)
+        except (UnknownWorker, UnknownKey, ValueError) as error:
+            return self.refuse(run, error)
+        if definition.chunk is not None:  # nobody knew it when it was claimed
+            return (await perform_chunk((run,), self))[run]
         set_current_job(job)
         try:
             result = await self._called(definition, call, run)
         except BaseException as error:  # noqa: BLE001  # a job may raise anything
-            return self._fail(definition, run, error)
+            return self.fail(definition, run, error)
+        return self.judge(definition, run, result)
+
+    def prepare(self, run: Run) -> tuple[WorkerDefinition, Callable[[], Any]]:
+        """Return the worker of a job and the call to make, everything decoded.
+
+        Raises:
+            UnknownWorker: If no code here has its name.
+            UnknownKey: If its args can't be decrypted here.
+            ValueError: If it can't be decoded.
+        """
+        job = run.job
+        job.args, job.meta  # noqa: B018  # decoded here, for the first time
+        definition = run.definition = self._resolve(job)
+        job.unseal(self._keys)
+        return definition, definition.prepare(job)
+
+    def refuse(self, run: Run, error: Exception) -> Outcome:
+        """Return the outcome of a job that could not be prepared."""
+        job = run.job
+        if isinstance(error, UnknownWorker | UnknownKey):
+            emit(WorkerUnknown, job=job, error=error)
+            ack = outcomes.of_unknown_worker(job, error, self._unknown_after)
+            return Outcome(job, ack, result=error, unknown_worker=True)
+        ack = outcomes.of_undecodable(job, error)
+        return Outcome(job, ack, result=error, reason=EndReason.UNDECODABLE)
+
+    def judge(self, definition: WorkerDefinition, run: Run, result: object) -> Outcome | None:
+        """Return the outcome of a function that returned."""
         if run.lease_ended:
             return None
+        job = run.job
         ack = outcomes.of_result(job, result, definition, run.lease)
         if result is None:  # by far the most frequent
             return Outcome(job, ack)
@@ -236,7 +304,7 @@ class Executor:
     ) -> Awaitable[Any]:
         """Return what is awaited for the function's result, with no idle layer around it."""
         before = hooks.find("before_process", definition.hooks)
-        left = _seconds_left(run.job)
+        left = seconds_left(run.job)
         timeout = definition.timeout(run.job)
         awaited: Awaitable[Any]
         if definition.executor == "async" and not before:
@@ -245,7 +313,7 @@ class Executor:
             awaited = self._invoke(definition, call, run, before)
         if timeout is None and left is None:
             return awaited
-        return _within(awaited, run.job, left=left, allowed=timeout)
+        return within(awaited, run.job, left=left, allowed=timeout)
 
     async def _invoke(
         self,
@@ -255,7 +323,7 @@ class Executor:
         before: Sequence[Callable[..., Any]],
     ) -> Any:
         """Call hooks that go before, then the function where it runs."""
-        threads = None if definition.executor == "async" else self._threads
+        threads = None if definition.executor == "async" else self.threads
         for hook in before:
             found = await call_hook(hook, run.job, threads=threads, ask_to_stop=run.ask_to_stop)
             if (ended := hooks.check_ending(hook, found)) is not None:
@@ -265,18 +333,25 @@ class Executor:
         if definition.executor == "process":
             wanted = ProcessCall.of(run.job, definition, self._imports)
             return await self._processes.run(wanted, on_message=run.take_message)
-        result = await self._threads.run(call, ask_to_stop=run.ask_to_stop)
+        return await self.run_in_thread(call, run.job, run.ask_to_stop)
+
+    async def run_in_thread(
+        self, call: Callable[[], Any], job: Job, ask_to_stop: Callable[[], None]
+    ) -> Any:
+        """Call a plain function in a thread."""
+        result = await self.threads.run(call, ask_to_stop=ask_to_stop)
         if inspect.iscoroutine(result):  # it would never run: better a failed attempt
             result.close()
-            raise TypeError(f"{run.job.worker} is a plain def but returned a coroutine: await it")
+            raise TypeError(f"{job.worker} is a plain def but returned a coroutine: await it")
         return result
 
-    def _fail(self, definition: WorkerDefinition, run: Run, error: BaseException) -> Outcome | None:
+    def fail(self, definition: WorkerDefinition, run: Run, error: BaseException) -> Outcome | None:
+        """Return the outcome of a function that raised."""
         job, parking = run.job, run.parking
         if parking is not None and not run.lease_ended and outcomes.is_parked(error):
             return Outcome(job, outcomes.of_parking(job, parking), result=Snooze(parking.seconds))
         if run.why is not None:
-            return _broken_off(run)
+            return broken_off(run)
         if isinstance(error, DeadlinePassed):
             ack = outcomes.of_deadline(job, error)
             return Outcome(job, ack, result=error, reason=EndReason.DEADLINE)
@@ -292,48 +367,6 @@ class Executor:
             report(f"backoff of {definition.name} raised; the default is used", broken)
             delay = None
         return Outcome(job, outcomes.of_error(job, error, delay), result=error)
-
-
-def _seconds_left(job: Job) -> float | None:
-    """Return how long a job may run until its deadline; None if it may for ever.
-
-    Raises:
-        DeadlinePassed: If that was before it was claimed, on the database's clock.
-    """
-    found = read_deadline(job.meta, job.inserted_at) if DEADLINE_KEY in job.meta else None
-    if found is None:
-        return None
-    deadline, force = found
-    assert job.attempted_at is not None  # noqa: S101  # a claimed job has it
-    left = (deadline - job.attempted_at).total_seconds()
-    if left < 0:
-        raise DeadlinePassed(f"its deadline {deadline.isoformat()} passed before it began")
-    return left if force else None
-
-
-async def _within(
-    awaited: Awaitable[Any], job: Job, *, left: float | None, allowed: float | None
-) -> Any:
-    """Wait for a job's function within its deadline and its time-out."""
-    late, slow = asyncio.timeout(left), asyncio.timeout(allowed)
-    try:
-        async with late, slow:
-            return await awaited
-    except (TimeoutError, JobCancelled) as error:
-        if late.expired():
-            raise DeadlinePassed("its deadline passed while it ran") from error
-        if slow.expired():
-            raise JobTimeout(
-                f"{job.worker} took longer than its timeout of {allowed:g} s"
-            ) from error
-        raise
-
-
-def _broken_off(run: Run) -> Outcome | None:
-    """Return the outcome of a run that was asked to stop and did."""
-    if run.lease_ended:
-        return None
-    return Outcome(run.job, outcomes.of_interruption(run.job))
 
 
 if sys.version_info >= (3, 12):

@@ -1,4 +1,4 @@
-"""Runs jobs one by one where they are asked for: for tests, and for clients that work inline.
+"""Runs jobs and chunks one by one where they are asked for: for tests and inline clients.
 
 What runs them is the executor, and what comes of them is judged and followed by the same code as in
 a worker process. What is missing is what a single run makes no use of: a lease that may be lost,
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Self
 from uuid import uuid4
@@ -23,6 +23,7 @@ from staffa.jobs import Job
 from staffa.queues.acker import failed_instead
 from staffa.queues.aftermath import call_all, calls_after
 from staffa.queues.checkpoints import KeptNotes
+from staffa.queues.claims import Claimed
 from staffa.queues.executor import Executor
 from staffa.queues.handovers import completed
 from staffa.queues.outcomes import Outcome
@@ -96,11 +97,21 @@ class InlineRunner:
 
     async def run(self, job: Job) -> Outcome:
         """Run a claimed job once, and return what came of it."""
+        await self._run(job)
+        return self._outcomes.pop(id(job))
+
+    async def run_together(self, jobs: Sequence[Job]) -> list[Outcome]:
+        """Run the claimed jobs of a chunk once, and return what came of each."""
+        await self._run(tuple(jobs))
+        return [self._outcomes.pop(id(job)) for job in jobs]
+
+    async def _run(self, claimed: Claimed) -> None:
         ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         with working_for(self.producer.name):
-            self._executor.start(job, lambda _: None if ended.done() else ended.set_result(None))
+            self._executor.start(
+                claimed, lambda _: None if ended.done() else ended.set_result(None)
+            )
         await ended
-        return self._outcomes.pop(id(job))
 
     async def follow(self, outcome: Outcome, state: State) -> None:
         """Tell of an outcome, and call the hooks."""
@@ -117,9 +128,23 @@ class InlineRunner:
 
     async def perform(self, job: Job, *, attempt: int = 1) -> tuple[Outcome, Job]:
         """Run a new job without a database; return the outcome, and what its row would be."""
+        row, claimed = self._claim(job, attempt)
+        return await self._end(row, await self.run(claimed))
+
+    async def perform_together(
+        self, jobs: Sequence[Job], *, attempt: int = 1
+    ) -> list[tuple[Outcome, Job]]:
+        """Do the same with the jobs of a chunk."""
+        claimed = [self._claim(job, attempt) for job in jobs]
+        ended = await self.run_together([job for _, job in claimed])
+        pairs = zip(claimed, ended, strict=True)
+        return [await self._end(row, outcome) for (row, _), outcome in pairs]
+
+    def _claim(self, job: Job, attempt: int) -> tuple[dict[str, Any], Job]:
         row = self._row_of(job, attempt)
-        claimed = Job.from_claim(row, job.queue, row["attempted_by"], row["attempted_at"])
-        outcome = await self.run(claimed)
+        return row, Job.from_claim(row, job.queue, row["attempted_by"], row["attempted_at"])
+
+    async def _end(self, row: Mapping[str, Any], outcome: Outcome) -> tuple[Outcome, Job]:
         await self.follow(outcome, outcome.state)
         return outcome, Job.from_row(_row_after(row, outcome, self._clock.now()))
 

@@ -1,5 +1,7 @@
 """Claims the jobs of one queue on one node.
 
+A chunk takes one slot, whatever number of jobs it has.
+
 Invariants: a claim never asks for more than the free slots, nor than its `allowance`, and a job
 that was claimed has its slot before it starts; there is one claim at a time, and the next one
 begins beside the writing of the last one's outcomes, a large one even beside the start of its jobs;
@@ -32,7 +34,7 @@ from staffa.portions import Portion
 from staffa.queue import Queue
 from staffa.queues import outcomes
 from staffa.queues.allowance import Allowance
-from staffa.queues.claims import Claims, LimitedClaims, PlainClaims
+from staffa.queues.claims import Claimed, Claims, LimitedClaims, PlainClaims, jobs_of
 from staffa.queues.executor import Executor
 from staffa.queues.slots import Slots
 from staffa.queues.spread import Spread
@@ -89,7 +91,7 @@ class QueueProducer(Service):
         self._allowance = allowance or Allowance(Slots(), Spread(lambda: 0, clock))
         self._wanted = asyncio.Event()
         self._allowance.on_ready = self._wanted.set
-        self._running: set[Job] = set()
+        self._running: set[Claimed] = set()
         self._hungry = False
         self._draining = False
         self._doubt_until: float | None = None
@@ -103,7 +105,7 @@ class QueueProducer(Service):
     @property
     def running_ids(self) -> list[int]:
         """The jobs that take slots; any thread may ask."""
-        return [job.id for job in list(self._running) if job.id is not None]
+        return [job.id for job in jobs_of(list(self._running)) if job.id is not None]
 
     @property
     def ended(self) -> bool:
@@ -125,7 +127,7 @@ class QueueProducer(Service):
     def _make_claims(self) -> Claims:
         if self.limits.any:
             return LimitedClaims(self.name, self._engine, self._producer, self.limits, self.wake)
-        return PlainClaims(self.name, self._engine, self._producer)
+        return PlainClaims(self.name, self._engine, self._producer, self.wake)
 
     def settled(self) -> None:
         """Take note that a job has ended, and its outcome is stored."""
@@ -204,7 +206,7 @@ class QueueProducer(Service):
                 return
             jobs = await self._claim_beside(demand, jobs)
 
-    async def _claim_beside(self, demand: int, jobs: Sequence[Job]) -> list[Job]:
+    async def _claim_beside(self, demand: int, jobs: Sequence[Claimed]) -> Sequence[Claimed]:
         """Start jobs while the next ones are claimed, and return these."""
         claim = asyncio.get_running_loop().create_task(self._claim(demand))
         try:
@@ -216,7 +218,7 @@ class QueueProducer(Service):
             self._start(jobs)
         return await claim
 
-    def _start(self, jobs: Iterable[Job]) -> None:
+    def _start(self, jobs: Iterable[Claimed]) -> None:
         for job in jobs:
             self._running.add(job)
             self._executor.start(job, self._free)
@@ -259,13 +261,13 @@ class QueueProducer(Service):
             if released:
                 self._wanted.set()
 
-    async def _put_back(self, jobs: Sequence[Job]) -> None:
+    async def _put_back(self, jobs: Sequence[Claimed]) -> None:
         """Put back what was claimed while the queue was paused or closed: nothing starts now.
 
         By the leases: an older run of one of these jobs may still be under way here.
         """
         try:
-            acks = [outcomes.of_interruption(job) for job in jobs]
+            acks = [outcomes.of_interruption(job) for job in jobs_of(jobs)]
             await self._engine.ack_jobs(acks, self._producer)
         except BaseException:  # it is tried again as after a lost claim
             self._fear_strays()
@@ -277,11 +279,11 @@ class QueueProducer(Service):
         self._doubt_until = self._clock.monotonic() + _DOUBT_SECONDS
         self._put_back_at = -math.inf
 
-    async def _claim(self, demand: int) -> list[Job]:
+    async def _claim(self, demand: int) -> Sequence[Claimed]:
         most = 0 if self._draining else self._allowance.take(demand)
         if not most:
             return []
-        jobs: list[Job] = []
+        jobs: Sequence[Claimed] = []
         try:
             with self._portion.tried(most):
                 jobs = await self._claims.take(most)
@@ -297,9 +299,13 @@ class QueueProducer(Service):
         """Whether the server may still be at a claim that nobody waits for any more."""
         return self._doubt_until is not None and self._clock.monotonic() < self._doubt_until
 
-    def _free(self, job: Job) -> None:
-        self._running.discard(job)
+    def _free(self, claimed: Claimed) -> None:
+        self._running.discard(claimed)
         self._allowance.free()
         if self._hungry:
             self._wanted.set()
-        self._on_done(job)
+        if isinstance(claimed, Job):
+            self._on_done(claimed)
+        else:
+            for job in claimed:
+                self._on_done(job)

@@ -103,6 +103,11 @@ class Run:
         """Whether the row is somebody else's by now."""
         return self.why is Stop.LEASE_ENDED
 
+    @property
+    def ends_task(self) -> bool:
+        """Whether its task has nothing left to do once this run has been asked to stop."""
+        return True
+
     def end(self) -> None:
         """Let go of the job, which refers to this: else only the garbage collector would free both.
 

@@ -2,6 +2,7 @@
 
 - `mode`: jobs are only stored, or run where they are enqueued.
 - `perform_job`: runs one job without a database.
+- `run_chunk`: runs the jobs of a chunk without a database.
 - `drain_queue`: runs what is enqueued.
 - `assert_enqueued`, `refute_enqueued`, `all_enqueued`: look at what is enqueued.
 - `tick_crons`: has cron look what is due.
@@ -14,7 +15,7 @@ from staffa.testing.asserts import all_enqueued, assert_enqueued, refute_enqueue
 from staffa.testing.clock import VirtualClock
 from staffa.testing.crons import tick_crons
 from staffa.testing.drain import drain_queue
-from staffa.testing.perform import Performed, perform_job, process_job
+from staffa.testing.perform import Performed, perform_job, process_job, run_chunk
 from staffa.testing.resets import reset, reset_oban
 
 __all__ = [
@@ -29,5 +30,6 @@ __all__ = [
     "refute_enqueued",
     "reset",
     "reset_oban",
+    "run_chunk",
     "tick_crons",
 ]

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from staffa import registry
 from staffa._internal.clock import Clock
+from staffa.chunking import ChunkRule
 from staffa.client import Staffa
 from staffa.engine import Engine
 from staffa.errors import ConfigError
 from staffa.jobs import Job
 from staffa.options import check_queue, check_time, check_whole_number
+from staffa.queues.claims import Claimed, jobs_of
 from staffa.queues.inline import InlineRunner, raise_failure, write_outcome
+from staffa.queues.outcomes import Outcome
 from staffa.queues.pools.thread import Threads
+from staffa.queues.rules import rule_of
 from staffa.rehearsal import Execute
 from staffa.testing.targets import App, clock_of, executing_on, find_app, open_engine
 
@@ -23,6 +29,7 @@ Scheduled = bool | datetime | timedelta
 _COUNTED = ("cancelled", "completed", "discarded", "retryable", "scheduled")
 _AT_ONCE = 10_000
 _MOST = 1_000_000_000
+_AT_ANY_TIME = -1e9  # seconds: a chunk forms of what is there, also of what was made due too early
 
 
 async def drain_queue(
@@ -39,7 +46,7 @@ async def drain_queue(
     """Run the jobs of a queue in this process, one after the other, and count what became of them.
 
     Everything is as in a worker process: args are decoded from the rows, hooks are called,
-    time-outs and policies hold, outcomes are stored.
+    time-outs and policies hold, outcomes are stored. Only a chunk does not wait until it is full.
 
     Args:
         queue: Its name.
@@ -140,8 +147,8 @@ async def drain(plan: Plan, engine: Engine, runner: InlineRunner) -> dict[str, i
     work = _Work(plan, engine, runner)
     try:
         while claimed := await work.claim():
-            for job in claimed:
-                await work.run(job)
+            for one in claimed:
+                await work.run(one)
             if not plan.recursive:
                 break
     finally:
@@ -159,8 +166,8 @@ class _Work:
     runs: int = 0
     held: set[int] = field(default_factory=set)
 
-    async def claim(self) -> list[Job]:
-        """Return the next job, or all that are there where none is to come after them."""
+    async def claim(self) -> Sequence[Claimed]:
+        """Return the next job or chunk, or all that are there where none is to come after them."""
         left = self.plan.limit - self.runs
         if left <= 0:
             return []
@@ -169,18 +176,46 @@ class _Work:
         else:
             await self.engine.stage_jobs(_AT_ONCE, [])
         number = 1 if self.plan.recursive else min(left, _AT_ONCE)
-        jobs = await self.engine.claim_jobs(self.plan.queue, number, self.runner.producer)
-        self.held.update(job.id for job in jobs if job.id is not None)
-        return jobs
+        rules = [
+            replace(rule_of(worker), timeout=_AT_ANY_TIME, size=min(worker.chunk.size, left))
+            for worker in registry.chunked()
+            if worker.chunk is not None
+        ]
+        claimed = await self._claim(number, rules)
+        self.held.update(job.id for job in jobs_of(claimed) if job.id is not None)
+        return claimed
 
-    async def run(self, job: Job) -> None:
-        """Run a job, and raise what it raised unless that is to be survived."""
-        ran = await self.runner.run(job)
+    async def _claim(self, number: int, rules: Sequence[ChunkRule]) -> Sequence[Claimed]:
+        queue, producer = self.plan.queue, self.runner.producer
+        if not rules:
+            return await self.engine.claim_jobs(queue, number, producer)
+        found = await self.engine.claim_chunks(queue, number, producer, rules)
+        number -= len(found.chunks)
+        if not found.others or number <= 0:
+            return found.chunks
+        names = [name for rule in rules for name in rule.names]
+        others = await self.engine.claim_jobs(queue, number, producer, without=names)
+        return [*found.chunks, *others]
+
+    async def run(self, claimed: Claimed) -> None:
+        """Run a job or a chunk, and raise what it raised unless that is to be survived."""
+        jobs = jobs_of([claimed])
+        if self.runs + len(jobs) > self.plan.limit:
+            return  # what was claimed and does not run is put back at the end
+        if isinstance(claimed, Job):
+            ended = [await self.runner.run(claimed)]
+        else:
+            ended = await self.runner.run_together(claimed)
+        written = [await self._write(outcome) for outcome in ended]
+        for outcome in written:
+            if not self.plan.safe:
+                raise_failure(outcome)
+
+    async def _write(self, ran: Outcome) -> Outcome:
         outcome, state, ours = await write_outcome(ran, self.engine, self.runner.producer)
         self.held.discard(outcome.ack.lease.id)
         self.runs += 1
         self.counts[state] = self.counts.get(state, 0) + 1
         if ours:
             await self.runner.follow(outcome, state)
-        if not self.plan.safe:
-            raise_failure(outcome)
+        return outcome

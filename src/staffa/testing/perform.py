@@ -1,9 +1,9 @@
-"""Runs a single job without a database, with all that production does to it."""
+"""Runs a job, or those of a chunk, without a database, with all that production does to it."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Unpack
 
@@ -18,6 +18,7 @@ from staffa.queues.inline import InlineRunner
 from staffa.queues.outcomes import Outcome
 from staffa.queues.pools.thread import Threads
 from staffa.queues.recording import Recording
+from staffa.registry import WorkerDefinition
 from staffa.signals import given_signals
 from staffa.testing.targets import App, find_settings
 from staffa.types import EndReason, State
@@ -142,6 +143,90 @@ class Rehearsal:
         """Run it."""
         async with InlineRunner(self.config, self.clock, threads) as runner:
             return Performed.of(*await runner.perform(self.job, attempt=self.attempt))
+
+
+async def run_chunk(
+    worker: Any,
+    jobs: Iterable[Any],
+    /,
+    *,
+    attempt: int = 1,
+    app: App = None,
+    oban: App = None,
+    **options: Unpack[JobOptions],
+) -> list[Performed]:
+    """Run jobs of a worker together, as a chunk, and return what came of each, in their order.
+
+    It is to a worker with `chunk` what `perform_job` is to others. Neither the size of the chunk
+    nor what its jobs have in common is looked at.
+
+    Args:
+        worker: A decorated function or class with `chunk`.
+        jobs: The jobs, or their args, as `perform_job` takes them.
+        attempt: Which attempt this is.
+        app: The client whose settings hold, as for `perform_job`.
+        oban: The same, under the name that the package `oban` has for it.
+        **options: Options of the jobs that are given as args.
+
+    Raises:
+        InvalidArgs: If the args can't be those of a job.
+        ConfigError: If it is no worker with `chunk`, or a job is another one's.
+
+    Example:
+        ```python
+        done = await run_chunk(load, [{"event": 1}, {"event": 2}])
+        assert [one.state for one in done] == ["completed", "completed"]
+        ```
+    """
+    return await ChunkRehearsal.of(worker, jobs, options, attempt, app, oban).run()
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkRehearsal:
+    """A run of several jobs that is to come.
+
+    Args:
+        jobs: What runs.
+        attempt: Which attempt it is.
+        config: The settings that hold.
+        clock: Measures.
+    """
+
+    jobs: Sequence[Job]
+    attempt: int
+    config: Config
+    clock: Clock
+
+    @classmethod
+    def of(
+        cls,
+        worker: Any,
+        jobs: Iterable[Any],
+        options: JobOptions,
+        attempt: int,
+        app: App,
+        oban: App,
+    ) -> ChunkRehearsal:
+        """Return a run of what is given, all of it checked."""
+        definition = getattr(worker, "_definition", None)
+        if not isinstance(definition, WorkerDefinition) or definition.chunk is None:
+            raise ConfigError(
+                f"{worker!r:.200} is no worker with chunk=: use perform_job for one job"
+            )
+        made = [one if isinstance(one, Job) else job_of(worker, one, options) for one in jobs]
+        for job in made:
+            if job.worker not in definition.names:
+                raise ConfigError(f"{job!r:.200} is no job of {definition.name}")
+            check_whole_number("attempt", attempt, 1, job.max_attempts)
+        return cls(made, attempt, *find_settings(app, oban))
+
+    async def run(self, threads: Threads | None = None) -> list[Performed]:
+        """Run them."""
+        if not self.jobs:
+            return []
+        async with InlineRunner(self.config, self.clock, threads) as runner:
+            ended = await runner.perform_together(self.jobs, attempt=self.attempt)
+            return [Performed.of(*one) for one in ended]
 
 
 def job_of(worker: Any, args: Any, options: JobOptions) -> Job:

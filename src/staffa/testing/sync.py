@@ -7,7 +7,7 @@ thread stays there: statements for its connection, and jobs that are plain funct
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from functools import partial
 from typing import Any, TypeVar, Unpack
 
@@ -134,6 +134,32 @@ def perform_job(
     _refuse_loop("perform_job")
     rehearsal = perform.Rehearsal.of(worker, args, options, attempt, app, oban, signals)
     made: Call[perform.Performed] = Call()
+    threads = CallersThread(made)
+    return made.run(lambda: rehearsal.run(threads))
+
+
+def run_chunk(
+    worker: Any,
+    jobs: Iterable[Any],
+    /,
+    *,
+    attempt: int = 1,
+    app: App = None,
+    oban: App = None,
+    **options: Unpack[JobOptions],
+) -> list[perform.Performed]:
+    """Run jobs together, without a database; see `staffa.testing.run_chunk`.
+
+    Plain functions run on the caller's thread.
+
+    Example:
+        ```python
+        assert len(run_chunk(load, [{"event": 1}, {"event": 2}])) == 2
+        ```
+    """
+    _refuse_loop("run_chunk")
+    rehearsal = perform.ChunkRehearsal.of(worker, jobs, options, attempt, app, oban)
+    made: Call[list[perform.Performed]] = Call()
     threads = CallersThread(made)
     return made.run(lambda: rehearsal.run(threads))
 

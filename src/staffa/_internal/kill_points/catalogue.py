@@ -31,6 +31,7 @@ BOUNDARIES: dict[str, tuple[Phase, ...]] = {
     "stage_jobs": _STATEMENT,
     "claim_jobs": _STATEMENT,
     "claim_limited_jobs": _STATEMENT,
+    "claim_chunks": _AROUND,
     "checkpoint_jobs": _STATEMENT,
     "find_signals": _AROUND,
     "ack_jobs": _STATEMENT,

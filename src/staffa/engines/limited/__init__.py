@@ -10,7 +10,6 @@ The steps are generators that yield statements and are sent their results: an en
 loop and one without run the same.
 """
 
-from staffa.engines.limited.steps import Steps, carry_out, carry_out_sync
 from staffa.engines.limited.verbs import LimitVerbs
 
-__all__ = ["LimitVerbs", "Steps", "carry_out", "carry_out_sync"]
+__all__ = ["LimitVerbs"]

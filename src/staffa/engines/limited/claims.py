@@ -6,27 +6,40 @@ from datetime import datetime
 
 from staffa.engine import Producer
 from staffa.engines.limited.going import Going
-from staffa.engines.limited.steps import Steps
+from staffa.engines.limited.members import InChunks
 from staffa.engines.limited.turns import Turns
 from staffa.engines.statements.limited import Catch, Locked, Ring
 from staffa.engines.statements.limits import LimitStatements
+from staffa.engines.steps import Steps
 from staffa.jobs import Job
 from staffa.limiting import LimitedClaim
 from staffa.limits import Limits
 
 
 def claim(
-    statements: LimitStatements, queue: str, limit: int, producer: Producer, limits: Limits
+    statements: LimitStatements,
+    queue: str,
+    limit: int,
+    producer: Producer,
+    limits: Limits,
+    in_chunks: InChunks | None = None,
 ) -> Steps[LimitedClaim]:
-    """Lease available jobs of a queue as far as its limits allow it."""
+    """Lease available jobs of a queue as far as its limits allow it, some of them in chunks."""
     row: Locked | None = yield statements.lock(queue)
     if row is None:
         yield statements.configure({queue: limits})
         row = yield statements.lock(queue)
         assert row is not None  # noqa: S101  # it was written in this transaction
     going = Going(statements, queue, limit, producer, row)
-    if row.limits.partition is not None:
-        return (yield from Turns(going, Ring(queue, row.limits.partition)).claim())
+    if in_chunks is not None:
+        return (yield from in_chunks.claim(going, _claim_once))
+    return (yield from _claim_once(going))
+
+
+def _claim_once(going: Going) -> Steps[LimitedClaim]:
+    partition = going.limits.partition
+    if partition is not None:
+        return (yield from Turns(going, Ring(going.queue, partition)).claim())
     return (yield from _claim_by_urgency(going))
 
 
@@ -42,11 +55,14 @@ def _claim_by_urgency(going: Going) -> Steps[LimitedClaim]:
             now=whole.now,
             producer=going.producer,
             weights=going.weights,
+            chunked=going.chunked,
         )
         yield from going.note_taken(whole, catch.taken)
     if going.left > 0 and (whole.slots <= 0 or whole.meter is not None):
         # Either nothing waits, or what does is held back.
-        weight: int | None = yield going.statements.weigh_head(going.queue, going.weights)
+        weight: int | None = yield going.statements.weigh_head(
+            going.queue, going.weights, going.chunked
+        )
         going.short = weight is not None and whole.slots <= 0
         if weight is not None and whole.slots > 0 and whole.meter is not None:
             delay = whole.meter.delay(weight)

@@ -8,9 +8,17 @@ from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from staffa.engine import Producer
-from staffa.engines.limited.steps import Steps
-from staffa.engines.statements.limited import Locked, Seen, Spending, Taken, Weights
+from staffa.engines.statements.limited import (
+    NO_CHUNKS,
+    Chunked,
+    Locked,
+    Seen,
+    Spending,
+    Taken,
+    Weights,
+)
 from staffa.engines.statements.limits import LimitStatements
+from staffa.engines.steps import Steps
 from staffa.jobs import Job
 from staffa.limiting import LimitedClaim
 from staffa.limits import GlobalLimit, Limits, RateLimit
@@ -61,6 +69,7 @@ class Going:
         taken: What was leased.
         delay: Seconds until something that waits may start.
         short: Whether a limit holds jobs back.
+        chunked: What is claimed in chunks.
         cursors: By priority, the partition that was served last.
         sweep: When and where to look for what has no key.
     """
@@ -73,6 +82,7 @@ class Going:
     taken: list[Taken] = field(default_factory=list)
     delay: float | None = None
     short: bool = False
+    chunked: Chunked = NO_CHUNKS
     cursors: dict[str, str] = field(init=False)
     sweep: dict[str, Any] = field(init=False)
 

@@ -12,8 +12,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from staffa.engines.limited.going import Going
-from staffa.engines.limited.steps import Steps
 from staffa.engines.statements.limited import Page, Ring
+from staffa.engines.steps import Steps
 
 _LEAST_PAGE = 200
 _UNHURRIED_PAGE = 1_000  # of a queue that waits: it claims once a second then

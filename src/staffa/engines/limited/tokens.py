@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from staffa._internal.shown import shown
-from staffa.engines.limited.steps import Steps
 from staffa.engines.statements.limited import Locked, Measured, Owner, Spending
 from staffa.engines.statements.limits import LimitStatements
+from staffa.engines.steps import Steps
 from staffa.errors import ConfigError
 from staffa.limiting import Tokens
 from staffa.limits import Limits

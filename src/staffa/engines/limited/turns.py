@@ -13,10 +13,11 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import zip_longest
 
+from staffa.engine import Statement
 from staffa.engines.limited.going import Going, Whole, of_each
 from staffa.engines.limited.keys import give_keys
-from staffa.engines.limited.steps import Steps
 from staffa.engines.statements.limited import Catch, Ring, Spending, Taken, Waiting, Walk
+from staffa.engines.steps import Steps
 from staffa.limiting import LimitedClaim
 from staffa.rates import Meter, to_micros
 
@@ -110,6 +111,7 @@ class Turns:
             strays=self.strays,
             now=whole.now,
             weights=going.weights,
+            chunked=going.chunked,
         )
         return walk
 
@@ -135,6 +137,7 @@ class Turns:
             now=whole.now,
             producer=going.producer,
             weights=going.weights,
+            chunked=going.chunked,
         )
         yield from going.note_taken(whole, in_turns(catch.taken, list(asked)))
         yield from self._spend(parts, catch, whole)
@@ -186,14 +189,17 @@ class Turns:
         limit = self.going.limits.global_limit
         if limit is None or not limit.burst or self.going.left <= 0 or whole.room <= 0:
             return
-        waiting: list[str] = yield self.going.statements.find_waiting(self.ring, 2)
+        waiting: list[str] = yield self._find_waiting(2)
         if len(waiting) == 1:
             self.bursting, self.going.short = True, False
             yield from self._go_round(whole)
 
+    def _find_waiting(self, limit: int) -> Statement[list[str]]:
+        return self.going.statements.find_waiting(self.ring, limit, self.going.chunked)
+
     def _note_whole(self, whole: Whole) -> Steps[None]:
         """Note when the queue as a whole may go on, if jobs wait and its tokens are what lacks."""
-        waiting: list[str] = yield self.going.statements.find_waiting(self.ring, 1)
+        waiting: list[str] = yield self._find_waiting(1)
         self.going.short = bool(waiting)
         if waiting and whole.slots > 0 and whole.meter is not None:
             self.going.wait_for(whole.meter.delay(1))

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from staffa.engines.limited.going import of_all, of_each
-from staffa.engines.limited.steps import Steps
 from staffa.engines.statements.limited import Busy, Seen
 from staffa.engines.statements.limits import LimitStatements
+from staffa.engines.steps import Steps
 from staffa.limiting import LimitUse, PartitionUse
 from staffa.limits import Limits, RateLimit
 from staffa.rates import Meter, to_micros

@@ -6,12 +6,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
 from staffa._internal.kill_points import boundaries
+from staffa.chunking import ChunkRule
 from staffa.engine import Producer
+from staffa.engines.chunks import ChunkVerbs
 from staffa.engines.limited.claims import claim
-from staffa.engines.limited.steps import Steps
+from staffa.engines.limited.members import InChunks
 from staffa.engines.limited.tokens import reset, take
 from staffa.engines.limited.uses import read_uses
 from staffa.engines.statements.limits import LimitStatements
+from staffa.engines.steps import Steps
 from staffa.limiting import LimitedClaim, LimitUse, Tokens
 from staffa.limits import Limits
 from staffa.telemetry import observed
@@ -27,8 +30,8 @@ class Signs(Protocol):
 
 @observed("staffa.engine")
 @boundaries
-class LimitVerbs:
-    """The base of engines that have these methods."""
+class LimitVerbs(ChunkVerbs):
+    """The base of engines that have these methods, and those of chunks, which run under limits."""
 
     _limits: LimitStatements
     _signing: Sequence[Signs]
@@ -44,10 +47,17 @@ class LimitVerbs:
             statements.signed = True
 
     async def claim_limited_jobs(
-        self, queue: str, limit: int, producer: Producer, limits: Limits
+        self,
+        queue: str,
+        limit: int,
+        producer: Producer,
+        limits: Limits,
+        *,
+        rules: Sequence[ChunkRule] = (),
     ) -> LimitedClaim:
         """Lease available jobs as far as limits allow it."""
-        return await self._perform(claim(self._limits, queue, limit, producer, limits))
+        in_chunks = InChunks(self._chunks, rules) if rules else None
+        return await self._perform(claim(self._limits, queue, limit, producer, limits, in_chunks))
 
     async def read_limits(
         self, queues: Sequence[str] | None = None, *, partitions: int = 0

@@ -37,12 +37,13 @@ from staffa.engine import (
     Written,
 )
 from staffa.engines.crons import CronEngine
-from staffa.engines.limited import LimitVerbs, Steps, carry_out
+from staffa.engines.limited import LimitVerbs
 from staffa.engines.postgres.ageing import PostgresAgeing
 from staffa.engines.postgres.maintenance import PostgresMaintenance, check_vacuum
 from staffa.engines.postgres.queues import PostgresControls, PostgresQueues
 from staffa.engines.postgres.survey import PostgresSurvey
 from staffa.engines.signals import SignalEngine
+from staffa.engines.statements.chunks import ChunkStatements
 from staffa.engines.statements.conditions import Wanted
 from staffa.engines.statements.crons import CronDialogues, CronStatements
 from staffa.engines.statements.enqueueing import EnqueueStatements
@@ -54,6 +55,7 @@ from staffa.engines.statements.prunes import PruneStatements
 from staffa.engines.statements.rescues import RescueStatements
 from staffa.engines.statements.signals import SignalStatements
 from staffa.engines.statements.unique import UniqueStatements
+from staffa.engines.steps import Steps, carry_out
 from staffa.engines.walks import Walks
 from staffa.filters import JobFilter
 from staffa.jobs import Job
@@ -113,6 +115,7 @@ class PostgresEngine(PostgresControls, PostgresAgeing, CronEngine, SignalEngine,
         self._cron_dialogues = CronDialogues(self._crons, self._enqueueing)
         self._limits = LimitStatements(prefix)
         self._signals = SignalStatements(prefix)
+        self._chunks = ChunkStatements(prefix)
         self._signing = (self._jobs,)
 
     @property
@@ -182,9 +185,11 @@ class PostgresEngine(PostgresControls, PostgresAgeing, CronEngine, SignalEngine,
         """Count the available jobs of queues."""
         return await self.pool.run(self._jobs.count_available(limits))
 
-    async def claim_jobs(self, queue: str, limit: int, producer: Producer) -> list[Job]:
+    async def claim_jobs(
+        self, queue: str, limit: int, producer: Producer, *, without: Sequence[str] = ()
+    ) -> list[Job]:
         """Lease available jobs."""
-        return await self._claims.run(self._jobs.claim(queue, limit, producer))
+        return await self._claims.run(self._jobs.claim(queue, limit, producer, without))
 
     async def _perform(self, steps: Steps[T]) -> T:
         async with self.pool.transaction() as run:

@@ -35,7 +35,7 @@ from staffa.engine import (
     Written,
 )
 from staffa.engines.crons import CronEngine
-from staffa.engines.limited import LimitVerbs, Steps, carry_out_sync
+from staffa.engines.limited import LimitVerbs
 from staffa.engines.signals import SignalEngine
 from staffa.engines.sqlite.ageing import SqliteAgeing
 from staffa.engines.sqlite.functions import install
@@ -43,6 +43,7 @@ from staffa.engines.sqlite.heartbeat import SqliteHeartbeat
 from staffa.engines.sqlite.queues import SqliteControls
 from staffa.engines.sqlite.rehearsal import SqliteRehearsal
 from staffa.engines.sqlite.statements.changes import ChangeStatements, Seen
+from staffa.engines.sqlite.statements.chunks import ChunkStatements
 from staffa.engines.sqlite.statements.idiom import SQLITE
 from staffa.engines.sqlite.statements.jobs import JobStatements, StageStatements
 from staffa.engines.sqlite.statements.limits import LimitStatements
@@ -61,6 +62,7 @@ from staffa.engines.statements.nodes import LeaderStatements
 from staffa.engines.statements.prunes import PruneStatements
 from staffa.engines.statements.rescues import RescueStatements
 from staffa.engines.statements.signals import SignalStatements
+from staffa.engines.steps import Steps, carry_out_sync
 from staffa.engines.walks import Walks
 from staffa.errors import StatementConflict
 from staffa.filters import JobFilter
@@ -130,6 +132,7 @@ class SqliteEngine(
         self._cron_dialogues = CronDialogues(self._crons, self._enqueueing)
         self._limits = LimitStatements(_PREFIX, SQLITE)
         self._signals = SignalStatements(_PREFIX, SQLITE)
+        self._chunks = ChunkStatements(_PREFIX, SQLITE)
         self._signing = (self._jobs, self._stages)
 
     @property
@@ -198,9 +201,11 @@ class SqliteEngine(
             for queue, limit in limits.items()
         }
 
-    async def claim_jobs(self, queue: str, limit: int, producer: Producer) -> list[Job]:
+    async def claim_jobs(
+        self, queue: str, limit: int, producer: Producer, *, without: Sequence[str] = ()
+    ) -> list[Job]:
         """Lease available jobs."""
-        return await self._writer.write(self._jobs.claim(queue, limit, producer))
+        return await self._writer.write(self._jobs.claim(queue, limit, producer, without))
 
     async def _perform(self, steps: Steps[Any]) -> Any:
         return await self._writer.transact(partial(carry_out_sync, steps))

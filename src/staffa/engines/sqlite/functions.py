@@ -16,7 +16,7 @@ from staffa._internal import json
 from staffa._internal.clock import SYSTEM_CLOCK, Clock
 from staffa.engines.sqlite import signalling
 from staffa.engines.sqlite.times import add_seconds, cut_time, time_after, write_time
-from staffa.limits import PARTITION_KEY, Partition
+from staffa.limits import PARTITION_KEY, Partition, read_field
 
 _LONGEST_KEY = 200
 _PRIORITIES = 10_000
@@ -102,22 +102,12 @@ def _partition_key(fields: str, worker: str, args: str, meta: str) -> str:
     """Return the key of a job's partition, as PostgreSQL's function makes it."""
     names: list[str] = json.loads(fields)
     roots = {"args": json.loads(args), "meta": json.loads(meta)}
-    values = [worker if name == "worker" else _value(roots, name.split(".")) for name in names]
+    values = [worker if name == "worker" else read_field(roots, name) for name in names]
     found = json.dumps(values)
     if len(found) > _LONGEST_KEY:
         digest = md5(found.encode("utf-8", "backslashreplace"), usedforsecurity=False).hexdigest()
         found = f"{found[:150]}#{digest}"
     return Partition(*names).prefix + found
-
-
-def _value(found: Any, path: list[str]) -> Any:
-    for key in path:
-        if isinstance(found, list) and key.lstrip("-").isdecimal():
-            place = int(key)
-            found = found[place] if -len(found) <= place < len(found) else None
-        else:
-            found = found.get(key) if isinstance(found, dict) else None
-    return found
 
 
 def _partitioned(fields: str, worker: str, args: str, meta: str) -> str:

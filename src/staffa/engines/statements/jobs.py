@@ -89,20 +89,19 @@ class JobStatements(Area):
             lambda rows: {row["queue"]: row["count"] for row in rows},
         )
 
-    def claim(self, queue: str, limit: int, producer: Producer) -> Statement[list[Job]]:
-        """Lease available jobs."""
+    def claim(
+        self, queue: str, limit: int, producer: Producer, without: Sequence[str] = ()
+    ) -> Statement[list[Job]]:
+        """Lease available jobs, but for those of some workers."""
         attempted_by = (producer.node, str(producer.uuid))
-
-        def decode(rows: Rows) -> list[Job]:
-            if not rows:
-                return []
-            attempted_at = time_of_claim(rows[0]["attempted_at"])  # one and the same for all
-            return [
-                Job.from_claim(row, queue, attempted_by, attempted_at)
-                for row in sorted(rows, key=_URGENCY)
-            ]
-
-        return self.statement("claim", (queue, limit, *attempted_by), decode)
+        params: tuple[Any, ...] = (queue, limit, *attempted_by)
+        if without:
+            params = (*params, list(without))
+        return self.statement(
+            "claim_others" if without else "claim",
+            params,
+            lambda rows: claimed_jobs(rows, queue, attempted_by),
+        )
 
     def ack(
         self, acks: Sequence[Ack], producer: Producer, *, wait: bool = True
@@ -234,6 +233,16 @@ class JobStatements(Area):
             ),
             lambda rows: [leases[row["place"] - 1] for row in rows],
         )
+
+
+def claimed_jobs(rows: Rows, queue: str, attempted_by: tuple[str, str]) -> list[Job]:
+    """Return the jobs that a claim has leased, the most urgent first."""
+    if not rows:
+        return []
+    attempted_at = time_of_claim(rows[0]["attempted_at"])  # one and the same for all
+    return [
+        Job.from_claim(row, queue, attempted_by, attempted_at) for row in sorted(rows, key=_URGENCY)
+    ]
 
 
 def time_of_claim(told: float | datetime) -> datetime:

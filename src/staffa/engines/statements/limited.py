@@ -35,6 +35,22 @@ class Ring:
 
 
 @dataclass(frozen=True, slots=True)
+class Chunked:
+    """What of a queue is claimed in chunks.
+
+    Args:
+        names: The workers: their jobs are left.
+        heads: The first jobs of chunks that can be claimed: these are not.
+    """
+
+    names: Sequence[str] = ()
+    heads: Sequence[int] = ()
+
+
+NO_CHUNKS = Chunked()
+
+
+@dataclass(frozen=True, slots=True)
 class Locked:
     """The row of a queue's limits."""
 

@@ -16,8 +16,10 @@ from staffa.engine import Producer, Statement
 from staffa.engines.statements.area import Area, Row, Rows, count
 from staffa.engines.statements.jobs import time_of_claim
 from staffa.engines.statements.limited import (
+    NO_CHUNKS,
     Busy,
     Catch,
+    Chunked,
     Locked,
     Measured,
     Owner,
@@ -39,9 +41,12 @@ class LimitStatements(Area):
 
     folder = "limits"
 
-    def spell_fields(self, fields: Sequence[str]) -> Any:
-        """Return fields as a statement takes them beside other lists."""
-        return list(fields)
+    def spell(self, values: Sequence[Any]) -> Any:
+        """Return values as a statement takes them beside other lists."""
+        return list(values)
+
+    def _spell_chunked(self, chunked: Chunked) -> tuple[Any, Any]:
+        return self.spell(chunked.names), self.spell(chunked.heads)
 
     def configure(self, limits: Mapping[str, Limits]) -> Statement[int]:
         """Write limits."""
@@ -103,7 +108,7 @@ class LimitStatements(Area):
 
     def sign(self, ring: Ring, ids: Sequence[int]) -> Statement[int]:
         """Give waiting jobs the keys of their partitions."""
-        fields = self.spell_fields(ring.partition.fields)
+        fields = self.spell(ring.partition.fields)
         return self.statement("sign", (list(ids), fields), count)
 
     def walk(
@@ -118,11 +123,13 @@ class LimitStatements(Area):
         strays: Mapping[str, int],
         now: datetime,
         weights: Weights,
+        chunked: Chunked = NO_CHUNKS,
     ) -> Statement[Walk]:
         """Walk the partitions that wait."""
         params = (
             ring.queue, least, ring.prefix, ring.end, wanted, json.dumps(dict(cursors)), slots,
             node, json.dumps(dict(strays)), now, weights.usual, weights.most,
+            *self._spell_chunked(chunked),
         )  # fmt: skip
         return self.statement("walk", params, _walked)
 
@@ -136,6 +143,7 @@ class LimitStatements(Area):
         now: datetime,
         producer: Producer,
         weights: Weights,
+        chunked: Chunked = NO_CHUNKS,
     ) -> Statement[Catch]:
         """Lease the next jobs of partitions: so many of each, as far as its tokens last."""
         owner = (producer.node, str(producer.uuid))
@@ -143,7 +151,8 @@ class LimitStatements(Area):
         params = (
             ring.queue, priority, list(quotas), counts,
             [left for _, left in quotas.values()], tokens, now, *owner,
-            self.spell_fields(ring.partition.fields), weights.usual, weights.most, max(counts),
+            self.spell(ring.partition.fields), weights.usual, weights.most, max(counts),
+            *self._spell_chunked(chunked),
         )  # fmt: skip
         return self.statement("take", params, lambda rows: _caught(rows, ring.queue, owner))
 
@@ -156,25 +165,33 @@ class LimitStatements(Area):
         now: datetime,
         producer: Producer,
         weights: Weights,
+        chunked: Chunked = NO_CHUNKS,
     ) -> Statement[Catch]:
         """Lease the most urgent jobs of a queue without partitions."""
         owner = (producer.node, str(producer.uuid))
-        params = (queue, limit, tokens, now, *owner, weights.usual, weights.most)
+        params = (
+            queue, limit, tokens, now, *owner, weights.usual, weights.most,
+            *self._spell_chunked(chunked),
+        )  # fmt: skip
         return self.statement("take_flat", params, lambda rows: _caught(rows, queue, owner))
 
-    def weigh_head(self, queue: str, weights: Weights) -> Statement[int | None]:
+    def weigh_head(
+        self, queue: str, weights: Weights, chunked: Chunked = NO_CHUNKS
+    ) -> Statement[int | None]:
         """Read how many tokens the next job of a queue takes."""
         return self.statement(
             "head",
-            (queue, weights.usual, weights.most),
+            (queue, weights.usual, weights.most, *self._spell_chunked(chunked)),
             lambda rows: rows[0]["weight"] if rows else None,
         )
 
-    def find_waiting(self, ring: Ring, limit: int) -> Statement[list[str]]:
+    def find_waiting(
+        self, ring: Ring, limit: int, chunked: Chunked = NO_CHUNKS
+    ) -> Statement[list[str]]:
         """Read which partitions wait."""
         return self.statement(
             "waiting",
-            (ring.queue, ring.prefix, ring.end, limit),
+            (ring.queue, ring.prefix, ring.end, limit, *self._spell_chunked(chunked)),
             lambda rows: [row["key"] for row in rows],
         )
 

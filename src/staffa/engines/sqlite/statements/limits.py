@@ -15,9 +15,9 @@ from staffa.engines.statements.limited import Page, Ring
 class LimitStatements(shared.LimitStatements):
     """What is asked of limits, and of the jobs under them."""
 
-    def spell_fields(self, fields: Sequence[str]) -> Any:
-        """Return fields as statements take them beside other lists."""
-        return json.dumps(list(fields))
+    def spell(self, values: Sequence[Any]) -> Any:
+        """Return values as statements take them beside other lists."""
+        return json.dumps(list(values))
 
     def sweep(self, ring: Ring, after: Sequence[Any] | None, limit: int) -> Statement[Page]:
         """Look at waiting jobs; those without a key are signed by another statement."""

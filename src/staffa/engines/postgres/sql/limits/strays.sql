@@ -3,10 +3,11 @@
 -- $1 text: queue, $2 text[]: fields, empty where there are no partitions, $3 text: the digest that keys
 -- begin with, $4 text: of which node, or null for all.
 -- Locks: none. Index: staffa_jobs_lease, as a whole: it holds running jobs alone.
-SELECT found.key, count(*)::int AS running
+SELECT found.key, (count(*) FILTER (WHERE found.chunk IS NULL) + count(DISTINCT found.chunk))::int AS running
   FROM (SELECT CASE WHEN cardinality($2::text[]) = 0 THEN ''
                     ELSE :"prefix".staffa_partition_key($2::text[], job.worker, job.args, job.meta)
-                    END AS key
+                    END AS key,
+               job.meta ->> 'staffa_chunk' AS chunk
           FROM :"prefix".oban_jobs AS job
          WHERE job.state = 'executing'
            AND job.queue = $1::text

@@ -2,8 +2,10 @@
 -- $1 text: queue, $2 int: priority, $3 text[]: keys, $4 int[]: how many jobs, $5 int[]: tokens, or null,
 -- $6 int: tokens of all together, or null, $7 timestamptz: the time, $8 text: node, $9 text: producer uuid,
 -- $10 text[]: fields, $11 int: the weight of a job that has none, $12 int: the most, $13 int: the largest
--- number of jobs of one key. The planner knows it, while it guesses a tenth of a partition from the
--- number of each key, and would then compile the statement, which takes longer than to run it.
+-- number of jobs of one key, $14 text[]: names of workers, $15 bigint[]: ids. The planner knows the number,
+-- while it guesses a tenth of a partition from that of each key, and would then compile the statement,
+-- which takes longer than to run it.
+-- Jobs of the workers $14 are left but for $15, the first ones of chunks that may be claimed.
 -- A job whose key is not the one of its columns, for somebody has changed these, is put where it belongs
 -- instead. All are claimed at one time, under which their tokens are counted, too.
 -- Locks: the rows it takes, or might have taken; what others hold is skipped.
@@ -32,6 +34,7 @@ WITH asked AS MATERIALIZED (
                           AND job.priority = $2::int
                           AND left(job.meta ->> 'partition_key', 300) COLLATE "C" = asked.key
                           AND job.attempt < job.max_attempts
+                          AND (job.worker <> ALL ($14::text[]) OR job.id = ANY ($15::bigint[]))
                         ORDER BY job.scheduled_at, job.id
                         LIMIT $13::int
                           FOR UPDATE SKIP LOCKED) AS near
@@ -64,7 +67,8 @@ WITH asked AS MATERIALIZED (
        SET state = 'executing',
            attempt = job.attempt + 1,
            attempted_at = timezone('UTC', $7::timestamptz),
-           attempted_by = ARRAY[$8::text, $9::text]
+           attempted_by = ARRAY[$8::text, $9::text],
+           meta = CASE WHEN job.meta ? 'staffa_chunk' THEN job.meta - 'staffa_chunk' ELSE job.meta END
      WHERE job.id = ANY (ARRAY(SELECT chosen.id FROM chosen))
     RETURNING job.*
 )

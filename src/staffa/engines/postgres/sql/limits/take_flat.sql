@@ -1,6 +1,8 @@
 -- Lease the most urgent jobs of a limited queue that has no partitions, as far as its tokens last.
 -- $1 text: queue, $2 int: how many jobs, $3 int: tokens, or null, $4 timestamptz: the time, $5 text: node,
--- $6 text: producer uuid, $7 int: the weight of a job that has none, $8 int: the most.
+-- $6 text: producer uuid, $7 int: the weight of a job that has none, $8 int: the most, $9 text[]: names of
+-- workers, $10 bigint[]: ids.
+-- Jobs of the workers $9 are left but for $10, the first ones of chunks that may be claimed.
 -- All are claimed at one time, under which their tokens are counted, too.
 -- Locks: the rows it takes, or might have taken; what others hold is skipped.
 -- Index: staffa_jobs_claim inside, the primary key outside; jobs/claim.sql tells why it is an array, and
@@ -14,6 +16,7 @@ WITH candidate AS MATERIALIZED (
      WHERE job.state = 'available'
        AND job.queue = $1::text
        AND job.attempt < job.max_attempts
+       AND (job.worker <> ALL ($9::text[]) OR job.id = ANY ($10::bigint[]))
      ORDER BY job.priority, job.scheduled_at, job.id
      LIMIT (SELECT $2::int)
        FOR UPDATE SKIP LOCKED
@@ -28,7 +31,7 @@ UPDATE :"prefix".oban_jobs AS job
        attempt = job.attempt + 1,
        attempted_at = timezone('UTC', $4::timestamptz),
        attempted_by = ARRAY[$5::text, $6::text],
-       meta = CASE WHEN jsonb_typeof(job.meta) = 'object' THEN job.meta ELSE '{}' END
+       meta = CASE WHEN jsonb_typeof(job.meta) = 'object' THEN job.meta - 'staffa_chunk' ELSE '{}' END
            || '{"partition_key": ""}'
  WHERE job.id = ANY (ARRAY(
            SELECT weighed.id

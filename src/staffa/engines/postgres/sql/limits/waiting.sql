@@ -1,5 +1,7 @@
 -- Tell which partitions of a queue wait, at whatever priority, up to a number of them.
--- $1 text: queue, $2 text, $3 text: between which texts keys lie, $4 int: how many.
+-- $1 text: queue, $2 text, $3 text: between which texts keys lie, $4 int: how many, $5 text[]: names of
+-- workers, $6 bigint[]: ids.
+-- Jobs of the workers $5 are left but for $6, the first ones of chunks that may be claimed.
 -- Locks: none. Index: staffa_jobs_ring: a step for each partition and priority.
 WITH RECURSIVE step AS (
     SELECT NULL::int AS priority, NULL::text COLLATE "C" AS key, 0 AS place
@@ -15,6 +17,7 @@ WITH RECURSIVE step AS (
                   AND left(job.meta ->> 'partition_key', 300) COLLATE "C" > $2::text
                   AND left(job.meta ->> 'partition_key', 300) COLLATE "C" < $3::text
                   AND job.attempt < job.max_attempts
+                  AND (job.worker <> ALL ($5::text[]) OR job.id = ANY ($6::bigint[]))
                   AND (step.place = 0
                        OR (job.priority, left(job.meta ->> 'partition_key', 300) COLLATE "C")
                           > (step.priority, step.key))

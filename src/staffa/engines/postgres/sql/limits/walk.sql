@@ -3,7 +3,9 @@
 -- $1 text: queue, $2 int: the least priority, $3 text, $4 text: between which texts keys lie, $5 int: how
 -- many to find, $6 text: the cursors as a JSON object, $7 int: how many jobs of a partition may run, or
 -- null, $8 text: on which node, or null for all, $9 text: running jobs without a key, a JSON object of
--- counts by key, $10 timestamptz: the time, $11 int: the weight of a job that has none, $12 int: the most.
+-- counts by key, $10 timestamptz: the time, $11 int: the weight of a job that has none, $12 int: the most,
+-- $13 text[]: names of workers, $14 bigint[]: ids.
+-- Jobs of the workers $13 are left but for $14, the first ones of chunks that may be claimed.
 -- One step takes a probe of each index, whatever waits in a partition: a loose scan. OFFSET keeps the
 -- planner from counting thrice. The priority comes back alone where no partition is left.
 -- Locks: none. Index: staffa_jobs_ring, staffa_jobs_limited, the primary key of staffa_rates.
@@ -19,6 +21,7 @@ WITH RECURSIVE level AS MATERIALIZED (
                AND left(job.meta ->> 'partition_key', 300) COLLATE "C" > $3::text
                AND left(job.meta ->> 'partition_key', 300) COLLATE "C" < $4::text
                AND job.attempt < job.max_attempts
+               AND (job.worker <> ALL ($13::text[]) OR job.id = ANY ($14::bigint[]))
              ORDER BY job.priority
              LIMIT 1) AS first
 ), ring (place, key, wrapped, weight, running, meter, free_at, ready, found) AS (
@@ -43,6 +46,7 @@ WITH RECURSIVE level AS MATERIALIZED (
                    AND left(job.meta ->> 'partition_key', 300) COLLATE "C"
                        <= CASE WHEN ring.wrapped THEN level.start ELSE $4::text COLLATE "C" END
                    AND job.attempt < job.max_attempts
+                   AND (job.worker <> ALL ($13::text[]) OR job.id = ANY ($14::bigint[]))
                  ORDER BY left(job.meta ->> 'partition_key', 300) COLLATE "C", job.scheduled_at, job.id
                  LIMIT 1)
                 UNION ALL
@@ -59,6 +63,7 @@ WITH RECURSIVE level AS MATERIALIZED (
                    AND left(job.meta ->> 'partition_key', 300) COLLATE "C" > $3::text
                    AND left(job.meta ->> 'partition_key', 300) COLLATE "C" <= level.start
                    AND job.attempt < job.max_attempts
+                   AND (job.worker <> ALL ($13::text[]) OR job.id = ANY ($14::bigint[]))
                  ORDER BY left(job.meta ->> 'partition_key', 300) COLLATE "C", job.scheduled_at, job.id
                  LIMIT 1)
                 LIMIT 1
@@ -67,7 +72,7 @@ WITH RECURSIVE level AS MATERIALIZED (
                SELECT CASE WHEN $7::int IS NULL THEN 0
                            ELSE coalesce(($9::text::jsonb ->> next.key)::int, 0) + (
                                SELECT count(*)
-                                 FROM (SELECT
+                                 FROM (SELECT DISTINCT coalesce(job.meta ->> 'staffa_chunk', job.id::text)
                                          FROM :"prefix".oban_jobs AS job
                                         WHERE job.state = 'executing'
                                           AND job.meta ->> 'partition_key' IS NOT NULL

@@ -5,7 +5,7 @@
 -- Index: staffa_jobs_lease, as a whole: it holds running jobs alone.
 SELECT CASE WHEN $2 = '[]' THEN ''
             ELSE staffa_partition_key($2, job.worker, job.args, job.meta) END AS key,
-       count(*) AS running
+       count(DISTINCT coalesce(job.meta ->> '$.staffa_chunk', job.id)) AS running
   FROM oban_jobs AS job
  WHERE job.state = 'executing'
    AND job.queue = $1

@@ -1,7 +1,9 @@
 -- Lease the next jobs of partitions, so many of each, as far as their tokens last.
 -- $1: a JSON array of key, how many jobs, and tokens or null; $2: queue, $3: priority, $4: tokens of all
 -- together, or null, $5: the time, $6: node, $7: producer uuid, $8: fields, $9: the weight of a job that
--- has none, $10: the most, $11: the largest number of jobs of one key.
+-- has none, $10: the most, $11: the largest number of jobs of one key, $12: names of workers,
+-- $13: ids, both JSON arrays.
+-- Jobs of the workers $12 are left but for $13, the first ones of chunks that may be claimed.
 -- A job whose key is not the one of its columns, for somebody has changed these, is put where it belongs
 -- instead: it comes back without its worker.
 -- Index: staffa_jobs_ring inside, the primary key outside.
@@ -26,6 +28,8 @@ WITH asked AS MATERIALIZED (
                           AND waiting.priority = $3
                           AND waiting.meta ->> '$.partition_key' = asked.key
                           AND waiting.attempt < waiting.max_attempts
+                          AND (waiting.worker NOT IN (SELECT given.value FROM json_each($12) AS given)
+                               OR waiting.id IN (SELECT given.value FROM json_each($13) AS given))
                         ORDER BY waiting.scheduled_at, waiting.id
                         LIMIT $11) AS next
            )) AS found
@@ -53,7 +57,8 @@ UPDATE oban_jobs
        attempted_by = iif(meta ->> '$.partition_key' = staffa_partition_key($8, worker, args, meta),
                           json_array($6, $7), attempted_by),
        meta = iif(meta ->> '$.partition_key' = staffa_partition_key($8, worker, args, meta),
-                  meta, staffa_partitioned($8, worker, args, meta))
+                  iif(meta ->> '$.staffa_chunk' IS NULL, meta, json_remove(meta, '$.staffa_chunk')),
+                  staffa_partitioned($8, worker, args, meta))
  WHERE id IN (
            SELECT weighed.id
              FROM weighed

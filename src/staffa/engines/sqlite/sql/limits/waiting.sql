@@ -1,5 +1,7 @@
 -- Tell which partitions of a queue wait, at whatever priority, up to a number of them.
--- $1: queue, $2, $3: between which texts keys lie, $4: how many.
+-- $1: queue, $2, $3: between which texts keys lie, $4: how many, $5: names of workers,
+-- $6: ids, both JSON arrays.
+-- Jobs of the workers $5 are left but for $6, the first ones of chunks that may be claimed.
 -- Index: staffa_jobs_ring: a step for each partition.
 WITH RECURSIVE step (priority, key, place) AS (
     SELECT -9223372036854775807, $2, 0
@@ -10,6 +12,8 @@ WITH RECURSIVE step (priority, key, place) AS (
                      WHERE job.state = 'available'
                        AND job.meta ->> '$.partition_key' IS NOT NULL
                        AND job.queue = $1
+                       AND (job.worker NOT IN (SELECT given.value FROM json_each($5) AS given)
+                            OR job.id IN (SELECT given.value FROM json_each($6) AS given))
                        AND job.priority = step.priority
                        AND job.meta ->> '$.partition_key' > step.key
                        AND job.meta ->> '$.partition_key' < $3)
@@ -19,12 +23,16 @@ WITH RECURSIVE step (priority, key, place) AS (
                        WHERE job.state = 'available'
                          AND job.meta ->> '$.partition_key' IS NOT NULL
                          AND job.queue = $1
+                         AND (job.worker NOT IN (SELECT given.value FROM json_each($5) AS given)
+                              OR job.id IN (SELECT given.value FROM json_each($6) AS given))
                          AND job.priority > step.priority) END,
            coalesce((SELECT min(job.meta ->> '$.partition_key')
                        FROM oban_jobs AS job
                       WHERE job.state = 'available'
                         AND job.meta ->> '$.partition_key' IS NOT NULL
                         AND job.queue = $1
+                        AND (job.worker NOT IN (SELECT given.value FROM json_each($5) AS given)
+                             OR job.id IN (SELECT given.value FROM json_each($6) AS given))
                         AND job.priority = step.priority
                         AND job.meta ->> '$.partition_key' > step.key
                         AND job.meta ->> '$.partition_key' < $3), $2),

@@ -3,7 +3,8 @@
 -- $1: queue, $2: the least priority, $3, $4: between which texts keys lie, $5: how many to find, $6: the
 -- cursors, a JSON object, $7: how many jobs of a partition may run, or null, $8: on which node, or null
 -- for all, $9: running jobs without a key, a JSON object of counts by key, $10: the time, $11: the weight
--- of a job that has none, $12: the most.
+-- of a job that has none, $12: the most, $13: names of workers, $14: ids, both JSON arrays.
+-- Jobs of the workers $13 are left but for $14, the first ones of chunks that may be claimed.
 -- Each partition takes two steps: one finds it, with a probe of the index, the next sees whether it may
 -- have another job. The priority comes back alone where no partition is left.
 -- Index: staffa_jobs_ring, staffa_jobs_limited, the primary key of staffa_rates.
@@ -16,6 +17,8 @@ WITH RECURSIVE level AS MATERIALIZED (
              WHERE job.state = 'available'
                AND job.meta ->> '$.partition_key' IS NOT NULL
                AND job.queue = $1
+               AND (job.worker NOT IN (SELECT given.value FROM json_each($13) AS given)
+                    OR job.id IN (SELECT given.value FROM json_each($14) AS given))
                AND job.priority >= $2
                AND job.meta ->> '$.partition_key' > $3
                AND job.meta ->> '$.partition_key' < $4
@@ -33,6 +36,8 @@ WITH RECURSIVE level AS MATERIALIZED (
                  WHERE job.state = 'available'
                    AND job.meta ->> '$.partition_key' IS NOT NULL
                    AND job.queue = $1
+                   AND (job.worker NOT IN (SELECT given.value FROM json_each($13) AS given)
+                        OR job.id IN (SELECT given.value FROM json_each($14) AS given))
                    AND job.priority = ring.priority
                    AND job.meta ->> '$.partition_key' > ring.key
                    AND job.meta ->> '$.partition_key'
@@ -43,6 +48,8 @@ WITH RECURSIVE level AS MATERIALIZED (
                  WHERE job.state = 'available'
                    AND job.meta ->> '$.partition_key' IS NOT NULL
                    AND job.queue = $1
+                   AND (job.worker NOT IN (SELECT given.value FROM json_each($13) AS given)
+                        OR job.id IN (SELECT given.value FROM json_each($14) AS given))
                    AND job.priority = ring.priority
                    AND job.meta ->> '$.partition_key' > $3
                    AND job.meta ->> '$.partition_key' <= ring.start) END)
@@ -54,6 +61,8 @@ WITH RECURSIVE level AS MATERIALIZED (
                     WHERE job.state = 'available'
                       AND job.meta ->> '$.partition_key' IS NOT NULL
                       AND job.queue = $1
+                      AND (job.worker NOT IN (SELECT given.value FROM json_each($13) AS given)
+                           OR job.id IN (SELECT given.value FROM json_each($14) AS given))
                       AND job.priority = ring.priority
                       AND job.meta ->> '$.partition_key' > ring.key
                       AND job.meta ->> '$.partition_key' <= $4)
@@ -63,7 +72,7 @@ WITH RECURSIVE level AS MATERIALIZED (
            ring.found + CASE WHEN ring.looked THEN 0 ELSE
                ($7 IS NULL OR $7 > coalesce((SELECT stray.value FROM json_each($9) AS stray
                                               WHERE stray.key = ring.key), 0) + (
-                   SELECT count(*)
+                   SELECT count(DISTINCT coalesce(job.meta ->> '$.staffa_chunk', job.id))
                      FROM oban_jobs AS job
                     WHERE job.state = 'executing'
                       AND job.meta ->> '$.partition_key' IS NOT NULL
@@ -82,7 +91,7 @@ WITH RECURSIVE level AS MATERIALIZED (
     SELECT ring.place, ring.key,
            coalesce((SELECT stray.value FROM json_each($9) AS stray
                       WHERE stray.key = ring.key), 0) + (
-               SELECT count(*)
+               SELECT count(DISTINCT coalesce(job.meta ->> '$.staffa_chunk', job.id))
                  FROM oban_jobs AS job
                 WHERE $7 IS NOT NULL
                   AND job.state = 'executing'
@@ -97,6 +106,8 @@ WITH RECURSIVE level AS MATERIALIZED (
              WHERE job.state = 'available'
                AND job.meta ->> '$.partition_key' IS NOT NULL
                AND job.queue = $1
+               AND (job.worker NOT IN (SELECT given.value FROM json_each($13) AS given)
+                    OR job.id IN (SELECT given.value FROM json_each($14) AS given))
                AND job.priority = ring.priority
                AND job.meta ->> '$.partition_key' = ring.key
                AND job.attempt < job.max_attempts
