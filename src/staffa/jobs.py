@@ -281,6 +281,16 @@ class Job(Running[A]):
         job._args = dump_object(args, "args", hide=self._encrypt)
         return job
 
+    def with_meta(self, changes: Mapping[str, Any]) -> Self:
+        """Return a job like this one, which was not enqueued, with more in its meta.
+
+        Raises:
+            InvalidArgs: If that is no plain JSON object.
+        """
+        job = copy(self)
+        job._meta = dump_object({**self.meta, **changes}, "meta")
+        return job
+
     def as_enqueued(self, row: Mapping[str, Any]) -> Self:
         """Return this job with what the database gave it when it was enqueued."""
         job = copy(self)
