@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from staffa.dialogues import Dialogue
-from staffa.engines.statements.following import FollowStatements
+from staffa.engines.statements.following import FollowStatements, Link
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +35,8 @@ def lock_roots(
     Returns:
         The ids of the roots that are locked.
     """
-    raise NotImplementedError
-    yield
+    locked: frozenset[str] = yield statements.lock(ids, wait=wait)
+    return locked
 
 
 def lock_roots_of_jobs(
@@ -49,5 +49,6 @@ def lock_roots_of_jobs(
         numbers: The ids of the jobs.
         wait: Whether roots that others hold are waited for; else their jobs are left out.
     """
-    raise NotImplementedError
-    yield
+    links: list[Link] = yield statements.lock_of_jobs(numbers, wait=wait)
+    left = frozenset() if wait else frozenset(link.job for link in links if not link.locked)
+    return Members({link.job: link.flows for link in links if link.job not in left}, left)

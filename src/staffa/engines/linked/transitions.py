@@ -39,6 +39,11 @@ class Transition:
             return "deleted"
         return self.after.value if self.after in ENDED else None
 
+    @property
+    def is_retry(self) -> bool:
+        """Whether an attempt has failed, and there will be another one."""
+        return self.before is State.EXECUTING and self.after is State.RETRYABLE
+
 
 @dataclass(slots=True)
 class Counts:
@@ -58,6 +63,19 @@ class Counts:
         for column in fields(self):
             name = column.name
             setattr(self, name, getattr(self, name) + getattr(other, name))
+
+    def as_row(self) -> tuple[int, ...]:
+        """Return the columns in their order."""
+        return (
+            self.total,
+            self.suspended,
+            self.completed,
+            self.cancelled,
+            self.discarded,
+            self.deleted,
+            self.attempted,
+            self.inner_open,
+        )
 
     def note(self, transition: Transition) -> None:
         """Count a job's change of its state."""
