@@ -43,7 +43,7 @@ class GraphFlows:
         for flow in missing:
             known = found.get(flow)
             if known is None:
-                raise unknown(flow)
+                raise _unknown(flow)
             if known.root not in self._locked:
                 raise InvalidJob(
                     f"{flow!r} belongs to {known.root!r}, which is not among the roots of the "
@@ -56,10 +56,6 @@ class GraphFlows:
         known = self.new.get(flow) or self._stored[flow]
         return known.root
 
-    def ended(self, flow: str) -> str | None:
-        """Return how a flow that is known has ended; None while it goes on."""
-        return None if flow in self.new else self._stored[flow].ended
-
     def is_inside(self, flow: str, outer: str) -> bool:
         """Tell whether a flow is another one, or inside of it, as far as they are known."""
         inner: str | None = flow
@@ -71,7 +67,7 @@ class GraphFlows:
         return False
 
 
-def unknown(flow: str) -> UnknownFlow:
+def _unknown(flow: str) -> UnknownFlow:
     """Return the error of a flow that is not stored."""
     return UnknownFlow(
         f"no workflow, batch or chain {flow!r} is stored: it was not enqueued, or its jobs were "

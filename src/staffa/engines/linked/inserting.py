@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from staffa.dialogues import Dialogue
-from staffa.engines.linked.graph_flows import GraphFlows, unknown
+from staffa.engines.linked.graph_flows import GraphFlows
 from staffa.engines.linked.roots import lock_roots
 from staffa.engines.linked.writing import Writing
 from staffa.engines.statements.following import FollowStatements
@@ -43,11 +43,8 @@ def insert_graph(
     locked: frozenset[str] = frozenset()
     if graph.roots:
         locked = yield from lock_roots(follows, sorted(set(graph.roots)))
-        for root in graph.roots:
-            if root not in locked:
-                raise unknown(root)
     flows = GraphFlows(statements, graph.flows, locked)
-    yield from flows.read(_outer(graph))
+    yield from flows.read(_stored(graph))
     existing = yield from _begin(statements, graph)
     if existing is not None:
         return InsertedGraph((), {}, existing)
@@ -72,8 +69,9 @@ def portions(steps: Iterable[NewStep]) -> Iterator[list[NewStep]]:
         yield portion
 
 
-def _outer(graph: Graph) -> Iterator[str]:
-    """Yield the flows that new ones are inside of, and whose graft it is."""
+def _stored(graph: Graph) -> Iterator[str]:
+    """Yield the flows that it adds to, as far as it tells without its steps."""
+    yield from graph.roots
     for flow in graph.flows:
         yield flow.root
         if flow.parent is not None:

@@ -24,12 +24,12 @@ class Outlook:
     Args:
         ends: How each of its needs has ended; None for those that go on, or that it holds on to.
         waits: Whether it is suspended.
-        reason: What it needed that ended in a way that cancels it; None if nothing did.
+        culprit: What has ended in a way that cancels it, and how; None if nothing has.
     """
 
     ends: Sequence[str | None]
     waits: bool
-    reason: str | None
+    culprit: tuple[int | str, str] | None
 
 
 class Needs:
@@ -44,6 +44,7 @@ class Needs:
         self._statements = statements
         self._flows = flows
         self._jobs: dict[int, str | None] = {}
+        self._ended: dict[str, str | None] = {}
         self.ids = array("q")
         """Of the jobs written so far, by the places of their steps: eight bytes each."""
 
@@ -56,7 +57,12 @@ class Needs:
         if jobs:
             states: dict[int, State] = yield self._statements.states(sorted(jobs))
             self._jobs.update({job: _end_of(states.get(job)) for job in jobs})
-        yield from self._flows.read(need.id for need in needs if isinstance(need, NeedsFlow))
+        flows = {need.id for need in needs if isinstance(need, NeedsFlow)}
+        yield from self._flows.read(flows)
+        stored = flows - self._flows.new.keys() - self._ended.keys()
+        if stored:
+            ended: dict[str, str] = yield self._statements.ends(sorted(stored))
+            self._ended.update({flow: ended.get(flow) for flow in stored})
 
     def look_at(self, step: NewStep, place: int, flows: Sequence[str]) -> Outlook:
         """Return what becomes of a step.
@@ -65,7 +71,7 @@ class Needs:
             InvalidJob: If it needs what can't end before it.
         """
         ends: list[str | None] = []
-        reason: str | None = None
+        culprit: tuple[int | str, str] | None = None
         for need in step.needs:
             self._check(need, place, flows)
             if isinstance(need, NeedsStep):  # if that was cancelled, it is followed in the end
@@ -75,10 +81,10 @@ class Needs:
             policy = _policy(step.policies, end)
             if policy is Policy.HOLD:
                 end = None
-            elif policy is Policy.CANCEL and reason is None:
-                reason = f"cancelled: {_name(need)}, which it depends on, was {end}"
+            elif policy is Policy.CANCEL and end is not None and culprit is None:
+                culprit = (need.id, end)
             ends.append(end)
-        return Outlook(ends, step.held or reason is not None or None in ends, reason)
+        return Outlook(ends, step.held or culprit is not None or None in ends, culprit)
 
     def edges(self, step: NewStep, job: int, outlook: Outlook) -> list[StoredEdge]:
         """Return the edges of a step whose job was written."""
@@ -105,7 +111,7 @@ class Needs:
             )
 
     def _end(self, need: NeedsJob | NeedsFlow) -> str | None:
-        return self._jobs[need.id] if isinstance(need, NeedsJob) else self._flows.ended(need.id)
+        return self._jobs[need.id] if isinstance(need, NeedsJob) else self._ended.get(need.id)
 
 
 def _policy(policies: Policies, end: str | None) -> Policy:
@@ -123,7 +129,3 @@ def _end_of(state: State | None) -> str | None:
     if state is None:
         return _DELETED
     return state.value if state in ENDED else None
-
-
-def _name(need: NeedsJob | NeedsFlow) -> str:
-    return f"job {need.id}" if isinstance(need, NeedsJob) else repr(need.id)

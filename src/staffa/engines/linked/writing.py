@@ -11,7 +11,7 @@ from staffa.engines.linked.graph_flows import GraphFlows
 from staffa.engines.linked.memberships import memberships, step_name
 from staffa.engines.linked.needs import Needs, Outlook
 from staffa.engines.linked.transitions import Counts, Transition
-from staffa.engines.statements.following import FollowStatements
+from staffa.engines.statements.following import Due, FollowStatements, Released
 from staffa.engines.statements.graphs import GraphStatements, Inserted, StoredEdge, StoredStep
 from staffa.errors import FlowExists, InvalidJob
 from staffa.linking import Followed, InsertedGraph, NewStep
@@ -37,8 +37,7 @@ class Writing:
         self._counts: dict[str, Counts] = {flow: Counts() for flow in flows.new}
         self._woken: Counter[str] = Counter()
         self._named: set[str] = set()
-        self._reasons: dict[int, str] = {}
-        self._doomed: dict[int, tuple[str, ...]] = {}
+        self._doomed: list[Due] = []
         for flow in flows.new.values():
             if flow.parent is not None:
                 self._count(flow.parent).inner_open += 1
@@ -75,7 +74,7 @@ class Writing:
         transitions = yield from self._cancel()
         followed: Followed = yield from follow(self._follows, transitions, self._counts)
         woken = self._woken + Counter(followed.woken)
-        cancelled = [*self._doomed, *followed.cancelled]
+        cancelled = [*(one.id for one in transitions), *followed.cancelled]
         return InsertedGraph(self._needs.ids, woken, cancelled=cancelled)
 
     def _memberships(self, step: NewStep, place: int) -> tuple[str, ...]:
@@ -125,9 +124,8 @@ class Writing:
             opened = sum(edge.ended is None for edge in found)
             root = self._flows.root(flows[0])
             stored.append(StoredStep(job.id, root, opened, step.held, step.policies))
-            if outlook.reason is not None:
-                self._doomed[job.id] = flows
-                self._reasons[job.id] = outlook.reason
+            if outlook.culprit is not None:
+                self._doomed.append(Due(job.id, *outlook.culprit))
         if stored:
             yield self._statements.add_steps(stored)
         if edges:
@@ -137,10 +135,10 @@ class Writing:
         """Cancel the steps that need what has ended in a way that cancels them."""
         if not self._doomed:
             return []
-        yield self._statements.cancel_steps(list(self._reasons), list(self._reasons.values()))
+        released: list[Released] = yield from self._follows.release(self._doomed)
         return [
-            Transition(job, flows, State.SUSPENDED, State.CANCELLED)
-            for job, flows in self._doomed.items()
+            Transition(one.job, one.flows, State.SUSPENDED, one.state, one.attempt)
+            for one in released
         ]
 
     def _check_names(self) -> Dialogue[None]:

@@ -25,12 +25,10 @@ class KnownFlow:
     Args:
         root: The flow that is locked for it.
         parent: The workflow that it is inside of.
-        ended: How it has ended; None while it goes on.
     """
 
     root: str
     parent: str | None
-    ended: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,13 +98,11 @@ class GraphStatements(Area):
         return self.statement("once", (key,), lambda rows: rows[0]["id"] if rows else None)
 
     def known(self, ids: Iterable[str]) -> Statement[dict[str, KnownFlow]]:
-        """Read how flows stand."""
+        """Read where flows belong."""
         return self.statement(
             "known",
             (list(ids),),
-            lambda rows: {
-                row["id"]: KnownFlow(row["root"], row["parent"], row["ended"]) for row in rows
-            },
+            lambda rows: {row["id"]: KnownFlow(row["root"], row["parent"]) for row in rows},
         )
 
     def graft(self, flow: str) -> Statement[bool]:
@@ -117,6 +113,12 @@ class GraphStatements(Area):
         """Read the states of jobs."""
         return self.statement(
             "states", (list(jobs),), lambda rows: {row["id"]: State(row["state"]) for row in rows}
+        )
+
+    def ends(self, flows: Iterable[str]) -> Statement[dict[str, str]]:
+        """Read how flows have ended, those that have."""
+        return self.statement(
+            "ends", (list(flows),), lambda rows: {row["id"]: row["ended"] for row in rows}
         )
 
     def insert(self, jobs: Sequence[Job], waits: Sequence[bool]) -> Statement[list[Inserted]]:
@@ -162,10 +164,6 @@ class GraphStatements(Area):
             ),
             count,
         )
-
-    def cancel_steps(self, jobs: Sequence[int], reasons: Sequence[str]) -> Statement[int]:
-        """Cancel steps that were inserted as suspended."""
-        return self.statement("cancel_steps", (list(jobs), list(reasons)), count)
 
     def find_duplicate(self, flows: Iterable[str]) -> Statement[tuple[str, str] | None]:
         """Read a name that two steps of a workflow have, and which workflow."""

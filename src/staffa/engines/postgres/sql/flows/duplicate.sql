@@ -1,6 +1,6 @@
 -- Read a name that two steps of a workflow have, be they jobs or flows inside of it.
 -- $1 text[]: the workflows.
--- Locks: none. Index: staffa_jobs_workflow, and that of parents.
+-- Locks: none. Index: staffa_jobs_workflow and staffa_flows_parent.
 SELECT step.flow, step.name
   FROM (
            SELECT left(job.meta ->> 'workflow_id', 127) AS flow, job.meta ->> 'name' AS name
