@@ -7,8 +7,9 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 
 from staffa.errors import InvalidWorkflow
+from staffa.flows.builder import Builder
 from staffa.flows.parts import CONTEXT_PARAMETER, CascadePart, FlowPart, GroupPart, Part
-from staffa.flows.workflow import Builder, Workflow
+from staffa.flows.workflow import Workflow
 from staffa.workers import JobCall
 
 _MOST_LISTED = 20

@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from staffa.flows.builder import Builder
 from staffa.flows.checks import check, in_order
 from staffa.flows.inner import contexts_of, flows_within, make_flows, outermost_flow
 from staffa.flows.parts import (
@@ -24,7 +25,7 @@ from staffa.flows.parts import (
     Part,
     check_step_job,
 )
-from staffa.flows.workflow import Builder, Workflow
+from staffa.flows.workflow import Workflow
 from staffa.jobs import Job
 from staffa.linking import (
     CASCADE_KEY,

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from staffa.flows.builder import Builder
 from staffa.flows.parts import UNSAID, FlowPart, GraftPart, GroupPart, Ignoring
-from staffa.flows.workflow import Builder, Workflow
+from staffa.flows.workflow import Workflow
 from staffa.linking import FlowKind, NewFlow
 
 CONTEXT_OPTION = "context"
