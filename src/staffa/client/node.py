@@ -15,6 +15,7 @@ from staffa.client.wakeups import Wakeups
 from staffa.config import Config
 from staffa.cron.declared import Collector
 from staffa.engine import Engine, Producer, Rescued
+from staffa.flows.composer import Composer
 from staffa.errors import DatabaseError
 from staffa.jobs import Job
 from staffa.notifier import Notifier, is_for
@@ -75,6 +76,7 @@ class Node:
             clock=clock,
             on_dead=self._lifeline.rescue,
             on_done=self._after_job,
+            composer=Composer(engine, config.encryption_keys, self._announce),
         )
         self._signals = Signals(
             engine,

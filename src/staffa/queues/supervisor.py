@@ -28,6 +28,7 @@ from staffa.queue import Queue
 from staffa.queues.acker import Acker
 from staffa.queues.aftermath import Aftermath
 from staffa.queues.allowance import Allowance
+from staffa.queues.composing import Composes
 from staffa.queues.checkpoints import Checkpoints
 from staffa.queues.executor import Executor
 from staffa.queues.handovers import Handovers
@@ -65,6 +66,7 @@ class Supervisor:
         clock: Measures.
         on_dead: Called with producers that have died.
         on_done: Called with each job that has finished.
+        composer: Serves jobs of workflows.
     """
 
     def __init__(
@@ -76,6 +78,7 @@ class Supervisor:
         clock: Clock,
         on_dead: Callable[[Mapping[UUID, int]], None],
         on_done: Callable[[Job], None],
+        composer: Composes | None = None,
     ) -> None:
         self._config = config
         self._engine = engine
@@ -110,6 +113,7 @@ class Supervisor:
             on_lost=self._lose,
             keys=config.encryption_keys,
             handovers=self._handovers,
+            composer=composer,
         )
         self._clock = clock
         self._on_done = on_done
