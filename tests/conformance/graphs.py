@@ -6,13 +6,11 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from staffa.engine import Ack, Engine, Lease, Producer
-from staffa.jobs import Job
 from staffa.linking import (
     FlowKind,
     FlowRow,
     Graph,
     Need,
-    NeedsJob,
     NeedsStep,
     NewFlow,
     NewStep,
@@ -28,9 +26,7 @@ COUNTS = (
 
 def workflow(name: str = "order", parent: str | None = None, **options: Any) -> NewFlow:
     """Return a workflow that stands alone, or is inside of the one that is its root."""
-    return NewFlow(
-        name, FlowKind.WORKFLOW, options.pop("root", parent or name), parent, **options
-    )
+    return NewFlow(name, FlowKind.WORKFLOW, options.pop("root", parent or name), parent, **options)
 
 
 def batch(name: str = "bunch", **options: Any) -> NewFlow:
@@ -91,9 +87,3 @@ async def finish(
     assert len(acks) == 1, f"job {job} was not available"
     await engine.ack_linked_jobs(acks, producer)
     await engine.release_jobs(producer, queue=QUEUE)
-
-
-def job_of(engine: Engine, stored: Job) -> NeedsJob:
-    """Return a dependency on a stored job."""
-    assert stored.id is not None
-    return NeedsJob(stored.id)

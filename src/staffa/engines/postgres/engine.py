@@ -46,6 +46,7 @@ from staffa.engines.postgres.survey import PostgresSurvey
 from staffa.engines.statements.conditions import Wanted
 from staffa.engines.statements.crons import CronDialogues, CronStatements
 from staffa.engines.statements.enqueueing import EnqueueStatements
+from staffa.engines.statements.flows import FlowStatements
 from staffa.engines.statements.following import FollowStatements
 from staffa.engines.statements.graphs import GraphStatements
 from staffa.engines.statements.jobs import JobStatements
@@ -115,6 +116,7 @@ class PostgresEngine(PostgresControls, PostgresAgeing, CronEngine, GraphVerbs, L
         self._limits = LimitStatements(prefix)
         self._graphs = GraphStatements(prefix)
         self._follows = FollowStatements(prefix)
+        self._flows = FlowStatements(prefix)
         self._signing = (self._jobs, self._graphs)
 
     @property
