@@ -15,8 +15,8 @@ from staffa.client.wakeups import Wakeups
 from staffa.config import Config
 from staffa.cron.declared import Collector
 from staffa.engine import Engine, Producer, Rescued
-from staffa.flows.composer import Composer
 from staffa.errors import DatabaseError
+from staffa.flows.composer import Composer
 from staffa.jobs import Job
 from staffa.notifier import Notifier, is_for
 from staffa.queues.kills import Kills

@@ -51,7 +51,9 @@ class Wanted:
         except (KeyError, TypeError, ValueError):
             names = [None]
         if not all(isinstance(name, str) for name in names):
-            raise InvalidArgs(f"meta.{CASCADE_KEY} of job {job.id} is {shown(given)}: it was changed")
+            raise InvalidArgs(
+                f"meta.{CASCADE_KEY} of job {job.id} is {shown(given)}: it was changed"
+            )
         return cls(names[0], lists[0], lists[1], flows)
 
 

@@ -53,7 +53,7 @@ class Results:
         )
 
     def why_none(self, flow: str) -> str | None:
-        """Return why nothing at all is known of a group's results; None if that is as it should be."""
+        """Return why there is no result of a flow at all; None if that is as it should be."""
         jobs = self._jobs.get(flow, ())
         done = [job for job in jobs if job.state is State.COMPLETED]
         form = self._form_of(flow)

@@ -13,9 +13,7 @@ from staffa.flows.results import merge_contexts
 from staffa.linking import FlowKind, FlowRow, Linking, Need, NeedsFlow, NeedsJob
 
 
-async def surroundings_of(
-    flow: str, contexts: Collection[str], engine: Linking
-) -> Surroundings:
+async def surroundings_of(flow: str, contexts: Collection[str], engine: Linking) -> Surroundings:
     """Return what new steps of a flow are put into, none of which depends on stored ones.
 
     Raises:

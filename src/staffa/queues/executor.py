@@ -208,24 +208,19 @@ class Executor:
             if CASCADE_KEY in job.meta and self._composer is not None:
                 await self._composer.fill(job, definition)
             call = definition.prepare(job)
-        except (UnknownWorker, UnknownKey) as error:
-            emit(WorkerUnknown, job=job, error=error)
-            ack = outcomes.of_unknown_worker(job, error, self._unknown_after)
-            return Outcome(job, ack, result=error, unknown_worker=True)
-        except DatabaseError as error:  # of what is to be filled in
-            return Outcome(job, outcomes.of_unfilled(job), result=error, unknown_worker=True)
-        except ValueError as error:
-            ack = outcomes.of_undecodable(job, error)
-            return Outcome(job, ack, result=error, reason=EndReason.UNDECODABLE)
-        except asyncio.CancelledError:
-            if run.why is None:
-                raise
-            return _broken_off(run)
+        except (
+            UnknownWorker,
+            UnknownKey,
+            DatabaseError,
+            ValueError,
+            asyncio.CancelledError,
+        ) as error:
+            return self._not_called(run, error)
         set_current_job(job)
         try:
             result = await self._called(definition, call, run)
-            if GRAFT_KEY in job.meta and self._composer is not None:
-                result = await self._graft(self._composer, job, result)
+            if GRAFT_KEY in job.meta:
+                result = await self._graft(job, result)
         except BaseException as error:  # noqa: BLE001  # a job may raise anything
             return self._fail(definition, run, error)
         if run.lease_ended:
@@ -236,11 +231,28 @@ class Executor:
         reason = EndReason.RESULT if isinstance(result, Cancel | Discard) else None
         return Outcome(job, ack, result=result, reason=reason)
 
-    async def _graft(self, composer: Composes, job: Job, result: object) -> object:
+    def _not_called(self, run: Run, error: BaseException) -> Outcome | None:
+        """Return the outcome of a job whose function could not be called."""
+        job = run.job
+        match error:
+            case UnknownWorker() | UnknownKey():
+                emit(WorkerUnknown, job=job, error=error)
+                ack = outcomes.of_unknown_worker(job, error, self._unknown_after)
+                return Outcome(job, ack, result=error, unknown_worker=True)
+            case DatabaseError():  # of what is to be filled in
+                return Outcome(job, outcomes.of_unfilled(job), result=error, unknown_worker=True)
+            case ValueError():
+                ack = outcomes.of_undecodable(job, error)
+                return Outcome(job, ack, result=error, reason=EndReason.UNDECODABLE)
+        if run.why is None:  # nobody has asked it to stop
+            raise error
+        return _broken_off(run)
+
+    async def _graft(self, job: Job, result: object) -> object:
         """Have what the function of a graft returned written, and return what is noted of it."""
-        if isinstance(result, Cancel | Discard | Snooze):
+        if self._composer is None or isinstance(result, Cancel | Discard | Snooze):
             return result
-        return Recording({GRAFTED_KEY: await composer.graft(job, result)})
+        return Recording({GRAFTED_KEY: await self._composer.graft(job, result)})
 
     def _resolve(self, job: Job) -> WorkerDefinition:
         try:

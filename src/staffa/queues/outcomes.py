@@ -189,9 +189,7 @@ def of_interruption(job: Job) -> Ack:
 
 def of_unfilled(job: Job) -> Ack:
     """Return the outcome of a job whose arguments could not be read: it is tried again soon."""
-    return Ack(
-        lease=Lease.of(job), state=State.SCHEDULED, refund=True, delay=_UNFILLED_SECONDS
-    )
+    return Ack(lease=Lease.of(job), state=State.SCHEDULED, refund=True, delay=_UNFILLED_SECONDS)
 
 
 def of_unknown_worker(job: Job, error: BaseException, unknown_after: float) -> Ack:

@@ -28,8 +28,8 @@ from staffa.queue import Queue
 from staffa.queues.acker import Acker
 from staffa.queues.aftermath import Aftermath
 from staffa.queues.allowance import Allowance
-from staffa.queues.composing import Composes
 from staffa.queues.checkpoints import Checkpoints
+from staffa.queues.composing import Composes
 from staffa.queues.executor import Executor
 from staffa.queues.handovers import Handovers
 from staffa.queues.outcomes import Outcome

@@ -31,9 +31,7 @@ class ResultStatements(Area):
 
     folder = "flows"
 
-    def read(
-        self, flows: Sequence[str], flow: str, names: Sequence[str]
-    ) -> Statement[FlowResults]:
+    def read(self, flows: Sequence[str], flow: str, names: Sequence[str]) -> Statement[FlowResults]:
         """Read the results of whole flows, and of named jobs of another one."""
         return self.statement("results", (list(flows), flow, list(names)), _results)
 
