@@ -1,5 +1,6 @@
 -- Change the counts of flows, and tell which go on, and which callbacks have not been written yet.
 -- $1: a JSON array of arrays: a flow, by how much each of the columns changes.
+-- RETURNING of SQLite 3.40 takes any column for not null in IS NULL: hence coalesce.
 -- Index: the primary key.
 WITH clock AS MATERIALIZED (
     SELECT staffa_now() AS now
@@ -32,7 +33,7 @@ UPDATE staffa_flows
            ELSE coalesce(staffa_flows.finished_at, change.now) END
   FROM change
  WHERE staffa_flows.id = change.id
-RETURNING id, parent, finished_at IS NULL AS is_open, total, completed, cancelled, discarded, deleted,
+RETURNING id, parent, coalesce(finished_at, '') = '' AS is_open, total, completed, cancelled, discarded, deleted,
           attempted,
           CASE WHEN callbacks <> '{}' THEN (
               SELECT json_group_array(event.key) FROM json_each(callbacks) AS event
