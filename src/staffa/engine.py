@@ -294,9 +294,7 @@ class Engine(
     async def stage_jobs(self, limit: int, queues: Sequence[str]) -> Staged:
         """Make due jobs available, and tell which of the queues have work."""
 
-    async def cancel_jobs(
-        self, wanted: JobFilter | Sequence[int], *, wait: bool = True
-    ) -> Changes:
+    async def cancel_jobs(self, wanted: JobFilter | Sequence[int], *, wait: bool = True) -> Changes:
         """Cancel unfinished jobs, in one transaction.
 
         Args:
@@ -304,14 +302,10 @@ class Engine(
             wait: Whether jobs that others hold are waited for; else they are left out.
         """
 
-    async def retry_jobs(
-        self, wanted: JobFilter | Sequence[int], *, wait: bool = True
-    ) -> Changes:
+    async def retry_jobs(self, wanted: JobFilter | Sequence[int], *, wait: bool = True) -> Changes:
         """Make jobs available at once, unless they are, run, or are suspended."""
 
-    async def delete_jobs(
-        self, wanted: JobFilter | Sequence[int], *, wait: bool = True
-    ) -> Changes:
+    async def delete_jobs(self, wanted: JobFilter | Sequence[int], *, wait: bool = True) -> Changes:
         """Delete jobs that do not run."""
 
     async def update_jobs(self, ids: Sequence[int], changes: Mapping[str, Any]) -> list[Job]:

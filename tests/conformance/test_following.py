@@ -9,7 +9,7 @@ from staffa.types import State
 from tests.conformance.graphs import Flows
 from tests.conformance.rows import Since, error
 from tests.conformance.stores import Store
-from tests.conformance.work import QUEUE, new_job
+from tests.conformance.work import QUEUE
 
 
 @pytest.fixture

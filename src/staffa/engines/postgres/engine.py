@@ -11,7 +11,6 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequen
 from copy import copy
 from datetime import datetime
 from typing import Any, Literal, Self, TypeVar, overload
-from uuid import UUID
 
 from staffa._internal.kill_points import boundaries
 from staffa.capabilities import Capabilities
@@ -29,7 +28,6 @@ from staffa.engine import (
     Lease,
     Producer,
     Pulse,
-    Rescued,
     Staged,
     Statement,
     Statements,
@@ -53,6 +51,7 @@ from staffa.engines.statements.limits import LimitStatements
 from staffa.engines.statements.nodes import LeaderStatements, ProducerStatements
 from staffa.engines.statements.operations import OperationStatements
 from staffa.engines.statements.prunes import PruneStatements
+from staffa.engines.statements.repairs import RepairStatements
 from staffa.engines.statements.rescues import RescueStatements
 from staffa.engines.statements.unique import UniqueStatements
 from staffa.engines.walks import Walks
@@ -100,7 +99,7 @@ class PostgresEngine(PostgresControls, PostgresAgeing, CronEngine, LimitVerbs, F
         self._acks: Dedicated | Joined = Dedicated(settings.with_access(Access.PROBES))
         self._links: Pool | Joined = Pool(settings.with_access(Access.PROBES), 1)
         self._survey = PostgresSurvey(settings, self.pool, prefix, instance)
-        self._jobs = JobStatements(prefix)
+        self._jobs = self._acking = JobStatements(prefix)
         self._operations = OperationStatements(prefix)
         self._walks = Walks(self._read, self._operations)
         self._unique = UniqueStatements(prefix)
@@ -115,6 +114,7 @@ class PostgresEngine(PostgresControls, PostgresAgeing, CronEngine, LimitVerbs, F
         self._cron_dialogues = CronDialogues(self._crons, self._enqueueing)
         self._limits = LimitStatements(prefix)
         self._following = FollowStatements(prefix)
+        self._repairs = RepairStatements(prefix)
         self._signing = (self._jobs,)
 
     @property
@@ -205,9 +205,7 @@ class PostgresEngine(PostgresControls, PostgresAgeing, CronEngine, LimitVerbs, F
         """Return what writes outcomes."""
         if not linked:
             return Statements.of(self._jobs.ack_any(acks, producer))
-        return Conversation.held(
-            lambda: complete(self._following, self._jobs, acks, producer)
-        )
+        return Conversation.held(lambda: complete(self._following, self._jobs, acks, producer))
 
     async def find_holds(self, leases: Sequence[Lease], producer: Producer) -> list[Hold]:
         """Tell how it stands with leases."""

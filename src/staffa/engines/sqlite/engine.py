@@ -11,7 +11,6 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequen
 from dataclasses import replace
 from functools import partial
 from typing import Any, Literal, TypeVar, cast, overload
-from uuid import UUID
 
 from staffa._internal.clock import SYSTEM_CLOCK, Clock
 from staffa._internal.kill_points import boundaries
@@ -27,7 +26,6 @@ from staffa.engine import (
     Hold,
     Lease,
     Producer,
-    Rescued,
     Staged,
     Statement,
     Statements,
@@ -61,6 +59,7 @@ from staffa.engines.statements.dynamic import DynamicStatements
 from staffa.engines.statements.enqueueing import EnqueueStatements
 from staffa.engines.statements.nodes import LeaderStatements
 from staffa.engines.statements.prunes import PruneStatements
+from staffa.engines.statements.repairs import RepairStatements
 from staffa.engines.statements.rescues import RescueStatements
 from staffa.engines.walks import Walks
 from staffa.errors import StatementConflict
@@ -113,7 +112,7 @@ class SqliteEngine(
         self._writer = FileConnection(settings, "staffa-sqlite-writer")
         self._reader = FileConnection(settings, "staffa-sqlite-reader")
         self._survey = SqliteSurvey(self._reader, _PREFIX, instance)
-        self._jobs = JobStatements(_PREFIX, SQLITE)
+        self._jobs = self._acking = JobStatements(_PREFIX, SQLITE)
         self._stages = StageStatements(_PREFIX, SQLITE)
         self._changes = self._operations = ChangeStatements(_PREFIX, SQLITE)
         self._walks = Walks(self._reader.read, self._changes)
@@ -131,6 +130,7 @@ class SqliteEngine(
         self._cron_dialogues = CronDialogues(self._crons, self._enqueueing)
         self._limits = LimitStatements(_PREFIX, SQLITE)
         self._following = FollowStatements(_PREFIX, SQLITE)
+        self._repairs = RepairStatements(_PREFIX, SQLITE)
         self._signing = (self._jobs, self._stages)
 
     @property

@@ -135,7 +135,9 @@ class FollowStatements(Area):
         return self.statement(
             "lock_of_jobs",
             (list(numbers),),
-            lambda rows: [Link(row["id"], tuple(row["flows"]), bool(row["locked"])) for row in rows],
+            lambda rows: [
+                Link(row["id"], tuple(row["flows"]), bool(row["locked"])) for row in rows
+            ],
             wait=wait,
         )
 
