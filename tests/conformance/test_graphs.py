@@ -21,7 +21,7 @@ from staffa.linking import (
     Policy,
 )
 from staffa.types import State
-from tests.conformance.graphs import (
+from tests.conformance.new_graphs import (
     batch,
     counts,
     flow_of,

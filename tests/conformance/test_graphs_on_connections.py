@@ -13,7 +13,7 @@ from staffa.engines.postgres import PostgresEngine
 from staffa.errors import ConfigError, DataRefused, FlowExists, InvalidJob
 from staffa.linking import Graph, NeedsFlow, NeedsJob, NewStep
 from staffa.types import State
-from tests.conformance.graphs import counts, flow_of, graph, members, states, step, workflow
+from tests.conformance.new_graphs import counts, flow_of, graph, members, states, step, workflow
 from tests.conformance.users import AUTOCOMMIT_KINDS, KINDS, UserConnection
 from tests.conformance.work import QUEUE, new_job
 

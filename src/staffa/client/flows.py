@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from staffa._internal.clock import Clock
@@ -16,7 +16,7 @@ from staffa.flows.stored import is_group, picture_of_stored
 from staffa.flows.surroundings import surroundings_for
 from staffa.flows.workflow import Addition, Workflow
 from staffa.jobs import Job
-from staffa.linking import GRAFT_KEY, FlowKind, FlowRow, Graph, Linking
+from staffa.linking import GRAFT_KEY, FlowKind, FlowRow, Followed, Graph, Linking
 
 if TYPE_CHECKING:
     from staffa.client.backend import Backend
@@ -30,7 +30,7 @@ class Flows:
     Args:
         open_backend: Returns the database's side for the running loop.
         stop_running: Stops jobs that ran when they were cancelled.
-        wake: Tells all processes that queues have jobs.
+        tell_of: Tells of what has come of the ends of jobs.
         clock: Tells the time.
     """
 
@@ -38,12 +38,12 @@ class Flows:
         self,
         open_backend: Callable[[], Awaitable[Backend]],
         stop_running: Callable[[Sequence[int]], Awaitable[None]],
-        wake: Callable[[Collection[str]], Awaitable[None]],
+        tell_of: Callable[[Followed], Awaitable[None]],
         clock: Clock,
     ) -> None:
         self._open = open_backend
         self._stop_running = stop_running
-        self._wake = wake
+        self._tell_of = tell_of
         self._clock = clock
 
     async def engine(self) -> Linking:
@@ -156,14 +156,8 @@ class Flows:
     async def retry(self, flow: str, *, whole: bool) -> None:
         """Run jobs of a workflow again."""
         await self.read(flow)
-        followed = await (await self.engine()).retry_flow(flow, whole=whole)
-        await self._awaken(followed.woken)
+        await self._tell_of(await (await self.engine()).retry_flow(flow, whole=whole))
 
     async def release(self, number: int) -> None:
         """Release a step."""
-        followed = await (await self.engine()).release_step(number)
-        await self._awaken(followed.woken)
-
-    async def _awaken(self, woken: Mapping[str, int]) -> None:
-        if woken:
-            await self._wake(list(woken))
+        await self._tell_of(await (await self.engine()).release_step(number))

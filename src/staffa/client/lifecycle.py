@@ -19,6 +19,7 @@ from staffa._internal.lazy import load
 from staffa._internal.loop_thread import is_loop_thread, loop_thread
 from staffa._internal.loops import LoopsLock, call_soon_on, run_on
 from staffa.client.batches import PORTION
+from staffa.client.cancels import follow_ends
 from staffa.client.depths import Depths
 from staffa.client.flows import Flows
 from staffa.client.health import Health
@@ -29,6 +30,7 @@ from staffa.client.options import ClientOptions
 from staffa.client.temporary import TemporaryFolder
 from staffa.config import Config
 from staffa.errors import ConfigError, DatabaseError, InstanceError
+from staffa.linking import Followed
 from staffa.modes import TestingMode, current_mode
 from staffa.queue import Queue, parse_queues
 from staffa.telemetry import report
@@ -211,7 +213,7 @@ class Lifecycle:
 
     @property
     def _flows(self) -> Flows:
-        return Flows(self._open, self._stop_running, self._wake, self._clock)
+        return Flows(self._open, self._stop_running, self._tell_of, self._clock)
 
     async def _open(self) -> Backend:
         """Return the database's side for the running loop, made when it is first needed."""
@@ -250,6 +252,16 @@ class Lifecycle:
         home = self._homes.here()
         if home is not None:  # else the client was stopped meanwhile
             await home.wakeups.send(queues)
+
+    async def _tell_of(self, followed: Followed) -> None:
+        if followed.woken:
+            await self._wake(followed.woken)
+        engine = (await self._open()).engine
+        tell = None if self._node is None else self._tell_aftermath
+        await follow_ends(followed, engine, tell, self.config.name)
+
+    def _tell_aftermath(self, followed: Followed) -> None:
+        self._tell_node(lambda node: node.supervisor.aftermath.followed(followed))
 
     async def _stop_running(self, numbers: Sequence[int]) -> None:
         """Stop cancelled jobs that run: here at once, elsewhere by notifications or heartbeats."""

@@ -18,7 +18,7 @@ from staffa.client.changes import (
     merge_changes,
 )
 from staffa.client.jobs import Jobs
-from staffa.engine import Changed
+from staffa.engine import Changed, Changes
 from staffa.errors import ConfigError
 from staffa.filters import JobFilter
 from staffa.jobs import Job
@@ -87,7 +87,7 @@ class Operations(Jobs):
             wanted = _checked(jobs, everything).within(CANCELLABLE)
             return await self._run(wanted, engine.cancel_jobs, self._after_cancel, on_progress)
         _refuse_options(everything, on_progress)
-        changed = await engine.cancel_jobs(check_ids(jobs))
+        changed: Sequence[Changed] = await engine.cancel_jobs(check_ids(jobs))
         await self._after_cancel(changed)
         return [job.id for job in changed]
 
@@ -137,10 +137,10 @@ class Operations(Jobs):
         engine = (await self._open()).engine
         if isinstance(jobs, JobFilter):
             wanted = _checked(jobs, everything).within(RETRYABLE)
-            return await self._run(wanted, engine.retry_jobs, self._wake_queues, on_progress)
+            return await self._run(wanted, engine.retry_jobs, self._after_retry, on_progress)
         _refuse_options(everything, on_progress)
         changed = await engine.retry_jobs(check_ids(jobs))
-        await self._wake_queues(changed)
+        await self._after_retry(changed)
         return [job.id for job in changed]
 
     async def delete_job(self, job: int | Job) -> bool:
@@ -189,9 +189,11 @@ class Operations(Jobs):
         engine = (await self._open()).engine
         if isinstance(jobs, JobFilter):
             wanted = _checked(jobs, everything).within(DELETABLE)
-            return await self._run(wanted, engine.delete_jobs, _do_nothing, on_progress)
+            return await self._run(wanted, engine.delete_jobs, self._follow, on_progress)
         _refuse_options(everything, on_progress)
-        return [job.id for job in await engine.delete_jobs(check_ids(jobs))]
+        changed = await engine.delete_jobs(check_ids(jobs))
+        await self._follow(changed)
+        return [job.id for job in changed]
 
     async def update_job(
         self,
@@ -319,6 +321,16 @@ class Operations(Jobs):
         engine = (await self._open()).engine
         hooks = None if self._node is None else self._call_cancel_hooks
         await follow_cancel(changed, engine, hooks, self.config.name)
+        await self._follow(changed)
+
+    async def _after_retry(self, changed: Sequence[Changed]) -> None:
+        await self._wake_queues(changed)
+        await self._follow(changed)
+
+    async def _follow(self, changed: Sequence[Changed]) -> None:
+        """Tell of what has come of changes of jobs that belong to flows."""
+        if isinstance(changed, Changes):
+            await self._tell_of(changed.followed)
 
     def _call_cancel_hooks(self, wanted: Sequence[int]) -> None:
         self._tell_node(lambda node: node.supervisor.aftermath.cancelled(wanted))

@@ -24,6 +24,7 @@ from staffa.config import Config
 from staffa.engine import Engine, Lease, Producer
 from staffa.errors import DatabaseError
 from staffa.jobs import Job
+from staffa.linking import Followed
 from staffa.queue import Queue
 from staffa.queues.acker import Acker
 from staffa.queues.aftermath import Aftermath
@@ -32,6 +33,7 @@ from staffa.queues.checkpoints import Checkpoints
 from staffa.queues.composing import Composes
 from staffa.queues.executor import Executor
 from staffa.queues.handovers import Handovers
+from staffa.queues.linked_acker import LinkedAcker
 from staffa.queues.outcomes import Outcome
 from staffa.queues.pools.process import ProcessPool, ProcessPoolSettings
 from staffa.queues.pools.thread import PATIENCE_SECONDS, ThreadPool
@@ -66,6 +68,7 @@ class Supervisor:
         clock: Measures.
         on_dead: Called with producers that have died.
         on_done: Called with each job that has finished.
+        on_followed: Called with what has come of the ends of jobs that belong to flows.
         composer: Serves jobs of workflows.
     """
 
@@ -78,6 +81,7 @@ class Supervisor:
         clock: Clock,
         on_dead: Callable[[Mapping[UUID, int]], None],
         on_done: Callable[[Job], None],
+        on_followed: Callable[[Followed], None],
         composer: Composes | None = None,
     ) -> None:
         self._config = config
@@ -94,6 +98,9 @@ class Supervisor:
             self._settle,
             self._lose,
             on_held=self._hand_over,
+            linked=LinkedAcker(
+                engine, producer, self._settle, self._lose, self._hand_over, on_followed
+            ),
         )
         self._handovers = Handovers(
             engine,

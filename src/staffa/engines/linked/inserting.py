@@ -26,13 +26,13 @@ _PORTION_CHARACTERS = 4 * 1024 * 1024
 
 
 def insert_graph(
-    statements: GraphStatements, follows: FollowStatements, graph: Graph
+    statements: GraphStatements, following: FollowStatements, graph: Graph
 ) -> Dialogue[InsertedGraph]:
     """Write flows and jobs; what waits for nothing that is open is available at once.
 
     Args:
         statements: The engine's statements that insert.
-        follows: Those that follow what has ended.
+        following: Those that follow what has ended.
         graph: The flows and jobs.
 
     Raises:
@@ -42,13 +42,13 @@ def insert_graph(
     """
     locked: frozenset[str] = frozenset()
     if graph.roots:
-        locked = yield from lock_roots(follows, sorted(set(graph.roots)))
+        locked = yield from lock_roots(following, sorted(set(graph.roots)))
     flows = GraphFlows(statements, graph.flows, locked)
     yield from flows.read(_stored(graph))
     existing = yield from _begin(statements, graph)
     if existing is not None:
         return InsertedGraph((), {}, existing)
-    writing = Writing(statements, follows, flows)
+    writing = Writing(statements, following, flows)
     for portion in portions(graph.steps):
         yield from writing.write(portion)
     return (yield from writing.finish())
