@@ -16,6 +16,7 @@ from staffa.client.bulk import (
     flatten,
     write_ahead,
 )
+from staffa.client.inline_flows import run_flow
 from staffa.client.lifecycle import Lifecycle
 from staffa.client.mixed import handle_of, has_flows, split_flows
 from staffa.client.workflows import WorkflowHandle
@@ -82,6 +83,8 @@ class Enqueueing(Lifecycle):
     async def _write_flow(
         self, flow: Workflow | Addition, conn: Any, notify: Notify
     ) -> WorkflowHandle:
+        if self._insertion.inline:
+            return await run_flow(flow, self.config, self._clock)
         flows = self._flows
         graph = await flows.make_graph(flow)
         inserted = await self._insertion.write_graph(graph, conn, notify)

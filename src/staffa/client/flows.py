@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
 
 from staffa._internal.clock import Clock
+from staffa.engine import Engine
 from staffa.errors import UnknownFlow
 from staffa.flows.graphs import make_addition, make_graph
 from staffa.flows.inner import FORM_OPTION
@@ -161,3 +163,22 @@ class Flows:
     async def release(self, number: int) -> None:
         """Release a step."""
         await self._tell_of(await (await self.engine()).release_step(number))
+
+
+@dataclass(frozen=True, slots=True)
+class _Side:
+    """A database's side of which only the engine is asked."""
+
+    engine: Engine
+
+
+def flows_on(engine: Engine, clock: Clock) -> Flows:
+    """Return the workflows that an engine has, with nobody to be told of changes."""
+
+    async def open_side() -> Backend:
+        return cast("Backend", _Side(engine))
+
+    async def ignore(told: object) -> None:
+        """Nobody waits to be told."""
+
+    return Flows(open_side, ignore, ignore, clock)
