@@ -118,6 +118,12 @@ class FollowStatements(Area):
 
     folder = "flows"
 
+    def find_kept(self, numbers: Sequence[int]) -> Statement[frozenset[int]]:
+        """Read which of some jobs belong to workflows and batches that have not ended."""
+        return self.statement(
+            "kept", (list(numbers),), lambda rows: frozenset(row["id"] for row in rows)
+        )
+
     def lock(self, ids: Sequence[str], *, wait: bool = True) -> Statement[frozenset[str]]:
         """Lock the roots of flows, and return them."""
         return self.statement(
