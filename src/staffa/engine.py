@@ -32,7 +32,7 @@ from staffa.leases import Lease as Lease
 from staffa.leases import Producer as Producer
 from staffa.limiting import LimitedClaim, Limiting
 from staffa.limits import Limits
-from staffa.linking import NOTHING, Followed, Follows
+from staffa.linking import NOTHING, Followed, Linking
 from staffa.maintenance import Tidies
 from staffa.rehearsal import Rehearses
 from staffa.statement import Dialect as Dialect
@@ -191,7 +191,7 @@ class Heartbeat(Protocol):
 
 
 class Engine(
-    StoresCrons, Tidies, Ages, Surveyed, Limiting, Follows, Rehearses, ControlsQueues, Protocol
+    StoresCrons, Tidies, Ages, Surveyed, Limiting, Linking, Rehearses, ControlsQueues, Protocol
 ):
     """Stores jobs. Every method may raise `DatabaseError`."""
 

@@ -37,6 +37,7 @@ from staffa.engine import (
 from staffa.engines.crons import CronEngine
 from staffa.engines.limited import LimitVerbs, Steps, carry_out
 from staffa.engines.linked.ending import complete
+from staffa.engines.linked.graphs import GraphVerbs
 from staffa.engines.linked.verbs import FollowVerbs
 from staffa.engines.postgres.ageing import PostgresAgeing
 from staffa.engines.postgres.maintenance import PostgresMaintenance, check_vacuum
@@ -45,7 +46,9 @@ from staffa.engines.postgres.survey import PostgresSurvey
 from staffa.engines.statements.conditions import Wanted
 from staffa.engines.statements.crons import CronDialogues, CronStatements
 from staffa.engines.statements.enqueueing import EnqueueStatements
+from staffa.engines.statements.flows import FlowStatements
 from staffa.engines.statements.following import FollowStatements
+from staffa.engines.statements.graphs import GraphStatements
 from staffa.engines.statements.jobs import JobStatements
 from staffa.engines.statements.limits import LimitStatements
 from staffa.engines.statements.nodes import LeaderStatements, ProducerStatements
@@ -71,7 +74,9 @@ _WORTH_GOING_ON = 0.1  # the share of a page that makes the next one worth a loo
 
 @observed("staffa.engine")
 @boundaries
-class PostgresEngine(PostgresControls, PostgresAgeing, CronEngine, LimitVerbs, FollowVerbs):
+class PostgresEngine(
+    PostgresControls, PostgresAgeing, CronEngine, LimitVerbs, FollowVerbs, GraphVerbs
+):
     """Jobs in a schema of a PostgreSQL database.
 
     Args:
@@ -115,7 +120,9 @@ class PostgresEngine(PostgresControls, PostgresAgeing, CronEngine, LimitVerbs, F
         self._limits = LimitStatements(prefix)
         self._following = FollowStatements(prefix)
         self._repairs = RepairStatements(prefix)
-        self._signing = (self._jobs,)
+        self._graphs = GraphStatements(prefix)
+        self._flows = FlowStatements(prefix)
+        self._signing = (self._jobs, self._graphs)
 
     @property
     def capabilities(self) -> Capabilities:

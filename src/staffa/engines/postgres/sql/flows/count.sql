@@ -1,7 +1,7 @@
 -- Change the counts of flows, and tell which have ended by that, or go on again, and which callbacks have not
--- been written yet.
+-- been written yet. One that goes on again does without its key if another flow has that now.
 -- $1 text[]: the flows, $2 to $9 int[]: by how much the columns change.
--- Locks: the flows, whose root the transaction holds. Index: the primary key.
+-- Locks: the flows, whose root the transaction holds. Index: the primary key, staffa_flows_once.
 WITH change AS MATERIALIZED (
     SELECT given.*, flow.finished_at IS NULL AS was_open
       FROM unnest((SELECT $1::text[]), (SELECT $2::int[]), (SELECT $3::int[]), (SELECT $4::int[]),
@@ -28,7 +28,11 @@ UPDATE :"prefix".staffa_flows AS flow
                 + flow.discarded + change.discarded + flow.deleted + change.deleted
              OR flow.inner_open + change.inner_open > 0
            THEN NULL
-           ELSE coalesce(flow.finished_at, timezone('UTC', clock_timestamp())) END
+           ELSE coalesce(flow.finished_at, timezone('UTC', clock_timestamp())) END,
+       once = CASE WHEN NOT change.was_open AND flow.once IS NOT NULL AND EXISTS (
+                            SELECT FROM :"prefix".staffa_flows AS other
+                             WHERE other.once = flow.once AND other.finished_at IS NULL)
+                   THEN NULL ELSE flow.once END
   FROM change
  WHERE flow.id = change.id
 RETURNING flow.id, flow.parent, change.was_open, flow.finished_at IS NULL AS is_open, flow.total,
