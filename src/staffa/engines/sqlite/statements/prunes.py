@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from staffa.dialogues import Dialogue
-from staffa.engines.sqlite.statements.following import FollowStatements
 from staffa.engines.statements import prunes as shared
 from staffa.engines.statements.area import Rows
+from staffa.engines.statements.following import FollowStatements
 from staffa.maintenance import Finished
 
 
@@ -22,7 +22,7 @@ class PruneStatements(shared.PruneStatements):
         linked: dict[int, bool] = yield self.statement("prune", versions, _linked)
         numbers = [number for number, is_linked in linked.items() if is_linked]
         if numbers:
-            yield from following.forget(numbers)
+            yield from following.forget_steps(numbers)
         return frozenset(linked)
 
 
