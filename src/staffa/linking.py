@@ -292,6 +292,9 @@ class Follows(Protocol):
             wait: Whether roots and rows that others hold are waited for; else they are left out.
         """
 
+    async def find_kept_jobs(self, ids: Sequence[int]) -> frozenset[int]:
+        """Return which of some jobs belong to workflows and batches that have not ended."""
+
     async def repair_links(self, *, limit: int) -> Repairs:
         """Follow the ends of jobs that nobody has followed, and count flows anew."""
 

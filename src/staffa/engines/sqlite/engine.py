@@ -53,6 +53,7 @@ from staffa.engines.sqlite.statements.nodes import (
     ControlStatements,
     TendStatements,
 )
+from staffa.engines.sqlite.statements.prunes import PruneStatements
 from staffa.engines.sqlite.statements.unique import UniqueStatements
 from staffa.engines.sqlite.survey import SqliteSurvey
 from staffa.engines.statements.conditions import Wanted
@@ -62,7 +63,6 @@ from staffa.engines.statements.enqueueing import EnqueueStatements
 from staffa.engines.statements.flow_control import FlowControlStatements
 from staffa.engines.statements.flows import FlowStatements
 from staffa.engines.statements.nodes import LeaderStatements
-from staffa.engines.statements.prunes import PruneStatements
 from staffa.engines.statements.repairs import RepairStatements
 from staffa.engines.statements.rescues import RescueStatements
 from staffa.engines.walks import Walks
@@ -339,7 +339,7 @@ class SqliteEngine(
 
     async def prune_jobs(self, jobs: Sequence[Finished]) -> frozenset[int]:
         """Delete finished jobs that have not changed since they were read."""
-        return await self._writer.write(self._prunes.prune(jobs))
+        return await self._follow(lambda: self._prunes.prune_all(jobs, self._following))
 
     async def check_vacuum(self) -> VacuumHealth:
         """There are no dead rows: SQLite uses the room of deleted ones again."""
