@@ -16,8 +16,8 @@ from staffa.client.bulk import (
     flatten,
     write_ahead,
 )
+from staffa.client.following import Following
 from staffa.client.inline_flows import run_flow
-from staffa.client.lifecycle import Lifecycle
 from staffa.client.mixed import handle_of, has_flows, split_flows
 from staffa.client.workflows import WorkflowHandle
 from staffa.engine import Written
@@ -27,7 +27,7 @@ from staffa.jobs import Job
 from staffa.options import BulkOptions, Notify
 
 
-class Enqueueing(Lifecycle):
+class Enqueueing(Following):
     """Writing jobs."""
 
     @overload

@@ -16,7 +16,7 @@ from staffa._internal.clock import Clock
 from staffa.client.flows import flows_on
 from staffa.client.workflows import WorkflowHandle
 from staffa.config import Config
-from staffa.engine import Engine
+from staffa.engine import Changes, Engine
 from staffa.errors import ConfigError
 from staffa.flows import Addition, Workflow
 from staffa.flows.composer import Composer
@@ -27,7 +27,6 @@ from staffa.linking import (
     NOTHING,
     STEP_KEY,
     WORKFLOW_KEY,
-    FlowResults,
     FlowRow,
     Followed,
     Graph,
@@ -38,10 +37,10 @@ from staffa.linking import (
     NewStep,
     Policies,
     Policy,
-    ResultFlow,
 )
 from staffa.queues.inline import InlineRunner, next_number, raise_failure
 from staffa.queues.pools.thread import Threads
+from staffa.recorded import FlowResults, ResultFlow
 from staffa.types import State
 
 _ENDED = (State.COMPLETED, State.CANCELLED, State.DISCARDED)
@@ -145,9 +144,9 @@ class InlineFlows:
         """Return jobs."""
         return [self._jobs[number] for number in ids if number in self._jobs]
 
-    async def cancel_flow(self, flow: str) -> Sequence[int]:
+    async def cancel_flow(self, flow: str) -> Changes:
         """Leave it: all has ended that could."""
-        return ()
+        return Changes()
 
     async def retry_flow(self, flow: str, *, whole: bool = False) -> Followed:
         """Leave it, too."""
