@@ -3,11 +3,14 @@
 from staffa.ageing import Prioritizer, Rise
 from staffa.chunks import Chunk
 from staffa.client import Staffa
+from staffa.client.workflows import WorkflowHandle
 from staffa.config import Config
 from staffa.cron import Cron
 from staffa.deadlines import Deadline
 from staffa.dynamic import DynamicQueue
 from staffa.filters import JobFilter
+from staffa.flows import Workflow
+from staffa.flows.status import WorkflowStatus
 from staffa.instance import get as get_instance
 from staffa.jobs import Job, current_job
 from staffa.limits import GlobalLimit, Partition, RateLimit
@@ -56,6 +59,9 @@ __all__ = [
     "State",
     "Unique",
     "Worker",
+    "Workflow",
+    "WorkflowHandle",
+    "WorkflowStatus",
     "await_signal",
     "await_signal_sync",
     "current_job",

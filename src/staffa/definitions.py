@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from staffa import registry
-from staffa.args.codec import Unknown
+from staffa.args.codec import Parameters, Unknown
 from staffa.args.model import ModelCodec
 from staffa.args.returns import ReturnCodec
 from staffa.chunks import Chunk, check_chunk
@@ -75,6 +75,7 @@ def define(
     process: Callable[..., Any],
     prepare: Callable[[Job], Callable[[], Any]],
     together: Together | None = None,
+    parameters: Parameters | None = None,
 ) -> WorkerDefinition:
     """Return the definition of a worker: its options checked, its hooks found."""
     source = f"{registry.module_name(code)}.{code.__qualname__}"
@@ -102,6 +103,7 @@ def define(
         encode_result=ReturnCodec(process).encode,
         chunk=chunk,
         together=None if chunk is None else together,
+        parameters=parameters,
     )
     Job(worker=definition.name, **job_options)  # refuses bad values where they are written
     return definition

@@ -284,12 +284,16 @@ class Job(Running[A]):
 
     def relayed(self, secret: str) -> Self:
         """Return this new job with the mark of a relay: its result is kept, and told."""
-        return self.noted({"recorded": True, RELAY_KEY: secret})
+        return self.with_meta({"recorded": True, RELAY_KEY: secret})
 
-    def noted(self, more: Mapping[str, Any]) -> Self:
-        """Return this new job with more in its meta."""
+    def with_meta(self, changes: Mapping[str, Any]) -> Self:
+        """Return a job like this one, which was not enqueued, with more in its meta.
+
+        Raises:
+            InvalidArgs: If that is no plain JSON object.
+        """
         job = copy(self)
-        job._meta = dump_object({**json.loads(self.meta_json), **more}, "meta")
+        job._meta = dump_object({**self.meta, **changes}, "meta")
         return job
 
     def as_enqueued(self, row: Mapping[str, Any]) -> Self:

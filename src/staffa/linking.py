@@ -18,6 +18,7 @@ from typing import Any, Protocol
 
 from staffa.jobs import Job
 from staffa.leases import Ack, Producer
+from staffa.recorded import FlowResults
 from staffa.types import State
 
 WORKFLOW_KEY = "workflow_id"
@@ -32,6 +33,13 @@ STEP_KEY = "name"
 """Where `meta` holds the name of a step within its workflow."""
 NEEDS_KEY = "deps"
 """Where `meta` holds the names of what a step depends on, for those who look at it."""
+
+CASCADE_KEY = "cascade"
+"""Where `meta` tells what the args of a job are filled with when it has been claimed."""
+GRAFT_KEY = "graft"
+"""Where `meta` tells that what a job returns is added to its flow; with its name."""
+GRAFTED_KEY = "grafted"
+"""Where `meta` of such a job tells what it returned: a workflow, a list or a mapping."""
 
 
 class FlowKind(StrEnum):
@@ -138,9 +146,12 @@ class Graph:
     Args:
         roots: The ids of stored flows that are locked first: those that it adds to.
         flows: New flows, outer ones before inner ones.
-        steps: The jobs, those before which others depend on: read once, in portions, so that a
-            stream of jobs without names needs no memory.
-        once: A key: if a flow of it is stored that has not ended, nothing is written.
+        steps: The jobs, those before which others depend on: read once, in portions, on the thread
+            that writes, while the transaction is open. Of those before there are only the ids in
+            memory, eight bytes each. Jobs that are encrypted are sealed already; unique ones are
+            refused.
+        once: A key of the first flow: if one with it is stored that has not ended, nothing is
+            written.
         grafted: The flow that the steps are the graft of: if it has its graft already, nothing is
             written.
     """
@@ -167,19 +178,25 @@ class Followed:
     ended: Sequence[str] = ()
 
 
+NOTHING = Followed()
+"""What comes of the end of jobs that belong to no flow."""
+
+
 @dataclass(frozen=True, slots=True)
 class InsertedGraph:
     """What became of a graph.
 
     Args:
-        ids: Of its jobs, in order, if they were asked for.
+        ids: Of its jobs, in order.
         woken: How many jobs have become available, by queue.
         existing: The id of the flow that stands for it, where nothing was written.
+        cancelled: The ids of jobs that were cancelled at once, as what they need did not complete.
     """
 
     ids: Sequence[int]
     woken: Mapping[str, int]
     existing: str | None = None
+    cancelled: Sequence[int] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,14 +286,8 @@ class Repairs:
     followed: Followed
 
 
-class Linking(Protocol):
-    """Stores flows, and releases jobs when what they wait for has ended."""
-
-    async def insert_graph(self, graph: Graph, *, conn: Any = None) -> InsertedGraph:
-        """Write flows and jobs; what waits for nothing that is open is released at once."""
-
-    def insert_graph_on(self, graph: Graph, conn: Any) -> InsertedGraph:
-        """Do the same in the transaction of a connection that is used without an event loop."""
+class Follows(Protocol):
+    """Releases jobs when what they wait for has ended."""
 
     async def ack_linked_jobs(
         self, acks: Sequence[Ack], producer: Producer, *, wait: bool = True
@@ -289,13 +300,41 @@ class Linking(Protocol):
             wait: Whether roots and rows that others hold are waited for; else they are left out.
         """
 
+    async def find_kept_jobs(self, ids: Sequence[int]) -> frozenset[int]:
+        """Return which of some jobs belong to workflows and batches that have not ended."""
+
+    async def repair_links(self, *, limit: int) -> Repairs:
+        """Follow the ends of jobs that nobody has followed, and count flows anew."""
+
+
+class Linking(Follows, Protocol):
+    """Stores flows, and releases jobs when what they wait for has ended."""
+
+    async def insert_graph(self, graph: Graph, *, conn: Any = None) -> InsertedGraph:
+        """Write flows and jobs; what waits for nothing that is open is available at once.
+
+        Raises:
+            UnknownFlow: If a root, or a flow that a job names, is not stored.
+            FlowExists: If the id of a flow, or the name of a step, is taken.
+            InvalidJob: If a job can't be part of the graph.
+        """
+
+    def insert_graph_on(self, graph: Graph, conn: Any) -> InsertedGraph:
+        """Do the same in the transaction of a connection that is used without an event loop."""
+
     async def read_flows(self, ids: Sequence[str], *, inner: bool = False) -> list[FlowRow]:
         """Read flows, with those inside of them at any depth if wanted."""
 
     async def list_flows(
         self, kind: FlowKind, *, limit: int, before: str | None = None
     ) -> list[FlowRow]:
-        """Read outermost flows of a kind, the newest first, from where the last page has ended."""
+        """Read outermost flows of a kind, the newest first.
+
+        Args:
+            kind: The kind.
+            limit: How many.
+            before: The last flow of the page before; nothing comes after one that was forgotten.
+        """
 
     async def find_steps(self, flow: str, names: Sequence[str] | None = None) -> Mapping[str, int]:
         """Read the ids of the named jobs of a workflow, or of some of them."""
@@ -305,23 +344,44 @@ class Linking(Protocol):
     ) -> list[Job]:
         """Read jobs of a flow in the order of their ids; callbacks of a batch only if wanted."""
 
-    async def cancel_flow(self, flow: str) -> Sequence[int]:
-        """Cancel all unfinished jobs of a flow and of those inside of it; return which ran."""
+    async def read_results(
+        self, flows: Sequence[str], *, flow: str = "", names: Sequence[str] = ()
+    ) -> FlowResults:
+        """Read what jobs have come to: of whole flows, and of named jobs of another one.
+
+        Args:
+            flows: The flows, with all those inside of them.
+            flow: The other one.
+            names: The names of its jobs.
+        """
 
     async def retry_flow(self, flow: str, *, whole: bool = False) -> Followed:
         """Run the jobs of a flow, and of those inside of it, again that did not complete, or all.
 
-        Those that depend on them are suspended until they have completed.
+        Those that depend on them, and do not run already, are suspended until they have completed.
+        Jobs that were deleted stay away.
+
+        Args:
+            flow: The flow.
+            whole: Whether jobs that have completed run again as well, and forget their results.
+
+        Raises:
+            UnknownFlow: If it is not stored.
         """
 
     async def release_step(self, job: int) -> Followed:
-        """Release a step that was held; one whose dependencies are open waits on for them."""
+        """Release a step that was held; one whose dependencies are open waits on for them.
+
+        What is no step, or is not held, is left alone.
+        """
 
     async def change_flow_options(self, flow: str, changes: Mapping[str, Any]) -> bool:
         """Merge into the options of a flow; tell whether there is one."""
 
-    async def repair_links(self, *, limit: int) -> Repairs:
-        """Follow the ends of jobs that nobody has followed, and count flows anew."""
-
     async def forget_flows(self, *, age: float, limit: int) -> int:
-        """Forget flows that ended longer than an age in seconds ago, and have no jobs any more."""
+        """Forget flows that ended longer than an age in seconds ago, and have no jobs any more.
+
+        Args:
+            age: The age.
+            limit: How many flows are looked at; the next call goes on behind them.
+        """

@@ -25,6 +25,10 @@ else:
     A = TypeVar("A")
 
 
+LINK_KEYS = frozenset({"workflow_id", "batch_id", "chain_id"})
+"""Where `meta` holds the flows that a job belongs to."""
+
+
 class Payload(Generic[A]):
     """The base of `Job` that holds its args and meta; ``A`` is the type of the args."""
 
@@ -63,11 +67,25 @@ class Payload(Generic[A]):
         return self._plain_args() if self._model is None else self._model  # type: ignore[return-value]  # see `read_args`
 
     @property
+    def workflow_id(self) -> str | None:
+        """The id of the workflow that it is a step of, or of its group or graft in that."""
+        found = self.meta.get("workflow_id")
+        return found if isinstance(found, str) else None
+
+    @property
     def encrypted(self) -> bool:
         """Whether the arguments are stored encrypted: keep them out of logs."""
         if self._encrypt or self._meta == "{}":  # what is decoded would be dumped again
             return self._encrypt
         return self.meta.get("encrypted") is True
+
+    @property
+    def linked(self) -> bool:
+        """Whether the job may belong to flows: cheap to tell of a job that was claimed."""
+        meta = self._meta
+        if isinstance(meta, str):
+            return meta != "{}" and any(f'"{key}"' in meta for key in LINK_KEYS)
+        return bool(meta) and not LINK_KEYS.isdisjoint(meta)
 
     @property
     def meta(self) -> dict[str, Any]:
@@ -113,6 +131,10 @@ class Payload(Generic[A]):
             self._encrypt = True  # whatever became of its mark in meta
         else:
             raise InvalidArgs("the args were changed after they had been encrypted")
+
+    def fill_args(self, args: dict[str, Any]) -> None:
+        """Give a claimed job the args that its row lacks; for the executor alone."""
+        self._args = args
 
     def read_args(self, decode: Callable[[Mapping[str, Any]], A]) -> None:
         """Let `args` be the model of a class worker; for the executor alone."""

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from staffa.args.codec import Parameters
 from staffa.chunks import Chunk
 from staffa.errors import ConfigError, UnknownWorker
 from staffa.jobs import Job
@@ -45,6 +46,7 @@ class WorkerDefinition:
         encode_result: Makes what it returns plain data, to be recorded.
         chunk: How many of its jobs run together, if they do.
         together: Makes the calls for a chunk of jobs that are prepared.
+        parameters: Of a function: what it takes.
     """
 
     name: str
@@ -65,6 +67,8 @@ class WorkerDefinition:
     def names(self) -> tuple[str, ...]:
         """The names of rows that it runs."""
         return (self.name, *self.aliases)
+
+    parameters: Parameters | None = None
 
 
 _definitions: dict[str, WorkerDefinition] = {}

@@ -48,6 +48,14 @@ async def note() -> None:
     await mark("completing")
 
 
+@job
+async def graft() -> list[Job]:
+    """Return more jobs."""
+    await mark("begun")
+    await mark("completing")
+    return [note.new() for _ in range(3)]
+
+
 @job(max_attempts=1)
 async def note_once() -> None:
     """Have one attempt, which a death must not use up."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json as plain_json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,10 @@ from staffa.engines.sqlite import SqliteEngine
 from staffa.engines.sqlite.functions import install
 from tests.support.files import make_file
 
-_JSON = frozenset({"args", "meta", "tags", "errors", "attempted_by", "configured"})
+_JSON = frozenset(
+    {"args", "meta", "tags", "errors", "attempted_by", "configured"}
+    | {"options", "callbacks", "needs", "fired"}
+)
 
 
 class SqliteStore:
@@ -63,6 +67,70 @@ class SqliteStore:
     async def write(self, job_id: int | None, **columns: Any) -> None:
         """Overwrite columns of a job."""
         self._overwrite("oban_jobs", "id", job_id, columns)
+
+    async def rows(self) -> list[dict[str, Any]]:
+        """Return the columns of all jobs."""
+        return await self.select("oban_jobs")
+
+    async def flow(self, flow: str) -> dict[str, Any]:
+        """Return the columns of a flow."""
+        (found,) = [row for row in await self.flows() if row["id"] == flow]
+        return found
+
+    async def flows(self) -> list[dict[str, Any]]:
+        """Return the columns of all flows."""
+        return await self.select("staffa_flows")
+
+    async def suspend(self, numbers: Sequence[int]) -> None:
+        """Suspend jobs."""
+        self.connection.executemany(
+            "UPDATE oban_jobs SET state = 'suspended' WHERE id = ?", [(one,) for one in numbers]
+        )
+
+    async def age_flows(self, checked_at: datetime) -> None:
+        """Have all flows been looked at last at a time."""
+        self.connection.execute(
+            "UPDATE staffa_flows SET checked_at = ?", (_to_column("checked_at", checked_at),)
+        )
+
+    @asynccontextmanager
+    async def holding(self, root: str) -> AsyncIterator[Any]:
+        """Refuse: a file has one writer."""
+        raise NotImplementedError("a file has one writer")
+        yield  # type: ignore[unreachable]  # makes it a context manager
+
+    async def raise_flow(self, flow: str, *columns: str, by: int = 1) -> None:
+        """Raise counts of a flow."""
+        changes = ", ".join(f"{name} = {name} + {by}" for name in columns)
+        self.connection.execute(
+            f"UPDATE staffa_flows SET {changes}, finished_at = NULL WHERE id = ?", (flow,)
+        )
+
+    async def insert(self, table: str, **columns: Any) -> None:
+        """Write a row of one of our tables."""
+        if table == "staffa_flows":
+            now = datetime.now(UTC)
+            columns = {"inserted_at": now, "checked_at": now, **columns}
+        await self.insert_many(table, [columns])
+
+    async def insert_many(self, table: str, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Write rows of one of our tables that have the same columns."""
+        if not rows:
+            return
+        marks = ", ".join("?" for _ in rows[0])
+        values = [[_to_column(name, given) for name, given in row.items()] for row in rows]
+        self.connection.execute("BEGIN IMMEDIATE")
+        self.connection.executemany(
+            f"INSERT INTO {table} ({', '.join(rows[0])}) VALUES ({marks})", values
+        )
+        self.connection.execute("COMMIT")
+
+    async def select(self, table: str) -> list[dict[str, Any]]:
+        """Return the columns of all rows of one of our tables."""
+        found = self.connection.execute(f"SELECT * FROM {table}").fetchall()
+        return [
+            {name: _from_column(name, value) for name, value in dict(row).items()} for row in found
+        ]
 
     async def write_cron(self, name: str, **columns: Any) -> None:
         """Overwrite columns of an entry of cron."""

@@ -15,7 +15,6 @@ from contextlib import suppress
 from typing import Any
 
 from staffa._internal.backoff import Backoff
-from staffa.client.results import recorded_result
 from staffa.engine import Engine
 from staffa.errors import (
     DatabaseError,
@@ -28,6 +27,7 @@ from staffa.errors import (
 from staffa.filters import JobFilter
 from staffa.jobs import Job
 from staffa.notifier import Notifier
+from staffa.recorded import recorded_result
 from staffa.relays import CHANNEL, Ending, read_result
 from staffa.service import Service
 from staffa.telemetry import report

@@ -16,7 +16,9 @@ from staffa.config import Config
 from staffa.cron.declared import Collector
 from staffa.engine import Engine, Producer, Rescued
 from staffa.errors import DatabaseError
+from staffa.flows.composer import Composer
 from staffa.jobs import Job
+from staffa.linking import Followed
 from staffa.notifier import Notifier, is_for
 from staffa.queues.kills import Kills
 from staffa.queues.relayed import Relayed
@@ -68,6 +70,7 @@ class Node:
             foreign_dead_after=config.foreign_dead_after,
             on_available=self._announce,
             on_discarded=self._after_discard,
+            on_followed=self._after_follow,
         )
         self._relayed = Relayed(notifier)
         self.supervisor = Supervisor(
@@ -78,6 +81,8 @@ class Node:
             on_dead=self._lifeline.rescue,
             on_done=self._after_job,
             on_settled=self._relayed.tell,
+            on_followed=self._after_follow,
+            composer=Composer(engine, config.encryption_keys, self._announce),
         )
         self._signals = Signals(
             engine,
@@ -252,6 +257,11 @@ class Node:
 
     def _after_discard(self, job: Rescued, reason: EndReason) -> None:
         self.supervisor.aftermath.rescued(job, reason)
+
+    def _after_follow(self, followed: Followed) -> None:
+        if followed.woken:
+            self._announce(followed.woken)
+        self.supervisor.aftermath.followed(followed)
 
     def _announce(self, queues: Iterable[str]) -> None:
         self.supervisor.wake(queues)

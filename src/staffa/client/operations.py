@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, Unpack, overload
 
-from staffa.client.batches import PORTION, Batches, Change, Progress, Then
-from staffa.client.cancels import follow_cancel
+from staffa.client.batches import Batches, Change, Progress, Then
 from staffa.client.changes import (
     UPDATE_SECONDS,
     ChangeJob,
@@ -20,10 +18,9 @@ from staffa.client.changes import (
 )
 from staffa.client.jobs import Jobs
 from staffa.engine import Changed
-from staffa.errors import ConfigError, DatabaseError
+from staffa.errors import ConfigError
 from staffa.filters import JobFilter
 from staffa.jobs import Job
-from staffa.telemetry import report
 from staffa.types import State
 
 _ENDED = (State.COMPLETED, State.DISCARDED, State.CANCELLED)
@@ -89,7 +86,7 @@ class Operations(Jobs):
             wanted = _checked(jobs, everything).within(CANCELLABLE)
             return await self._run(wanted, engine.cancel_jobs, self._after_cancel, on_progress)
         _refuse_options(everything, on_progress)
-        changed = await engine.cancel_jobs(check_ids(jobs))
+        changed: Sequence[Changed] = await engine.cancel_jobs(check_ids(jobs))
         await self._after_cancel(changed)
         return [job.id for job in changed]
 
@@ -139,10 +136,10 @@ class Operations(Jobs):
         engine = (await self._open()).engine
         if isinstance(jobs, JobFilter):
             wanted = _checked(jobs, everything).within(RETRYABLE)
-            return await self._run(wanted, engine.retry_jobs, self._wake_queues, on_progress)
+            return await self._run(wanted, engine.retry_jobs, self._after_retry, on_progress)
         _refuse_options(everything, on_progress)
         changed = await engine.retry_jobs(check_ids(jobs))
-        await self._wake_queues(changed)
+        await self._after_retry(changed)
         return [job.id for job in changed]
 
     async def delete_job(self, job: int | Job) -> bool:
@@ -191,9 +188,11 @@ class Operations(Jobs):
         engine = (await self._open()).engine
         if isinstance(jobs, JobFilter):
             wanted = _checked(jobs, everything).within(DELETABLE)
-            return await self._run(wanted, engine.delete_jobs, _do_nothing, on_progress)
+            return await self._run(wanted, engine.delete_jobs, self._follow, on_progress)
         _refuse_options(everything, on_progress)
-        return [job.id for job in await engine.delete_jobs(check_ids(jobs))]
+        changed = await engine.delete_jobs(check_ids(jobs))
+        await self._follow(changed)
+        return [job.id for job in changed]
 
     async def update_job(
         self,
@@ -315,40 +314,6 @@ class Operations(Jobs):
     ) -> int:
         backend = await self._open()
         return await Batches(backend.engine, change, then, on_progress).run(wanted)
-
-    async def _after_cancel(self, changed: Sequence[Changed]) -> None:
-        await self._stop(changed)
-        engine = (await self._open()).engine
-        hooks = None if self._node is None else self._call_cancel_hooks
-        await follow_cancel(changed, engine, hooks, self.config.name)
-
-    def _call_cancel_hooks(self, wanted: Sequence[int]) -> None:
-        self._tell_node(lambda node: node.supervisor.aftermath.cancelled(wanted))
-
-    async def _stop(self, changed: Sequence[Changed]) -> None:
-        """Stop cancelled jobs that run: here at once, elsewhere by notifications or heartbeats."""
-        running = [job.id for job in changed if job.previous_state is State.EXECUTING]
-        if not running:
-            return
-        self._tell_node(lambda node: node.supervisor.check_leases())
-        backend = await self._open()
-        try:
-            for start in range(0, len(running), PORTION):
-                await backend.notifier.notify(
-                    message
-                    for number in running[start : start + PORTION]
-                    for message in self._make_kill(number)
-                )
-        except DatabaseError as error:
-            report("a cancel was not notified; heartbeats tell", error, level=logging.INFO)
-
-    def _make_kill(self, number: int) -> list[tuple[str, dict[str, Any]]]:
-        """Return what stops a job, after what tells our own nodes that its row says so already."""
-        signal = {"action": "pkill", "job_id": number}
-        return [("control", {"name": self.config.name, "signal": signal}), ("signal", signal)]
-
-    async def _wake_queues(self, changed: Sequence[Changed]) -> None:
-        await self._wake({job.queue for job in changed})
 
 
 async def _do_nothing(changed: Sequence[Changed]) -> None:

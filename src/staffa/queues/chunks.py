@@ -65,8 +65,8 @@ class Performs(Protocol):
 
     threads: Threads
 
-    def prepare(self, run: Run) -> tuple[WorkerDefinition, Callable[[], Any]]:
-        """Return the worker of a job, everything decoded."""
+    def read(self, run: Run) -> WorkerDefinition:
+        """Return the worker of a job, whose row is decoded."""
 
     def refuse(self, run: Run, error: Exception) -> Outcome:
         """Return the outcome of a job that could not be prepared."""
@@ -130,7 +130,8 @@ class _Chunk:
             self.ended[run] = broken_off(run)
             return
         try:
-            definition, _ = self._executor.prepare(run)
+            definition = self._executor.read(run)
+            definition.prepare(run.job)
         except (UnknownWorker, UnknownKey, ValueError) as error:
             self.ended[run] = self._executor.refuse(run, error)
             return

@@ -22,21 +22,25 @@ from staffa._internal.kill_points import boundary
 from staffa.args.encryption import NO_KEYS, KeyRing
 from staffa.engine import Lease
 from staffa.errors import (
+    DatabaseError,
     DeadlinePassed,
     ProcessJobError,
     UnknownKey,
     UnknownWorker,
 )
 from staffa.jobs import Job, find_job_in, set_current_job
+from staffa.linking import CASCADE_KEY, GRAFT_KEY, GRAFTED_KEY
 from staffa.queues import outcomes
 from staffa.queues.aftermath import call_hook
 from staffa.queues.awaits import ReceivesSignals
 from staffa.queues.checkpoints import Notes
 from staffa.queues.chunks import MemberRun, broken_off, perform_chunk
 from staffa.queues.claims import Claimed
+from staffa.queues.composing import Composes
 from staffa.queues.outcomes import Outcome, TakesHandovers, TakesOutcomes
 from staffa.queues.pools.process import ProcessCall, ProcessPool
 from staffa.queues.pools.thread import Threads
+from staffa.queues.recording import Recording
 from staffa.queues.run import Run, Stop
 from staffa.queues.timing import seconds_left, within
 from staffa.registry import WorkerDefinition
@@ -65,6 +69,7 @@ class Executor:
         keys: What encrypted args are read with.
         handovers: Finds out what became of jobs that were completed in transactions of users.
         awaits: Where jobs get signals from; what their meta has if not given.
+        composer: Serves jobs of workflows.
     """
 
     def __init__(
@@ -81,6 +86,7 @@ class Executor:
         keys: KeyRing = NO_KEYS,
         handovers: TakesHandovers | None = None,
         awaits: ReceivesSignals | None = None,
+        composer: Composes | None = None,
     ) -> None:
         self._acker = acker
         self.threads = threads
@@ -93,6 +99,7 @@ class Executor:
         self._keys = keys
         self._handovers = handovers
         self._awaits = awaits
+        self._composer = composer
         self._runs: set[Run] = set()
         self._loop = asyncio.get_running_loop()
 
@@ -244,20 +251,31 @@ class Executor:
         if run.why is not None:
             return broken_off(run)
         try:
-            definition, call = self.prepare(run)
-        except (UnknownWorker, UnknownKey, ValueError) as error:
-            return self.refuse(run, error)
+            definition = self.read(run)
+            if CASCADE_KEY in job.meta and self._composer is not None:
+                await self._composer.fill(job, definition)
+            call = definition.prepare(job)
+        except (
+            UnknownWorker,
+            UnknownKey,
+            DatabaseError,
+            ValueError,
+            asyncio.CancelledError,
+        ) as error:
+            return self._not_called(run, error)
         if definition.chunk is not None:  # nobody knew it when it was claimed
             return (await perform_chunk((run,), self))[run]
         set_current_job(job)
         try:
             result = await self._called(definition, call, run)
+            if GRAFT_KEY in job.meta:
+                result = await self._graft(job, result)
         except BaseException as error:  # noqa: BLE001  # a job may raise anything
             return self.fail(definition, run, error)
         return self.judge(definition, run, result)
 
-    def prepare(self, run: Run) -> tuple[WorkerDefinition, Callable[[], Any]]:
-        """Return the worker of a job and the call to make, everything decoded.
+    def read(self, run: Run) -> WorkerDefinition:
+        """Return the worker of a job, whose row is decoded now.
 
         Raises:
             UnknownWorker: If no code here has its name.
@@ -268,7 +286,7 @@ class Executor:
         job.args, job.meta  # noqa: B018  # decoded here, for the first time
         definition = run.definition = self._resolve(job)
         job.unseal(self._keys)
-        return definition, definition.prepare(job)
+        return definition
 
     def refuse(self, run: Run, error: Exception) -> Outcome:
         """Return the outcome of a job that could not be prepared."""
@@ -290,6 +308,23 @@ class Executor:
             return Outcome(job, ack)
         reason = EndReason.RESULT if isinstance(result, Cancel | Discard) else None
         return Outcome(job, ack, result=result, reason=reason)
+
+    def _not_called(self, run: Run, error: BaseException) -> Outcome | None:
+        """Return the outcome of a job whose function could not be called."""
+        if isinstance(error, DatabaseError):  # of what is to be filled in
+            ack = outcomes.of_unfilled(run.job)
+            return Outcome(run.job, ack, result=error, unknown_worker=True)
+        if isinstance(error, Exception):
+            return self.refuse(run, error)
+        if run.why is None:  # nobody has asked it to stop
+            raise error
+        return broken_off(run)
+
+    async def _graft(self, job: Job, result: object) -> object:
+        """Have what the function of a graft returned written, and return what is noted of it."""
+        if self._composer is None or isinstance(result, Cancel | Discard | Snooze):
+            return result
+        return Recording({GRAFTED_KEY: await self._composer.graft(job, result)})
 
     def _resolve(self, job: Job) -> WorkerDefinition:
         try:

@@ -25,14 +25,17 @@ from staffa.config import Config
 from staffa.engine import Engine, Lease, Producer
 from staffa.errors import DatabaseError
 from staffa.jobs import Job
+from staffa.linking import Followed
 from staffa.queue import Queue
 from staffa.queues.acker import Acker
 from staffa.queues.aftermath import Aftermath
 from staffa.queues.allowance import Allowance
 from staffa.queues.awaits import Awaits
 from staffa.queues.checkpoints import Checkpoints
+from staffa.queues.composing import Composes
 from staffa.queues.executor import Executor
 from staffa.queues.handovers import Handovers
+from staffa.queues.linked_acker import LinkedAcker
 from staffa.queues.outcomes import Outcome
 from staffa.queues.pools.process import ProcessPool, ProcessPoolSettings
 from staffa.queues.pools.thread import PATIENCE_SECONDS, ThreadPool
@@ -72,6 +75,8 @@ class Supervisor:
         on_dead: Called with producers that have died.
         on_done: Called with each job that has finished.
         on_settled: Called with each outcome that is stored, and the state of its job.
+        on_followed: Called with what has come of the ends of jobs that belong to flows.
+        composer: Serves jobs of workflows.
     """
 
     def __init__(
@@ -84,6 +89,8 @@ class Supervisor:
         on_dead: Callable[[Mapping[UUID, int]], None],
         on_done: Callable[[Job], None],
         on_settled: Callable[[Outcome, State], None] = _ignore,
+        on_followed: Callable[[Followed], None],
+        composer: Composes | None = None,
     ) -> None:
         self._config = config
         self._engine = engine
@@ -99,6 +106,9 @@ class Supervisor:
             self._settle,
             self._lose,
             on_held=self._hand_over,
+            linked=LinkedAcker(
+                engine, producer, self._settle, self._lose, self._hand_over, on_followed
+            ),
         )
         self._handovers = Handovers(
             engine,
@@ -120,6 +130,7 @@ class Supervisor:
             keys=config.encryption_keys,
             handovers=self._handovers,
             awaits=self.awaits,
+            composer=composer,
         )
         self._clock = clock
         self._on_done = on_done

@@ -4,6 +4,7 @@
 - `perform_job`: runs one job without a database.
 - `run_chunk`: runs the jobs of a chunk without a database.
 - `drain_queue`: runs what is enqueued.
+- `run_workflow`: enqueues a workflow and runs it to its end.
 - `assert_enqueued`, `refute_enqueued`, `all_enqueued`: look at what is enqueued.
 - `tick_crons`: has cron look what is due.
 - `VirtualClock`: time as the test wants it.
@@ -17,6 +18,7 @@ from staffa.testing.crons import tick_crons
 from staffa.testing.drain import drain_queue
 from staffa.testing.perform import Performed, perform_job, process_job, run_chunk
 from staffa.testing.resets import reset, reset_oban
+from staffa.testing.workflows import run_workflow
 
 __all__ = [
     "Performed",
@@ -31,5 +33,6 @@ __all__ = [
     "reset",
     "reset_oban",
     "run_chunk",
+    "run_workflow",
     "tick_crons",
 ]

@@ -136,7 +136,7 @@ class Rehearsal:
         check_whole_number("attempt", attempt, 1, job.max_attempts)
         config, clock = find_settings(app, oban)
         if signals is not None:
-            job = job.noted(given_signals(signals, clock.now()))
+            job = job.with_meta(given_signals(signals, clock.now()))
         return cls(job, attempt, config, clock)
 
     async def run(self, threads: Threads | None = None) -> Performed:

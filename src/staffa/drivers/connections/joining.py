@@ -2,19 +2,31 @@
 
 A single statement runs as it is. Several take effect together: in the transaction that is open, or
 else in one of their own, at READ COMMITTED, as a statement must see what those have committed that
-it has waited for. Rows come back as the engine's own connections have them, whatever the user has
-set: times in UTC, text as `str`.
+it has waited for. A dialogue may find out late that it can't be: in the user's transaction it has a
+savepoint, so that nothing of it is left if the user goes on. Rows come back as the engine's own
+connections have them, whatever the user has set: times in UTC, text as `str`.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, AbstractContextManager
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import (
+    AbstractAsyncContextManager,
+    AbstractContextManager,
+    asynccontextmanager,
+    contextmanager,
+    suppress,
+)
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from staffa.dialogues import all_of, hold, hold_here
+from staffa.dialogues import all_of, hold, hold_here, is_dialogue
+from staffa.drivers.connections.texts import (
+    RELEASE_SAVEPOINT,
+    ROLLBACK_TO_SAVEPOINT,
+    SAVEPOINT,
+)
 from staffa.engine import Dialect, Statement, Statements
 from staffa.errors import ConfigError
 
@@ -115,10 +127,28 @@ class InlineSteps(_Stepwise, Inline):
         with self.failures():
             if statements.prepare is not None:
                 self.prepare(statements.prepare)
-            if self.joins() or len(statements.parts) == 1:
-                return self._run_all(statements)
-            with self.transaction():
-                return self._run_all(statements)
+            if not self.joins() and len(statements.parts) != 1:
+                with self.transaction():
+                    return self._run_all(statements)
+            if is_dialogue(statements):
+                with self._savepoint():
+                    return self._run_all(statements)
+            return self._run_all(statements)
+
+    @contextmanager
+    def _savepoint(self) -> Iterator[None]:
+        self._say(SAVEPOINT)
+        try:
+            yield
+        except BaseException:
+            with suppress(Exception):  # what the caller hears of is the error that led here
+                self._say(ROLLBACK_TO_SAVEPOINT)
+                self._say(RELEASE_SAVEPOINT)
+            raise
+        self._say(RELEASE_SAVEPOINT)
+
+    def _say(self, sql: str) -> None:
+        self.execute(Statement(sql, (), list, self.dialect))
 
     def _run_all(self, statements: Statements[T]) -> T:
         return hold_here(all_of(statements), self._run_one)
@@ -147,10 +177,28 @@ class AwaitedSteps(_Stepwise, Awaited):
         with self.failures():
             if statements.prepare is not None:
                 await self.prepare(statements.prepare)
-            if self.joins() or len(statements.parts) == 1:
-                return await self._run_all(statements)
-            async with self.transaction():
-                return await self._run_all(statements)
+            if not self.joins() and len(statements.parts) != 1:
+                async with self.transaction():
+                    return await self._run_all(statements)
+            if is_dialogue(statements):
+                async with self._savepoint():
+                    return await self._run_all(statements)
+            return await self._run_all(statements)
+
+    @asynccontextmanager
+    async def _savepoint(self) -> AsyncIterator[None]:
+        await self._say(SAVEPOINT)
+        try:
+            yield
+        except BaseException:
+            with suppress(Exception):  # what the caller hears of is the error that led here
+                await self._say(ROLLBACK_TO_SAVEPOINT)
+                await self._say(RELEASE_SAVEPOINT)
+            raise
+        await self._say(RELEASE_SAVEPOINT)
+
+    async def _say(self, sql: str) -> None:
+        await self.execute(Statement(sql, (), list, self.dialect))
 
     async def _run_all(self, statements: Statements[T]) -> T:
         return await hold(all_of(statements), self._run_one)

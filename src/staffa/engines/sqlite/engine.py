@@ -11,12 +11,11 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequen
 from dataclasses import replace
 from functools import partial
 from typing import Any, Literal, TypeVar, cast, overload
-from uuid import UUID
 
 from staffa._internal.clock import SYSTEM_CLOCK, Clock
 from staffa._internal.kill_points import boundaries
 from staffa.capabilities import Capabilities
-from staffa.dialogues import Dialogue, hold_here
+from staffa.dialogues import Conversation, Dialogue, hold_here
 from staffa.drivers.connections import run_on, run_on_sync
 from staffa.drivers.sqlite import FileConnection, FileSettings, Run
 from staffa.engine import (
@@ -27,7 +26,6 @@ from staffa.engine import (
     Hold,
     Lease,
     Producer,
-    Rescued,
     Staged,
     Statement,
     Statements,
@@ -36,6 +34,9 @@ from staffa.engine import (
 )
 from staffa.engines.crons import CronEngine
 from staffa.engines.limited import LimitVerbs
+from staffa.engines.linked.ending import complete
+from staffa.engines.linked.graphs import GraphVerbs
+from staffa.engines.linked.verbs import FollowVerbs
 from staffa.engines.signals import SignalEngine
 from staffa.engines.sqlite.ageing import SqliteAgeing
 from staffa.engines.sqlite.functions import install
@@ -44,6 +45,8 @@ from staffa.engines.sqlite.queues import SqliteControls
 from staffa.engines.sqlite.rehearsal import SqliteRehearsal
 from staffa.engines.sqlite.statements.changes import ChangeStatements, Seen
 from staffa.engines.sqlite.statements.chunks import ChunkStatements
+from staffa.engines.sqlite.statements.following import FollowStatements
+from staffa.engines.sqlite.statements.graphs import GraphStatements
 from staffa.engines.sqlite.statements.idiom import SQLITE
 from staffa.engines.sqlite.statements.jobs import JobStatements, StageStatements
 from staffa.engines.sqlite.statements.limits import LimitStatements
@@ -52,14 +55,17 @@ from staffa.engines.sqlite.statements.nodes import (
     ControlStatements,
     TendStatements,
 )
+from staffa.engines.sqlite.statements.prunes import PruneStatements
 from staffa.engines.sqlite.statements.unique import UniqueStatements
 from staffa.engines.sqlite.survey import SqliteSurvey
 from staffa.engines.statements.conditions import Wanted
 from staffa.engines.statements.crons import CronDialogues
 from staffa.engines.statements.dynamic import DynamicStatements
 from staffa.engines.statements.enqueueing import EnqueueStatements
+from staffa.engines.statements.flow_control import FlowControlStatements
+from staffa.engines.statements.flows import FlowStatements
 from staffa.engines.statements.nodes import LeaderStatements
-from staffa.engines.statements.prunes import PruneStatements
+from staffa.engines.statements.repairs import RepairStatements
 from staffa.engines.statements.rescues import RescueStatements
 from staffa.engines.statements.signals import SignalStatements
 from staffa.engines.steps import Steps, carry_out_sync
@@ -91,7 +97,14 @@ _PREFIX = "main"
 @observed("staffa.engine")
 @boundaries
 class SqliteEngine(
-    SqliteControls, SqliteRehearsal, SqliteAgeing, CronEngine, SignalEngine, LimitVerbs
+    SqliteControls,
+    SqliteRehearsal,
+    SqliteAgeing,
+    CronEngine,
+    SignalEngine,
+    LimitVerbs,
+    FollowVerbs,
+    GraphVerbs,
 ):
     """Jobs in a file.
 
@@ -114,9 +127,9 @@ class SqliteEngine(
         self._writer = FileConnection(settings, "staffa-sqlite-writer")
         self._reader = FileConnection(settings, "staffa-sqlite-reader")
         self._survey = SqliteSurvey(self._reader, _PREFIX, instance)
-        self._jobs = JobStatements(_PREFIX, SQLITE)
+        self._jobs = self._acking = JobStatements(_PREFIX, SQLITE)
         self._stages = StageStatements(_PREFIX, SQLITE)
-        self._changes = ChangeStatements(_PREFIX, SQLITE)
+        self._changes = self._operations = ChangeStatements(_PREFIX, SQLITE)
         self._walks = Walks(self._reader.read, self._changes)
         self._unique = UniqueStatements(_PREFIX, SQLITE)
         self._enqueueing = EnqueueStatements(self._jobs, self._unique, "sqlite", settings.prepare)
@@ -133,7 +146,13 @@ class SqliteEngine(
         self._limits = LimitStatements(_PREFIX, SQLITE)
         self._signals = SignalStatements(_PREFIX, SQLITE)
         self._chunks = ChunkStatements(_PREFIX, SQLITE)
-        self._signing = (self._jobs, self._stages)
+        self._following = FollowStatements(_PREFIX, SQLITE)
+        self._repairs = RepairStatements(_PREFIX, SQLITE)
+        self._graphs = GraphStatements(_PREFIX, SQLITE)
+        self._flows = FlowStatements(_PREFIX, SQLITE)
+        self._flow_control = FlowControlStatements(_PREFIX, SQLITE)
+        self._prepare = settings.prepare
+        self._signing = (self._jobs, self._stages, self._graphs)
 
     @property
     def capabilities(self) -> Capabilities:
@@ -217,15 +236,20 @@ class SqliteEngine(
         return await self._writer.write(self._jobs.ack(acks, producer))
 
     def acknowledging(
-        self, acks: Sequence[Ack], producer: Producer
+        self, acks: Sequence[Ack], producer: Producer, *, linked: bool = False
     ) -> Statements[dict[int, State]]:
         """Return what writes outcomes."""
+        prepare = partial(install, clock=self._clock)
+        if linked:
+            return Conversation.held(
+                lambda: complete(self._following, self._jobs, acks, producer), "sqlite", prepare
+            )
         statement = self._jobs.ack_any(acks, producer)
         return Statements(
             [lambda: statement],
             lambda results: cast("dict[int, State]", results[0]),
             "sqlite",
-            partial(install, clock=self._clock),
+            prepare,
         )
 
     async def find_holds(self, leases: Sequence[Lease], producer: Producer) -> list[Hold]:
@@ -245,18 +269,6 @@ class SqliteEngine(
     async def stage_jobs(self, limit: int, queues: Sequence[str]) -> Staged:
         """Make due jobs available."""
         return await self._writer.write(self._stages.stage(limit, queues))
-
-    async def cancel_jobs(self, wanted: Wanted, *, wait: bool = True) -> list[Changed]:
-        """Cancel unfinished jobs; nobody holds rows, so there are none to wait for."""
-        return await self._writer.write(self._changes.cancel_together(wanted))
-
-    async def retry_jobs(self, wanted: Wanted, *, wait: bool = True) -> list[Changed]:
-        """Make jobs available at once."""
-        return await self._writer.write(self._changes.retry_together(wanted))
-
-    async def delete_jobs(self, wanted: Wanted, *, wait: bool = True) -> list[Changed]:
-        """Delete jobs that do not run."""
-        return await self._writer.write(self._changes.delete(wanted))
 
     async def update_jobs(self, ids: Sequence[int], changes: Mapping[str, Any]) -> list[Job]:
         """Change columns of jobs, and return the jobs."""
@@ -324,22 +336,6 @@ class SqliteEngine(
         release = self._rescues.release(producer, queue=queue, running=running)
         return await self._writer.write(release)
 
-    async def rescue_jobs(
-        self, dead: Mapping[UUID, int], *, max_rescues: int, limit: int
-    ) -> list[Rescued]:
-        """Take jobs away from dead producers."""
-        return await self._writer.write(
-            self._rescues.rescue(dead, max_rescues=max_rescues, limit=limit)
-        )
-
-    async def rescue_foreign_jobs(self, *, age: float, limit: int) -> list[Rescued]:
-        """Take old jobs away from other implementations."""
-        return await self._writer.write(self._rescues.rescue_foreign(age=age, limit=limit))
-
-    async def discard_exhausted_jobs(self, *, limit: int) -> list[Rescued]:
-        """Discard available jobs without attempts left."""
-        return await self._writer.write(self._rescues.discard_exhausted(limit=limit))
-
     async def find_oldest_finished(
         self, state: State, *, age: float, after: Finished | None, limit: int
     ) -> list[Finished]:
@@ -358,7 +354,7 @@ class SqliteEngine(
 
     async def prune_jobs(self, jobs: Sequence[Finished]) -> frozenset[int]:
         """Delete finished jobs that have not changed since they were read."""
-        return await self._writer.write(self._prunes.prune(jobs))
+        return await self._follow(lambda: self._prunes.prune_all(jobs, self._following))
 
     async def check_vacuum(self) -> VacuumHealth:
         """There are no dead rows: SQLite uses the room of deleted ones again."""
@@ -399,6 +395,13 @@ class SqliteEngine(
 
     async def _change(self, statement: Statement[T]) -> T:
         return await self._writer.write(statement)
+
+    async def _run_together(self, statements: Statements[T]) -> T:
+        return await self._writer.write(statements)
+
+    async def _follow(self, begin: Callable[[], Dialogue[T]], *, acks: bool = False) -> T:
+        """Hold a dialogue; a file has one writer, whatever it writes."""
+        return await self._writer.write(Conversation.held(begin, "sqlite"))
 
     async def _read(self, statement: Statement[T]) -> T:
         return await self._reader.read(statement)
