@@ -1,6 +1,7 @@
 """Background jobs on PostgreSQL: a job is a row, written in your own transaction if you like."""
 
 from staffa.ageing import Prioritizer, Rise
+from staffa.chains import Chain
 from staffa.client import Staffa
 from staffa.config import Config
 from staffa.cron import Cron
@@ -25,6 +26,7 @@ __version__ = "0.1.0.dev0"
 
 __all__ = [
     "Cancel",
+    "Chain",
     "Config",
     "Connectivity",
     "Cron",

@@ -11,6 +11,7 @@ from staffa import registry
 from staffa.args.codec import Unknown
 from staffa.args.model import ModelCodec
 from staffa.args.returns import ReturnCodec
+from staffa.chains import parse_chain
 from staffa.cron import Cron
 from staffa.errors import ConfigError, NotYetAvailable
 from staffa.hooks import OwnHooks, check_ending, check_hooks, find, prepare_new
@@ -83,6 +84,8 @@ def define(
         job_options["tags"] = check_tags(job_options["tags"])
     if "unique" in job_options:
         job_options["unique"] = parse_unique(job_options["unique"]) or False
+    if "chain" in job_options:
+        job_options["chain"] = parse_chain(job_options["chain"])
     definition = WorkerDefinition(
         name=how.get("name") or registry.name_of(code),
         executor=_choose_executor(source, process, how.get("executor")),

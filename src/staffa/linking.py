@@ -16,6 +16,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol
 
+from staffa.chains import CHAIN_KEY as CHAIN_KEY
 from staffa.jobs import Job
 from staffa.leases import Ack, Producer
 from staffa.types import State
@@ -24,8 +25,6 @@ WORKFLOW_KEY = "workflow_id"
 """Where `meta` holds the flow of kind workflow that a job belongs to."""
 BATCH_KEY = "batch_id"
 """Where `meta` holds the batch that a job belongs to, or whose callback it is."""
-CHAIN_KEY = "chain_id"
-"""Where `meta` holds the chain that a job belongs to."""
 CALLBACK_KEY = "callback"
 """Where `meta` of a batch's callback tells which it is: it is no member of the batch."""
 STEP_KEY = "name"

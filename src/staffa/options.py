@@ -10,6 +10,7 @@ from typing import Any, Literal, TypedDict
 from staffa._internal.identifiers import MAX_NAME_LENGTH, is_storable_name
 from staffa._internal.json import clean
 from staffa._internal.shown import shown
+from staffa.chains import Chain, ChainOptions
 from staffa.deadlines import Deadline
 from staffa.errors import ConfigError, InvalidJob, NotYetAvailable, UnknownOption
 from staffa.queue import check_queue_name
@@ -54,6 +55,8 @@ class JobOptions(TypedDict, total=False):
     """Whether it is written only if there is no job like it."""
     replace: Replace
     """What is overwritten of the job that there is, by its state."""
+    chain: Chain | ChainOptions | None
+    """Whether it runs after the job that was written before it for the same key."""
     weight: int
     """How many tokens of its queue's rate limit it takes."""
     instance: str
@@ -95,11 +98,7 @@ class BulkOptions(TypedDict, total=False):
 
 
 JOB_OPTIONS = frozenset(JobOptions.__annotations__)
-LATER_OPTIONS = frozenset(
-    {
-        "chain", "chunk",
-    }
-)  # fmt: skip
+LATER_OPTIONS = frozenset({"chunk"})
 
 
 def check_options(options: Mapping[str, Any], known: frozenset[str], what: str) -> None:

@@ -59,6 +59,11 @@ class Area:
         self._prefix = prefix
         self._idiom = idiom
 
+    @property
+    def dialect(self) -> Dialect:
+        """The database that they are for."""
+        return self._idiom.dialect
+
     def text(self, verb: str) -> str:
         """Return the text of a verb's file."""
         return load_sql(self._idiom.package, f"sql/{self.folder}/{verb}.sql", self._prefix)
