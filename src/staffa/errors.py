@@ -7,6 +7,8 @@ StaffaError
 │   └── NotYetAvailable    an option that is specified but not built yet
 ├── InvalidJob             a job that can't be stored as given (also a ValueError)
 │   └── InvalidArgs        its args or meta are no plain JSON, or don't fit the annotations
+├── UnknownFlow            no workflow, batch or chain of an id is stored
+├── FlowExists             the id of a new one, or the name of a step, is taken: nothing was written
 ├── QueueFull              a queue has as many waiting jobs as it may have: nothing was written
 ├── UnknownWorker          a row names a worker that no code here defines
 ├── UnknownKey             a row is encrypted with a key that is not known here
@@ -83,6 +85,14 @@ class InvalidJob(StaffaError, ValueError):
 
 class InvalidArgs(InvalidJob):
     """Args or meta that are no plain JSON object, or don't fit what the code declares."""
+
+
+class UnknownFlow(StaffaError):
+    """No workflow, batch or chain of an id is stored, or none any more."""
+
+
+class FlowExists(StaffaError):
+    """The id of a new workflow or batch, or the name of a step, is taken; nothing was written."""
 
 
 class QueueFull(StaffaError):

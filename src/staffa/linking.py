@@ -137,9 +137,12 @@ class Graph:
     Args:
         roots: The ids of stored flows that are locked first: those that it adds to.
         flows: New flows, outer ones before inner ones.
-        steps: The jobs, those before which others depend on: read once, in portions, so that a
-            stream of jobs without names needs no memory.
-        once: A key: if a flow of it is stored that has not ended, nothing is written.
+        steps: The jobs, those before which others depend on: read once, in portions, on the thread
+            that writes, while the transaction is open. Of those before there are only the ids in
+            memory, eight bytes each. Jobs that are encrypted are sealed already; unique ones are
+            refused.
+        once: A key of the first flow: if one with it is stored that has not ended, nothing is
+            written.
         grafted: The flow that the steps are the graft of: if it has its graft already, nothing is
             written.
     """
@@ -171,14 +174,16 @@ class InsertedGraph:
     """What became of a graph.
 
     Args:
-        ids: Of its jobs, in order, if they were asked for.
+        ids: Of its jobs, in order.
         woken: How many jobs have become available, by queue.
         existing: The id of the flow that stands for it, where nothing was written.
+        cancelled: The ids of jobs that were cancelled at once, as what they need did not complete.
     """
 
     ids: Sequence[int]
     woken: Mapping[str, int]
     existing: str | None = None
+    cancelled: Sequence[int] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,7 +277,13 @@ class Linking(Protocol):
     """Stores flows, and releases jobs when what they wait for has ended."""
 
     async def insert_graph(self, graph: Graph, *, conn: Any = None) -> InsertedGraph:
-        """Write flows and jobs; what waits for nothing that is open is released at once."""
+        """Write flows and jobs; what waits for nothing that is open is available at once.
+
+        Raises:
+            UnknownFlow: If a root, or a flow that a job names, is not stored.
+            FlowExists: If the id of a flow, or the name of a step, is taken.
+            InvalidJob: If a job can't be part of the graph.
+        """
 
     def insert_graph_on(self, graph: Graph, conn: Any) -> InsertedGraph:
         """Do the same in the transaction of a connection that is used without an event loop."""

@@ -27,7 +27,7 @@ FILES = {
 }
 PEERS = "engines/postgres/peers/"
 PARAMETER = re.compile(r"\$\d+")
-INDEX_OR_REASON = re.compile(r"primary key|staffa_jobs_\w+|none")
+INDEX_OR_REASON = re.compile(r"primary key|staffa_\w+|none")
 
 
 def head_of(text: str) -> str:

@@ -2,19 +2,31 @@
 
 A single statement runs as it is. Several take effect together: in the transaction that is open, or
 else in one of their own, at READ COMMITTED, as a statement must see what those have committed that
-it has waited for. Rows come back as the engine's own connections have them, whatever the user has
-set: times in UTC, text as `str`.
+it has waited for. A dialogue may find out late that it can't be: in the user's transaction it has a
+savepoint, so that nothing of it is left if the user goes on. Rows come back as the engine's own
+connections have them, whatever the user has set: times in UTC, text as `str`.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, AbstractContextManager
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import (
+    AbstractAsyncContextManager,
+    AbstractContextManager,
+    asynccontextmanager,
+    contextmanager,
+    suppress,
+)
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from staffa.dialogues import all_of, hold, hold_here
+from staffa.dialogues import Dialogue, all_of, hold, hold_here
+from staffa.drivers.connections.texts import (
+    RELEASE_SAVEPOINT,
+    ROLLBACK_TO_SAVEPOINT,
+    SAVEPOINT,
+)
 from staffa.engine import Dialect, Statement, Statements
 from staffa.errors import ConfigError
 
@@ -37,6 +49,25 @@ class Inline(ABC):
         """
 
     @abstractmethod
+    def hold(
+        self,
+        dialogue: Dialogue[T],
+        dialect: Dialect,
+        prepare: Callable[[Any], None] | None = None,
+    ) -> T:
+        """Hold a dialogue; what it has written goes where it raises.
+
+        Args:
+            dialogue: The statements.
+            dialect: The database that they are for.
+            prepare: What they need on the connection of the database's driver, if anything.
+
+        Raises:
+            ConfigError: If they are for another database.
+            DatabaseError: If the database refuses them.
+        """
+
+    @abstractmethod
     def after_commit(self, callback: Callable[[], object]) -> bool:
         """Have something called after the outermost commit; tell whether that can be observed."""
 
@@ -47,6 +78,25 @@ class Awaited(ABC):
     @abstractmethod
     async def run(self, statements: Statements[T]) -> T:
         """Run statements.
+
+        Raises:
+            ConfigError: If they are for another database.
+            DatabaseError: If the database refuses them.
+        """
+
+    @abstractmethod
+    async def hold(
+        self,
+        dialogue: Dialogue[T],
+        dialect: Dialect,
+        prepare: Callable[[Any], None] | None = None,
+    ) -> T:
+        """Hold a dialogue; what it has written goes where it raises.
+
+        Args:
+            dialogue: The statements.
+            dialect: The database that they are for.
+            prepare: What they need on the connection of the database's driver, if anything.
 
         Raises:
             ConfigError: If they are for another database.
@@ -81,16 +131,16 @@ class _Stepwise(ABC):
         callback()  # what was run has been committed already
         return True
 
-    def check(self, statements: Statements[Any]) -> None:
+    def check(self, dialect: Dialect) -> None:
         """Refuse statements of another database.
 
         Raises:
             ConfigError: If they are of another one.
         """
-        if statements.dialect != self.dialect:
+        if dialect != self.dialect:
             raise ConfigError(
                 f"conn= is a connection to {_DATABASES[self.dialect]}, but the client's jobs are "
-                f"in {_DATABASES[statements.dialect]}: give a connection to the database of the "
+                f"in {_DATABASES[dialect]}: give a connection to the database of the "
                 "client"
             )
 
@@ -111,7 +161,7 @@ class InlineSteps(_Stepwise, Inline):
 
     def run(self, statements: Statements[T]) -> T:
         """Run statements."""
-        self.check(statements)
+        self.check(statements.dialect)
         with self.failures():
             if statements.prepare is not None:
                 self.prepare(statements.prepare)
@@ -119,6 +169,35 @@ class InlineSteps(_Stepwise, Inline):
                 return self._run_all(statements)
             with self.transaction():
                 return self._run_all(statements)
+
+    def hold(
+        self,
+        dialogue: Dialogue[T],
+        dialect: Dialect,
+        prepare: Callable[[Any], None] | None = None,
+    ) -> T:
+        """Hold a dialogue."""
+        self.check(dialect)
+        with self.failures():
+            if prepare is not None:
+                self.prepare(prepare)
+            with self._savepoint() if self.joins() else self.transaction():
+                return hold_here(dialogue, self._run_one)
+
+    @contextmanager
+    def _savepoint(self) -> Iterator[None]:
+        self._say(SAVEPOINT)
+        try:
+            yield
+        except BaseException:
+            with suppress(Exception):  # what the caller hears of is the error that led here
+                self._say(ROLLBACK_TO_SAVEPOINT)
+                self._say(RELEASE_SAVEPOINT)
+            raise
+        self._say(RELEASE_SAVEPOINT)
+
+    def _say(self, sql: str) -> None:
+        self.execute(Statement(sql, (), list, self.dialect))
 
     def _run_all(self, statements: Statements[T]) -> T:
         return hold_here(all_of(statements), self._run_one)
@@ -143,7 +222,7 @@ class AwaitedSteps(_Stepwise, Awaited):
 
     async def run(self, statements: Statements[T]) -> T:
         """Run statements."""
-        self.check(statements)
+        self.check(statements.dialect)
         with self.failures():
             if statements.prepare is not None:
                 await self.prepare(statements.prepare)
@@ -151,6 +230,35 @@ class AwaitedSteps(_Stepwise, Awaited):
                 return await self._run_all(statements)
             async with self.transaction():
                 return await self._run_all(statements)
+
+    async def hold(
+        self,
+        dialogue: Dialogue[T],
+        dialect: Dialect,
+        prepare: Callable[[Any], None] | None = None,
+    ) -> T:
+        """Hold a dialogue."""
+        self.check(dialect)
+        with self.failures():
+            if prepare is not None:
+                await self.prepare(prepare)
+            async with self._savepoint() if self.joins() else self.transaction():
+                return await hold(dialogue, self._run_one)
+
+    @asynccontextmanager
+    async def _savepoint(self) -> AsyncIterator[None]:
+        await self._say(SAVEPOINT)
+        try:
+            yield
+        except BaseException:
+            with suppress(Exception):  # what the caller hears of is the error that led here
+                await self._say(ROLLBACK_TO_SAVEPOINT)
+                await self._say(RELEASE_SAVEPOINT)
+            raise
+        await self._say(RELEASE_SAVEPOINT)
+
+    async def _say(self, sql: str) -> None:
+        await self.execute(Statement(sql, (), list, self.dialect))
 
     async def _run_all(self, statements: Statements[T]) -> T:
         return await hold(all_of(statements), self._run_one)

@@ -38,6 +38,7 @@ from staffa.engine import (
 )
 from staffa.engines.crons import CronEngine
 from staffa.engines.limited import LimitVerbs, Steps, carry_out
+from staffa.engines.linked.graphs import GraphVerbs
 from staffa.engines.postgres.ageing import PostgresAgeing
 from staffa.engines.postgres.maintenance import PostgresMaintenance, check_vacuum
 from staffa.engines.postgres.queues import PostgresControls, PostgresQueues
@@ -46,6 +47,8 @@ from staffa.engines.statements.chains import ChainStatements
 from staffa.engines.statements.conditions import Wanted
 from staffa.engines.statements.crons import CronDialogues, CronStatements
 from staffa.engines.statements.enqueueing import EnqueueStatements
+from staffa.engines.statements.following import FollowStatements
+from staffa.engines.statements.graphs import GraphStatements
 from staffa.engines.statements.jobs import JobStatements
 from staffa.engines.statements.limits import LimitStatements
 from staffa.engines.statements.nodes import LeaderStatements, ProducerStatements
@@ -70,7 +73,7 @@ _WORTH_GOING_ON = 0.1  # the share of a page that makes the next one worth a loo
 
 @observed("staffa.engine")
 @boundaries
-class PostgresEngine(PostgresControls, PostgresAgeing, CronEngine, LimitVerbs):
+class PostgresEngine(PostgresControls, PostgresAgeing, CronEngine, GraphVerbs, LimitVerbs):
     """Jobs in a schema of a PostgreSQL database.
 
     Args:
@@ -111,7 +114,9 @@ class PostgresEngine(PostgresControls, PostgresAgeing, CronEngine, LimitVerbs):
         self._crons = CronStatements(prefix)
         self._cron_dialogues = CronDialogues(self._crons, self._enqueueing)
         self._limits = LimitStatements(prefix)
-        self._signing = (self._jobs,)
+        self._graphs = GraphStatements(prefix)
+        self._follows = FollowStatements(prefix)
+        self._signing = (self._jobs, self._graphs)
 
     @property
     def capabilities(self) -> Capabilities:
@@ -360,6 +365,10 @@ class PostgresEngine(PostgresControls, PostgresAgeing, CronEngine, LimitVerbs):
         """Hold a dialogue in a transaction."""
         async with self.pool.transaction() as run:
             return await hold(dialogue, run)
+
+    async def _hold_again(self, make: Callable[[], Dialogue[T]]) -> T:
+        """Hold a dialogue, again if it loses against another one's locks."""
+        return await self.pool.hold_again(make)
 
     async def _change(self, statement: Statement[T]) -> T:
         return await self.pool.run(statement)

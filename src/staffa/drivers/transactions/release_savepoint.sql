@@ -1,0 +1,2 @@
+-- Forget the mark, and keep what was written since.
+RELEASE SAVEPOINT staffa;

@@ -1,0 +1,2 @@
+-- Undo what was written since the mark.
+ROLLBACK TO SAVEPOINT staffa;

@@ -1,0 +1,161 @@
+"""Follows what jobs have become: releases or cancels those that wait for them, ends flows.
+
+It goes level by level: what one level has cancelled or ended is what the next one follows.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from staffa._internal import json
+from staffa.deadlines import DEADLINE_KEY, postpone
+from staffa.dialogues import Dialogue
+from staffa.engines.linked.callbacks import due_events
+from staffa.engines.linked.roots import lock_roots
+from staffa.engines.linked.transitions import Counts, Transition, count_changes
+from staffa.engines.statements.following import Counted, Due, Fired, FollowStatements, Released
+from staffa.linking import Followed
+from staffa.types import State
+
+
+def follow(
+    statements: FollowStatements,
+    transitions: Sequence[Transition],
+    changes: Mapping[str, Counts] | None = None,
+) -> Dialogue[Followed]:
+    """Follow changes of jobs' states that this transaction has written, to the last consequence.
+
+    The roots of the flows concerned are locked, by a statement before the one that wrote them.
+    New jobs of a bulk need no transitions: the counts of their flows are enough. A flow without
+    changes of its own is looked at, too: whether it has ended, and which callbacks are due.
+
+    Args:
+        statements: The engine's statements.
+        transitions: What has changed.
+        changes: By flow, more changes of counts.
+    """
+    return (yield from _Following(statements).follow(transitions, changes or {}))
+
+
+class _Following:
+    """What follows, as far as it has been found.
+
+    Args:
+        statements: The engine's statements.
+    """
+
+    def __init__(self, statements: FollowStatements) -> None:
+        self._statements = statements
+        self._locked: set[str] = set()
+        self._woken: Counter[str] = Counter()
+        self._cancelled: list[int] = []
+        self._ended: dict[str, None] = {}
+
+    def follow(
+        self, transitions: Sequence[Transition], given: Mapping[str, Counts]
+    ) -> Dialogue[Followed]:
+        changes = count_changes(transitions)
+        for flow, more in given.items():
+            changes.setdefault(flow, Counts()).add(more)
+        retried = {flow for one in transitions if one.is_retry for flow in one.flows}
+        self._locked.update(changes, *(one.flows for one in transitions))
+        gone = [one.id for one in transitions if one.after is None and one.flows]
+        if gone:
+            yield from self._statements.forget(gone)
+        counted = set(given) | retried
+        ended: Sequence[str] = ()
+        while transitions or changes or ended:
+            released = yield from self._let_go(transitions, ended)
+            transitions = [one for one in released if one.end is not None]
+            for flow, more in count_changes(released).items():
+                changes.setdefault(flow, Counts()).add(more)
+            changed = {
+                flow: more.as_row()
+                for flow, more in changes.items()
+                if flow in counted or any(more.as_row())
+            }
+            changes, ended = yield from self._count(changed, retried)
+            counted, retried = set(), set()
+        flows = tuple(self._ended)
+        return Followed(dict(self._woken), tuple(self._cancelled), flows)
+
+    def _let_go(
+        self, transitions: Sequence[Transition], flows: Sequence[str]
+    ) -> Dialogue[list[Transition]]:
+        """Close the edges to what has ended; return what its dependents have become by that."""
+        due: dict[int, Due] = {}
+        ends = {one.id: one.end for one in transitions if one.end is not None}
+        if ends:
+            _add(due, (yield from self._statements.close_jobs(ends)))
+        if flows:
+            _add(due, (yield from self._statements.close_flows(flows)))
+        if not due:
+            return []
+        released: list[Released] = yield from self._statements.release(list(due.values()))
+        found = [
+            Transition(one.job, one.flows, State.SUSPENDED, one.state, one.attempt)
+            for one in released
+        ]
+        self._woken.update(one.queue for one in released if one.state is State.AVAILABLE)
+        self._cancelled += [one.job for one in released if one.state is State.CANCELLED]
+        yield from self._postpone(released)
+        others = {flow for one in found for flow in one.flows} - self._locked
+        if others:  # the next statement sees what those have committed that it has waited for
+            yield from lock_roots(self._statements, sorted(others))
+            self._locked |= others
+        return found
+
+    def _postpone(self, released: Sequence[Released]) -> Dialogue[None]:
+        """Count deadlines from when steps are due now."""
+        patches = {}
+        for one in released:
+            later = None if one.deadline is None else _later(one.deadline, one.late)
+            if later is not None:
+                patches[one.job] = json.dumps({DEADLINE_KEY: later})
+        if patches:
+            yield self._statements.postpone(patches)
+
+    def _count(
+        self, changes: Mapping[str, Sequence[int]], retried: set[str]
+    ) -> Dialogue[tuple[dict[str, Counts], list[str]]]:
+        """Change the counts of flows; return how those of their parents change, and what ended."""
+        if not changes:
+            return {}, []
+        flows: list[Counted] = yield from self._statements.count(changes)
+        parents: dict[str, Counts] = {}
+        for flow in flows:
+            if flow.is_open == flow.was_open:
+                continue
+            if flow.parent is not None:
+                step = Counts(inner_open=1 if flow.is_open else -1)
+                parents.setdefault(flow.parent, Counts()).add(step)
+            if flow.is_open:
+                self._ended.pop(flow.id, None)
+            else:
+                self._ended[flow.id] = None
+        events = [
+            (flow.id, event)
+            for flow in flows
+            for event in due_events(flow, retried=flow.id in retried)
+        ]
+        if events:
+            fired: list[Fired] = yield from self._statements.fire(events)
+            self._woken.update(one.queue for one in fired if one.available)
+        return parents, [flow.id for flow in flows if flow.was_open and not flow.is_open]
+
+
+def _add(due: dict[int, Due], more: Sequence[Due]) -> None:
+    """Add steps; one that is to be cancelled for one thing does not go on for another one."""
+    for step in more:
+        if step.ended is not None or step.job not in due:
+            due[step.job] = step
+
+
+def _later(deadline: str, seconds: float) -> dict[str, Any] | None:
+    """Return a deadline that is so much later; what is none (anybody may write it) stays."""
+    try:
+        return postpone(json.loads(deadline), seconds)
+    except (KeyError, TypeError, ValueError, OverflowError):
+        return None

@@ -1,0 +1,39 @@
+"""Which flows a job belongs to, as its meta tells."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from staffa._internal import json
+from staffa.linking import BATCH_KEY, CALLBACK_KEY, CHAIN_KEY, STEP_KEY, WORKFLOW_KEY
+
+
+@lru_cache(maxsize=16)
+def memberships(meta: str) -> tuple[str, ...]:
+    """Return the flows of a job, the innermost workflow first.
+
+    Args:
+        meta: Its meta as JSON; neighbours often have the same.
+
+    Example:
+        >>> memberships('{"workflow_id": "a", "batch_id": "b"}')
+        ('a', 'b')
+        >>> memberships('{"batch_id": "b", "callback": "completed"}')
+        ()
+    """
+    found = json.loads(meta)
+    keys = (
+        [WORKFLOW_KEY, CHAIN_KEY] if CALLBACK_KEY in found else [WORKFLOW_KEY, BATCH_KEY, CHAIN_KEY]
+    )
+    return tuple(found[key] for key in keys if isinstance(found.get(key), str))
+
+
+def step_name(meta: str) -> str | None:
+    """Return the name that a job has as a step.
+
+    Example:
+        >>> step_name('{"workflow_id": "a", "name": "charge"}')
+        'charge'
+    """
+    found = json.loads(meta).get(STEP_KEY)
+    return found if isinstance(found, str) else None

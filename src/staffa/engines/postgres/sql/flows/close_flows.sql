@@ -1,0 +1,56 @@
+-- Close the edges to flows that have ended, as close_jobs.sql does those to jobs. A flow has ended as badly
+-- as any job in it, those of flows inside of it among them.
+-- $1 text[]: the flows.
+-- Locks: the edges, the steps. Index: staffa_edges_needs_flow, staffa_edges_flow, staffa_flows_parent, the
+-- primary keys.
+WITH RECURSIVE tree AS (
+    SELECT flow.id AS top, flow.id, flow.discarded, flow.cancelled + flow.deleted AS cancelled
+      FROM unnest((SELECT $1::text[])) AS given (id)
+      JOIN :"prefix".staffa_flows AS flow ON flow.id = given.id
+     WHERE EXISTS (
+               SELECT FROM :"prefix".staffa_edges AS edge
+                WHERE edge.needs_flow = flow.id AND edge.ended IS NULL
+           )
+     UNION ALL
+    SELECT tree.top, flow.id, flow.discarded, flow.cancelled + flow.deleted
+      FROM tree
+      JOIN :"prefix".staffa_flows AS flow ON flow.parent = tree.id
+), given AS MATERIALIZED (
+    SELECT tree.top AS id,
+           CASE WHEN max(tree.discarded) > 0 THEN 'discarded'
+                WHEN max(tree.cancelled) > 0 THEN 'cancelled' ELSE 'completed' END AS ended
+      FROM tree
+     GROUP BY tree.top
+), due AS MATERIALIZED (
+    SELECT edge.job_id, edge.needs_flow, given.ended,
+           CASE given.ended WHEN 'cancelled' THEN step.on_cancelled
+                            WHEN 'discarded' THEN step.on_discarded ELSE 'ignore' END AS policy
+      FROM given
+      JOIN :"prefix".staffa_edges AS edge ON edge.needs_flow = given.id AND edge.ended IS NULL
+      JOIN :"prefix".staffa_steps AS step ON step.job_id = edge.job_id
+), closed AS (
+    UPDATE :"prefix".staffa_edges AS edge
+       SET ended = due.ended
+      FROM due
+     WHERE edge.job_id = due.job_id
+       AND edge.needs_flow = due.needs_flow
+       AND edge.ended IS NULL
+       AND due.policy <> 'hold'
+    RETURNING edge.job_id, edge.needs_flow, due.ended, due.policy
+), by_step AS MATERIALIZED (
+    SELECT closed.job_id, count(*) AS closed,
+           min(closed.needs_flow) FILTER (WHERE closed.policy = 'cancel') AS needs,
+           min(closed.ended) FILTER (WHERE closed.policy = 'cancel') AS ended
+      FROM closed
+     GROUP BY closed.job_id
+), lowered AS (
+    UPDATE :"prefix".staffa_steps AS step
+       SET open = step.open - by_step.closed
+      FROM by_step
+     WHERE step.job_id = by_step.job_id
+    RETURNING step.job_id, step.open, step.held, by_step.needs, by_step.ended
+)
+SELECT lowered.job_id, lowered.needs, lowered.ended
+  FROM lowered
+ WHERE lowered.ended IS NOT NULL
+    OR (lowered.open <= 0 AND NOT lowered.held);

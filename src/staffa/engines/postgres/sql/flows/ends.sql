@@ -1,0 +1,18 @@
+-- Read how flows have ended, those that have: as badly as any job in it, those of flows inside of it among them.
+-- $1 text[]: the flows.
+-- Locks: none: the roots are locked before. Index: the primary key, staffa_flows_parent.
+WITH RECURSIVE tree AS (
+    SELECT flow.id AS top, flow.id, flow.discarded, flow.cancelled + flow.deleted AS cancelled
+      FROM :"prefix".staffa_flows AS flow
+     WHERE flow.id = ANY ((SELECT $1::text[])::text[])
+       AND flow.finished_at IS NOT NULL
+     UNION ALL
+    SELECT tree.top, flow.id, flow.discarded, flow.cancelled + flow.deleted
+      FROM tree
+      JOIN :"prefix".staffa_flows AS flow ON flow.parent = tree.id
+)
+SELECT tree.top AS id,
+       CASE WHEN max(tree.discarded) > 0 THEN 'discarded'
+            WHEN max(tree.cancelled) > 0 THEN 'cancelled' ELSE 'completed' END AS ended
+  FROM tree
+ GROUP BY tree.top;

@@ -1,0 +1,240 @@
+"""The statements of what follows from the end of jobs; each verb is a file in ``sql/flows/``.
+
+Those that are several statements in one of the engines are dialogues in both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from staffa.dialogues import Dialogue
+from staffa.engine import Statement
+from staffa.engines.statements.area import Area, Row, Rows
+from staffa.types import State
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A job, the flows that it belongs to, and whether the roots of all of them are locked."""
+
+    job: int
+    flows: tuple[str, ...]
+    locked: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A step that waits for nothing any more, or whose job is cancelled.
+
+    Args:
+        job: Its job.
+        needs: What it depends on that has not completed, if it is cancelled for that.
+        ended: How that has ended.
+    """
+
+    job: int
+    needs: int | str | None = None
+    ended: str | None = None
+
+    @property
+    def error(self) -> str | None:
+        """What is noted in the errors of a job that is cancelled; None if it goes on."""
+        if self.ended is None:
+            return None
+        what = "workflow" if isinstance(self.needs, str) else "job"
+        return f"{what} {self.needs}, which it depends on, was {self.ended}"
+
+
+@dataclass(frozen=True, slots=True)
+class Released:
+    """A step that goes on, or was cancelled.
+
+    Args:
+        job: Its job.
+        queue: The queue.
+        state: The state that it has now.
+        attempt: How many attempts it has used.
+        flows: The flows that it names.
+        deadline: The JSON of its deadline, where that is later now.
+        late: By how many seconds.
+    """
+
+    job: int
+    queue: str
+    state: State
+    attempt: int
+    flows: tuple[str, ...]
+    deadline: str | None
+    late: float
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """A flow whose counts were changed.
+
+    Args:
+        id: The flow.
+        parent: The workflow that it is inside of.
+        was_open: Whether it went on before.
+        is_open: Whether it goes on now.
+        total: How many jobs it has.
+        completed: How many of them have completed.
+        cancelled: How many were cancelled.
+        discarded: How many were discarded.
+        deleted: How many were deleted before they had ended.
+        attempted: How many have run to an end at least once, or have ended without.
+        pending: The callbacks that were not written yet.
+    """
+
+    id: str
+    parent: str | None
+    was_open: bool
+    is_open: bool
+    total: int
+    completed: int
+    cancelled: int
+    discarded: int
+    deleted: int
+    attempted: int
+    pending: Sequence[str]
+
+    @property
+    def ended(self) -> int:
+        """How many jobs have ended in any way."""
+        return self.completed + self.cancelled + self.discarded + self.deleted
+
+
+@dataclass(frozen=True, slots=True)
+class Fired:
+    """A callback that was written: its queue, and whether it waits there already."""
+
+    queue: str
+    available: bool
+
+
+class FollowStatements(Area):
+    """What is asked of flows, steps and edges when jobs have changed their states."""
+
+    folder = "flows"
+
+    def lock(self, ids: Sequence[str], *, wait: bool = True) -> Statement[frozenset[str]]:
+        """Lock the roots of flows, and return them."""
+        return self.statement(
+            "lock", (list(ids),), lambda rows: frozenset(row["id"] for row in rows), wait=wait
+        )
+
+    def lock_of_jobs(self, numbers: Sequence[int], *, wait: bool = True) -> Statement[list[Link]]:
+        """Read the flows of jobs, and lock their roots."""
+        return self.statement(
+            "lock_of_jobs",
+            (list(numbers),),
+            lambda rows: [
+                Link(row["id"], tuple(row["flows"]), bool(row["locked"])) for row in rows
+            ],
+            wait=wait,
+        )
+
+    def close_jobs(self, ends: Mapping[int, str]) -> Dialogue[list[Due]]:
+        """Close the edges to jobs that have ended."""
+        due: list[Due] = yield self.statement(
+            "close_jobs", (list(ends), list(ends.values())), as_due
+        )
+        return due
+
+    def close_flows(self, ids: Sequence[str]) -> Dialogue[list[Due]]:
+        """Close the edges to flows that have ended."""
+        due: list[Due] = yield self.statement("close_flows", (list(ids),), as_due)
+        return due
+
+    def release(self, due: Sequence[Due]) -> Dialogue[list[Released]]:
+        """Let steps go on, or cancel them."""
+        released: list[Released] = yield self.statement(
+            "release", ([step.job for step in due], [step.error for step in due]), _released
+        )
+        return released
+
+    def postpone(self, patches: Mapping[int, str]) -> Statement[None]:
+        """Write deadlines that are later now."""
+        return self.statement(
+            "postpone", (list(patches), list(patches.values())), lambda rows: None
+        )
+
+    def count(self, changes: Mapping[str, Sequence[int]]) -> Dialogue[list[Counted]]:
+        """Change the counts of flows.
+
+        Args:
+            changes: By flow, by how much its columns change: total, suspended, completed,
+                cancelled, discarded, deleted, attempted, inner_open.
+        """
+        counted: list[Counted] = yield self.statement("count", _columns(changes), as_counted)
+        return counted
+
+    def fire(self, events: Sequence[tuple[str, str]]) -> Dialogue[list[Fired]]:
+        """Write callbacks: of a batch, for an event."""
+        fired: list[Fired] = yield self.statement("fire", _split(events), as_fired)
+        return fired
+
+    def forget(self, numbers: Sequence[int]) -> Dialogue[None]:
+        """Forget what jobs have waited for that are no more."""
+        yield self.statement("forget", (list(numbers),), lambda rows: None)
+
+
+def as_due(rows: Rows) -> list[Due]:
+    """Return the steps of rows."""
+    return [Due(row["job_id"], row["needs"], row["ended"]) for row in rows]
+
+
+def as_counted(rows: Rows) -> list[Counted]:
+    """Return the flows of rows."""
+    return [
+        Counted(
+            row["id"],
+            row["parent"],
+            bool(row["was_open"]),
+            bool(row["is_open"]),
+            row["total"],
+            row["completed"],
+            row["cancelled"],
+            row["discarded"],
+            row["deleted"],
+            row["attempted"],
+            row["pending"] or (),
+        )
+        for row in rows
+    ]
+
+
+def as_fired(rows: Rows) -> list[Fired]:
+    """Return the callbacks of rows."""
+    return [Fired(row["queue"], row["state"] == State.AVAILABLE) for row in rows]
+
+
+def flows_of(row: Row) -> tuple[str, ...]:
+    """Return the flows that a job names: a callback is no member of its batch."""
+    batch = None if row["callback"] else row["batch"]
+    return tuple(flow for flow in (row["workflow"], batch, row["chain"]) if flow is not None)
+
+
+def _released(rows: Rows) -> list[Released]:
+    return [
+        Released(
+            row["id"],
+            row["queue"],
+            State(row["state"]),
+            row["attempt"],
+            flows_of(row),
+            row["deadline"],
+            row["late"],
+        )
+        for row in rows
+    ]
+
+
+def _columns(changes: Mapping[str, Sequence[int]]) -> tuple[list[str] | list[int], ...]:
+    columns = [list(column) for column in zip(*changes.values(), strict=True)]
+    return (list(changes), *columns)
+
+
+def _split(pairs: Sequence[tuple[str, str]]) -> tuple[list[str], list[str]]:
+    return [one for one, _ in pairs], [other for _, other in pairs]
