@@ -28,9 +28,7 @@ COUNTS = (
 
 def workflow(name: str = "order", parent: str | None = None, **options: Any) -> NewFlow:
     """Return a workflow that stands alone, or is inside of the one that is its root."""
-    return NewFlow(
-        name, FlowKind.WORKFLOW, options.pop("root", parent or name), parent, **options
-    )
+    return NewFlow(name, FlowKind.WORKFLOW, options.pop("root", parent or name), parent, **options)
 
 
 def batch(name: str = "bunch", **options: Any) -> NewFlow:

@@ -31,6 +31,13 @@ class Transition:
     attempt_after: int | None = None
 
     @property
+    def has_parted(self) -> bool:
+        """Whether it has ended, or is no more, without having run after what it waited for."""
+        if self.after is None:
+            return self.before in (State.SUSPENDED, State.CANCELLED)
+        return self.before is State.SUSPENDED and self.after in ENDED
+
+    @property
     def end(self) -> str | None:
         """How the job has ended just now, as edges tell it; None if it has not."""
         if self.before in ENDED and self.after is None:

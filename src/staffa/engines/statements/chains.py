@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import partial
 from typing import Any
 
 import orjson
 
 from staffa.chains import Chain
+from staffa.dialogues import Dialogue
 from staffa.engine import Statement, Statements
 from staffa.engines.statements.area import Area, Rows
 from staffa.jobs import Job
@@ -21,16 +22,28 @@ class ChainStatements(Area):
 
     folder = "chains"
 
-    def lock(self, chains: Sequence[str]) -> Statement[None]:
+    def lock(self, chains: Collection[str]) -> Statement[None]:
         """Take chains, in their order."""
         return self.statement("lock", (sorted(chains),), lambda rows: None)
 
-    def link(self, jobs: Sequence[Job]) -> Sequence[Part]:
+    def link(self, jobs: Sequence[tuple[int, Job]]) -> Sequence[Part]:
         """Return what ties stored jobs to the ends of their chains, in the order given.
 
         The last part's result has the ids of those that wait.
+
+        Args:
+            jobs: Their ids, and what they were made of.
         """
         return [partial(self._link, describe_links(jobs))]
+
+    def bridge(self, jobs: Sequence[int], flows: Sequence[str]) -> Dialogue[None]:
+        """Have those that wait for jobs wait for what these have waited for themselves.
+
+        Args:
+            jobs: Those that were cancelled or deleted while they waited.
+            flows: Their flows, chains among them.
+        """
+        yield self.statement("bridge", (list(jobs), list(flows)), lambda rows: None)
 
     def _link(self, params: tuple[str, str]) -> Statement[frozenset[int]]:
         return self.statement("link", params, ids_of)
@@ -52,7 +65,7 @@ class ChainedWrite:
         self, statements: ChainStatements, jobs: Sequence[Job], inner: Statements[list[Job]]
     ) -> None:
         self._statements = statements
-        self._chains = {job.chain_id for job in jobs if job.chain is not None} - {None}
+        self._chains = chains_of(jobs)
         self._inner = inner
         self._results: list[Any] = []
         self._links: Sequence[Part] = []
@@ -78,7 +91,7 @@ class ChainedWrite:
 
     def _lock(self) -> Statement[None]:
         self._results = []
-        return self._statements.lock([chain for chain in self._chains if chain is not None])
+        return self._statements.lock(self._chains)
 
     def _keep(self, part: Part) -> Statement[Any] | None:
         """Return a statement that writes jobs, and keep what comes of it."""
@@ -99,15 +112,27 @@ class ChainedWrite:
     def _link(self, place: int) -> Statement[Any] | None:
         if place == 0:
             stored = self._inner.combine(self._results)
-            new = [job for job in stored if job.chain is not None and not job.conflict]
+            new = [
+                (job.id, job)
+                for job in stored
+                if job.chain is not None and job.id is not None and not job.conflict
+            ]
             self._links = self._statements.link(new) if new else []
         return self._links[place]() if self._links else None
 
 
-def describe_links(jobs: Sequence[Job]) -> tuple[str, str]:
+def chains_of(jobs: Iterable[Job]) -> frozenset[str]:
+    """Return the chains of new jobs."""
+    found = (job.on_chain().chain_id for job in jobs if job.chain is not None)
+    return frozenset(chain for chain in found if chain is not None)
+
+
+def describe_links(jobs: Sequence[tuple[int, Job]]) -> tuple[str, str]:
     """Return stored jobs of chains as the statements read them: pairs, and their kinds."""
     kinds: dict[tuple[str | None, Chain | None], int] = {}
-    pairs = [[job.id, kinds.setdefault((job.chain_id, job.chain), len(kinds))] for job in jobs]
+    pairs = [
+        [number, kinds.setdefault((job.chain_id, job.chain), len(kinds))] for number, job in jobs
+    ]
     described = [
         [chain_id, chain.on_cancelled, chain.on_discarded]
         for chain_id, chain in kinds

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from staffa.dialogues import Dialogue
 from staffa.engine import Statement
 from staffa.engines.statements.area import Area, Row, Rows
+from staffa.engines.statements.chains import ChainStatements
 from staffa.types import State
 
 
@@ -117,6 +118,11 @@ class FollowStatements(Area):
     """What is asked of flows, steps and edges when jobs have changed their states."""
 
     folder = "flows"
+
+    @property
+    def chains(self) -> ChainStatements:
+        """What is asked of chains."""
+        return ChainStatements(self._prefix, self._idiom)
 
     def lock(self, ids: Sequence[str], *, wait: bool = True) -> Statement[frozenset[str]]:
         """Lock the roots of flows, and return them."""

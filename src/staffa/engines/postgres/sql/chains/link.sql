@@ -2,11 +2,11 @@
 -- and return those that wait.
 -- $1 text: a JSON array of pairs: the id of a job and the place of its kind, in the order of the jobs;
 -- $2 text: the kinds, a JSON array of arrays: the chain, on_cancelled, on_discarded.
--- The chains are taken, so that their last jobs don't end meanwhile. One that was cancelled while it
--- waited itself leaves what it waited for to the one after it.
+-- The chains are taken, so that their last jobs don't end meanwhile. One that was cancelled may have
+-- waited itself: what it waited for is waited for then.
 -- Locks: the new jobs, then the rows of the chains, which are ours already. Index: the primary keys,
 -- staffa_edges_job; ARRAY hides from the planner how many jobs there are, see jobs/ack.sql.
-WITH kind AS (
+WITH RECURSIVE kind AS (
     SELECT found.place, found.value ->> 0 AS chain, found.value ->> 1 AS on_cancelled,
            found.value ->> 2 AS on_discarded
       FROM json_array_elements($2::text::json) WITH ORDINALITY AS found (value, place)
@@ -24,6 +24,23 @@ WITH kind AS (
       JOIN :"prefix".staffa_flows AS chain ON chain.id = given.chain COLLATE "C"
       JOIN :"prefix".oban_jobs AS tail ON tail.id = chain.tail
      WHERE given.earlier IS NULL
+), before AS (
+    SELECT foremost.id, edge.needs_job AS needed, job.state::text AS state, foremost.on_cancelled,
+           foremost.on_discarded
+      FROM foremost
+      JOIN :"prefix".staffa_edges AS edge
+        ON edge.job_id = foremost.tail
+       AND edge.on_cancelled IS NOT NULL
+      JOIN :"prefix".oban_jobs AS job ON job.id = edge.needs_job
+     WHERE foremost.state = 'cancelled'
+     UNION
+    SELECT before.id, edge.needs_job, job.state::text, before.on_cancelled, before.on_discarded
+      FROM before
+      JOIN :"prefix".staffa_edges AS edge
+        ON edge.job_id = before.needed
+       AND edge.on_cancelled IS NOT NULL
+      JOIN :"prefix".oban_jobs AS job ON job.id = edge.needs_job
+     WHERE before.state = 'cancelled'
 ), needs AS MATERIALIZED (
     SELECT given.id, given.earlier AS needed, given.on_cancelled, given.on_discarded
       FROM given
@@ -38,13 +55,9 @@ WITH kind AS (
                ELSE true
            END
      UNION ALL
-    SELECT foremost.id, edge.needs_job, foremost.on_cancelled, foremost.on_discarded
-      FROM foremost
-      JOIN :"prefix".staffa_edges AS edge
-        ON edge.job_id = foremost.tail
-       AND edge.on_cancelled IS NOT NULL
-       AND edge.ended IS NULL
-     WHERE foremost.state = 'cancelled'
+    SELECT DISTINCT before.id, before.needed, before.on_cancelled, before.on_discarded
+      FROM before
+     WHERE before.state IN ('suspended', 'available', 'scheduled', 'executing', 'retryable')
 ), waiting AS MATERIALIZED (
     SELECT needs.id, count(*) AS open
       FROM needs

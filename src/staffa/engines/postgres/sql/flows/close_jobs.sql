@@ -5,9 +5,11 @@
 -- Locks: the edges, the steps. Index: staffa_edges_needs_job, staffa_edges_job, the primary key of the steps.
 WITH due AS MATERIALIZED (
     SELECT edge.job_id, edge.needs_job, given.ended,
-           CASE given.ended WHEN 'cancelled' THEN step.on_cancelled
-                            WHEN 'discarded' THEN step.on_discarded
-                            WHEN 'deleted' THEN step.on_deleted ELSE 'ignore' END AS policy
+           CASE given.ended
+               WHEN 'cancelled' THEN coalesce(edge.on_cancelled, step.on_cancelled)
+               WHEN 'discarded' THEN coalesce(edge.on_discarded, step.on_discarded)
+               WHEN 'deleted' THEN coalesce(edge.on_deleted, step.on_deleted)
+               ELSE 'ignore' END AS policy
       FROM unnest((SELECT $1::bigint[]), (SELECT $2::text[])) AS given (id, ended)
       JOIN :"prefix".staffa_edges AS edge ON edge.needs_job = given.id AND edge.ended IS NULL
       JOIN :"prefix".staffa_steps AS step ON step.job_id = edge.job_id
