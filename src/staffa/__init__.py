@@ -8,6 +8,7 @@ from staffa.cron import Cron
 from staffa.deadlines import Deadline
 from staffa.dynamic import DynamicQueue
 from staffa.filters import JobFilter
+from staffa.flows import Workflow
 from staffa.instance import get as get_instance
 from staffa.jobs import Job, current_job
 from staffa.limits import GlobalLimit, Partition, RateLimit
@@ -55,6 +56,7 @@ __all__ = [
     "State",
     "Unique",
     "Worker",
+    "Workflow",
     "current_job",
     "get_instance",
     "job",

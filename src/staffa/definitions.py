@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from staffa import registry
-from staffa.args.codec import Unknown
+from staffa.args.codec import Parameters, Unknown
 from staffa.args.model import ModelCodec
 from staffa.args.returns import ReturnCodec
 from staffa.chains import parse_chain
@@ -72,6 +72,7 @@ def define(
     options: Mapping[str, Any],
     process: Callable[..., Any],
     prepare: Callable[[Job], Callable[[], Any]],
+    parameters: Parameters | None = None,
 ) -> WorkerDefinition:
     """Return the definition of a worker: its options checked, its hooks found."""
     source = f"{registry.module_name(code)}.{code.__qualname__}"
@@ -98,6 +99,7 @@ def define(
         options=job_options,
         source=source,
         encode_result=ReturnCodec(process).encode,
+        parameters=parameters,
     )
     Job(worker=definition.name, **job_options)  # refuses bad values where they are written
     return definition

@@ -4,6 +4,7 @@
 StaffaError
 ├── ConfigError            a setting, option or argument that can't be used (also a ValueError)
 │   ├── UnknownOption      a key that does not exist; names the nearest one
+│   ├── InvalidWorkflow    a workflow whose steps don't fit together: nothing was written
 │   └── NotYetAvailable    an option that is specified but not built yet
 ├── InvalidJob             a job that can't be stored as given (also a ValueError)
 │   └── InvalidArgs        its args or meta are no plain JSON, or don't fit the annotations
@@ -70,6 +71,10 @@ class UnknownOption(ConfigError):
         remedy = f"did you mean {near[0]!r}?" if near else listed
         super().__init__(f"unknown {kind} {key!r}: {remedy}")
         self.key = key
+
+
+class InvalidWorkflow(ConfigError):
+    """A workflow whose steps don't fit together; nothing was written."""
 
 
 class NotYetAvailable(ConfigError):

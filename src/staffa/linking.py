@@ -32,6 +32,11 @@ STEP_KEY = "name"
 NEEDS_KEY = "deps"
 """Where `meta` holds the names of what a step depends on, for those who look at it."""
 
+CASCADE_KEY = "cascade"
+"""Where `meta` tells what the args of a job are filled with when it has been claimed."""
+GRAFT_KEY = "graft"
+"""Where `meta` tells that what a job returns is added to its flow; with its name."""
+
 
 class FlowKind(StrEnum):
     """What a flow is."""

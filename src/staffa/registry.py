@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from staffa.args.codec import Parameters
 from staffa.errors import ConfigError, UnknownWorker
 from staffa.jobs import Job
 from staffa.options import check_worker_name
@@ -39,6 +40,7 @@ class WorkerDefinition:
         options: The job options that its jobs have unless a call overrides them.
         source: Where it was defined, as ``module.qualname``.
         encode_result: Makes what it returns plain data, to be recorded.
+        parameters: Of a function: what it takes.
     """
 
     name: str
@@ -52,6 +54,7 @@ class WorkerDefinition:
     hooks: tuple[object, ...] = ()
     aliases: tuple[str, ...] = ()
     encode_result: Callable[[Any], Any] | None = None
+    parameters: Parameters | None = None
 
 
 _definitions: dict[str, WorkerDefinition] = {}

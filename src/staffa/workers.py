@@ -63,7 +63,9 @@ class JobFunction(Generic[P, R_co]):
         check_options(options, WORKER_OPTIONS, "job option")
         self._function = function
         self._codec = ArgsCodec(function, options.get("unknown", "ignore"))
-        self._definition = define(function, options, function, self._prepare)
+        self._definition = define(
+            function, options, function, self._prepare, self._codec.parameters
+        )
         self._plain: JobCall[P] = JobCall(self._definition, self._codec, {}, None)
         registry.register(self._definition)
         declare(self.worker_name, options.get("cron", ()), self._new_by_cron)
@@ -76,6 +78,11 @@ class JobFunction(Generic[P, R_co]):
     def worker_name(self) -> str:
         """The name that its rows hold."""
         return self._definition.name
+
+    @property
+    def definition(self) -> WorkerDefinition:
+        """What the executor knows of it."""
+        return self._definition
 
     def new(self, *args: P.args, **kwargs: P.kwargs) -> Job:
         """Return a job of this function, not enqueued yet.
@@ -111,6 +118,10 @@ class JobFunction(Generic[P, R_co]):
             ```
         """
         return self._plain.enqueue_sync(*args, **kwargs)
+
+    def recording(self) -> JobCall[P]:
+        """Return the same function, the results of whose jobs are kept; for workflows."""
+        return self._plain.recording()
 
     def options(self, *, conn: Any = None, **options: Unpack[JobOptions]) -> JobCall[P]:
         """Return the same function with other options for the jobs made through it.
@@ -151,13 +162,38 @@ class JobCall(Generic[P]):
     ) -> None:
         self._definition = definition
         self._codec = codec
+        self._options = options
         self._maker = JobMaker(definition, options)
         self._conn = conn
+
+    @property
+    def definition(self) -> WorkerDefinition:
+        """What the executor knows of the function."""
+        return self._definition
 
     def new(self, *args: P.args, **kwargs: P.kwargs) -> Job:
         """Return a job, not enqueued yet."""
         maker = self._maker
         return maker.new(self._codec.bind(args, kwargs, hide=maker.hides))
+
+    def recording(self) -> JobCall[P]:
+        """Return the same, with the results of its jobs kept; for workflows."""
+        if self._options.get("recorded", self._definition.options.get("recorded")):
+            return self
+        options = {**self._options, "recorded": True}
+        return JobCall(self._definition, self._codec, options, self._conn)
+
+    def new_unfilled(self, values: Mapping[str, Any]) -> Job:
+        """Return a job that lacks arguments: for workflows, which fill them in when it runs.
+
+        Args:
+            values: The arguments that it has, by their names.
+
+        Raises:
+            InvalidArgs: If one does not fit its annotation.
+        """
+        maker = self._maker
+        return maker.new(self._codec.encode_some(values, hide=maker.hides))
 
     async def enqueue(self, *args: P.args, **kwargs: P.kwargs) -> Job:
         """Enqueue a job, in the transaction of `conn` if one was given."""

@@ -28,6 +28,21 @@ Way = Callable[[Any], Any]
 _BY_NAME = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 
 
+@dataclass(frozen=True, slots=True)
+class Parameters:
+    """What a function takes.
+
+    Args:
+        names: Its parameters, in order.
+        required: Those without a default.
+        takes_more: Whether it takes any others as well, by ``**``.
+    """
+
+    names: tuple[str, ...]
+    required: frozenset[str]
+    takes_more: bool
+
+
 class ArgsCodec:
     """The arguments of one function.
 
@@ -85,6 +100,27 @@ class ArgsCodec:
             if parameter.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD
         ]
         self._ways: _Ways | None = None
+
+    @property
+    def parameters(self) -> Parameters:
+        """What the function takes."""
+        names = tuple(name for name in self._signature.parameters if name != self._rest)
+        return Parameters(names, self._required, takes_more=self._rest is not None)
+
+    def encode_some(self, values: Mapping[str, Any], *, hide: bool = False) -> dict[str, Any]:
+        """Return some of the arguments, given by their names, as plain JSON.
+
+        Args:
+            values: The arguments.
+            hide: Keeps what is data out of errors.
+
+        Raises:
+            InvalidArgs: If a value does not fit its annotation.
+        """
+        ways = self._ways or self._compile()
+        arguments = dict(values)
+        self._convert(arguments, ways.encode, ways.encode_other, hide=hide)
+        return arguments
 
     def encode(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
         """Return the arguments of a call by name, as plain JSON; see `bind`."""
