@@ -8,7 +8,7 @@ from staffa.cron import Cron
 from staffa.deadlines import Deadline
 from staffa.dynamic import DynamicQueue
 from staffa.filters import JobFilter
-from staffa.flows import Workflow
+from staffa.flows import Batch, Workflow
 from staffa.instance import get as get_instance
 from staffa.jobs import Job, current_job
 from staffa.limits import GlobalLimit, Partition, RateLimit
@@ -26,6 +26,7 @@ Oban = Staffa
 __version__ = "0.1.0.dev0"
 
 __all__ = [
+    "Batch",
     "Cancel",
     "Chain",
     "Config",

@@ -78,7 +78,7 @@ class NewFlow:
         name: What people call it.
         place: Its name as a step of its parent.
         options: What else is kept of it, a JSON object: the context, how it was built.
-        callbacks: Of a batch: by event, the job that is written once when it occurs.
+        callbacks: Of a batch: by event, the job, or the jobs, that are written once when it occurs.
         needs: What the flow as a whole waits for: each of its steps that waits for nothing else
             is given them by whoever builds the graph. Kept for those who look at it.
     """
@@ -90,7 +90,7 @@ class NewFlow:
     name: str | None = None
     place: str | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
-    callbacks: Mapping[str, Job] = field(default_factory=dict)
+    callbacks: Mapping[str, Job | Sequence[Job]] = field(default_factory=dict)
     needs: Sequence[str] = ()
 
 

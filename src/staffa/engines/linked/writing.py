@@ -138,9 +138,7 @@ class Writing:
         if edges:
             yield self._statements.add_edges(edges)
 
-    def _chain(
-        self, steps: Sequence[NewStep], written: Sequence[Inserted]
-    ) -> Dialogue[Sequence[Inserted]]:
+    def _chain(self, steps: Sequence[NewStep], written: list[Inserted]) -> Dialogue[list[Inserted]]:
         """Tie jobs to the ends of their chains; return all as they stand then."""
         chained = [
             (job.id, step.job)
