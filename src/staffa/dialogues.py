@@ -7,17 +7,45 @@ one that does not run the same.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Generator
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from staffa.statement import Statement, Statements
+from staffa.statement import Dialect, Statement, Statements
 
 T = TypeVar("T")
 
 Dialogue = Generator[Statement[Any], Any, T]
 
 
+@dataclass(frozen=True, slots=True)
+class Conversation(Statements[T]):
+    """A dialogue, for whoever runs statements together; it is begun anew should all be run again.
+
+    Args:
+        begin: Begins the dialogue.
+    """
+
+    begin: Callable[[], Dialogue[T]] | None = None
+
+    @classmethod
+    def held(
+        cls,
+        begin: Callable[[], Dialogue[T]],
+        dialect: Dialect = "postgres",
+        prepare: Callable[[Any], None] | None = None,
+    ) -> Conversation[T]:
+        """Return a dialogue as statements."""
+        return cls((), _unasked, dialect, prepare, begin)
+
+
+def _unasked(results: list[Any]) -> Any:
+    raise AssertionError("a dialogue makes its result itself")
+
+
 def all_of(statements: Statements[T]) -> Dialogue[T]:
     """Have statements run, and return what they result in."""
+    if isinstance(statements, Conversation) and statements.begin is not None:
+        return (yield from statements.begin())
     results: list[Any] = []
     for part in statements.parts:
         statement = part()

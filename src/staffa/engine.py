@@ -8,8 +8,8 @@ in `tests/conformance` are the definition: what passes them is an engine.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, overload
 from uuid import UUID
 
@@ -32,6 +32,7 @@ from staffa.leases import Lease as Lease
 from staffa.leases import Producer as Producer
 from staffa.limiting import LimitedClaim, Limiting
 from staffa.limits import Limits
+from staffa.linking import NOTHING, Followed, Linking
 from staffa.maintenance import Tidies
 from staffa.rehearsal import Rehearses
 from staffa.statement import Dialect as Dialect
@@ -74,12 +75,27 @@ class Changed:
         queue: Its queue.
         worker: The name of its worker.
         previous_state: Its state before.
+        attempt: How many attempts it has used.
     """
 
     id: int
     queue: str
     worker: str
     previous_state: State
+    attempt: int = field(default=0, compare=False)
+
+
+class Changes(list[Changed]):
+    """Jobs that an operation changed, and what followed for others.
+
+    Args:
+        changed: The jobs.
+        followed: What came of it in the flows that they belong to.
+    """
+
+    def __init__(self, changed: Iterable[Changed] = (), followed: Followed = NOTHING) -> None:
+        super().__init__(changed)
+        self.followed = followed
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +106,20 @@ class Rescued:
     queue: str
     worker: str
     state: State
+    attempt: int = field(default=0, compare=False)
+
+
+class Rescues(list[Rescued]):
+    """Jobs that were put back or ended, and what followed for others.
+
+    Args:
+        rescued: The jobs.
+        followed: What came of it in the flows that they belong to.
+    """
+
+    def __init__(self, rescued: Iterable[Rescued] = (), followed: Followed = NOTHING) -> None:
+        super().__init__(rescued)
+        self.followed = followed
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +190,9 @@ class Heartbeat(Protocol):
         """Close the connection."""
 
 
-class Engine(StoresCrons, Tidies, Ages, Surveyed, Limiting, Rehearses, ControlsQueues, Protocol):
+class Engine(
+    StoresCrons, Tidies, Ages, Surveyed, Limiting, Linking, Rehearses, ControlsQueues, Protocol
+):
     """Stores jobs. Every method may raise `DatabaseError`."""
 
     @property
@@ -233,9 +265,15 @@ class Engine(StoresCrons, Tidies, Ages, Surveyed, Limiting, Rehearses, ControlsQ
         """
 
     def acknowledging(
-        self, acks: Sequence[Ack], producer: Producer
+        self, acks: Sequence[Ack], producer: Producer, *, linked: bool = False
     ) -> Statements[dict[int, State]]:
-        """Return what writes outcomes, for a user's connection to run."""
+        """Return what writes outcomes, for a user's connection to run.
+
+        Args:
+            acks: The outcomes.
+            producer: Whose leases they end.
+            linked: Whether their jobs may belong to flows: then what follows is written as well.
+        """
 
     async def find_holds(self, leases: Sequence[Lease], producer: Producer) -> list[Hold]:
         """Tell how it stands with leases, without waiting for whoever holds their rows."""
@@ -256,9 +294,7 @@ class Engine(StoresCrons, Tidies, Ages, Surveyed, Limiting, Rehearses, ControlsQ
     async def stage_jobs(self, limit: int, queues: Sequence[str]) -> Staged:
         """Make due jobs available, and tell which of the queues have work."""
 
-    async def cancel_jobs(
-        self, wanted: JobFilter | Sequence[int], *, wait: bool = True
-    ) -> list[Changed]:
+    async def cancel_jobs(self, wanted: JobFilter | Sequence[int], *, wait: bool = True) -> Changes:
         """Cancel unfinished jobs, in one transaction.
 
         Args:
@@ -266,14 +302,10 @@ class Engine(StoresCrons, Tidies, Ages, Surveyed, Limiting, Rehearses, ControlsQ
             wait: Whether jobs that others hold are waited for; else they are left out.
         """
 
-    async def retry_jobs(
-        self, wanted: JobFilter | Sequence[int], *, wait: bool = True
-    ) -> list[Changed]:
+    async def retry_jobs(self, wanted: JobFilter | Sequence[int], *, wait: bool = True) -> Changes:
         """Make jobs available at once, unless they are, run, or are suspended."""
 
-    async def delete_jobs(
-        self, wanted: JobFilter | Sequence[int], *, wait: bool = True
-    ) -> list[Changed]:
+    async def delete_jobs(self, wanted: JobFilter | Sequence[int], *, wait: bool = True) -> Changes:
         """Delete jobs that do not run."""
 
     async def update_jobs(self, ids: Sequence[int], changes: Mapping[str, Any]) -> list[Job]:
@@ -320,13 +352,13 @@ class Engine(StoresCrons, Tidies, Ages, Surveyed, Limiting, Rehearses, ControlsQ
 
     async def rescue_jobs(
         self, dead: Mapping[UUID, int], *, max_rescues: int, limit: int
-    ) -> list[Rescued]:
+    ) -> Rescues:
         """Take the jobs of producers away whose heartbeats stand still at the counts given."""
 
-    async def rescue_foreign_jobs(self, *, age: float, limit: int) -> list[Rescued]:
+    async def rescue_foreign_jobs(self, *, age: float, limit: int) -> Rescues:
         """Take jobs of other implementations away that have run longer than an age in seconds."""
 
-    async def discard_exhausted_jobs(self, *, limit: int) -> list[Rescued]:
+    async def discard_exhausted_jobs(self, *, limit: int) -> Rescues:
         """Discard available jobs without attempts left."""
 
     async def remove_producer(self, producer: Producer) -> None:

@@ -174,6 +174,10 @@ class Followed:
     ended: Sequence[str] = ()
 
 
+NOTHING = Followed()
+"""What comes of the end of jobs that belong to no flow."""
+
+
 @dataclass(frozen=True, slots=True)
 class InsertedGraph:
     """What became of a graph.
@@ -278,7 +282,25 @@ class Repairs:
     followed: Followed
 
 
-class Linking(Protocol):
+class Follows(Protocol):
+    """Releases jobs when what they wait for has ended."""
+
+    async def ack_linked_jobs(
+        self, acks: Sequence[Ack], producer: Producer, *, wait: bool = True
+    ) -> LinkedAcks:
+        """Write outcomes as `ack_jobs` does, and what follows from them.
+
+        Args:
+            acks: The outcomes.
+            producer: Whose leases they end.
+            wait: Whether roots and rows that others hold are waited for; else they are left out.
+        """
+
+    async def repair_links(self, *, limit: int) -> Repairs:
+        """Follow the ends of jobs that nobody has followed, and count flows anew."""
+
+
+class Linking(Follows, Protocol):
     """Stores flows, and releases jobs when what they wait for has ended."""
 
     async def insert_graph(self, graph: Graph, *, conn: Any = None) -> InsertedGraph:
@@ -292,17 +314,6 @@ class Linking(Protocol):
 
     def insert_graph_on(self, graph: Graph, conn: Any) -> InsertedGraph:
         """Do the same in the transaction of a connection that is used without an event loop."""
-
-    async def ack_linked_jobs(
-        self, acks: Sequence[Ack], producer: Producer, *, wait: bool = True
-    ) -> LinkedAcks:
-        """Write outcomes as `ack_jobs` does, and what follows from them.
-
-        Args:
-            acks: The outcomes.
-            producer: Whose leases they end.
-            wait: Whether roots and rows that others hold are waited for; else they are left out.
-        """
 
     async def read_flows(self, ids: Sequence[str], *, inner: bool = False) -> list[FlowRow]:
         """Read flows, with those inside of them at any depth if wanted."""
@@ -334,9 +345,6 @@ class Linking(Protocol):
 
     async def change_flow_options(self, flow: str, changes: Mapping[str, Any]) -> bool:
         """Merge into the options of a flow; tell whether there is one."""
-
-    async def repair_links(self, *, limit: int) -> Repairs:
-        """Follow the ends of jobs that nobody has followed, and count flows anew."""
 
     async def forget_flows(self, *, age: float, limit: int) -> int:
         """Forget flows that ended longer than an age in seconds ago, and have no jobs any more."""

@@ -1,97 +1,162 @@
-"""Graphs of flows, as tests of engines make them."""
+"""Small flows that tests write by hand, row by row, as an engine has to find them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import orjson
+
 from staffa.engine import Ack, Engine, Lease, Producer
+from staffa.engines.statements.jobs import describe_job
 from staffa.jobs import Job
-from staffa.linking import (
-    FlowKind,
-    FlowRow,
-    Graph,
-    Need,
-    NeedsJob,
-    NeedsStep,
-    NewFlow,
-    NewStep,
-    Policies,
-)
+from staffa.linking import LinkedAcks
 from staffa.types import State
+from tests.conformance.stores import Store
 from tests.conformance.work import QUEUE, new_job
 
-COUNTS = (
-    "total", "suspended", "completed", "cancelled", "discarded", "deleted", "attempted", "inner",
-)  # fmt: skip
+ENDS = ("completed", "cancelled", "discarded")
 
 
-def workflow(name: str = "order", parent: str | None = None, **options: Any) -> NewFlow:
-    """Return a workflow that stands alone, or is inside of the one that is its root."""
-    return NewFlow(name, FlowKind.WORKFLOW, options.pop("root", parent or name), parent, **options)
+class Flows:
+    """Writes flows, and ends their jobs.
+
+    Args:
+        store: Where they are.
+        engine: What inserts jobs.
+        producer: Who runs them.
+    """
+
+    def __init__(self, store: Store, engine: Engine, producer: Producer) -> None:
+        self.store = store
+        self.engine = engine
+        self.producer = producer
+        self._claimed: dict[int | None, Job] = {}
+
+    async def add(
+        self,
+        flow: str,
+        kind: str = "workflow",
+        *,
+        parent: str | None = None,
+        root: str | None = None,
+        callbacks: Mapping[str, Job] | None = None,
+    ) -> str:
+        """Write a flow that has no jobs yet; its parent goes on because of it."""
+        told = {event: describe_job(job) for event, job in (callbacks or {}).items()}
+        await self.store.insert(
+            "staffa_flows",
+            id=flow,
+            kind=kind,
+            root=root or parent or flow,
+            parent=parent,
+            callbacks=orjson.loads(orjson.dumps(told)),
+        )
+        if parent is not None:
+            await self.store.raise_flow(parent, "inner_open")
+        return flow
+
+    async def job(
+        self,
+        flow: str | None,
+        *needs: int | str,
+        batch: str | None = None,
+        chain: str | None = None,
+        held: bool = False,
+        policies: Mapping[str, str] | None = None,
+        meta: Mapping[str, Any] | None = None,
+        **options: Any,
+    ) -> int:
+        """Write a job that needs jobs or whole flows, and return its id."""
+        keys = {"workflow_id": flow, "batch_id": batch, "chain_id": chain}
+        named = {key: value for key, value in keys.items() if value is not None}
+        (job,) = await self.engine.enqueue_jobs(
+            [new_job(meta={**named, **(meta or {})}, **options)]
+        )
+        assert job.id is not None
+        waits = bool(needs) or held
+        for name in named.values():
+            await self.store.raise_flow(name, "total", *(["suspended"] if waits else []))
+        if waits:
+            await self.store.write(job.id, state="suspended")
+            root = await self._root(next(iter(named.values())))
+            await self.store.insert(
+                "staffa_steps",
+                job_id=job.id,
+                root=root,
+                open=len(needs),
+                held=held,
+                **{f"on_{end}": policy for end, policy in (policies or {}).items()},
+            )
+            for need in needs:
+                column = "needs_flow" if isinstance(need, str) else "needs_job"
+                await self.store.insert("staffa_edges", job_id=job.id, **{column: need})
+        return job.id
+
+    async def _root(self, flow: str) -> str:
+        root: str = (await self.flow(flow))["root"]
+        return root
+
+    async def flow(self, flow: str) -> dict[str, Any]:
+        """Return the row of a flow."""
+        return await self.store.flow(flow)
+
+    async def is_open(self, flow: str) -> bool:
+        """Tell whether a flow goes on."""
+        return (await self.flow(flow))["finished_at"] is None
+
+    async def states(self, *numbers: int) -> list[str]:
+        """Return the states of jobs."""
+        return [(await self.store.row(number))["state"] for number in numbers]
+
+    async def claim(self, *numbers: int, engine: Engine | None = None) -> list[Job]:
+        """Lease the jobs that are given, which are available, and others with them."""
+        claimed = await (engine or self.engine).claim_jobs(QUEUE, 100_000, self.producer)
+        self._claimed |= {job.id: job for job in claimed}
+        return [self._claimed.pop(number) for number in numbers]
+
+    async def end(
+        self, *numbers: int, state: State = State.COMPLETED, **details: Any
+    ) -> LinkedAcks:
+        """Run jobs to an end."""
+        claimed = await self.claim(*numbers)
+        return await self.ack(*claimed, state=state, **details)
+
+    async def ack(
+        self, *jobs: Job, state: State = State.COMPLETED, engine: Engine | None = None,
+        wait: bool = True, **details: Any,
+    ) -> LinkedAcks:  # fmt: skip
+        """Write outcomes."""
+        acks = [Ack(lease=Lease.of(job), state=state, **details) for job in jobs]
+        return await (engine or self.engine).ack_linked_jobs(acks, self.producer, wait=wait)
+
+    async def check_counts(self, *flows: str) -> None:
+        """Compare the counts of flows with their jobs; none of these has been deleted."""
+        for flow in flows:
+            row = await self.flow(flow)
+            jobs = await self._members(flow, row["kind"])
+            states = Counter(job["state"] for job in jobs)
+            ended = {state: row[state] for state in (*ENDS, "suspended")}
+            assert ended == {state: states[state] for state in (*ENDS, "suspended")}, flow
+            assert row["total"] == len(jobs) + row["deleted"], flow
+            attempted = sum(map(_is_attempted, jobs)) + row["deleted"]
+            assert row["attempted"] == attempted, flow
+            inner = [one for one in await self.store.flows() if one["parent"] == flow]
+            assert row["inner_open"] == sum(one["finished_at"] is None for one in inner), flow
+            goes_on = len(jobs) > sum(states[state] for state in ENDS) or row["inner_open"] > 0
+            assert (row["finished_at"] is None) == goes_on, flow
+
+    async def _members(self, flow: str, kind: str) -> Sequence[dict[str, Any]]:
+        key = f"{kind}_id"
+        return [
+            job
+            for job in await self.store.rows()
+            if job["meta"].get(key) == flow and not (kind == "batch" and "callback" in job["meta"])
+        ]
 
 
-def batch(name: str = "bunch", **options: Any) -> NewFlow:
-    """Return a batch."""
-    return NewFlow(name, FlowKind.BATCH, options.pop("root", name), **options)
-
-
-def step(
-    flow: str = "order",
-    needs: Iterable[Need | int] = (),
-    *,
-    name: str | None = None,
-    batch_id: str | None = None,
-    policies: Policies = Policies(),  # noqa: B008  # it is frozen
-    held: bool = False,
-    **options: Any,
-) -> NewStep:
-    """Return a step; a number among its needs is the place of an earlier one."""
-    meta = options.pop("meta", {}) | ({"workflow_id": flow} if flow else {})
-    meta |= {"name": name} if name is not None else {}
-    meta |= {"batch_id": batch_id} if batch_id is not None else {}
-    found = [NeedsStep(need) if isinstance(need, int) else need for need in needs]
-    return NewStep(new_job(meta=meta, **options), found, policies, held)
-
-
-def members(count: int, flow: str = "order", *needs: Need | int) -> list[NewStep]:
-    """Return steps that are all alike."""
-    return [step(flow, needs, args={"n": number}) for number in range(count)]
-
-
-def graph(*steps: NewStep, flows: Sequence[NewFlow] | None = None, **options: Any) -> Graph:
-    """Return a graph, by default of one workflow."""
-    return Graph([workflow()] if flows is None else flows, list(steps), **options)
-
-
-async def states(engine: Engine, ids: Iterable[int]) -> list[str]:
-    """Return the states of jobs, in the order of their ids."""
-    return [job.state.value for job in await engine.get_jobs(list(ids))]
-
-
-async def flow_of(engine: Engine, name: str = "order") -> FlowRow:
-    """Return a flow as it is stored."""
-    (row,) = await engine.read_flows([name])
-    return row
-
-
-def counts(row: FlowRow) -> dict[str, int]:
-    """Return the counts of a flow that are not 0."""
-    return {name: getattr(row, name) for name in COUNTS if getattr(row, name)}
-
-
-async def finish(
-    engine: Engine, producer: Producer, job: int, state: State = State.COMPLETED, **details: Any
-) -> None:
-    """Run a job that is available to an end."""
-    claimed = await engine.claim_jobs(QUEUE, 1_000, producer)
-    acks = [Ack(lease=Lease.of(one), state=state, **details) for one in claimed if one.id == job]
-    assert len(acks) == 1, f"job {job} was not available"
-    await engine.ack_linked_jobs(acks, producer)
-    await engine.release_jobs(producer, queue=QUEUE)
-
-
-def job_of(engine: Engine, stored: Job) -> NeedsJob:
-    """Return a dependency on a stored job."""
-    assert stored.id is not None
-    return NeedsJob(stored.id)
+def _is_attempted(job: Mapping[str, Any]) -> bool:
+    if job["state"] in ENDS or job["attempt"] > 1:
+        return True
+    return bool(job["attempt"] == 1 and job["state"] != "executing")

@@ -17,7 +17,10 @@ from staffa.engines.sqlite import SqliteEngine
 from staffa.engines.sqlite.functions import install
 from tests.support.files import make_file
 
-_JSON = frozenset({"args", "meta", "tags", "errors", "attempted_by", "configured"})
+_JSON = frozenset(
+    {"args", "meta", "tags", "errors", "attempted_by", "configured"}
+    | {"options", "callbacks", "needs", "fired"}
+)
 
 
 class SqliteStore:
@@ -63,6 +66,42 @@ class SqliteStore:
     async def write(self, job_id: int | None, **columns: Any) -> None:
         """Overwrite columns of a job."""
         self._overwrite("oban_jobs", "id", job_id, columns)
+
+    async def rows(self) -> list[dict[str, Any]]:
+        """Return the columns of all jobs."""
+        return await self.select("oban_jobs")
+
+    async def flow(self, flow: str) -> dict[str, Any]:
+        """Return the columns of a flow."""
+        (found,) = [row for row in await self.flows() if row["id"] == flow]
+        return found
+
+    async def flows(self) -> list[dict[str, Any]]:
+        """Return the columns of all flows."""
+        return await self.select("staffa_flows")
+
+    async def raise_flow(self, flow: str, *columns: str) -> None:
+        """Raise counts of a flow by one."""
+        changes = ", ".join(f"{name} = {name} + 1" for name in columns)
+        self.connection.execute(f"UPDATE staffa_flows SET {changes} WHERE id = ?", (flow,))
+
+    async def insert(self, table: str, **columns: Any) -> None:
+        """Write a row of one of our tables."""
+        if table == "staffa_flows":
+            now = datetime.now(UTC)
+            columns = {"inserted_at": now, "checked_at": now, **columns}
+        marks = ", ".join("?" for _ in columns)
+        values = [_to_column(name, given) for name, given in columns.items()]
+        self.connection.execute(
+            f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})", values
+        )
+
+    async def select(self, table: str) -> list[dict[str, Any]]:
+        """Return the columns of all rows of one of our tables."""
+        found = self.connection.execute(f"SELECT * FROM {table}").fetchall()
+        return [
+            {name: _from_column(name, value) for name, value in dict(row).items()} for row in found
+        ]
 
     async def write_cron(self, name: str, **columns: Any) -> None:
         """Overwrite columns of an entry of cron."""

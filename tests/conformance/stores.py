@@ -39,6 +39,24 @@ class Store(Protocol):
     async def delete(self, job_id: int | None) -> None:
         """Delete a job's row."""
 
+    async def rows(self) -> list[dict[str, Any]]:
+        """Return the columns of all jobs."""
+
+    async def flow(self, flow: str) -> dict[str, Any]:
+        """Return the columns of a flow."""
+
+    async def flows(self) -> list[dict[str, Any]]:
+        """Return the columns of all flows."""
+
+    async def raise_flow(self, flow: str, *columns: str) -> None:
+        """Raise counts of a flow by one."""
+
+    async def insert(self, table: str, **columns: Any) -> None:
+        """Write a row of one of our tables; values are those of JSON."""
+
+    async def select(self, table: str) -> list[dict[str, Any]]:
+        """Return the columns of all rows of one of our tables."""
+
     async def write_cron(self, name: str, **columns: Any) -> None:
         """Overwrite columns of an entry of cron; values are those of JSON."""
 
@@ -128,6 +146,44 @@ class PostgresStore:
             job_id,
             json.dumps({name: _plain(value) for name, value in columns.items()}),
         )
+
+    async def rows(self) -> list[dict[str, Any]]:
+        """Return the columns of all jobs."""
+        return await self.select("oban_jobs")
+
+    async def flow(self, flow: str) -> dict[str, Any]:
+        """Return the columns of a flow."""
+        (found,) = [row for row in await self.flows() if row["id"] == flow]
+        return found
+
+    async def flows(self) -> list[dict[str, Any]]:
+        """Return the columns of all flows."""
+        return await self.select("staffa_flows")
+
+    async def raise_flow(self, flow: str, *columns: str) -> None:
+        """Raise counts of a flow by one."""
+        changes = ", ".join(f"{name} = {name} + 1" for name in columns)
+        await self.connection.execute(
+            f"UPDATE {quote_identifier(self._prefix)}.staffa_flows SET {changes} WHERE id = $1",
+            flow,
+        )
+
+    async def insert(self, table: str, **columns: Any) -> None:
+        """Write a row of one of our tables."""
+        names = ", ".join(columns)
+        name = f"{quote_identifier(self._prefix)}.{table}"
+        await self.connection.execute(
+            f"INSERT INTO {name} ({names}) "
+            f"SELECT {names} FROM jsonb_populate_record(null::{name}, $1::text::jsonb)",
+            json.dumps({key: _plain(value) for key, value in columns.items()}),
+        )
+
+    async def select(self, table: str) -> list[dict[str, Any]]:
+        """Return the columns of all rows of one of our tables."""
+        found = await self.connection.fetch(
+            f"SELECT to_jsonb(one)::text AS row FROM {quote_identifier(self._prefix)}.{table} AS one"
+        )
+        return [json.loads(record["row"]) for record in found]
 
     async def write_cron(self, name: str, **columns: Any) -> None:
         """Overwrite columns of an entry of cron."""

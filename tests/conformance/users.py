@@ -33,6 +33,7 @@ from sqlalchemy.pool import NullPool
 
 from staffa.engine import Engine
 from staffa.jobs import Job
+from staffa.linking import Graph, InsertedGraph
 
 Opened = AbstractAsyncContextManager["UserConnection"]
 Begun = AbstractAsyncContextManager[object]
@@ -73,6 +74,10 @@ class UserConnection:
         """Enqueue on it."""
         return await engine.enqueue_jobs(jobs, conn=self.raw)
 
+    async def insert_graph(self, engine: Engine, graph: Graph) -> InsertedGraph:
+        """Insert a graph on it."""
+        return await engine.insert_graph(graph, conn=self.raw)
+
     def transaction(self) -> Begun:
         """Begin a transaction, or a savepoint inside of one; rolled back on errors."""
         begun: Begun = self._begin()
@@ -97,6 +102,10 @@ class SyncUserConnection(UserConnection):
     async def enqueue(self, engine: Engine, jobs: Sequence[Job]) -> list[Job]:
         """Enqueue on it."""
         return engine.enqueue_jobs_on(jobs, self.raw)
+
+    async def insert_graph(self, engine: Engine, graph: Graph) -> InsertedGraph:
+        """Insert a graph on it."""
+        return engine.insert_graph_on(graph, self.raw)
 
     @asynccontextmanager
     async def _begun(self) -> AsyncIterator[object]:

@@ -10,7 +10,7 @@ to the driver's pool and borrow it again takes two thirds of the time of our par
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import Protocol, TypeVar
@@ -21,7 +21,7 @@ from asyncpg.transaction import Transaction
 
 from staffa._internal.backoff import Backoff
 from staffa._internal.kill_points import boundary, sender
-from staffa.dialogues import Dialogue, all_of, hold
+from staffa.dialogues import all_of, hold
 from staffa.drivers.asyncpg import REPLY_SECONDS, ConnectionSettings, fetch, within_reply_time
 from staffa.drivers.failures import translated_errors
 from staffa.drivers.unanswered import send_commit
@@ -82,22 +82,16 @@ class Pool:
         Raises:
             DatabaseError: In the subclass that tells what to do about it.
         """
-        return await _again(lambda: self._run_together(statements))
-
-    async def hold_again(self, make: Callable[[], Dialogue[T]]) -> T:
-        """Hold a dialogue in a transaction, anew if that loses against another one's locks.
-
-        Args:
-            make: Makes it, for each time.
-
-        Raises:
-            DatabaseError: In the subclass that tells what to do about it.
-        """
-        return await _again(lambda: self._hold(make()))
-
-    async def _hold(self, dialogue: Dialogue[T]) -> T:
-        async with self.transaction() as run:
-            return await hold(dialogue, run)
+        backoff = Backoff(first_seconds=0.01, cap_seconds=0.5)
+        tries = 1
+        while True:
+            try:
+                return await self._run_together(statements)
+            except StatementConflict as error:
+                if error.sqlstate not in _REPEATABLE_STATES or tries == _TRIES_OF_A_TRANSACTION:
+                    raise
+            tries += 1
+            await asyncio.sleep(backoff.next_seconds())
 
     async def _run_together(self, statements: Statements[T]) -> T:
         if len(statements.parts) == 1:  # needs no transaction around it
@@ -209,20 +203,6 @@ class Pool:
                         connect=self._settings.open,
                     )
             return self._pool
-
-
-async def _again(work: Callable[[], Awaitable[T]]) -> T:
-    """Do something in a transaction, again if it loses against another one's locks."""
-    backoff = Backoff(first_seconds=0.01, cap_seconds=0.5)
-    tries = 1
-    while True:
-        try:
-            return await work()
-        except StatementConflict as error:
-            if error.sqlstate not in _REPEATABLE_STATES or tries == _TRIES_OF_A_TRANSACTION:
-                raise
-        tries += 1
-        await asyncio.sleep(backoff.next_seconds())
 
 
 async def _give_back(

@@ -11,7 +11,6 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from staffa.dialogues import Dialogue, hold
 from staffa.drivers.asyncpg_pool import Pool, Run
 from staffa.drivers.sqlite import FileConnection
 from staffa.drivers.sqlite import Run as RunOnFile
@@ -41,10 +40,6 @@ class Joined(Pool):
         """Run statements; none is repeated: a transaction that lost is not ours to repeat."""
         result: T = await self._execute(statements)
         return result
-
-    async def hold_again(self, make: Callable[[], Dialogue[T]]) -> T:
-        """Hold a dialogue; it is not repeated."""
-        return await hold(make(), self.run)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Run]:

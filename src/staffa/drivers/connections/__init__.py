@@ -11,9 +11,8 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from staffa._internal.lazy import load
-from staffa.dialogues import Dialogue
 from staffa.drivers.connections.joining import Awaited, Inline
-from staffa.engine import Dialect, Statements
+from staffa.engine import Statements
 from staffa.errors import ConfigError
 
 T = TypeVar("T")
@@ -53,49 +52,14 @@ def run_on_sync(connection: Any, statements: Statements[T]) -> T:
         ConfigError: If the connection is one whose calls are awaited, or can't be used.
         DatabaseError: If the database refuses it.
     """
-    return _join_inline(connection).run(statements)
-
-
-async def hold_on(
-    connection: Any,
-    dialogue: Dialogue[T],
-    dialect: Dialect,
-    prepare: Callable[[Any], None] | None = None,
-) -> T:
-    """Hold a dialogue on a user's connection, in the transaction that is open there.
-
-    What it has written there goes where it raises, and the user may go on. If none is open, it gets
-    one of its own.
-
-    Args:
-        connection: The connection; used on this thread if its calls are not awaited.
-        dialogue: The statements.
-        dialect: The database that they are for.
-        prepare: What they need on the raw connection of the database's driver, if anything.
-
-    Raises:
-        ConfigError: If connections of that library can't be used, or it is to another database.
-        DatabaseError: If the database refuses it.
-    """
     joined = _join(connection)
     if isinstance(joined, Inline):
-        return joined.hold(dialogue, dialect, prepare)
-    return await joined.hold(dialogue, dialect, prepare)
-
-
-def hold_on_sync(
-    connection: Any,
-    dialogue: Dialogue[T],
-    dialect: Dialect,
-    prepare: Callable[[Any], None] | None = None,
-) -> T:
-    """Do the same without an event loop.
-
-    Raises:
-        ConfigError: If the connection is one whose calls are awaited, or can't be used.
-        DatabaseError: If the database refuses it.
-    """
-    return _join_inline(connection).hold(dialogue, dialect, prepare)
+        return joined.run(statements)
+    kind = type(connection)
+    raise ConfigError(
+        f"conn= is a {kind.__module__}.{kind.__qualname__}, whose calls are awaited: call "
+        "await app.enqueue(..., conn=...), or give a connection of synchronous code"
+    )
 
 
 def after_commit(connection: Any, callback: Callable[[], object]) -> bool:
@@ -105,18 +69,6 @@ def after_commit(connection: Any, callback: Callable[[], object]) -> bool:
         Whether the library tells of it. After a rollback, of a savepoint too, nothing is called.
     """
     return _join(connection).after_commit(callback)
-
-
-def _join_inline(connection: Any) -> Inline:
-    """Return a user's connection whose calls are not awaited."""
-    joined = _join(connection)
-    if isinstance(joined, Inline):
-        return joined
-    kind = type(connection)
-    raise ConfigError(
-        f"conn= is a {kind.__module__}.{kind.__qualname__}, whose calls are awaited: call "
-        "await app.enqueue(..., conn=...), or give a connection of synchronous code"
-    )
 
 
 def _join(connection: Any) -> Inline | Awaited:

@@ -22,10 +22,9 @@ from django.db.utils import Error
 from django.utils.connection import ConnectionDoesNotExist
 
 from staffa._internal.lazy import load
-from staffa.dialogues import Dialogue
 from staffa.drivers.connections.joining import Inline
 from staffa.drivers.failures import translate
-from staffa.engine import Dialect, Statements
+from staffa.engine import Statements
 from staffa.errors import ConfigError, DatabaseError
 
 T = TypeVar("T")
@@ -76,19 +75,6 @@ class DjangoConnection(Inline):
 
     def run(self, statements: Statements[T]) -> T:
         """Run statements."""
-        return self._inner().run(statements)
-
-    def hold(
-        self,
-        dialogue: Dialogue[T],
-        dialect: Dialect,
-        prepare: Callable[[Any], None] | None = None,
-    ) -> T:
-        """Hold a dialogue."""
-        return self._inner().hold(dialogue, dialect, prepare)
-
-    def _inner(self) -> Inline:
-        """Return the driver's own connection."""
         with _translated_errors():
             with self._wrapper.cursor():  # connects, and refuses what Django refuses
                 self._wrapper.validate_no_broken_transaction()
@@ -102,7 +88,7 @@ class DjangoConnection(Inline):
                 "joins PostgreSQL by psycopg 3 (install 'psycopg[binary]') and SQLite"
             )
         inner: Inline = load(f"staffa.drivers.connections.{module}:join")(raw)
-        return inner
+        return inner.run(statements)
 
     def after_commit(self, callback: Callable[[], object]) -> bool:
         """Have something called after the outermost `atomic` block."""

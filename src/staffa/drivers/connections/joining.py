@@ -21,7 +21,7 @@ from contextlib import (
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from staffa.dialogues import Dialogue, all_of, hold, hold_here
+from staffa.dialogues import Conversation, all_of, hold, hold_here
 from staffa.drivers.connections.texts import (
     RELEASE_SAVEPOINT,
     ROLLBACK_TO_SAVEPOINT,
@@ -49,25 +49,6 @@ class Inline(ABC):
         """
 
     @abstractmethod
-    def hold(
-        self,
-        dialogue: Dialogue[T],
-        dialect: Dialect,
-        prepare: Callable[[Any], None] | None = None,
-    ) -> T:
-        """Hold a dialogue; what it has written goes where it raises.
-
-        Args:
-            dialogue: The statements.
-            dialect: The database that they are for.
-            prepare: What they need on the connection of the database's driver, if anything.
-
-        Raises:
-            ConfigError: If they are for another database.
-            DatabaseError: If the database refuses them.
-        """
-
-    @abstractmethod
     def after_commit(self, callback: Callable[[], object]) -> bool:
         """Have something called after the outermost commit; tell whether that can be observed."""
 
@@ -78,25 +59,6 @@ class Awaited(ABC):
     @abstractmethod
     async def run(self, statements: Statements[T]) -> T:
         """Run statements.
-
-        Raises:
-            ConfigError: If they are for another database.
-            DatabaseError: If the database refuses them.
-        """
-
-    @abstractmethod
-    async def hold(
-        self,
-        dialogue: Dialogue[T],
-        dialect: Dialect,
-        prepare: Callable[[Any], None] | None = None,
-    ) -> T:
-        """Hold a dialogue; what it has written goes where it raises.
-
-        Args:
-            dialogue: The statements.
-            dialect: The database that they are for.
-            prepare: What they need on the connection of the database's driver, if anything.
 
         Raises:
             ConfigError: If they are for another database.
@@ -131,16 +93,16 @@ class _Stepwise(ABC):
         callback()  # what was run has been committed already
         return True
 
-    def check(self, dialect: Dialect) -> None:
+    def check(self, statements: Statements[Any]) -> None:
         """Refuse statements of another database.
 
         Raises:
             ConfigError: If they are of another one.
         """
-        if dialect != self.dialect:
+        if statements.dialect != self.dialect:
             raise ConfigError(
                 f"conn= is a connection to {_DATABASES[self.dialect]}, but the client's jobs are "
-                f"in {_DATABASES[dialect]}: give a connection to the database of the "
+                f"in {_DATABASES[statements.dialect]}: give a connection to the database of the "
                 "client"
             )
 
@@ -161,28 +123,17 @@ class InlineSteps(_Stepwise, Inline):
 
     def run(self, statements: Statements[T]) -> T:
         """Run statements."""
-        self.check(statements.dialect)
+        self.check(statements)
         with self.failures():
             if statements.prepare is not None:
                 self.prepare(statements.prepare)
+            if self.joins() and isinstance(statements, Conversation):
+                with self._savepoint():
+                    return self._run_all(statements)
             if self.joins() or len(statements.parts) == 1:
                 return self._run_all(statements)
             with self.transaction():
                 return self._run_all(statements)
-
-    def hold(
-        self,
-        dialogue: Dialogue[T],
-        dialect: Dialect,
-        prepare: Callable[[Any], None] | None = None,
-    ) -> T:
-        """Hold a dialogue."""
-        self.check(dialect)
-        with self.failures():
-            if prepare is not None:
-                self.prepare(prepare)
-            with self._savepoint() if self.joins() else self.transaction():
-                return hold_here(dialogue, self._run_one)
 
     @contextmanager
     def _savepoint(self) -> Iterator[None]:
@@ -222,28 +173,17 @@ class AwaitedSteps(_Stepwise, Awaited):
 
     async def run(self, statements: Statements[T]) -> T:
         """Run statements."""
-        self.check(statements.dialect)
+        self.check(statements)
         with self.failures():
             if statements.prepare is not None:
                 await self.prepare(statements.prepare)
+            if self.joins() and isinstance(statements, Conversation):
+                async with self._savepoint():
+                    return await self._run_all(statements)
             if self.joins() or len(statements.parts) == 1:
                 return await self._run_all(statements)
             async with self.transaction():
                 return await self._run_all(statements)
-
-    async def hold(
-        self,
-        dialogue: Dialogue[T],
-        dialect: Dialect,
-        prepare: Callable[[Any], None] | None = None,
-    ) -> T:
-        """Hold a dialogue."""
-        self.check(dialect)
-        with self.failures():
-            if prepare is not None:
-                await self.prepare(prepare)
-            async with self._savepoint() if self.joins() else self.transaction():
-                return await hold(dialogue, self._run_one)
 
     @asynccontextmanager
     async def _savepoint(self) -> AsyncIterator[None]:

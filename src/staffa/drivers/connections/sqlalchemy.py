@@ -17,7 +17,6 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession, async_scoped_session
 from sqlalchemy.orm import Session, scoped_session
 
-from staffa.dialogues import Dialogue
 from staffa.drivers.connections.commits import CommitWatch
 from staffa.drivers.connections.joining import (
     Awaited,
@@ -177,25 +176,12 @@ class AsyncSqlalchemyConnection(Awaited):
 
     async def run(self, statements: Statements[T]) -> T:
         """Run statements."""
-        return await self._inside(lambda inner: inner.run(statements))
 
-    async def hold(
-        self,
-        dialogue: Dialogue[T],
-        dialect: Dialect,
-        prepare: Callable[[Any], None] | None = None,
-    ) -> T:
-        """Hold a dialogue."""
-        return await self._inside(lambda inner: inner.hold(dialogue, dialect, prepare))
-
-    async def _inside(self, work: Callable[[SqlalchemyConnection], T]) -> T:
-        """Call a function with what is the same without awaiting, where that waits for us."""
-
-        def call(inner: Session | Connection) -> T:
-            return work(SqlalchemyConnection(inner))
+        def run(inner: Session | Connection) -> T:
+            return SqlalchemyConnection(inner).run(statements)
 
         try:
-            return await self._given.run_sync(call)
+            return await self._given.run_sync(run)
         except exc.SQLAlchemyError as error:  # of an AsyncConnection that was not started
             raise DatabaseUnavailable(f"the database can't be reached: {error}") from error
 

@@ -1,17 +1,21 @@
-"""The engine's verbs that insert flows."""
+"""The engine's verbs that insert flows, read and change them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
 from staffa._internal.kill_points import boundaries
-from staffa.dialogues import Dialogue
-from staffa.drivers.connections import hold_on, hold_on_sync
+from staffa.dialogues import Conversation, Dialogue
+from staffa.drivers.connections import run_on, run_on_sync
+from staffa.engine import Statement
 from staffa.engines.linked.inserting import insert_graph
+from staffa.engines.statements.flows import FlowStatements
 from staffa.engines.statements.following import FollowStatements
 from staffa.engines.statements.graphs import GraphStatements
-from staffa.linking import Graph, InsertedGraph
+from staffa.jobs import Job
+from staffa.linking import FlowKind, FlowRow, Graph, InsertedGraph
 from staffa.telemetry import observed
 
 T = TypeVar("T")
@@ -23,7 +27,8 @@ class GraphVerbs:
     """The base of engines that have these methods."""
 
     _graphs: GraphStatements
-    _follows: FollowStatements
+    _following: FollowStatements
+    _flows: FlowStatements
     _prepare: Callable[[Any], None] | None = None
     """Registers what statements need on a connection, if anything."""
 
@@ -31,22 +36,58 @@ class GraphVerbs:
         """Hold a dialogue in a transaction."""
         raise NotImplementedError
 
-    async def _hold_again(self, make: Callable[[], Dialogue[T]]) -> T:
-        """Do so, again if it loses against another one's locks."""
+    async def _follow(self, begin: Callable[[], Dialogue[T]], *, acks: bool = False) -> T:
+        """Hold a dialogue in a transaction, again if it loses against another one's locks."""
+        raise NotImplementedError
+
+    async def _change(self, statement: Statement[T]) -> T:
+        """Run a statement that is a transaction of its own."""
+        raise NotImplementedError
+
+    async def _read(self, statement: Statement[T]) -> T:
+        """Run a statement that changes nothing."""
         raise NotImplementedError
 
     async def insert_graph(self, graph: Graph, *, conn: Any = None) -> InsertedGraph:
         """Write flows and jobs."""
         if conn is not None:
-            dialect = self._graphs.dialect
-            return await hold_on(conn, self._insert(graph), dialect, self._prepare)
+            return await run_on(conn, self._inserting(graph))
         if isinstance(graph.steps, Collection):
-            return await self._hold_again(lambda: self._insert(graph))
+            return await self._follow(lambda: self._insert(graph))
         return await self._hold(self._insert(graph))  # the steps can be read only once
 
     def insert_graph_on(self, graph: Graph, conn: Any) -> InsertedGraph:
         """Do the same in the transaction of a user's connection, on this thread."""
-        return hold_on_sync(conn, self._insert(graph), self._graphs.dialect, self._prepare)
+        return run_on_sync(conn, self._inserting(graph))
+
+    async def read_flows(self, ids: Sequence[str], *, inner: bool = False) -> list[FlowRow]:
+        """Read flows, outer ones before inner ones."""
+        return await self._read(self._flows.read(ids, inner=inner))
+
+    async def list_flows(
+        self, kind: FlowKind, *, limit: int, before: str | None = None
+    ) -> list[FlowRow]:
+        """Read outermost flows of a kind, the newest first."""
+        return await self._read(self._flows.newest(kind, limit=limit, before=before))
+
+    async def find_steps(self, flow: str, names: Sequence[str] | None = None) -> Mapping[str, int]:
+        """Read the ids of the named jobs of a workflow."""
+        return await self._read(self._flows.steps(flow, names))
+
+    async def list_linked_jobs(
+        self, flow: str, *, after: int = 0, limit: int = 1000, callbacks: bool = False
+    ) -> list[Job]:
+        """Read jobs of a flow in the order of their ids."""
+        found = self._flows.jobs(flow, after=after, limit=limit, callbacks=callbacks)
+        return await self._read(found)
+
+    async def change_flow_options(self, flow: str, changes: Mapping[str, Any]) -> bool:
+        """Merge into the options of a flow."""
+        return await self._change(self._flows.change_options(flow, changes))
+
+    def _inserting(self, graph: Graph) -> Conversation[InsertedGraph]:
+        begin = partial(self._insert, graph)
+        return Conversation.held(begin, self._graphs.dialect, self._prepare)
 
     def _insert(self, graph: Graph) -> Dialogue[InsertedGraph]:
-        return insert_graph(self._graphs, self._follows, graph)
+        return insert_graph(self._graphs, self._following, graph)

@@ -27,13 +27,13 @@ _PORTION_CHARACTERS = 4 * 1024 * 1024
 
 
 def insert_graph(
-    statements: GraphStatements, follows: FollowStatements, graph: Graph
+    statements: GraphStatements, following: FollowStatements, graph: Graph
 ) -> Dialogue[InsertedGraph]:
     """Write flows and jobs; what waits for nothing that is open is available at once.
 
     Args:
         statements: The engine's statements that insert.
-        follows: Those that follow what has ended.
+        following: Those that follow what has ended.
         graph: The flows and jobs.
 
     Raises:
@@ -44,15 +44,15 @@ def insert_graph(
     locked: frozenset[str] = frozenset()
     chains = _chains(graph.steps)
     if graph.roots or chains:
-        locked = yield from lock_roots(follows, sorted({*graph.roots, *chains}))
+        locked = yield from lock_roots(following, sorted({*graph.roots, *chains}))
     if chains:
-        yield follows.chains.lock(chains)
+        yield following.chains.lock(chains)
     flows = GraphFlows(statements, graph.flows, locked)
     yield from flows.read(_stored(graph))
     existing = yield from _begin(statements, graph)
     if existing is not None:
         return InsertedGraph((), {}, existing)
-    writing = Writing(statements, follows, flows)
+    writing = Writing(statements, following, flows)
     for portion in portions(graph.steps):
         yield from writing.write(portion)
     return (yield from writing.finish())

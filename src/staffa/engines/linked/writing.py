@@ -27,15 +27,15 @@ class Writing:
 
     Args:
         statements: The engine's statements that insert.
-        follows: Those that follow what has ended.
+        following: Those that follow what has ended.
         flows: The flows of the graph.
     """
 
     def __init__(
-        self, statements: GraphStatements, follows: FollowStatements, flows: GraphFlows
+        self, statements: GraphStatements, following: FollowStatements, flows: GraphFlows
     ) -> None:
         self._statements = statements
-        self._follows = follows
+        self._following = following
         self._flows = flows
         self._needs = Needs(statements, flows)
         self._counts: dict[str, Counts] = {flow: Counts() for flow in flows.new}
@@ -78,7 +78,7 @@ class Writing:
         """
         yield from self._check_names()
         transitions = yield from self._cancel()
-        followed: Followed = yield from follow(self._follows, transitions, self._counts)
+        followed: Followed = yield from follow(self._following, transitions, self._counts)
         woken = self._woken + Counter(followed.woken)
         cancelled = [*(one.id for one in transitions), *followed.cancelled]
         return InsertedGraph(self._needs.ids, woken, cancelled=cancelled)
@@ -147,7 +147,7 @@ class Writing:
         ]
         if not chained:
             return written
-        chains = self._follows.chains
+        chains = self._following.chains
         yield chains.lock(chains_of(job for _, job in chained))
         waiting: frozenset[int] = yield from all_of(
             Statements(chains.link(chained), itemgetter(-1))
@@ -158,7 +158,7 @@ class Writing:
         """Cancel the steps that need what has ended in a way that cancels them."""
         if not self._doomed:
             return []
-        released: list[Released] = yield from self._follows.release(self._doomed)
+        released: list[Released] = yield from self._following.release(self._doomed)
         return [
             Transition(one.job, one.flows, State.SUSPENDED, one.state, one.attempt)
             for one in released

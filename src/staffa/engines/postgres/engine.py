@@ -11,11 +11,10 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequen
 from copy import copy
 from datetime import datetime
 from typing import Any, Literal, Self, TypeVar, overload
-from uuid import UUID
 
 from staffa._internal.kill_points import boundaries
 from staffa.capabilities import Capabilities
-from staffa.dialogues import Dialogue, hold
+from staffa.dialogues import Conversation, Dialogue, hold
 from staffa.drivers.asyncpg import Access, ConnectionSettings, Dedicated
 from staffa.drivers.asyncpg_pool import Pool
 from staffa.drivers.connections import run_on, run_on_sync
@@ -29,7 +28,6 @@ from staffa.engine import (
     Lease,
     Producer,
     Pulse,
-    Rescued,
     Staged,
     Statement,
     Statements,
@@ -38,7 +36,9 @@ from staffa.engine import (
 )
 from staffa.engines.crons import CronEngine
 from staffa.engines.limited import LimitVerbs, Steps, carry_out
+from staffa.engines.linked.ending import complete
 from staffa.engines.linked.graphs import GraphVerbs
+from staffa.engines.linked.verbs import FollowVerbs
 from staffa.engines.postgres.ageing import PostgresAgeing
 from staffa.engines.postgres.maintenance import PostgresMaintenance, check_vacuum
 from staffa.engines.postgres.queues import PostgresControls, PostgresQueues
@@ -47,6 +47,7 @@ from staffa.engines.statements.chains import ChainStatements
 from staffa.engines.statements.conditions import Wanted
 from staffa.engines.statements.crons import CronDialogues, CronStatements
 from staffa.engines.statements.enqueueing import EnqueueStatements
+from staffa.engines.statements.flows import FlowStatements
 from staffa.engines.statements.following import FollowStatements
 from staffa.engines.statements.graphs import GraphStatements
 from staffa.engines.statements.jobs import JobStatements
@@ -73,7 +74,9 @@ _WORTH_GOING_ON = 0.1  # the share of a page that makes the next one worth a loo
 
 @observed("staffa.engine")
 @boundaries
-class PostgresEngine(PostgresControls, PostgresAgeing, CronEngine, GraphVerbs, LimitVerbs):
+class PostgresEngine(
+    PostgresControls, PostgresAgeing, CronEngine, LimitVerbs, FollowVerbs, GraphVerbs
+):
     """Jobs in a schema of a PostgreSQL database.
 
     Args:
@@ -99,6 +102,7 @@ class PostgresEngine(PostgresControls, PostgresAgeing, CronEngine, GraphVerbs, L
         self.pool = Pool(settings, pool_size)
         self._claims: Dedicated | Joined = Dedicated(settings.with_access(Access.ORDERED))
         self._acks: Dedicated | Joined = Dedicated(settings.with_access(Access.PROBES))
+        self._links: Pool | Joined = Pool(settings.with_access(Access.PROBES), 1)
         self._survey = PostgresSurvey(settings, self.pool, prefix, instance)
         self._jobs = JobStatements(prefix)
         self._operations = OperationStatements(prefix)
@@ -114,8 +118,9 @@ class PostgresEngine(PostgresControls, PostgresAgeing, CronEngine, GraphVerbs, L
         self._crons = CronStatements(prefix)
         self._cron_dialogues = CronDialogues(self._crons, self._enqueueing)
         self._limits = LimitStatements(prefix)
+        self._following = FollowStatements(prefix)
         self._graphs = GraphStatements(prefix)
-        self._follows = FollowStatements(prefix)
+        self._flows = FlowStatements(prefix)
         self._signing = (self._jobs, self._graphs)
 
     @property
@@ -132,6 +137,7 @@ class PostgresEngine(PostgresControls, PostgresAgeing, CronEngine, GraphVerbs, L
         """Close all connections."""
         await self._claims.close()
         await self._acks.close()
+        await self._links.close()
         await self.pool.close()
 
     def heartbeat(self, patience: float | None = None) -> Heartbeat:
@@ -161,7 +167,7 @@ class PostgresEngine(PostgresControls, PostgresAgeing, CronEngine, GraphVerbs, L
     def joined(self, execute: Execute) -> Self:
         """Return an engine that works in a transaction of the user's."""
         engine = copy(self)
-        engine.pool = engine._claims = engine._acks = Joined(execute)
+        engine.pool = engine._claims = engine._acks = engine._links = Joined(execute)
         engine._walks = Walks(engine._read, self._operations)
         return engine
 
@@ -200,10 +206,12 @@ class PostgresEngine(PostgresControls, PostgresAgeing, CronEngine, GraphVerbs, L
         return await self._acks.run(self._jobs.ack(acks, producer, wait=wait))
 
     def acknowledging(
-        self, acks: Sequence[Ack], producer: Producer
+        self, acks: Sequence[Ack], producer: Producer, *, linked: bool = False
     ) -> Statements[dict[int, State]]:
         """Return what writes outcomes."""
-        return Statements.of(self._jobs.ack_any(acks, producer))
+        if not linked:
+            return Statements.of(self._jobs.ack_any(acks, producer))
+        return Conversation.held(lambda: complete(self._following, self._jobs, acks, producer))
 
     async def find_holds(self, leases: Sequence[Lease], producer: Producer) -> list[Hold]:
         """Tell how it stands with leases."""
@@ -230,18 +238,6 @@ class PostgresEngine(PostgresControls, PostgresAgeing, CronEngine, GraphVerbs, L
     async def reset(self) -> None:
         """Delete all there is."""
         await self.pool.run(self._jobs.reset())
-
-    async def cancel_jobs(self, wanted: Wanted, *, wait: bool = True) -> list[Changed]:
-        """Cancel unfinished jobs."""
-        return await self.pool.run(self._operations.cancel(wanted, wait=wait))
-
-    async def retry_jobs(self, wanted: Wanted, *, wait: bool = True) -> list[Changed]:
-        """Make jobs available at once."""
-        return await self.pool.run(self._operations.retry(wanted, wait=wait))
-
-    async def delete_jobs(self, wanted: Wanted, *, wait: bool = True) -> list[Changed]:
-        """Delete jobs that do not run."""
-        return await self.pool.run(self._operations.delete(wanted, wait=wait))
 
     async def update_jobs(self, ids: Sequence[int], changes: Mapping[str, Any]) -> list[Job]:
         """Change columns of jobs, and return the jobs."""
@@ -288,20 +284,6 @@ class PostgresEngine(PostgresControls, PostgresAgeing, CronEngine, GraphVerbs, L
     ) -> frozenset[str]:
         """Put back what a producer holds but does not run."""
         return await self.pool.run(self._rescues.release(producer, queue=queue, running=running))
-
-    async def rescue_jobs(
-        self, dead: Mapping[UUID, int], *, max_rescues: int, limit: int
-    ) -> list[Rescued]:
-        """Take jobs away from dead producers."""
-        return await self.pool.run(self._rescues.rescue(dead, max_rescues=max_rescues, limit=limit))
-
-    async def rescue_foreign_jobs(self, *, age: float, limit: int) -> list[Rescued]:
-        """Take old jobs away from other implementations."""
-        return await self.pool.run(self._rescues.rescue_foreign(age=age, limit=limit))
-
-    async def discard_exhausted_jobs(self, *, limit: int) -> list[Rescued]:
-        """Discard available jobs without attempts left."""
-        return await self.pool.run(self._rescues.discard_exhausted(limit=limit))
 
     async def find_oldest_finished(
         self, state: State, *, age: float, after: Finished | None, limit: int
@@ -366,12 +348,16 @@ class PostgresEngine(PostgresControls, PostgresAgeing, CronEngine, GraphVerbs, L
         async with self.pool.transaction() as run:
             return await hold(dialogue, run)
 
-    async def _hold_again(self, make: Callable[[], Dialogue[T]]) -> T:
-        """Hold a dialogue, again if it loses against another one's locks."""
-        return await self.pool.hold_again(make)
-
     async def _change(self, statement: Statement[T]) -> T:
         return await self.pool.run(statement)
+
+    async def _run_together(self, statements: Statements[T]) -> T:
+        return await self.pool.run_together(statements)
+
+    async def _follow(self, begin: Callable[[], Dialogue[T]], *, acks: bool = False) -> T:
+        """Hold a dialogue; outcomes have a connection of their own."""
+        pool = self._links if acks else self.pool
+        return await pool.run_together(Conversation.held(begin))
 
 
 @boundaries

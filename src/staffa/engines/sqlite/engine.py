@@ -11,12 +11,11 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequen
 from dataclasses import replace
 from functools import partial
 from typing import Any, Literal, TypeVar, cast, overload
-from uuid import UUID
 
 from staffa._internal.clock import SYSTEM_CLOCK, Clock
 from staffa._internal.kill_points import boundaries
 from staffa.capabilities import Capabilities
-from staffa.dialogues import Dialogue, hold_here
+from staffa.dialogues import Conversation, Dialogue, hold_here
 from staffa.drivers.connections import run_on, run_on_sync
 from staffa.drivers.sqlite import FileConnection, FileSettings, Run
 from staffa.engine import (
@@ -27,7 +26,6 @@ from staffa.engine import (
     Hold,
     Lease,
     Producer,
-    Rescued,
     Staged,
     Statement,
     Statements,
@@ -36,6 +34,8 @@ from staffa.engine import (
 )
 from staffa.engines.crons import CronEngine
 from staffa.engines.limited import LimitVerbs, Steps, carry_out_sync
+from staffa.engines.linked.ending import complete
+from staffa.engines.linked.verbs import FollowVerbs
 from staffa.engines.sqlite.ageing import SqliteAgeing
 from staffa.engines.sqlite.functions import install
 from staffa.engines.sqlite.heartbeat import SqliteHeartbeat
@@ -43,6 +43,7 @@ from staffa.engines.sqlite.queues import SqliteControls
 from staffa.engines.sqlite.rehearsal import SqliteRehearsal
 from staffa.engines.sqlite.statements.chains import ChainStatements
 from staffa.engines.sqlite.statements.changes import ChangeStatements, Seen
+from staffa.engines.sqlite.statements.following import FollowStatements
 from staffa.engines.sqlite.statements.idiom import SQLITE
 from staffa.engines.sqlite.statements.jobs import JobStatements, StageStatements
 from staffa.engines.sqlite.statements.limits import LimitStatements
@@ -87,7 +88,9 @@ _PREFIX = "main"
 
 @observed("staffa.engine")
 @boundaries
-class SqliteEngine(SqliteControls, SqliteRehearsal, SqliteAgeing, CronEngine, LimitVerbs):
+class SqliteEngine(
+    SqliteControls, SqliteRehearsal, SqliteAgeing, CronEngine, LimitVerbs, FollowVerbs
+):
     """Jobs in a file.
 
     Args:
@@ -111,7 +114,7 @@ class SqliteEngine(SqliteControls, SqliteRehearsal, SqliteAgeing, CronEngine, Li
         self._survey = SqliteSurvey(self._reader, _PREFIX, instance)
         self._jobs = JobStatements(_PREFIX, SQLITE)
         self._stages = StageStatements(_PREFIX, SQLITE)
-        self._changes = ChangeStatements(_PREFIX, SQLITE)
+        self._changes = self._operations = ChangeStatements(_PREFIX, SQLITE)
         self._walks = Walks(self._reader.read, self._changes)
         self._unique = UniqueStatements(_PREFIX, SQLITE)
         self._chains = ChainStatements(_PREFIX, SQLITE)
@@ -129,6 +132,7 @@ class SqliteEngine(SqliteControls, SqliteRehearsal, SqliteAgeing, CronEngine, Li
         self._crons = self._tending
         self._cron_dialogues = CronDialogues(self._crons, self._enqueueing)
         self._limits = LimitStatements(_PREFIX, SQLITE)
+        self._following = FollowStatements(_PREFIX, SQLITE)
         self._signing = (self._jobs, self._stages)
 
     @property
@@ -211,15 +215,20 @@ class SqliteEngine(SqliteControls, SqliteRehearsal, SqliteAgeing, CronEngine, Li
         return await self._writer.write(self._jobs.ack(acks, producer))
 
     def acknowledging(
-        self, acks: Sequence[Ack], producer: Producer
+        self, acks: Sequence[Ack], producer: Producer, *, linked: bool = False
     ) -> Statements[dict[int, State]]:
         """Return what writes outcomes."""
+        prepare = partial(install, clock=self._clock)
+        if linked:
+            return Conversation.held(
+                lambda: complete(self._following, self._jobs, acks, producer), "sqlite", prepare
+            )
         statement = self._jobs.ack_any(acks, producer)
         return Statements(
             [lambda: statement],
             lambda results: cast("dict[int, State]", results[0]),
             "sqlite",
-            partial(install, clock=self._clock),
+            prepare,
         )
 
     async def find_holds(self, leases: Sequence[Lease], producer: Producer) -> list[Hold]:
@@ -239,18 +248,6 @@ class SqliteEngine(SqliteControls, SqliteRehearsal, SqliteAgeing, CronEngine, Li
     async def stage_jobs(self, limit: int, queues: Sequence[str]) -> Staged:
         """Make due jobs available."""
         return await self._writer.write(self._stages.stage(limit, queues))
-
-    async def cancel_jobs(self, wanted: Wanted, *, wait: bool = True) -> list[Changed]:
-        """Cancel unfinished jobs; nobody holds rows, so there are none to wait for."""
-        return await self._writer.write(self._changes.cancel_together(wanted))
-
-    async def retry_jobs(self, wanted: Wanted, *, wait: bool = True) -> list[Changed]:
-        """Make jobs available at once."""
-        return await self._writer.write(self._changes.retry_together(wanted))
-
-    async def delete_jobs(self, wanted: Wanted, *, wait: bool = True) -> list[Changed]:
-        """Delete jobs that do not run."""
-        return await self._writer.write(self._changes.delete(wanted))
 
     async def update_jobs(self, ids: Sequence[int], changes: Mapping[str, Any]) -> list[Job]:
         """Change columns of jobs, and return the jobs."""
@@ -318,22 +315,6 @@ class SqliteEngine(SqliteControls, SqliteRehearsal, SqliteAgeing, CronEngine, Li
         release = self._rescues.release(producer, queue=queue, running=running)
         return await self._writer.write(release)
 
-    async def rescue_jobs(
-        self, dead: Mapping[UUID, int], *, max_rescues: int, limit: int
-    ) -> list[Rescued]:
-        """Take jobs away from dead producers."""
-        return await self._writer.write(
-            self._rescues.rescue(dead, max_rescues=max_rescues, limit=limit)
-        )
-
-    async def rescue_foreign_jobs(self, *, age: float, limit: int) -> list[Rescued]:
-        """Take old jobs away from other implementations."""
-        return await self._writer.write(self._rescues.rescue_foreign(age=age, limit=limit))
-
-    async def discard_exhausted_jobs(self, *, limit: int) -> list[Rescued]:
-        """Discard available jobs without attempts left."""
-        return await self._writer.write(self._rescues.discard_exhausted(limit=limit))
-
     async def find_oldest_finished(
         self, state: State, *, age: float, after: Finished | None, limit: int
     ) -> list[Finished]:
@@ -393,6 +374,13 @@ class SqliteEngine(SqliteControls, SqliteRehearsal, SqliteAgeing, CronEngine, Li
 
     async def _change(self, statement: Statement[T]) -> T:
         return await self._writer.write(statement)
+
+    async def _run_together(self, statements: Statements[T]) -> T:
+        return await self._writer.write(statements)
+
+    async def _follow(self, begin: Callable[[], Dialogue[T]], *, acks: bool = False) -> T:
+        """Hold a dialogue; a file has one writer, whatever it writes."""
+        return await self._writer.write(Conversation.held(begin, "sqlite"))
 
     async def _read(self, statement: Statement[T]) -> T:
         return await self._reader.read(statement)

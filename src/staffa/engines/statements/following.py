@@ -130,6 +130,12 @@ class FollowStatements(Area):
             "lock", (list(ids),), lambda rows: frozenset(row["id"] for row in rows), wait=wait
         )
 
+    def is_any_linked(self, numbers: Sequence[int]) -> Statement[bool]:
+        """Tell whether any of some jobs belongs to a flow."""
+        return self.statement(
+            "is_any_linked", (list(numbers),), lambda rows: bool(rows[0]["linked"])
+        )
+
     def lock_of_jobs(self, numbers: Sequence[int], *, wait: bool = True) -> Statement[list[Link]]:
         """Read the flows of jobs, and lock their roots."""
         return self.statement(
@@ -156,7 +162,7 @@ class FollowStatements(Area):
     def release(self, due: Sequence[Due]) -> Dialogue[list[Released]]:
         """Let steps go on, or cancel them."""
         released: list[Released] = yield self.statement(
-            "release", ([step.job for step in due], [step.error for step in due]), _released
+            "release", ([step.job for step in due], [step.error for step in due]), as_released
         )
         return released
 
@@ -222,7 +228,8 @@ def flows_of(row: Row) -> tuple[str, ...]:
     return tuple(flow for flow in (row["workflow"], batch, row["chain"]) if flow is not None)
 
 
-def _released(rows: Rows) -> list[Released]:
+def as_released(rows: Rows) -> list[Released]:
+    """Return the steps of rows that go on, or were cancelled."""
     return [
         Released(
             row["id"],

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from staffa._internal import json
-from staffa.engine import Changed, Statement
+from staffa.engine import Changed, Statement, Statements
 from staffa.engines.statements.area import Area, Rows
 from staffa.engines.statements.conditions import (
     FILTER_MARK,
@@ -107,6 +107,18 @@ class OperationStatements(Area):
         """Delete jobs that do not run."""
         return self._filtered("delete", wanted, (), _changed, wait=wait)
 
+    def cancelling(self, wanted: Wanted, *, wait: bool = True) -> Statements[list[Changed]]:
+        """Return all that cancels unfinished jobs."""
+        return Statements.of(self.cancel(wanted, wait=wait))
+
+    def retrying(self, wanted: Wanted, *, wait: bool = True) -> Statements[list[Changed]]:
+        """Return all that makes jobs available at once."""
+        return Statements.of(self.retry(wanted, wait=wait))
+
+    def deleting(self, wanted: Wanted, *, wait: bool = True) -> Statements[list[Changed]]:
+        """Return all that deletes jobs that do not run."""
+        return Statements.of(self.delete(wanted, wait=wait))
+
     def update(self, wanted: Wanted, changes: Mapping[str, Any]) -> Statement[list[Job]]:
         """Change columns, and return the jobs."""
         return self._filtered("update", wanted, (json.dumps(dict(changes)), True), _jobs)
@@ -157,7 +169,9 @@ def _jobs(rows: Rows) -> list[Job]:
 
 def _changed(rows: Rows) -> list[Changed]:
     return [
-        Changed(row["id"], row["queue"], row["worker"], State(row["previous_state"]))
+        Changed(
+            row["id"], row["queue"], row["worker"], State(row["previous_state"]), row["attempt"]
+        )
         for row in rows
     ]
 

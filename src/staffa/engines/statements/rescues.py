@@ -49,4 +49,7 @@ class RescueStatements(Area):
 
 
 def _rescued(rows: Rows) -> list[Rescued]:
-    return [Rescued(row["id"], row["queue"], row["worker"], State(row["state"])) for row in rows]
+    return [
+        Rescued(row["id"], row["queue"], row["worker"], State(row["state"]), row["attempt"])
+        for row in rows
+    ]

@@ -26,11 +26,11 @@ class Seen:
 class ChangeStatements(OperationStatements):
     """What clients ask of jobs that were stored before."""
 
-    def cancel_together(self, wanted: Wanted) -> Statements[list[Changed]]:
+    def cancelling(self, wanted: Wanted, *, wait: bool = True) -> Statements[list[Changed]]:
         """Cancel unfinished jobs."""
         return self._after_look("cancel", wanted, (CANCELLED,))
 
-    def retry_together(self, wanted: Wanted) -> Statements[list[Changed]]:
+    def retrying(self, wanted: Wanted, *, wait: bool = True) -> Statements[list[Changed]]:
         """Make jobs available at once."""
         return self._after_look("retry", wanted, ())
 
@@ -57,7 +57,13 @@ class ChangeStatements(OperationStatements):
         def combine(results: list[Any]) -> list[Changed]:
             before, rows = results
             return [
-                Changed(row["id"], row["queue"], row["worker"], State(before[row["id"]]))
+                Changed(
+                    row["id"],
+                    row["queue"],
+                    row["worker"],
+                    State(before[row["id"]]),
+                    row["attempt"],
+                )
                 for row in rows
             ]
 

@@ -22,7 +22,7 @@ _MAYBE_TIMES = frozenset(
     {"last_run", "attempted_at", "completed_at", "cancelled_at", "discarded_at"}
 )
 _FLAGS = frozenset({"active", "guaranteed", "paused", "dynamic"})
-_LISTS = frozenset({"tags", "attempted_by", "ids"})
+_LISTS = frozenset({"tags", "attempted_by", "ids", "flows", "pending"})
 
 
 def encode(params: tuple[Any, ...]) -> tuple[Any, ...]:

@@ -23,4 +23,4 @@ UPDATE :"prefix".oban_jobs AS job
                      ELSE job.errors END
   FROM target
  WHERE job.id = target.id
-RETURNING job.id, job.queue, job.worker, target.previous_state;
+RETURNING job.id, job.queue, job.worker, target.previous_state, job.attempt;

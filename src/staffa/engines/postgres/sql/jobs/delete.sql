@@ -13,4 +13,4 @@ WITH target AS MATERIALIZED (
 DELETE FROM :"prefix".oban_jobs AS job
  USING target
  WHERE job.id = target.id
-RETURNING job.id, job.queue, job.worker, target.previous_state;
+RETURNING job.id, job.queue, job.worker, target.previous_state, job.attempt;

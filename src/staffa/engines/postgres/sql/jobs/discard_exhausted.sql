@@ -19,4 +19,4 @@ UPDATE :"prefix".oban_jobs AS job
             LIMIT $1::int
               FOR UPDATE SKIP LOCKED
        ))
-RETURNING job.id, job.queue, job.worker, job.state::text AS state;
+RETURNING job.id, job.queue, job.worker, job.state::text AS state, job.attempt;

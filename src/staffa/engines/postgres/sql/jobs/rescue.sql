@@ -41,4 +41,4 @@ UPDATE :"prefix".oban_jobs AS job
                      ELSE job.errors END
   FROM orphan
  WHERE job.id = orphan.id
-RETURNING job.id, job.queue, job.worker, job.state::text AS state;
+RETURNING job.id, job.queue, job.worker, job.state::text AS state, job.attempt;

@@ -25,4 +25,4 @@ UPDATE :"prefix".oban_jobs AS job
        discarded_at = NULL
   FROM target
  WHERE job.id = target.id
-RETURNING job.id, job.queue, job.worker, target.previous_state;
+RETURNING job.id, job.queue, job.worker, target.previous_state, job.attempt;

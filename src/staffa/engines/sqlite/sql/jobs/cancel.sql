@@ -13,4 +13,4 @@ UPDATE oban_jobs AS job
                      ELSE job.errors END
  WHERE false /* filter */
    AND job.state NOT IN ('completed', 'discarded', 'cancelled')
-RETURNING id, queue, worker;
+RETURNING id, queue, worker, attempt;

@@ -4,4 +4,4 @@
 DELETE FROM oban_jobs AS job
  WHERE false /* filter */
    AND job.state <> 'executing'
-RETURNING id, queue, worker, state AS previous_state;
+RETURNING id, queue, worker, attempt, state AS previous_state;

@@ -17,4 +17,4 @@ UPDATE oban_jobs
             ORDER BY exhausted.queue, exhausted.priority, exhausted.scheduled_at, exhausted.id
             LIMIT $1
        )
-RETURNING id, queue, worker, state;
+RETURNING id, queue, worker, state, attempt;

@@ -34,4 +34,4 @@ UPDATE oban_jobs
                      ELSE oban_jobs.errors END
   FROM orphan
  WHERE oban_jobs.id = orphan.id
-RETURNING id, queue, worker, state;
+RETURNING id, queue, worker, state, attempt;

@@ -16,4 +16,4 @@ UPDATE oban_jobs AS job
        discarded_at = NULL
  WHERE false /* filter */
    AND job.state NOT IN ('available', 'executing', 'suspended')
-RETURNING id, queue, worker;
+RETURNING id, queue, worker, attempt;

@@ -1,0 +1,135 @@
+"""Ends jobs of flows in each of the ways that there are, and follows that."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from staffa.dialogues import Dialogue, all_of
+from staffa.engine import Ack, Changed, Changes, Producer, Rescued, Rescues, Statement, Statements
+from staffa.engines.linked.following import follow
+from staffa.engines.linked.roots import Members, lock_roots_of_jobs
+from staffa.engines.linked.transitions import Transition
+from staffa.engines.statements.conditions import Wanted
+from staffa.engines.statements.following import FollowStatements
+from staffa.engines.statements.jobs import JobStatements
+from staffa.filters import JobFilter
+from staffa.linking import LinkedAcks
+from staffa.types import State
+
+
+def acknowledge(
+    following: FollowStatements,
+    jobs: JobStatements,
+    acks: Sequence[Ack],
+    producer: Producer,
+    *,
+    wait: bool,
+) -> Dialogue[LinkedAcks]:
+    """Write outcomes of jobs of flows; those whose roots others hold can be left out."""
+    numbers = [ack.lease.id for ack in acks]
+    members = yield from lock_roots_of_jobs(following, numbers, wait=wait)
+    free = [ack for ack in acks if ack.lease.id not in members.left]
+    states: dict[int, State] = {}
+    if free:
+        states = yield jobs.ack(free, producer, wait=wait)
+    transitions = [
+        Transition(
+            ack.lease.id,
+            members.flows[ack.lease.id],
+            State.EXECUTING,
+            states[ack.lease.id],
+            ack.lease.attempt,
+            ack.lease.attempt - ack.refund,
+        )
+        for ack in free
+        if ack.lease.id in states and ack.lease.id in members.flows
+    ]
+    followed = yield from follow(following, transitions)
+    return LinkedAcks(states, followed)
+
+
+def complete(
+    following: FollowStatements, jobs: JobStatements, acks: Sequence[Ack], producer: Producer
+) -> Dialogue[dict[int, State]]:
+    """Write outcomes in a transaction of the user's; what became of others is seen by polling."""
+    found = yield from acknowledge(following, jobs, acks, producer, wait=True)
+    return dict(found.states)
+
+
+def change(
+    following: FollowStatements,
+    changing: Callable[[Wanted], Statements[list[Changed]]],
+    wanted: Wanted,
+    after: State | None,
+    *,
+    wait: bool,
+) -> Dialogue[Changes]:
+    """Change jobs, and follow what those of flows have become.
+
+    Args:
+        following: The engine's statements.
+        changing: Returns what changes the jobs.
+        wanted: Their ids, or a filter that names ids.
+        after: The state that they have then; None where they are deleted.
+        wait: Whether roots that others hold are waited for; else their jobs are left out.
+    """
+    members = yield from lock_roots_of_jobs(following, numbers_of(wanted), wait=wait)
+    changed = yield from all_of(changing(_without(wanted, members)))
+    transitions = [
+        Transition(job.id, members.flows[job.id], job.previous_state, after, job.attempt)
+        for job in changed
+        if job.id in members.flows
+    ]
+    followed = yield from follow(following, transitions)
+    return Changes(changed, followed)
+
+
+def rescue(
+    following: FollowStatements,
+    rescuing: Statement[list[Rescued]],
+    before: State,
+    *,
+    refunded: bool = False,
+) -> Dialogue[Rescues]:
+    """Put jobs back or discard them, and follow that.
+
+    Which jobs these are is known afterwards, so that roots are locked after jobs, for once: who
+    meets another one because of that begins anew.
+
+    Args:
+        following: The engine's statements.
+        rescuing: What does so.
+        before: The state that the jobs were in.
+        refunded: Whether those that were put back have their attempt back.
+    """
+    rescued: list[Rescued] = yield rescuing
+    if not rescued:
+        return Rescues()
+    members = yield from lock_roots_of_jobs(following, [job.id for job in rescued])
+    transitions = [
+        Transition(
+            job.id,
+            members.flows[job.id],
+            before,
+            job.state,
+            job.attempt + (refunded and job.state is not State.DISCARDED),
+            job.attempt,
+        )
+        for job in rescued
+        if job.id in members.flows
+    ]
+    followed = yield from follow(following, transitions)
+    return Rescues(rescued, followed)
+
+
+def numbers_of(wanted: Wanted) -> list[int]:
+    """Return the ids of jobs that are wanted; a filter names some here."""
+    return list((wanted.ids or ()) if isinstance(wanted, JobFilter) else wanted)
+
+
+def _without(wanted: Wanted, members: Members) -> Wanted:
+    if not members.left:
+        return wanted
+    numbers = [number for number in numbers_of(wanted) if number not in members.left]
+    return replace(wanted, ids=numbers) if isinstance(wanted, JobFilter) else numbers

@@ -1,0 +1,119 @@
+"""The engine's verbs that end jobs or make them go on again: jobs of flows are followed.
+
+Where none of the jobs belongs to a flow, which a look at them tells, everything is as it is without
+flows. A transaction that loses against another one's locks is run again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import TypeVar
+from uuid import UUID
+
+from staffa._internal.kill_points import boundaries
+from staffa.dialogues import Dialogue
+from staffa.engine import Ack, Changed, Changes, Producer, Rescued, Rescues, Statement, Statements
+from staffa.engines.linked.ending import acknowledge, change, numbers_of, rescue
+from staffa.engines.statements.conditions import Wanted
+from staffa.engines.statements.following import FollowStatements
+from staffa.engines.statements.jobs import JobStatements
+from staffa.engines.statements.operations import OperationStatements
+from staffa.engines.statements.rescues import RescueStatements
+from staffa.linking import LinkedAcks
+from staffa.telemetry import observed
+from staffa.types import State
+
+T = TypeVar("T")
+
+
+@observed("staffa.engine")
+@boundaries
+class FollowVerbs:
+    """The base of engines that have these methods."""
+
+    _following: FollowStatements
+    _jobs: JobStatements
+    _operations: OperationStatements
+    _rescues: RescueStatements
+
+    async def _run_together(self, statements: Statements[T]) -> T:
+        """Run statements in one transaction, again if it loses against another one's locks."""
+        raise NotImplementedError
+
+    async def _follow(self, begin: Callable[[], Dialogue[T]], *, acks: bool = False) -> T:
+        """Hold a dialogue in a transaction, again if it loses against another one's locks.
+
+        Args:
+            begin: Begins it.
+            acks: Whether it is about outcomes, which must not wait for other work.
+        """
+        raise NotImplementedError
+
+    async def _read(self, statement: Statement[T]) -> T:
+        """Run a statement that changes nothing."""
+        raise NotImplementedError
+
+    async def ack_linked_jobs(
+        self, acks: Sequence[Ack], producer: Producer, *, wait: bool = True
+    ) -> LinkedAcks:
+        """Write outcomes, and what follows from them."""
+        return await self._follow(
+            lambda: acknowledge(self._following, self._jobs, acks, producer, wait=wait), acks=True
+        )
+
+    async def cancel_jobs(self, wanted: Wanted, *, wait: bool = True) -> Changes:
+        """Cancel unfinished jobs."""
+        changing = partial(self._operations.cancelling, wait=wait)
+        return await self._change_jobs(changing, wanted, State.CANCELLED, wait=wait)
+
+    async def retry_jobs(self, wanted: Wanted, *, wait: bool = True) -> Changes:
+        """Make jobs available at once."""
+        changing = partial(self._operations.retrying, wait=wait)
+        return await self._change_jobs(changing, wanted, State.AVAILABLE, wait=wait)
+
+    async def delete_jobs(self, wanted: Wanted, *, wait: bool = True) -> Changes:
+        """Delete jobs that do not run."""
+        changing = partial(self._operations.deleting, wait=wait)
+        return await self._change_jobs(changing, wanted, None, wait=wait)
+
+    async def _change_jobs(
+        self,
+        changing: Callable[[Wanted], Statements[list[Changed]]],
+        wanted: Wanted,
+        after: State | None,
+        *,
+        wait: bool,
+    ) -> Changes:
+        if not await self._read(self._following.is_any_linked(numbers_of(wanted))):
+            return Changes(await self._run_together(changing(wanted)))
+        return await self._follow(
+            lambda: change(self._following, changing, wanted, after, wait=wait)
+        )
+
+    async def rescue_jobs(
+        self, dead: Mapping[UUID, int], *, max_rescues: int, limit: int
+    ) -> Rescues:
+        """Take jobs away from dead producers."""
+        return await self._rescue(
+            self._rescues.rescue(dead, max_rescues=max_rescues, limit=limit),
+            State.EXECUTING,
+            refunded=True,
+        )
+
+    async def rescue_foreign_jobs(self, *, age: float, limit: int) -> Rescues:
+        """Take old jobs away from other implementations."""
+        return await self._rescue(
+            self._rescues.rescue_foreign(age=age, limit=limit), State.EXECUTING
+        )
+
+    async def discard_exhausted_jobs(self, *, limit: int) -> Rescues:
+        """Discard available jobs without attempts left."""
+        return await self._rescue(self._rescues.discard_exhausted(limit=limit), State.AVAILABLE)
+
+    async def _rescue(
+        self, rescuing: Statement[list[Rescued]], before: State, *, refunded: bool = False
+    ) -> Rescues:
+        return await self._follow(
+            lambda: rescue(self._following, rescuing, before, refunded=refunded)
+        )

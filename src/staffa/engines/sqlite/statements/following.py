@@ -1,0 +1,108 @@
+"""The statements of what follows: where SQLite can't tell what was before, it is read first.
+
+Nobody else writes meanwhile, so what was read is so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from staffa.dialogues import Dialogue
+from staffa.engines.statements import following as shared
+from staffa.engines.statements.area import Rows
+from staffa.engines.statements.following import (
+    Counted,
+    Due,
+    Fired,
+    Released,
+    as_counted,
+    as_due,
+    as_fired,
+    as_released,
+)
+
+
+class FollowStatements(shared.FollowStatements):
+    """What is asked of flows, steps and edges when jobs have changed their states."""
+
+    def close_jobs(self, ends: Mapping[int, str]) -> Dialogue[list[Due]]:
+        """Close the edges to jobs that have ended."""
+        pairs = list(ends.items())
+        due = yield from self._close("jobs", pairs)
+        return due
+
+    def close_flows(self, ids: Sequence[str]) -> Dialogue[list[Due]]:
+        """Close the edges to flows that have ended."""
+        pairs: list[tuple[str, str]] = yield self.statement("ends_of_flows", (list(ids),), _pairs)
+        if not pairs:
+            return []
+        due = yield from self._close("flows", pairs)
+        return due
+
+    def _close(self, what: str, pairs: Sequence[tuple[Any, str]]) -> Dialogue[list[Due]]:
+        steps: list[dict[str, Any]] = yield self.statement(f"look_{what}", (list(pairs),), _plain)
+        if not steps:
+            return []
+        yield self.statement(f"close_{what}", (list(pairs),), _nothing)
+        lowered = [(step["job_id"], step["closed"]) for step in steps]
+        yield self.statement("lower", (lowered,), _nothing)
+        return as_due(
+            [
+                step
+                for step in steps
+                if step["ended"] is not None or (step["left"] <= 0 and not step["held"])
+            ]
+        )
+
+    def release(self, due: Sequence[Due]) -> Dialogue[list[Released]]:
+        """Let steps go on, or cancel them."""
+        numbers = [step.job for step in due]
+        late: dict[int, tuple[str, float]] = yield self.statement("late", (numbers,), _late)
+        steps = [(step.job, step.error) for step in due]
+        rows: list[dict[str, Any]] = yield self.statement("release", (steps,), _plain)
+        for row in rows:
+            goes_on = row["state"] != "cancelled"
+            row["deadline"], row["late"] = late.get(row["id"], (None, 0.0))
+            if not goes_on or row["late"] <= 0:
+                row["deadline"] = None
+        return as_released(rows)
+
+    def count(self, changes: Mapping[str, Sequence[int]]) -> Dialogue[list[Counted]]:
+        """Change the counts of flows."""
+        were_open: frozenset[str] = yield self.statement("open", (list(changes),), _ids)
+        given = [(flow, *columns) for flow, columns in changes.items()]
+        rows: list[dict[str, Any]] = yield self.statement("count", (given,), _plain)
+        return as_counted([{**row, "was_open": row["id"] in were_open} for row in rows])
+
+    def fire(self, events: Sequence[tuple[str, str]]) -> Dialogue[list[Fired]]:
+        """Write callbacks: of a batch, for an event."""
+        fired: list[Fired] = yield self.statement("fire", (list(events),), as_fired)
+        yield self.statement("note_fired", (list(events),), _nothing)
+        return fired
+
+    def forget(self, numbers: Sequence[int]) -> Dialogue[None]:
+        """Forget what jobs have waited for that are no more."""
+        yield self.statement("forget_edges_to_jobs", (list(numbers),), _nothing)
+        yield self.statement("forget_edges_to_flows", (list(numbers),), _nothing)
+        yield self.statement("forget_steps", (list(numbers),), _nothing)
+
+
+def _nothing(rows: Rows) -> None:
+    return None
+
+
+def _plain(rows: Rows) -> list[dict[str, Any]]:
+    return [dict(row) for row in rows]
+
+
+def _pairs(rows: Rows) -> list[tuple[str, str]]:
+    return [(row["id"], row["ended"]) for row in rows]
+
+
+def _ids(rows: Rows) -> frozenset[str]:
+    return frozenset(row["id"] for row in rows)
+
+
+def _late(rows: Rows) -> dict[int, tuple[str, float]]:
+    return {row["id"]: (row["deadline"], row["late"]) for row in rows}
