@@ -9,8 +9,8 @@ from staffa._internal.shown import shown
 from staffa.errors import InvalidJob, UnknownOption
 from staffa.jobs import Job
 
-Callback = Job | Sequence[Job]
-"""A job from ``f.new(...)``, or several."""
+Callback = Job | Sequence[Job] | None
+"""A job from ``f.new(...)``, or several; or none."""
 
 EVENTS = ("attempted", "completed", "cancelled", "discarded", "retryable", "exhausted")
 """What a callback can be about."""

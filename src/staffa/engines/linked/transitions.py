@@ -39,9 +39,10 @@ class Transition:
 
     @property
     def end(self) -> str | None:
-        """How the job has ended just now, as edges tell it; None if it has not."""
-        if self.before in ENDED and self.after is None:
-            return None
+        """How the job has ended just now, as edges tell it; None if it has not.
+
+        One that is deleted after its end is that, too: for those who hold on to it.
+        """
         if self.after is None:
             return "deleted"
         return self.after.value if self.after in ENDED else None
