@@ -35,6 +35,7 @@ from staffa.engine import (
 from staffa.engines.crons import CronEngine
 from staffa.engines.limited import LimitVerbs, Steps, carry_out_sync
 from staffa.engines.linked.ending import complete
+from staffa.engines.linked.graphs import GraphVerbs
 from staffa.engines.linked.verbs import FollowVerbs
 from staffa.engines.sqlite.ageing import SqliteAgeing
 from staffa.engines.sqlite.functions import install
@@ -44,6 +45,7 @@ from staffa.engines.sqlite.rehearsal import SqliteRehearsal
 from staffa.engines.sqlite.statements.chains import ChainStatements
 from staffa.engines.sqlite.statements.changes import ChangeStatements, Seen
 from staffa.engines.sqlite.statements.following import FollowStatements
+from staffa.engines.sqlite.statements.graphs import GraphStatements
 from staffa.engines.sqlite.statements.idiom import SQLITE
 from staffa.engines.sqlite.statements.jobs import JobStatements, StageStatements
 from staffa.engines.sqlite.statements.limits import LimitStatements
@@ -58,6 +60,7 @@ from staffa.engines.statements.conditions import Wanted
 from staffa.engines.statements.crons import CronDialogues
 from staffa.engines.statements.dynamic import DynamicStatements
 from staffa.engines.statements.enqueueing import EnqueueStatements
+from staffa.engines.statements.flows import FlowStatements
 from staffa.engines.statements.nodes import LeaderStatements
 from staffa.engines.statements.prunes import PruneStatements
 from staffa.engines.statements.rescues import RescueStatements
@@ -89,7 +92,7 @@ _PREFIX = "main"
 @observed("staffa.engine")
 @boundaries
 class SqliteEngine(
-    SqliteControls, SqliteRehearsal, SqliteAgeing, CronEngine, LimitVerbs, FollowVerbs
+    SqliteControls, SqliteRehearsal, SqliteAgeing, CronEngine, LimitVerbs, FollowVerbs, GraphVerbs
 ):
     """Jobs in a file.
 
@@ -133,7 +136,10 @@ class SqliteEngine(
         self._cron_dialogues = CronDialogues(self._crons, self._enqueueing)
         self._limits = LimitStatements(_PREFIX, SQLITE)
         self._following = FollowStatements(_PREFIX, SQLITE)
-        self._signing = (self._jobs, self._stages)
+        self._graphs = GraphStatements(_PREFIX, SQLITE)
+        self._flows = FlowStatements(_PREFIX, SQLITE)
+        self._prepare = settings.prepare
+        self._signing = (self._jobs, self._stages, self._graphs)
 
     @property
     def capabilities(self) -> Capabilities:

@@ -59,7 +59,7 @@ def _flow(row: Row) -> FlowRow:
         name=row["name"],
         place=row["place"],
         options=json.loads(row["options"]),
-        needs=tuple(row["needs"]),
+        needs=tuple(row["needed"]),
         total=row["total"],
         suspended=row["suspended"],
         completed=row["completed"],

@@ -123,6 +123,12 @@ class GraphStatements(Area):
 
     def insert(self, jobs: Sequence[Job], waits: Sequence[bool]) -> Statement[list[Inserted]]:
         """Insert jobs; those that wait are suspended."""
+        return self.statement(
+            "insert_signed" if self.signed else "insert", (self.describe(jobs, waits),), _inserted
+        )
+
+    def describe(self, jobs: Sequence[Job], waits: Sequence[bool]) -> str:
+        """Return new jobs as the statement reads them: what neighbours have in common once."""
         runs = []
         pairs = zip(jobs, waits, strict=True)
         for _, alike in groupby(pairs, lambda pair: (kind_of(pair[0]), pair[1])):
@@ -130,11 +136,7 @@ class GraphStatements(Area):
             first, waiting = run[0]
             args = orjson.Fragment(join_args(job for job, _ in run))
             runs.append({**describe_kind(first), "waits": waiting, "args": args})
-        return self.statement(
-            "insert_signed" if self.signed else "insert",
-            (orjson.dumps(runs).decode(),),
-            _inserted,
-        )
+        return orjson.dumps(runs).decode()
 
     def add_steps(self, steps: Sequence[StoredStep]) -> Statement[int]:
         """Insert what is kept of jobs that wait for others."""
@@ -175,7 +177,9 @@ class GraphStatements(Area):
 
 
 def _inserted(rows: Rows) -> list[Inserted]:
-    return [Inserted(row["id"], State(row["state"])) for row in rows]
+    """Return jobs in the order given, in which their ids rise."""
+    in_order = sorted(rows, key=lambda row: int(row["id"]))
+    return [Inserted(row["id"], State(row["state"])) for row in in_order]
 
 
 def _describe_flow(flow: NewFlow, once: str | None) -> dict[str, Any]:

@@ -19,10 +19,10 @@ _TIMES = frozenset(
 _CRON_TIMES = frozenset({"last_tick", "booted_at", "registered_at", "updated_at"})
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 _MAYBE_TIMES = frozenset(
-    {"last_run", "attempted_at", "completed_at", "cancelled_at", "discarded_at"}
+    {"last_run", "attempted_at", "completed_at", "cancelled_at", "discarded_at", "finished_at"}
 )
 _FLAGS = frozenset({"active", "guaranteed", "paused", "dynamic"})
-_LISTS = frozenset({"tags", "attempted_by", "ids", "flows", "pending"})
+_LISTS = frozenset({"tags", "attempted_by", "ids", "flows", "pending", "needed", "fired"})
 
 
 def encode(params: tuple[Any, ...]) -> tuple[Any, ...]:

@@ -16,7 +16,7 @@ WITH RECURSIVE tree AS (
      GROUP BY tree.id
 )
 SELECT flow.id, flow.kind, flow.root, flow.parent, flow.name, flow.place, flow.options::text AS options,
-       flow.needs, flow.total, flow.suspended, flow.completed, flow.cancelled, flow.discarded,
+       flow.needs AS needed, flow.total, flow.suspended, flow.completed, flow.cancelled, flow.discarded,
        flow.deleted, flow.attempted, flow.inner_open, flow.fired,
        flow.inserted_at AT TIME ZONE 'UTC' AS inserted_at,
        flow.finished_at AT TIME ZONE 'UTC' AS finished_at

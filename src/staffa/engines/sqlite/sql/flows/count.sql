@@ -1,7 +1,8 @@
 -- Change the counts of flows, and tell which go on, and which callbacks have not been written yet.
+-- One that goes on again does without its key if another flow has that now.
 -- $1: a JSON array of arrays: a flow, by how much each of the columns changes.
 -- RETURNING of SQLite 3.40 takes any column for not null in IS NULL: hence coalesce.
--- Index: the primary key.
+-- Index: the primary key, staffa_flows_once.
 WITH clock AS MATERIALIZED (
     SELECT staffa_now() AS now
 ), change AS MATERIALIZED (
@@ -30,7 +31,12 @@ UPDATE staffa_flows
                 + staffa_flows.deleted + change.deleted
              OR staffa_flows.inner_open + change.inner_open > 0
            THEN NULL
-           ELSE coalesce(staffa_flows.finished_at, change.now) END
+           ELSE coalesce(staffa_flows.finished_at, change.now) END,
+       once = CASE WHEN staffa_flows.finished_at IS NOT NULL AND EXISTS (
+                            SELECT 1 FROM staffa_flows AS other
+                             WHERE other.once = staffa_flows.once
+                               AND other.once IS NOT NULL AND other.finished_at IS NULL)
+                   THEN NULL ELSE staffa_flows.once END
   FROM change
  WHERE staffa_flows.id = change.id
 RETURNING id, parent, coalesce(finished_at, '') = '' AS is_open, total, completed, cancelled, discarded, deleted,
