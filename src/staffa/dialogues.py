@@ -45,7 +45,8 @@ def _unasked(results: list[Any]) -> Any:
 def all_of(statements: Statements[T]) -> Dialogue[T]:
     """Have statements run, and return what they result in."""
     if isinstance(statements, Conversation) and statements.begin is not None:
-        return (yield from statements.begin())
+        begin: Callable[[], Dialogue[T]] = statements.begin
+        return (yield from begin())
     results: list[Any] = []
     for part in statements.parts:
         statement = part()

@@ -25,6 +25,10 @@ else:
     A = TypeVar("A")
 
 
+LINK_KEYS = frozenset({"workflow_id", "batch_id", "chain_id"})
+"""Where `meta` holds the flows that a job belongs to."""
+
+
 class Payload(Generic[A]):
     """The base of `Job` that holds its args and meta; ``A`` is the type of the args."""
 
@@ -68,6 +72,14 @@ class Payload(Generic[A]):
         if self._encrypt or self._meta == "{}":  # what is decoded would be dumped again
             return self._encrypt
         return self.meta.get("encrypted") is True
+
+    @property
+    def linked(self) -> bool:
+        """Whether the job may belong to flows: cheap to tell of a job that was claimed."""
+        meta = self._meta
+        if isinstance(meta, str):
+            return meta != "{}" and any(f'"{key}"' in meta for key in LINK_KEYS)
+        return bool(meta) and not LINK_KEYS.isdisjoint(meta)
 
     @property
     def meta(self) -> dict[str, Any]:

@@ -180,9 +180,8 @@ class PostgresStore:
 
     async def select(self, table: str) -> list[dict[str, Any]]:
         """Return the columns of all rows of one of our tables."""
-        found = await self.connection.fetch(
-            f"SELECT to_jsonb(one)::text AS row FROM {quote_identifier(self._prefix)}.{table} AS one"
-        )
+        name = f"{quote_identifier(self._prefix)}.{table}"
+        found = await self.connection.fetch(f"SELECT to_jsonb(one)::text AS row FROM {name} AS one")
         return [json.loads(record["row"]) for record in found]
 
     async def write_cron(self, name: str, **columns: Any) -> None:

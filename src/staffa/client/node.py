@@ -17,6 +17,7 @@ from staffa.cron.declared import Collector
 from staffa.engine import Engine, Producer, Rescued
 from staffa.errors import DatabaseError
 from staffa.jobs import Job
+from staffa.linking import Followed
 from staffa.notifier import Notifier, is_for
 from staffa.queues.kills import Kills
 from staffa.queues.signals import Signals
@@ -67,6 +68,7 @@ class Node:
             foreign_dead_after=config.foreign_dead_after,
             on_available=self._announce,
             on_discarded=self._after_discard,
+            on_followed=self._after_follow,
         )
         self.supervisor = Supervisor(
             config,
@@ -75,6 +77,7 @@ class Node:
             clock=clock,
             on_dead=self._lifeline.rescue,
             on_done=self._after_job,
+            on_followed=self._after_follow,
         )
         self._signals = Signals(
             engine,
@@ -244,6 +247,11 @@ class Node:
 
     def _after_discard(self, job: Rescued, reason: EndReason) -> None:
         self.supervisor.aftermath.rescued(job, reason)
+
+    def _after_follow(self, followed: Followed) -> None:
+        if followed.woken:
+            self._announce(followed.woken)
+        self.supervisor.aftermath.followed(followed)
 
     def _announce(self, queues: Iterable[str]) -> None:
         self.supervisor.wake(queues)

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any, Unpack, overload
 
 from staffa.client.batches import PORTION, Batches, Change, Progress, Then
-from staffa.client.cancels import follow_cancel
+from staffa.client.cancels import follow_cancel, follow_ends
 from staffa.client.changes import (
     UPDATE_SECONDS,
     ChangeJob,
@@ -19,10 +19,11 @@ from staffa.client.changes import (
     merge_changes,
 )
 from staffa.client.jobs import Jobs
-from staffa.engine import Changed
+from staffa.engine import Changed, Changes
 from staffa.errors import ConfigError, DatabaseError
 from staffa.filters import JobFilter
 from staffa.jobs import Job
+from staffa.linking import Followed
 from staffa.telemetry import report
 from staffa.types import State
 
@@ -89,7 +90,7 @@ class Operations(Jobs):
             wanted = _checked(jobs, everything).within(CANCELLABLE)
             return await self._run(wanted, engine.cancel_jobs, self._after_cancel, on_progress)
         _refuse_options(everything, on_progress)
-        changed = await engine.cancel_jobs(check_ids(jobs))
+        changed: Sequence[Changed] = await engine.cancel_jobs(check_ids(jobs))
         await self._after_cancel(changed)
         return [job.id for job in changed]
 
@@ -139,10 +140,10 @@ class Operations(Jobs):
         engine = (await self._open()).engine
         if isinstance(jobs, JobFilter):
             wanted = _checked(jobs, everything).within(RETRYABLE)
-            return await self._run(wanted, engine.retry_jobs, self._wake_queues, on_progress)
+            return await self._run(wanted, engine.retry_jobs, self._after_retry, on_progress)
         _refuse_options(everything, on_progress)
         changed = await engine.retry_jobs(check_ids(jobs))
-        await self._wake_queues(changed)
+        await self._after_retry(changed)
         return [job.id for job in changed]
 
     async def delete_job(self, job: int | Job) -> bool:
@@ -191,9 +192,11 @@ class Operations(Jobs):
         engine = (await self._open()).engine
         if isinstance(jobs, JobFilter):
             wanted = _checked(jobs, everything).within(DELETABLE)
-            return await self._run(wanted, engine.delete_jobs, _do_nothing, on_progress)
+            return await self._run(wanted, engine.delete_jobs, self._follow, on_progress)
         _refuse_options(everything, on_progress)
-        return [job.id for job in await engine.delete_jobs(check_ids(jobs))]
+        changed = await engine.delete_jobs(check_ids(jobs))
+        await self._follow(changed)
+        return [job.id for job in changed]
 
     async def update_job(
         self,
@@ -321,6 +324,26 @@ class Operations(Jobs):
         engine = (await self._open()).engine
         hooks = None if self._node is None else self._call_cancel_hooks
         await follow_cancel(changed, engine, hooks, self.config.name)
+        await self._follow(changed)
+
+    async def _after_retry(self, changed: Sequence[Changed]) -> None:
+        await self._wake_queues(changed)
+        await self._follow(changed)
+
+    async def _follow(self, changed: Sequence[Changed]) -> None:
+        """Tell of what has come of changes of jobs that belong to flows."""
+        if isinstance(changed, Changes):
+            await self._tell_of(changed.followed)
+
+    async def _tell_of(self, followed: Followed) -> None:
+        if followed.woken:
+            await self._wake(followed.woken)
+        engine = (await self._open()).engine
+        tell = None if self._node is None else self._tell_aftermath
+        await follow_ends(followed, engine, tell, self.config.name)
+
+    def _tell_aftermath(self, followed: Followed) -> None:
+        self._tell_node(lambda node: node.supervisor.aftermath.followed(followed))
 
     def _call_cancel_hooks(self, wanted: Sequence[int]) -> None:
         self._tell_node(lambda node: node.supervisor.aftermath.cancelled(wanted))

@@ -48,6 +48,8 @@ class Acker(Service):
         on_lost: Called with each job whose lease had ended, and the seconds that it ran.
         on_held: Called with each outcome whose row somebody else holds, to be submitted again once
             that has ended.
+        linked: Writes those of jobs that may belong to flows, beside the others; it starts and
+            stops with this one.
     """
 
     def __init__(
@@ -57,8 +59,10 @@ class Acker(Service):
         on_settled: Callable[[Outcome, State], None] = _ignore,
         on_lost: Callable[[Job, float], None] = _ignore,
         on_held: Callable[[Outcome], None] = _ignore,
+        linked: Acker | None = None,
     ) -> None:
         super().__init__()
+        self._linked = linked
         self._on_held = on_held
         self._on_settled = on_settled
         self._on_lost = on_lost
@@ -74,6 +78,9 @@ class Acker(Service):
     @boundary("submit_outcome")
     def submit(self, outcome: Outcome) -> None:
         """Have an outcome written."""
+        if self._linked is not None and outcome.job.linked:
+            self._linked.submit(outcome)
+            return
         if not self._pending:
             self._arrived.set()
             self._settled.clear()
@@ -81,11 +88,24 @@ class Acker(Service):
 
     def unwritten(self) -> list[Outcome]:
         """Return the outcomes that are not known to be stored."""
-        return [*self._writing, *self._pending, *self._aside.values()]
+        linked = [] if self._linked is None else self._linked.unwritten()
+        return [*self._writing, *self._pending, *self._aside.values(), *linked]
 
     async def flush(self) -> None:
         """Return once everything submitted so far, and since, is written."""
         await self._settled.wait()
+        if self._linked is not None:
+            await self._linked.flush()
+
+    async def on_start(self) -> None:
+        """Start what writes the outcomes of jobs of flows."""
+        if self._linked is not None:
+            await self._linked.start()
+
+    async def on_stop(self) -> None:
+        """Stop it."""
+        if self._linked is not None:
+            await self._linked.stop()
 
     async def run(self) -> None:
         """Write what comes, until cancelled."""
@@ -143,7 +163,7 @@ class Acker(Service):
     ) -> tuple[frozenset[int], frozenset[int]]:
         """Write what is not written yet; return what others hold, and what had been before."""
         if left := _without(acks, written):
-            written |= await self._engine.ack_jobs(left, self._producer, wait=False)
+            written |= await self._ack(left)
         left = _without(acks, written)
         if not left:
             return frozenset(), frozenset()
@@ -152,6 +172,10 @@ class Acker(Service):
         if not ended or not uncertain:
             return held, frozenset()
         return held, await self._engine.trace_acks(ended, self._producer)
+
+    async def _ack(self, acks: Sequence[Ack]) -> dict[int, State]:
+        """Write outcomes, but for those whose rows others hold."""
+        return await self._engine.ack_jobs(acks, self._producer, wait=False)
 
     def _hand_on(
         self,

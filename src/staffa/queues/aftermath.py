@@ -20,12 +20,13 @@ from staffa._internal.backoff import Backoff
 from staffa.engine import Engine, Rescued
 from staffa.errors import DatabaseUnavailable, JobCancelled
 from staffa.jobs import Job
+from staffa.linking import Followed
 from staffa.queues.outcomes import Outcome
 from staffa.queues.pools.thread import ThreadPool, Threads
 from staffa.queues.recording import Recording
 from staffa.service import Service
 from staffa.telemetry import emit, report
-from staffa.telemetry.catalogue import JobEnded
+from staffa.telemetry.catalogue import FlowEnded, JobEnded
 from staffa.types import EndReason, State
 
 LONGEST_SECONDS = 60.0
@@ -83,6 +84,14 @@ class Aftermath(Service):
                 functools.partial(self._read_and_call, portion, State.CANCELLED, EndReason.MANUAL)
             )
 
+    def followed(self, followed: Followed) -> None:
+        """Tell of flows that have ended, and of jobs that were cancelled for what they need."""
+        for flow in followed.ended:
+            emit(FlowEnded, flow=flow)
+        numbers = followed.cancelled
+        for start in range(0, len(numbers), _READ_AT_ONCE):
+            self._add(functools.partial(self._tell, numbers[start : start + _READ_AT_ONCE]))
+
     async def flush(self, seconds: float) -> None:
         """Wait until all hooks have been called, at most so many seconds."""
         try:
@@ -138,6 +147,13 @@ class Aftermath(Service):
         for job in await self._read(numbers):
             if job.state is state:  # else somebody has changed it meanwhile
                 await call_all(_end_calls(job, state, reason), self._threads)
+
+    async def _tell(self, numbers: Sequence[int]) -> None:
+        for job in await self._read(numbers):
+            if job.state is State.CANCELLED:  # else somebody has changed it meanwhile
+                emit(JobEnded, job=job, state=job.state)
+                calls = _end_calls(job, job.state, EndReason.DEPENDENCY)
+                await call_all(calls, self._threads)
 
     async def _read(self, numbers: Sequence[int]) -> list[Job]:
         """Read rows, after an outage if there is one: others tell of it."""

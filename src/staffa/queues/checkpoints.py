@@ -43,8 +43,8 @@ class Notes(Protocol):
     async def write(self, lease: Lease, patch: Mapping[str, Any]) -> None:
         """Merge something into a job's meta."""
 
-    def completing(self, ack: Ack) -> Statements[dict[int, State]]:
-        """Return what completes a job, for a user's connection to run."""
+    def completing(self, ack: Ack, *, linked: bool) -> Statements[dict[int, State]]:
+        """Return what completes a job, which may belong to flows, for a user's connection."""
 
 
 class KeptNotes:
@@ -72,7 +72,7 @@ class KeptNotes:
         """Keep a checkpoint."""
         self.note(lease, patch)
 
-    def completing(self, ack: Ack) -> Statements[dict[int, State]]:
+    def completing(self, ack: Ack, *, linked: bool) -> Statements[dict[int, State]]:
         """Return what completes a job that has a row.
 
         Raises:
@@ -83,7 +83,7 @@ class KeptNotes:
                 "a job that runs without a database can't be completed in a transaction: enqueue "
                 "it, and let drain_queue run it"
             )
-        return self._engine.acknowledging([ack], self._producer)
+        return self._engine.acknowledging([ack], self._producer, linked=linked)
 
 
 class Checkpoints(Service):
@@ -132,9 +132,9 @@ class Checkpoints(Service):
         self._arrived.set()
         await future
 
-    def completing(self, ack: Ack) -> Statements[dict[int, State]]:
-        """Return what completes a job, for a user's connection to run."""
-        return self._engine.acknowledging([ack], self._producer)
+    def completing(self, ack: Ack, *, linked: bool) -> Statements[dict[int, State]]:
+        """Return what completes a job, which may belong to flows, for a user's connection."""
+        return self._engine.acknowledging([ack], self._producer, linked=linked)
 
     async def run(self) -> None:
         """Write what comes, until cancelled."""

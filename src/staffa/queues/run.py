@@ -144,7 +144,7 @@ class Run:
         """Return what writes a completion; from now on it may have been written."""
         self._check_it_runs()
         self.completion = ack
-        return self._checkpoints.completing(ack)
+        return self._checkpoints.completing(ack, linked=self.job.linked)
 
     async def take_message(self, kind: str, patch: dict[str, Any]) -> Mapping[str, Any] | None:
         """Serve what the job asks for in a process of its own.

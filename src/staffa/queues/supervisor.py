@@ -24,6 +24,7 @@ from staffa.config import Config
 from staffa.engine import Engine, Lease, Producer
 from staffa.errors import DatabaseError
 from staffa.jobs import Job
+from staffa.linking import Followed
 from staffa.queue import Queue
 from staffa.queues.acker import Acker
 from staffa.queues.aftermath import Aftermath
@@ -31,6 +32,7 @@ from staffa.queues.allowance import Allowance
 from staffa.queues.checkpoints import Checkpoints
 from staffa.queues.executor import Executor
 from staffa.queues.handovers import Handovers
+from staffa.queues.linked_acker import LinkedAcker
 from staffa.queues.outcomes import Outcome
 from staffa.queues.pools.process import ProcessPool, ProcessPoolSettings
 from staffa.queues.pools.thread import PATIENCE_SECONDS, ThreadPool
@@ -65,6 +67,7 @@ class Supervisor:
         clock: Measures.
         on_dead: Called with producers that have died.
         on_done: Called with each job that has finished.
+        on_followed: Called with what has come of the ends of jobs that belong to flows.
     """
 
     def __init__(
@@ -76,6 +79,7 @@ class Supervisor:
         clock: Clock,
         on_dead: Callable[[Mapping[UUID, int]], None],
         on_done: Callable[[Job], None],
+        on_followed: Callable[[Followed], None],
     ) -> None:
         self._config = config
         self._engine = engine
@@ -91,6 +95,9 @@ class Supervisor:
             self._settle,
             self._lose,
             on_held=self._hand_over,
+            linked=LinkedAcker(
+                engine, producer, self._settle, self._lose, self._hand_over, on_followed
+            ),
         )
         self._handovers = Handovers(
             engine,

@@ -14,11 +14,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from uuid import UUID
 
-from staffa.engine import Engine, Rescued
+from staffa.engine import Engine, Rescued, Rescues
+from staffa.linking import Followed
 from staffa.portions import Portion
 from staffa.service import Loop
 from staffa.telemetry import emit
-from staffa.telemetry.catalogue import JobEnded, JobRescued
+from staffa.telemetry.catalogue import FlowsRepaired, JobEnded, JobRescued
 from staffa.types import EndReason, State
 
 _INTERVAL_SECONDS = 60.0
@@ -37,6 +38,7 @@ class Lifeline(Loop):
         foreign_dead_after: Seconds after which a running job of another implementation is given up.
         on_available: Called with the queues of which jobs became available.
         on_discarded: Called with each job that was discarded, and why.
+        on_followed: Called with what has come of that for jobs that depend on them.
     """
 
     def __init__(
@@ -48,6 +50,7 @@ class Lifeline(Loop):
         foreign_dead_after: float,
         on_available: Callable[[Iterable[str]], None],
         on_discarded: Callable[[Rescued, EndReason], None],
+        on_followed: Callable[[Followed], None],
     ) -> None:
         super().__init__(_INTERVAL_SECONDS)
         self._engine = engine
@@ -56,6 +59,7 @@ class Lifeline(Loop):
         self._foreign_dead_after = foreign_dead_after
         self._on_available = on_available
         self._on_discarded = on_discarded
+        self._on_followed = on_followed
         self._dead: dict[UUID, int] = {}
         self._portion = Portion(_LARGEST_BATCH)
 
@@ -80,10 +84,18 @@ class Lifeline(Loop):
             )
             exhausted = await self._engine.discard_exhausted_jobs(limit=_LARGEST_BATCH)
             self._tell(exhausted, EndReason.EXHAUSTED)
+            await self._repair_links()
             await self._engine.reap_producers(age=_FORGET_AFTER_SECONDS)
             await self._engine.forget_controls(age=_FORGET_AFTER_SECONDS)
             await self._engine.forget_limits(age=_FORGET_AFTER_SECONDS)
             await self._engine.prune_unique_keys(_MOST_KEYS)
+
+    async def _repair_links(self) -> None:
+        """Follow what others have ended, who know nothing of what depends on it."""
+        found = await self._engine.repair_links(limit=_LARGEST_BATCH)
+        if found.foreign or found.own or found.recounted:
+            emit(FlowsRepaired, foreign=found.foreign, own=found.own, recounted=found.recounted)
+        self._on_followed(found.followed)
 
     async def _rescue_dead(self) -> None:
         while self._dead:
@@ -98,7 +110,7 @@ class Lifeline(Loop):
                     uuid: beats for uuid, beats in self._dead.items() if dead.get(uuid) != beats
                 }
 
-    def _tell(self, rescued: list[Rescued], reason: EndReason) -> None:
+    def _tell(self, rescued: Rescues, reason: EndReason) -> None:
         for job in rescued:
             if job.state is State.DISCARDED:
                 emit(JobEnded, job=job, state=job.state)
@@ -108,3 +120,4 @@ class Lifeline(Loop):
         queues = {job.queue for job in rescued if job.state is State.AVAILABLE}
         if queues:
             self._on_available(queues)
+        self._on_followed(rescued.followed)

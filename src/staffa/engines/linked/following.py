@@ -24,6 +24,7 @@ def follow(
     statements: FollowStatements,
     transitions: Sequence[Transition],
     changes: Mapping[str, Counts] | None = None,
+    ended: Sequence[str] = (),
 ) -> Dialogue[Followed]:
     """Follow changes of jobs' states that this transaction has written, to the last consequence.
 
@@ -35,8 +36,9 @@ def follow(
         statements: The engine's statements.
         transitions: What has changed.
         changes: By flow, more changes of counts.
+        ended: Flows that have ended before, though what needs them was not told.
     """
-    return (yield from _Following(statements).follow(transitions, changes or {}))
+    return (yield from _Following(statements).follow(transitions, changes or {}, ended))
 
 
 class _Following:
@@ -55,7 +57,10 @@ class _Following:
         self._ended: dict[str, None] = {}
 
     def follow(
-        self, transitions: Sequence[Transition], given: Mapping[str, Counts]
+        self,
+        transitions: Sequence[Transition],
+        given: Mapping[str, Counts],
+        ended: Sequence[str],
     ) -> Dialogue[Followed]:
         changes = count_changes(transitions)
         for flow, more in given.items():
@@ -67,7 +72,6 @@ class _Following:
         if gone:
             yield from self._statements.forget(gone)
         counted = set(given) | retried
-        ended: Sequence[str] = ()
         while transitions or changes or ended:
             released = yield from self._let_go(transitions, ended)
             transitions = [one for one in released if one.end is not None]

@@ -15,16 +15,21 @@ from staffa._internal.kill_points import boundaries
 from staffa.dialogues import Dialogue
 from staffa.engine import Ack, Changed, Changes, Producer, Rescued, Rescues, Statement, Statements
 from staffa.engines.linked.ending import acknowledge, change, numbers_of, rescue
+from staffa.engines.linked.repairing import find_wrong, repair, together
 from staffa.engines.statements.conditions import Wanted
 from staffa.engines.statements.following import FollowStatements
 from staffa.engines.statements.jobs import JobStatements
 from staffa.engines.statements.operations import OperationStatements
+from staffa.engines.statements.repairs import RepairStatements
 from staffa.engines.statements.rescues import RescueStatements
-from staffa.linking import LinkedAcks
+from staffa.linking import NOTHING, LinkedAcks, Repairs
 from staffa.telemetry import observed
 from staffa.types import State
 
 T = TypeVar("T")
+
+_CHECK_SECONDS = 60.0
+_CHECK_SECONDS_FOR_EACH_JOB = 0.001
 
 
 @observed("staffa.engine")
@@ -33,9 +38,10 @@ class FollowVerbs:
     """The base of engines that have these methods."""
 
     _following: FollowStatements
-    _jobs: JobStatements
+    _acking: JobStatements
     _operations: OperationStatements
     _rescues: RescueStatements
+    _repairs: RepairStatements
 
     async def _run_together(self, statements: Statements[T]) -> T:
         """Run statements in one transaction, again if it loses against another one's locks."""
@@ -54,12 +60,16 @@ class FollowVerbs:
         """Run a statement that changes nothing."""
         raise NotImplementedError
 
+    async def _change(self, statement: Statement[T]) -> T:
+        """Run a statement that is a transaction of its own."""
+        raise NotImplementedError
+
     async def ack_linked_jobs(
         self, acks: Sequence[Ack], producer: Producer, *, wait: bool = True
     ) -> LinkedAcks:
         """Write outcomes, and what follows from them."""
         return await self._follow(
-            lambda: acknowledge(self._following, self._jobs, acks, producer, wait=wait), acks=True
+            lambda: acknowledge(self._following, self._acking, acks, producer, wait=wait), acks=True
         )
 
     async def cancel_jobs(self, wanted: Wanted, *, wait: bool = True) -> Changes:
@@ -86,10 +96,26 @@ class FollowVerbs:
         wait: bool,
     ) -> Changes:
         if not await self._read(self._following.is_any_linked(numbers_of(wanted))):
-            return Changes(await self._run_together(changing(wanted)))
+            changed = await self._run_together(changing(wanted))
+            return Changes(changed)
         return await self._follow(
             lambda: change(self._following, changing, wanted, after, wait=wait)
         )
+
+    async def repair_links(self, *, limit: int) -> Repairs:
+        """Follow the ends of jobs that nobody has followed, and count flows anew."""
+        taken = await self._change(
+            self._repairs.take(_CHECK_SECONDS, _CHECK_SECONDS_FOR_EACH_JOB, limit)
+        )
+        found = Repairs(0, 0, 0, NOTHING)
+        if not taken:
+            return found
+        for root, flows in await self._follow(lambda: find_wrong(self._repairs, taken)):
+            found = together(
+                found,
+                await self._follow(partial(repair, self._following, self._repairs, root, flows)),
+            )
+        return found
 
     async def rescue_jobs(
         self, dead: Mapping[UUID, int], *, max_rescues: int, limit: int

@@ -55,6 +55,7 @@ from staffa.engines.statements.limits import LimitStatements
 from staffa.engines.statements.nodes import LeaderStatements, ProducerStatements
 from staffa.engines.statements.operations import OperationStatements
 from staffa.engines.statements.prunes import PruneStatements
+from staffa.engines.statements.repairs import RepairStatements
 from staffa.engines.statements.rescues import RescueStatements
 from staffa.engines.statements.unique import UniqueStatements
 from staffa.engines.walks import Walks
@@ -104,7 +105,7 @@ class PostgresEngine(
         self._acks: Dedicated | Joined = Dedicated(settings.with_access(Access.PROBES))
         self._links: Pool | Joined = Pool(settings.with_access(Access.PROBES), 1)
         self._survey = PostgresSurvey(settings, self.pool, prefix, instance)
-        self._jobs = JobStatements(prefix)
+        self._jobs = self._acking = JobStatements(prefix)
         self._operations = OperationStatements(prefix)
         self._walks = Walks(self._read, self._operations)
         self._unique = UniqueStatements(prefix)
@@ -119,6 +120,7 @@ class PostgresEngine(
         self._cron_dialogues = CronDialogues(self._crons, self._enqueueing)
         self._limits = LimitStatements(prefix)
         self._following = FollowStatements(prefix)
+        self._repairs = RepairStatements(prefix)
         self._graphs = GraphStatements(prefix)
         self._flows = FlowStatements(prefix)
         self._signing = (self._jobs, self._graphs)

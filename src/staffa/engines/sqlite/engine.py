@@ -63,6 +63,7 @@ from staffa.engines.statements.enqueueing import EnqueueStatements
 from staffa.engines.statements.flows import FlowStatements
 from staffa.engines.statements.nodes import LeaderStatements
 from staffa.engines.statements.prunes import PruneStatements
+from staffa.engines.statements.repairs import RepairStatements
 from staffa.engines.statements.rescues import RescueStatements
 from staffa.engines.walks import Walks
 from staffa.errors import StatementConflict
@@ -115,7 +116,7 @@ class SqliteEngine(
         self._writer = FileConnection(settings, "staffa-sqlite-writer")
         self._reader = FileConnection(settings, "staffa-sqlite-reader")
         self._survey = SqliteSurvey(self._reader, _PREFIX, instance)
-        self._jobs = JobStatements(_PREFIX, SQLITE)
+        self._jobs = self._acking = JobStatements(_PREFIX, SQLITE)
         self._stages = StageStatements(_PREFIX, SQLITE)
         self._changes = self._operations = ChangeStatements(_PREFIX, SQLITE)
         self._walks = Walks(self._reader.read, self._changes)
@@ -136,6 +137,7 @@ class SqliteEngine(
         self._cron_dialogues = CronDialogues(self._crons, self._enqueueing)
         self._limits = LimitStatements(_PREFIX, SQLITE)
         self._following = FollowStatements(_PREFIX, SQLITE)
+        self._repairs = RepairStatements(_PREFIX, SQLITE)
         self._graphs = GraphStatements(_PREFIX, SQLITE)
         self._flows = FlowStatements(_PREFIX, SQLITE)
         self._prepare = settings.prepare

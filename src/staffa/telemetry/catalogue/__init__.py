@@ -11,6 +11,7 @@ from staffa.telemetry.catalogue.crons import (
     CronSkipped,
     CronUpdated,
 )
+from staffa.telemetry.catalogue.flows import FlowEnded, FlowsRepaired
 from staffa.telemetry.catalogue.jobs import (
     JobConflicted,
     JobEnded,
@@ -70,6 +71,8 @@ __all__ = [
     "CronSkipped",
     "CronUpdated",
     "ErrorSurvived",
+    "FlowEnded",
+    "FlowsRepaired",
     "HeartbeatLate",
     "IndexDropped",
     "IndexRebuilt",

@@ -1,0 +1,35 @@
+-- Read what has ended though edges to it are open that should have been closed.
+-- $1 text[]: roots, $2 int: limit.
+-- Locks: none. Index: staffa_steps_root, staffa_edges_job, staffa_edges_flow, the primary keys.
+WITH step AS MATERIALIZED (
+    SELECT step.*
+      FROM unnest((SELECT $1::text[])) AS given (id)
+      JOIN :"prefix".staffa_steps AS step ON step.root = given.id
+     WHERE step.open > 0
+), found AS (
+    SELECT step.root, edge.needs_job, NULL::text AS needs_flow, step.on_cancelled, step.on_discarded,
+           step.on_deleted, coalesce(job.state::text, 'deleted') AS ended,
+           job.state::text <> 'cancelled' AND EXISTS (
+               SELECT FROM :"prefix".staffa_producers AS producer
+                WHERE producer.uuid::text = job.attempted_by[2]
+           ) AS own
+      FROM step
+      JOIN :"prefix".staffa_edges AS edge
+        ON edge.job_id = step.job_id AND edge.needs_job IS NOT NULL AND edge.ended IS NULL
+      LEFT JOIN :"prefix".oban_jobs AS job ON job.id = edge.needs_job
+     WHERE coalesce(job.state::text, 'deleted') IN ('completed', 'cancelled', 'discarded', 'deleted')
+     UNION ALL
+    SELECT step.root, NULL, edge.needs_flow, 'ignore', 'ignore', 'ignore', 'completed', true
+      FROM step
+      JOIN :"prefix".staffa_edges AS edge
+        ON edge.job_id = step.job_id AND edge.needs_flow IS NOT NULL AND edge.ended IS NULL
+      JOIN :"prefix".staffa_flows AS flow ON flow.id = edge.needs_flow
+     WHERE flow.finished_at IS NOT NULL
+       AND 'hold' NOT IN (step.on_cancelled, step.on_discarded)
+)
+SELECT DISTINCT found.root, found.needs_job, found.needs_flow, found.ended, coalesce(found.own, false) AS own
+  FROM found
+ WHERE CASE found.ended WHEN 'cancelled' THEN found.on_cancelled
+                        WHEN 'discarded' THEN found.on_discarded
+                        WHEN 'deleted' THEN found.on_deleted ELSE 'ignore' END <> 'hold'
+ LIMIT $2::int;

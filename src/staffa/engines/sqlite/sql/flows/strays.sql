@@ -1,0 +1,41 @@
+-- Read what has ended though edges to it are open that should have been closed.
+-- $1: a JSON array of roots; $2: limit.
+-- Index: staffa_steps_root, staffa_edges_job, staffa_edges_flow, the primary keys.
+WITH step AS MATERIALIZED (
+    SELECT step.*
+      FROM json_each($1) AS given
+     CROSS JOIN staffa_steps AS step
+     WHERE step.root = given.value
+       AND step.open > 0
+), found AS (
+    SELECT step.root, edge.needs_job, NULL AS needs_flow, step.on_cancelled, step.on_discarded,
+           step.on_deleted, coalesce(job.state, 'deleted') AS ended,
+           coalesce(job.state, 'cancelled') <> 'cancelled' AND EXISTS (
+               SELECT 1 FROM staffa_producers AS producer
+                WHERE producer.uuid = json_extract(job.attempted_by, '$[1]')
+           ) AS own
+      FROM step
+     CROSS JOIN staffa_edges AS edge
+      LEFT JOIN oban_jobs AS job ON job.id = edge.needs_job
+     WHERE edge.job_id = step.job_id
+       AND edge.needs_job IS NOT NULL
+       AND edge.ended IS NULL
+       AND coalesce(job.state, 'deleted') IN ('completed', 'cancelled', 'discarded', 'deleted')
+     UNION ALL
+    SELECT step.root, NULL, edge.needs_flow, 'ignore', 'ignore', 'ignore', 'completed', 1
+      FROM step
+     CROSS JOIN staffa_edges AS edge
+     CROSS JOIN staffa_flows AS flow
+     WHERE edge.job_id = step.job_id
+       AND edge.needs_flow IS NOT NULL
+       AND edge.ended IS NULL
+       AND flow.id = edge.needs_flow
+       AND flow.finished_at IS NOT NULL
+       AND 'hold' NOT IN (step.on_cancelled, step.on_discarded)
+)
+SELECT DISTINCT found.root, found.needs_job, found.needs_flow, found.ended, found.own
+  FROM found
+ WHERE CASE found.ended WHEN 'cancelled' THEN found.on_cancelled
+                        WHEN 'discarded' THEN found.on_discarded
+                        WHEN 'deleted' THEN found.on_deleted ELSE 'ignore' END <> 'hold'
+ LIMIT $2;

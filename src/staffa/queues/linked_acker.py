@@ -1,0 +1,96 @@
+"""Writes the outcomes of jobs that belong to flows, and tells what follows from them.
+
+Invariants: those of other jobs are written beside them, by another statement on another connection,
+so that neither hold up the other; a flow whose root somebody else holds (another node for a moment,
+or a transaction that adds to it) holds up none of the others: its outcomes come again soon.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+from staffa._internal.backoff import Backoff
+from staffa.engine import Ack, Engine, Hold, Producer
+from staffa.jobs import Job
+from staffa.linking import Followed
+from staffa.queues.acker import Acker
+from staffa.queues.outcomes import Outcome
+from staffa.telemetry import report
+from staffa.types import State
+
+_FIRST_PAUSE_SECONDS = 0.002
+_LONGEST_PAUSE_SECONDS = 0.25
+
+
+class LinkedAcker(Acker):
+    """Writes outcomes back, and what follows from them.
+
+    Args:
+        engine: Where to.
+        producer: Whose leases they end.
+        on_settled: Called with each outcome that is stored, and the state that its job has now.
+        on_lost: Called with each job whose lease had ended, and the seconds that it ran.
+        on_held: Called with each outcome whose row somebody else holds.
+        on_followed: Called with what has come of outcomes that are stored.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        producer: Producer,
+        on_settled: Callable[[Outcome, State], None],
+        on_lost: Callable[[Job, float], None],
+        on_held: Callable[[Outcome], None],
+        on_followed: Callable[[Followed], None],
+    ) -> None:
+        super().__init__(engine, producer, on_settled, on_lost, self._put_off)
+        self._on_held_row = on_held
+        self._on_followed = on_followed
+        self._backoff = Backoff(
+            first_seconds=_FIRST_PAUSE_SECONDS, cap_seconds=_LONGEST_PAUSE_SECONDS
+        )
+        self._free: frozenset[int] = frozenset()
+        self._put_aside: list[Outcome] = []
+
+    def unwritten(self) -> list[Outcome]:
+        """Return the outcomes that are not known to be stored."""
+        return [*super().unwritten(), *self._put_aside]
+
+    async def flush(self) -> None:
+        """Return once everything submitted so far, and since, is written."""
+        await super().flush()
+        while self._put_aside:
+            await asyncio.sleep(_FIRST_PAUSE_SECONDS)
+            await super().flush()
+
+    async def _ack(self, acks: Sequence[Ack]) -> dict[int, State]:
+        found = await self._engine.ack_linked_jobs(acks, self._producer, wait=False)
+        if found.states:
+            self._backoff.reset()
+        try:
+            self._on_followed(found.followed)
+        except Exception as error:  # noqa: BLE001  # hooks are objects of users' making
+            report("telling what followed from outcomes failed", error)
+        return dict(found.states)
+
+    async def _find_held(self, acks: Sequence[Ack]) -> frozenset[int]:
+        holds = await self._engine.find_holds([ack.lease for ack in acks], self._producer)
+        pairs = [(ack.lease.id, hold) for ack, hold in zip(acks, holds, strict=True)]
+        self._free = frozenset(number for number, hold in pairs if hold is Hold.FREE)
+        return frozenset(number for number, hold in pairs if hold is not Hold.ENDED)
+
+    def _put_off(self, outcome: Outcome) -> None:
+        """Have an outcome written later: soon where it is the root that was held."""
+        if outcome.ack.lease.id not in self._free:
+            self._on_held_row(outcome)
+            return
+        if not self._put_aside:
+            pause = self._backoff.next_seconds()
+            asyncio.get_running_loop().call_later(pause, self._try_again)
+        self._put_aside.append(outcome)
+
+    def _try_again(self) -> None:
+        outcomes, self._put_aside = self._put_aside, []
+        for outcome in outcomes:
+            self.submit(outcome)
