@@ -136,7 +136,7 @@ async def test_many_who_enqueue_at_once_and_two_nodes_keep_the_order(
 async def eventually_ended(app: Staffa) -> None:
     """Wait until no job is left that has not ended."""
     live = JobFilter(states=["available", "suspended", "scheduled", "executing", "retryable"])
-    while await app.count_jobs(live):
+    while await app.count_jobs(live):  # noqa: ASYNC110  # the database changes
         await asyncio.sleep(0.02)
 
 
@@ -184,7 +184,7 @@ async def test_a_job_whose_process_dies_holds_the_next_one_until_it_has_run_agai
     dead = make_client(queues={"default": 5}, node="dead")
     await dead.start()
     first, second = await dead.enqueue_many(dying.new(1), dying.new(1))
-    while not (await history.by_key())[1]:
+    while not (await history.by_key())[1]:  # noqa: ASYNC110  # likewise
         await asyncio.sleep(0.01)
     alive = make_client(queues={"default": 5}, node="alive")
     gate.set()
