@@ -31,13 +31,17 @@ BY_HAND = frozenset({"enqueue", "enqueue_many"})
 
 LEFT_OUT = frozenset({"get_instance", "leave_behind"})
 
+NAMES = {"WorkflowHandle": "SyncWorkflowHandle"}
+"""What synchronous code gets in place of something that is awaited."""
+
 PHRASES = {
-    "*jobs: Jobs, iterables of jobs, or an async iterable, which makes it a stream.": (
-        "*jobs: Jobs, or iterables of jobs."
+    "*jobs: Jobs, iterables of jobs, or an async iterable, which makes it a stream. Or": (
+        "*jobs: Jobs, or iterables of jobs. Or"
     ),
-    "To be awaited: the stored jobs in the order given. Or, of a stream, an async iterator of": (
-        "The stored jobs in the order given. Or, of a stream, an iterator of"
+    "To be awaited: the stored jobs in the order given, with": (
+        "The stored jobs in the order given, with"
     ),
+    "Or, of a stream, an async iterator of": "Or, of a stream, an iterator of",
 }
 
 HEADER = '''\
@@ -75,6 +79,7 @@ class SyncStaffa(Synchronous):
 
 IMPORTS = {
     "Iterator": "collections.abc",
+    "SyncWorkflowHandle": "staffa.client.workflows_now",
     "Synchronous": "staffa.client.synchronous",
 }
 
@@ -177,6 +182,9 @@ def _given(arguments: ast.arguments) -> Iterator[str]:
 
 class _Plain(ast.NodeTransformer):
     """Makes the types of synchronous code of those of coroutines."""
+
+    def visit_Name(self, node: ast.Name) -> ast.AST:
+        return ast.Name(NAMES.get(node.id, node.id), node.ctx)
 
     def visit_Subscript(self, node: ast.Subscript) -> ast.AST:
         self.generic_visit(node)

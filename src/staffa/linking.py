@@ -36,6 +36,8 @@ CASCADE_KEY = "cascade"
 """Where `meta` tells what the args of a job are filled with when it has been claimed."""
 GRAFT_KEY = "graft"
 """Where `meta` tells that what a job returns is added to its flow; with its name."""
+GRAFTED_KEY = "grafted"
+"""Where `meta` of such a job tells what it returned: a workflow, a list or a mapping."""
 
 
 class FlowKind(StrEnum):
@@ -266,6 +268,35 @@ class FlowRow:
 
 
 @dataclass(frozen=True, slots=True)
+class ResultFlow:
+    """A flow whose results were read.
+
+    Args:
+        parent: The workflow that it is inside of.
+        place: Its name as a step of that.
+        form: What it is if it is no workflow of its own, as whoever built it has noted.
+    """
+
+    parent: str | None
+    place: str | None
+    form: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class FlowResults:
+    """What jobs of flows have come to.
+
+    Args:
+        flows: The flows by their ids, without jobs too.
+        jobs: The jobs in the order of their ids, each with its flow; of a job there is what its
+            result takes: id, worker, state, meta and errors.
+    """
+
+    flows: Mapping[str, ResultFlow]
+    jobs: Sequence[tuple[str, Job]]
+
+
+@dataclass(frozen=True, slots=True)
 class Repairs:
     """What a sweep has found.
 
@@ -330,6 +361,17 @@ class Linking(Follows, Protocol):
         self, flow: str, *, after: int = 0, limit: int = 1000, callbacks: bool = False
     ) -> list[Job]:
         """Read jobs of a flow in the order of their ids; callbacks of a batch only if wanted."""
+
+    async def read_results(
+        self, flows: Sequence[str], *, flow: str = "", names: Sequence[str] = ()
+    ) -> FlowResults:
+        """Read what jobs have come to: of whole flows, and of named jobs of another one.
+
+        Args:
+            flows: The flows, with all those inside of them.
+            flow: The other one.
+            names: The names of its jobs.
+        """
 
     async def cancel_flow(self, flow: str) -> Sequence[int]:
         """Cancel all unfinished jobs of a flow and of those inside of it; return which ran."""

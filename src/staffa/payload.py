@@ -126,6 +126,10 @@ class Payload(Generic[A]):
         else:
             raise InvalidArgs("the args were changed after they had been encrypted")
 
+    def fill_args(self, args: dict[str, Any]) -> None:
+        """Give a claimed job the args that its row lacks; for the executor alone."""
+        self._args = args
+
     def read_args(self, decode: Callable[[Mapping[str, Any]], A]) -> None:
         """Let `args` be the model of a class worker; for the executor alone."""
         self._model = decode(self._plain_args())

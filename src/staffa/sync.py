@@ -11,11 +11,13 @@ from typing import Any, Literal, Unpack, overload
 from staffa.client.batches import Progress
 from staffa.client.changes import ChangeJob, JobChanges
 from staffa.client.synchronous import Synchronous
+from staffa.client.workflows_now import SyncWorkflowHandle
 from staffa.cron.edits import CronChanges
 from staffa.cron.entries import Cron
 from staffa.cron.stored import StoredCron
 from staffa.dynamic import DynamicQueue
 from staffa.filters import JobFilter
+from staffa.flows import Addition, Workflow
 from staffa.instance import Source
 from staffa.jobs import Job
 from staffa.options import BulkOptions, Notify
@@ -67,14 +69,23 @@ class SyncStaffa(Synchronous):
         """
         self._call(self._app.stop, grace=grace)
 
-    def enqueue(self, job: Job, *, conn: Any = None, notify: Notify = "after_commit") -> Job:
-        """Write a job, and return it with its id.
+    @overload
+    def enqueue(self, job: Job, *, conn: Any = None, notify: Notify = "after_commit") -> Job: ...
+    @overload
+    def enqueue(
+        self, job: Workflow | Addition, *, conn: Any = None, notify: Notify = "after_commit"
+    ) -> SyncWorkflowHandle: ...
+    def enqueue(
+        self, job: Job | Workflow | Addition, *, conn: Any = None, notify: Notify = "after_commit"
+    ) -> Job | SyncWorkflowHandle:
+        """Write a job, and return it with its id; or a workflow as a whole, and return its handle.
 
         A unique job that there is already is not written: the existing one is returned, with
-        `conflict` true.
+        `conflict` true. So is the handle of a unique workflow.
 
         Args:
-            job: From ``f.new(...)``, ``Worker.new(...)`` or ``Job(...)``.
+            job: From ``f.new(...)``, ``Worker.new(...)`` or ``Job(...)``; a `Workflow`, or what is
+                to be added to a stored one.
             conn: Your own connection, session or cursor, or the alias of a Django database: the job
                 is written in its transaction, and exists if that commits. Workers are woken then
                 where the library tells of it; else they find the job within seconds.
@@ -84,6 +95,9 @@ class SyncStaffa(Synchronous):
 
         Raises:
             InvalidJob: If it is no job, or was enqueued before.
+            InvalidWorkflow: If the steps of a workflow don't fit together.
+            FlowExists: If the id of a workflow, or the name of a step that is added, is taken.
+            UnknownFlow: If there is no workflow to add to.
             QueueFull: If too many jobs wait in its queue; see the setting `max_depth`.
             SchemaMissing: If the tables are not there.
             DatabaseError: If the database refuses or can't be reached.
@@ -101,21 +115,35 @@ class SyncStaffa(Synchronous):
     ) -> list[Job]: ...
     @overload
     def enqueue_many(
+        self,
+        *jobs: Source | Workflow | Addition,
+        stream: Literal[False] = False,
+        **options: Unpack[BulkOptions],
+    ) -> list[Job | SyncWorkflowHandle]: ...
+    @overload
+    def enqueue_many(
         self, *jobs: Source, stream: Literal[True], **options: Unpack[BulkOptions]
     ) -> Iterator[int]: ...
     def enqueue_many(
-        self, *jobs: Source, stream: bool = False, **options: Unpack[BulkOptions]
-    ) -> list[Job] | Iterator[int]:
-        """Write many jobs: all or none of them, or as a stream.
+        self,
+        *jobs: Source | Workflow | Addition,
+        stream: bool = False,
+        **options: Unpack[BulkOptions],
+    ) -> list[Job] | list[Job | SyncWorkflowHandle] | Iterator[int]:
+        """Write many jobs: all or none of them, or as a stream. Workflows may be among them.
+
+        Without `conn`, the jobs are written in one transaction, and each workflow in one.
 
         Args:
-            *jobs: Jobs, or iterables of jobs.
+            *jobs: Jobs, or iterables of jobs. Or
+                workflows, then nothing can be a stream.
             stream: Whether to write chunk by chunk, each in a transaction of its own, with never
                 more than two of them in memory: the next one is read while one is written.
             **options: See `BulkOptions`.
 
         Returns:
-            The stored jobs in the order given. Or, of a stream, an iterator of
+            The stored jobs in the order given, with handles of workflows where they
+            were given. Or, of a stream, an iterator of
             their ids as they are written; it writes only as far as it is read.
 
         Raises:

@@ -11,7 +11,7 @@ from uuid import UUID
 import pytest
 
 from staffa import Cancel, Job, Record, Recorded, Snooze, State, erlang, job, registry, worker
-from staffa.client.results import recorded_result
+from staffa.recorded import recorded_result
 from staffa.engine import Ack, Lease
 from staffa.errors import InvalidJob, ResultUnavailable
 from staffa.queues import outcomes

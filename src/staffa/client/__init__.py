@@ -1,10 +1,10 @@
 """The client: `Staffa`, put together of its parts."""
 
-from staffa.client.rates import Rates
+from staffa.client.handles import Handles
 from staffa.sync import SyncStaffa
 
 
-class Staffa(Rates):
+class Staffa(Handles):
     """Enqueues jobs, and runs queues once it is started.
 
     Args:
@@ -38,7 +38,7 @@ class Staffa(Rates):
             app.sync.enqueue(send_mail.new("a@example.com"))
             ```
         """
-        return SyncStaffa(self, self._insertion)
+        return SyncStaffa(self, self._insertion, self._flows)
 
 
 __all__ = ["Staffa"]

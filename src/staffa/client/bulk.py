@@ -70,7 +70,7 @@ class Bulk:
             )
         self.conn = options.get("conn")
         self.notify = check_notify(options.get("notify", "after_commit"), self.conn)
-        self._skips = on_conflict == "skip"
+        self.skips = on_conflict == "skip"
         self._space = to_seconds(options.get("auto_space", 0.0), "auto_space")
         self._size = size
         self._on_progress = options.get("on_progress")
@@ -131,13 +131,13 @@ class Bulk:
         """Return those of stored jobs that the caller asked for, and tell the progress."""
         conflicts = sum(job.conflict for job in stored)
         self._tell(len(stored), conflicts)
-        return [job for job in stored if not (job.conflict and self._skips)]
+        return [job for job in stored if not (job.conflict and self.skips)]
 
     def finish_ids(self, written: Written) -> list[int]:
         """Do the same for who wants ids."""
         ids, conflicts = written.ids, written.conflicts
         self._tell(len(ids), len(conflicts))
-        if conflicts and self._skips:
+        if conflicts and self.skips:
             return [number for place, number in enumerate(ids) if place not in conflicts]
         return ids
 

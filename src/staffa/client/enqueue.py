@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, AsyncIterable, Coroutine, Iterable
 from contextlib import aclosing
 from functools import partial
+from itertools import islice
 from typing import Any, Literal, Unpack, overload
 
 from staffa.client.bulk import (
@@ -16,7 +17,10 @@ from staffa.client.bulk import (
     write_ahead,
 )
 from staffa.client.lifecycle import Lifecycle
+from staffa.client.mixed import handle_of, has_flows, split_flows
+from staffa.client.workflows import WorkflowHandle
 from staffa.engine import Written
+from staffa.flows import Addition, Workflow
 from staffa.instance import Source
 from staffa.jobs import Job
 from staffa.options import BulkOptions, Notify
@@ -25,14 +29,29 @@ from staffa.options import BulkOptions, Notify
 class Enqueueing(Lifecycle):
     """Writing jobs."""
 
-    async def enqueue(self, job: Job, *, conn: Any = None, notify: Notify = "after_commit") -> Job:
-        """Write a job, and return it with its id.
+    @overload
+    async def enqueue(
+        self, job: Job, *, conn: Any = None, notify: Notify = "after_commit"
+    ) -> Job: ...
+    @overload
+    async def enqueue(
+        self, job: Workflow | Addition, *, conn: Any = None, notify: Notify = "after_commit"
+    ) -> WorkflowHandle: ...
+    async def enqueue(
+        self,
+        job: Job | Workflow | Addition,
+        *,
+        conn: Any = None,
+        notify: Notify = "after_commit",
+    ) -> Job | WorkflowHandle:
+        """Write a job, and return it with its id; or a workflow as a whole, and return its handle.
 
         A unique job that there is already is not written: the existing one is returned, with
-        `conflict` true.
+        `conflict` true. So is the handle of a unique workflow.
 
         Args:
-            job: From ``f.new(...)``, ``Worker.new(...)`` or ``Job(...)``.
+            job: From ``f.new(...)``, ``Worker.new(...)`` or ``Job(...)``; a `Workflow`, or what is
+                to be added to a stored one.
             conn: Your own connection, session or cursor, or the alias of a Django database: the job
                 is written in its transaction, and exists if that commits. Workers are woken then
                 where the library tells of it; else they find the job within seconds.
@@ -42,6 +61,9 @@ class Enqueueing(Lifecycle):
 
         Raises:
             InvalidJob: If it is no job, or was enqueued before.
+            InvalidWorkflow: If the steps of a workflow don't fit together.
+            FlowExists: If the id of a workflow, or the name of a step that is added, is taken.
+            UnknownFlow: If there is no workflow to add to.
             QueueFull: If too many jobs wait in its queue; see the setting `max_depth`.
             SchemaMissing: If the tables are not there.
             DatabaseError: If the database refuses or can't be reached.
@@ -51,13 +73,31 @@ class Enqueueing(Lifecycle):
             job = await app.enqueue(send_mail.new("a@example.com"))
             ```
         """
-        (stored,) = await self._insertion.write([check_new(job)], conn, check_notify(notify, conn))
+        chosen = check_notify(notify, conn)
+        if isinstance(job, Workflow | Addition):
+            return await self._write_flow(job, conn, chosen)
+        (stored,) = await self._insertion.write([check_new(job)], conn, chosen)
         return stored
+
+    async def _write_flow(
+        self, flow: Workflow | Addition, conn: Any, notify: Notify
+    ) -> WorkflowHandle:
+        flows = self._flows
+        graph = await flows.make_graph(flow)
+        inserted = await self._insertion.write_graph(graph, conn, notify)
+        return handle_of(flow, inserted, flows)
 
     @overload
     def enqueue_many(
         self, *jobs: Source, stream: Literal[False] = False, **options: Unpack[BulkOptions]
     ) -> Coroutine[Any, Any, list[Job]]: ...
+    @overload
+    def enqueue_many(
+        self,
+        *jobs: Source | Workflow | Addition,
+        stream: Literal[False] = False,
+        **options: Unpack[BulkOptions],
+    ) -> Coroutine[Any, Any, list[Job | WorkflowHandle]]: ...
     @overload
     def enqueue_many(
         self, *jobs: Source, stream: Literal[True], **options: Unpack[BulkOptions]
@@ -68,20 +108,28 @@ class Enqueueing(Lifecycle):
     ) -> AsyncGenerator[int, None]: ...
     def enqueue_many(
         self,
-        *jobs: Source | AsyncIterable[Job],
+        *jobs: Source | Workflow | Addition | AsyncIterable[Job],
         stream: bool = False,
         **options: Unpack[BulkOptions],
-    ) -> Coroutine[Any, Any, list[Job]] | AsyncGenerator[int, None]:
-        """Write many jobs: all or none of them, or as a stream.
+    ) -> (
+        Coroutine[Any, Any, list[Job]]
+        | Coroutine[Any, Any, list[Job | WorkflowHandle]]
+        | AsyncGenerator[int, None]
+    ):
+        """Write many jobs: all or none of them, or as a stream. Workflows may be among them.
+
+        Without `conn`, the jobs are written in one transaction, and each workflow in one.
 
         Args:
-            *jobs: Jobs, iterables of jobs, or an async iterable, which makes it a stream.
+            *jobs: Jobs, iterables of jobs, or an async iterable, which makes it a stream. Or
+                workflows, then nothing can be a stream.
             stream: Whether to write chunk by chunk, each in a transaction of its own, with never
                 more than two of them in memory: the next one is read while one is written.
             **options: See `BulkOptions`.
 
         Returns:
-            To be awaited: the stored jobs in the order given. Or, of a stream, an async iterator of
+            To be awaited: the stored jobs in the order given, with handles of workflows where they
+            were given. Or, of a stream, an async iterator of
             their ids as they are written; it writes only as far as it is read.
 
         Raises:
@@ -100,13 +148,28 @@ class Enqueueing(Lifecycle):
             ```
         """
         bulk = Bulk(options)
+        if has_flows(jobs):
+            return self._write_mixed(split_flows(jobs, bulk, stream=stream), bulk)
         waits = any(isinstance(source, AsyncIterable) for source in jobs)
         if not (stream or waits):
             return self._write_all(flatten(jobs), bulk)  # type: ignore[arg-type]  # none is async
         if waits or bulk.conn is not None:  # which may be what the jobs are read from
-            return self._stream(self._write_each(as_stream(jobs), bulk), bulk)
+            return self._stream(self._write_each(as_stream(jobs), bulk), bulk)  # type: ignore[arg-type]  # no flows
         steps = bulk.steps(flatten(jobs))  # type: ignore[arg-type]  # none is async
         return self._stream(write_ahead(steps, partial(self._write, bulk)), bulk)
+
+    async def _write_mixed(
+        self, parts: list[list[Job] | Workflow | Addition], bulk: Bulk
+    ) -> list[Job | WorkflowHandle]:
+        loose = [job for part in parts if isinstance(part, list) for job in part]
+        stored = iter(await self._write_all(loose, bulk))
+        found: list[Job | WorkflowHandle] = []
+        for part in parts:
+            if isinstance(part, list):
+                found += islice(stored, len(part))
+            else:
+                found.append(await self._write_flow(part, bulk.conn, bulk.notify))
+        return found
 
     async def _write_all(self, jobs: Iterable[Job], bulk: Bulk) -> list[Job]:
         prepared = [bulk.prepare(job) for job in jobs]

@@ -19,7 +19,9 @@ from staffa.client.inline import CallersThread, run_inline
 from staffa.config import Config
 from staffa.engine import Written
 from staffa.errors import ConfigError
+from staffa.flows.sealing import sealed
 from staffa.jobs import Job, find_current_job
+from staffa.linking import Graph, InsertedGraph
 from staffa.modes import current_mode
 from staffa.options import Notify
 from staffa.telemetry import emit, report
@@ -102,6 +104,26 @@ class Insertion:
             backend.notifier.notify_on(_wakeups(queues), conn)
         self._wake_after_commit(backend, conn, queues)
         return stored
+
+    async def write_graph(self, graph: Graph, conn: Any, notify: Notify) -> InsertedGraph:
+        """Write a workflow, in the transaction of a user's connection if one is given."""
+        backend = await self._make_ready((), notify, may_wait=conn is None)
+        inserted = await backend.engine.insert_graph(sealed(graph, self._keys), conn=conn)
+        await self._tell(backend, Written([], {}, inserted.woken), conn, notify)
+        return inserted
+
+    def write_graph_here(self, graph: Graph, conn: Any, notify: Notify) -> InsertedGraph:
+        """Do the same from a thread without a loop; a user's connection is used on it."""
+        conn = self.find_atomic() if conn is None else conn
+        if conn is None:
+            return call(self.write_graph, graph, None, notify)
+        backend = call(self._make_ready, (), notify, may_wait=False)
+        inserted = backend.engine.insert_graph_on(sealed(graph, self._keys), conn)
+        queues = self._note(Written([], {}, inserted.woken))
+        if notify == "in_transaction":
+            backend.notifier.notify_on(_wakeups(queues), conn)
+        self._wake_after_commit(backend, conn, queues)
+        return inserted
 
     @property
     def _inline(self) -> bool:

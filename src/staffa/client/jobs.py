@@ -9,10 +9,10 @@ from typing import Any
 from staffa._internal.shown import shown
 from staffa.client.changes import check_id, check_ids
 from staffa.client.enqueue import Enqueueing
-from staffa.client.results import recorded_result
 from staffa.errors import ConfigError, ResultUnavailable
 from staffa.filters import JobFilter
 from staffa.jobs import Job
+from staffa.recorded import recorded_result
 from staffa.types import State
 
 _PAGE = 100

@@ -16,6 +16,7 @@ from staffa.config import Config
 from staffa.cron.declared import Collector
 from staffa.engine import Engine, Producer, Rescued
 from staffa.errors import DatabaseError
+from staffa.flows.composer import Composer
 from staffa.jobs import Job
 from staffa.linking import Followed
 from staffa.notifier import Notifier, is_for
@@ -78,6 +79,7 @@ class Node:
             on_dead=self._lifeline.rescue,
             on_done=self._after_job,
             on_followed=self._after_follow,
+            composer=Composer(engine, config.encryption_keys, self._announce),
         )
         self._signals = Signals(
             engine,

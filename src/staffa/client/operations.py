@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, Unpack, overload
 
-from staffa.client.batches import PORTION, Batches, Change, Progress, Then
-from staffa.client.cancels import follow_cancel, follow_ends
+from staffa.client.batches import Batches, Change, Progress, Then
+from staffa.client.cancels import follow_cancel
 from staffa.client.changes import (
     UPDATE_SECONDS,
     ChangeJob,
@@ -20,11 +19,9 @@ from staffa.client.changes import (
 )
 from staffa.client.jobs import Jobs
 from staffa.engine import Changed, Changes
-from staffa.errors import ConfigError, DatabaseError
+from staffa.errors import ConfigError
 from staffa.filters import JobFilter
 from staffa.jobs import Job
-from staffa.linking import Followed
-from staffa.telemetry import report
 from staffa.types import State
 
 _ENDED = (State.COMPLETED, State.DISCARDED, State.CANCELLED)
@@ -335,40 +332,13 @@ class Operations(Jobs):
         if isinstance(changed, Changes):
             await self._tell_of(changed.followed)
 
-    async def _tell_of(self, followed: Followed) -> None:
-        if followed.woken:
-            await self._wake(followed.woken)
-        engine = (await self._open()).engine
-        tell = None if self._node is None else self._tell_aftermath
-        await follow_ends(followed, engine, tell, self.config.name)
-
-    def _tell_aftermath(self, followed: Followed) -> None:
-        self._tell_node(lambda node: node.supervisor.aftermath.followed(followed))
-
     def _call_cancel_hooks(self, wanted: Sequence[int]) -> None:
         self._tell_node(lambda node: node.supervisor.aftermath.cancelled(wanted))
 
     async def _stop(self, changed: Sequence[Changed]) -> None:
-        """Stop cancelled jobs that run: here at once, elsewhere by notifications or heartbeats."""
-        running = [job.id for job in changed if job.previous_state is State.EXECUTING]
-        if not running:
-            return
-        self._tell_node(lambda node: node.supervisor.check_leases())
-        backend = await self._open()
-        try:
-            for start in range(0, len(running), PORTION):
-                await backend.notifier.notify(
-                    message
-                    for number in running[start : start + PORTION]
-                    for message in self._make_kill(number)
-                )
-        except DatabaseError as error:
-            report("a cancel was not notified; heartbeats tell", error, level=logging.INFO)
-
-    def _make_kill(self, number: int) -> list[tuple[str, dict[str, Any]]]:
-        """Return what stops a job, after what tells our own nodes that its row says so already."""
-        signal = {"action": "pkill", "job_id": number}
-        return [("control", {"name": self.config.name, "signal": signal}), ("signal", signal)]
+        await self._stop_running(
+            [job.id for job in changed if job.previous_state is State.EXECUTING]
+        )
 
     async def _wake_queues(self, changed: Sequence[Changed]) -> None:
         await self._wake({job.queue for job in changed})

@@ -16,15 +16,22 @@ from collections.abc import (
     Iterator,
     Mapping,
 )
+from dataclasses import replace
+from itertools import islice
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from staffa._internal.calls import Call, call, iterate
 from staffa.client.bulk import Bulk, check_new, check_notify, flatten
+from staffa.client.flows import Flows
 from staffa.client.insertion import Insertion
+from staffa.client.mixed import handle_of, has_flows, split_flows
 from staffa.client.rates import SyncRate
+from staffa.client.workflows_now import SyncWorkflowHandle
 from staffa.errors import ConfigError
-from staffa.instance import Source, refuse_loop
+from staffa.flows import Addition, Workflow
+from staffa.flows.status import WorkflowStatus
+from staffa.instance import refuse_loop
 from staffa.jobs import Job
 from staffa.options import BulkOptions, Notify
 
@@ -42,11 +49,13 @@ class Synchronous:
     Args:
         app: The client.
         insertion: Writes its jobs.
+        flows: Its workflows.
     """
 
-    def __init__(self, app: Staffa, insertion: Insertion) -> None:
+    def __init__(self, app: Staffa, insertion: Insertion, flows: Flows) -> None:
         self._app = app
         self._insertion = insertion
+        self._flows = flows
 
     def __enter__(self) -> Self:
         refuse_loop("with app.sync", "async with app")
@@ -80,6 +89,40 @@ class Synchronous:
         """
         return SyncRate(self._app.rate(queue, partition=partition))
 
+    def workflow(self, id: str) -> SyncWorkflowHandle:  # noqa: A002
+        """Return a handle of a stored workflow; whether there is one is seen when it is used.
+
+        Args:
+            id: Its id: that of its builder, `Job.workflow_id` inside of one of its jobs.
+
+        Raises:
+            InvalidWorkflow: If that is no id.
+
+        Example:
+            ```python
+            status = app.sync.workflow(workflow_id).status()
+            ```
+        """
+        return SyncWorkflowHandle(self._app.workflow(id))
+
+    def workflows(self, *, limit: int = 100, before: str | None = None) -> list[WorkflowStatus]:
+        """Return how workflows stand, the newest first; what is inside of them is not counted.
+
+        Args:
+            limit: How many, 1 to 10000.
+            before: The id of the last one of the page before.
+
+        Raises:
+            ConfigError: If the limit can't be used.
+
+        Example:
+            ```python
+            for status in app.sync.workflows(limit=10):
+                print(status.id, status.name, status.state)
+            ```
+        """
+        return self._call(self._app.workflows, limit=limit, before=before)
+
     def _call(
         self, function: Callable[..., Coroutine[Any, Any, T]], *args: Any, **kwargs: Any
     ) -> T:
@@ -99,15 +142,40 @@ class Synchronous:
         refuse_loop(f"app.sync.{name}()", f"async for ... in app.{name}(...)")
         return iterate(function(*args, **kwargs))
 
-    def _enqueue(self, job: Job, *, conn: Any, notify: Notify) -> Job:
+    def _enqueue(self, job: Any, *, conn: Any, notify: Notify) -> Job | SyncWorkflowHandle:
         refuse_loop("app.sync.enqueue()", "await app.enqueue(...)")
         chosen = check_notify(notify, conn)
+        if isinstance(job, Workflow | Addition):
+            return self._write_flow(job, conn, chosen)
         (stored,) = self._insertion.write_here([check_new(job)], conn, chosen)
         return stored
 
+    def _write_flow(
+        self, flow: Workflow | Addition, conn: Any, notify: Notify
+    ) -> SyncWorkflowHandle:
+        flows = self._flows
+        graph = call(flows.make_graph, flow)
+        if conn is None:  # what the steps are read from belongs to this thread
+            graph = replace(graph, steps=list(graph.steps))
+        inserted = self._insertion.write_graph_here(graph, conn, notify)
+        return SyncWorkflowHandle(handle_of(flow, inserted, flows))
+
+    def _write_mixed(
+        self, parts: list[list[Job] | Workflow | Addition], bulk: Bulk
+    ) -> list[Job | SyncWorkflowHandle]:
+        loose = [bulk.prepare(job) for part in parts if isinstance(part, list) for job in part]
+        stored = iter(bulk.finish(self._insertion.write_here(loose, bulk.conn, bulk.notify)))
+        found: list[Job | SyncWorkflowHandle] = []
+        for part in parts:
+            if isinstance(part, list):
+                found += islice(stored, len(part))
+            else:
+                found.append(self._write_flow(part, bulk.conn, bulk.notify))
+        return found
+
     def _enqueue_many(
-        self, *jobs: Source, stream: bool, **options: Any
-    ) -> list[Job] | Iterator[int]:
+        self, *jobs: Any, stream: bool, **options: Any
+    ) -> list[Job] | list[Job | SyncWorkflowHandle] | Iterator[int]:
         instead = "async for ... in app" if stream else "await app"
         refuse_loop("app.sync.enqueue_many()", f"{instead}.enqueue_many(...)")
         for source in jobs:
@@ -118,6 +186,8 @@ class Synchronous:
                 )
         given: BulkOptions = options  # type: ignore[assignment]  # checked by Bulk
         bulk = Bulk(given)
+        if has_flows(jobs):
+            return self._write_mixed(split_flows(jobs, bulk, stream=stream), bulk)
         if stream:
             return self._stream(flatten(jobs), bulk)
         prepared = [bulk.prepare(job) for job in flatten(jobs)]

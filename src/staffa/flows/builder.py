@@ -45,7 +45,6 @@ class Builder:
 
     def __init__(self) -> None:
         self.parts: dict[str, Part] = {}
-        self.enqueued = False
         self.inside: Builder | None = None
 
     @property
@@ -350,8 +349,6 @@ class Builder:
         """Refuse what can't be a step of this workflow."""
         if not (isinstance(workflow, Builder) and workflow.nests):
             raise InvalidWorkflow(f"step {name!r} is {shown(workflow)}: give a Workflow")
-        if workflow.enqueued:
-            raise InvalidWorkflow(f"step {name!r} is {workflow.title}, which was enqueued before")
         if workflow.inside is not None:
             raise InvalidWorkflow(
                 f"step {name!r} is {workflow.title}, which is part of another one already: build "

@@ -23,6 +23,7 @@ from staffa.args.encryption import NO_KEYS, KeyRing
 from staffa.deadlines import DEADLINE_KEY, read_deadline
 from staffa.engine import Lease
 from staffa.errors import (
+    DatabaseError,
     DeadlinePassed,
     JobCancelled,
     JobTimeout,
@@ -31,15 +32,18 @@ from staffa.errors import (
     UnknownWorker,
 )
 from staffa.jobs import Job, find_job_in, set_current_job
+from staffa.linking import CASCADE_KEY, GRAFT_KEY, GRAFTED_KEY
 from staffa.queues import outcomes
 from staffa.queues.aftermath import call_hook
 from staffa.queues.checkpoints import Notes
+from staffa.queues.composing import Composes
 from staffa.queues.outcomes import Outcome, TakesHandovers, TakesOutcomes
 from staffa.queues.pools.process import ProcessCall, ProcessPool
 from staffa.queues.pools.thread import Threads
+from staffa.queues.recording import Recording
 from staffa.queues.run import Run, Stop
 from staffa.registry import WorkerDefinition
-from staffa.results import Cancel, Discard
+from staffa.results import Cancel, Discard, Snooze
 from staffa.telemetry import emit, report
 from staffa.telemetry.catalogue import JobLeaseLost, JobStarted, WorkerUnknown
 from staffa.types import EndReason
@@ -63,6 +67,7 @@ class Executor:
         on_lost: Called with each job whose lease had ended, and the seconds that it ran.
         keys: What encrypted args are read with.
         handovers: Finds out what became of jobs that were completed in transactions of users.
+        composer: Serves jobs of workflows.
     """
 
     def __init__(
@@ -78,6 +83,7 @@ class Executor:
         on_lost: Callable[[Job, float], None] = _ignore,
         keys: KeyRing = NO_KEYS,
         handovers: TakesHandovers | None = None,
+        composer: Composes | None = None,
     ) -> None:
         self._acker = acker
         self._threads = threads
@@ -89,6 +95,7 @@ class Executor:
         self._on_lost = on_lost
         self._keys = keys
         self._handovers = handovers
+        self._composer = composer
         self._runs: set[Run] = set()
         self._loop = asyncio.get_running_loop()
 
@@ -198,17 +205,22 @@ class Executor:
             job.args, job.meta  # noqa: B018  # decoded here, for the first time
             definition = run.definition = self._resolve(job)
             job.unseal(self._keys)
+            if CASCADE_KEY in job.meta and self._composer is not None:
+                await self._composer.fill(job, definition)
             call = definition.prepare(job)
-        except (UnknownWorker, UnknownKey) as error:
-            emit(WorkerUnknown, job=job, error=error)
-            ack = outcomes.of_unknown_worker(job, error, self._unknown_after)
-            return Outcome(job, ack, result=error, unknown_worker=True)
-        except ValueError as error:
-            ack = outcomes.of_undecodable(job, error)
-            return Outcome(job, ack, result=error, reason=EndReason.UNDECODABLE)
+        except (
+            UnknownWorker,
+            UnknownKey,
+            DatabaseError,
+            ValueError,
+            asyncio.CancelledError,
+        ) as error:
+            return self._not_called(run, error)
         set_current_job(job)
         try:
             result = await self._called(definition, call, run)
+            if GRAFT_KEY in job.meta:
+                result = await self._graft(job, result)
         except BaseException as error:  # noqa: BLE001  # a job may raise anything
             return self._fail(definition, run, error)
         if run.lease_ended:
@@ -218,6 +230,29 @@ class Executor:
             return Outcome(job, ack)
         reason = EndReason.RESULT if isinstance(result, Cancel | Discard) else None
         return Outcome(job, ack, result=result, reason=reason)
+
+    def _not_called(self, run: Run, error: BaseException) -> Outcome | None:
+        """Return the outcome of a job whose function could not be called."""
+        job = run.job
+        match error:
+            case UnknownWorker() | UnknownKey():
+                emit(WorkerUnknown, job=job, error=error)
+                ack = outcomes.of_unknown_worker(job, error, self._unknown_after)
+                return Outcome(job, ack, result=error, unknown_worker=True)
+            case DatabaseError():  # of what is to be filled in
+                return Outcome(job, outcomes.of_unfilled(job), result=error, unknown_worker=True)
+            case ValueError():
+                ack = outcomes.of_undecodable(job, error)
+                return Outcome(job, ack, result=error, reason=EndReason.UNDECODABLE)
+        if run.why is None:  # nobody has asked it to stop
+            raise error
+        return _broken_off(run)
+
+    async def _graft(self, job: Job, result: object) -> object:
+        """Have what the function of a graft returned written, and return what is noted of it."""
+        if self._composer is None or isinstance(result, Cancel | Discard | Snooze):
+            return result
+        return Recording({GRAFTED_KEY: await self._composer.graft(job, result)})
 
     def _resolve(self, job: Job) -> WorkerDefinition:
         try:

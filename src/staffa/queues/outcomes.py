@@ -29,7 +29,7 @@ class Outcome:
         seconds: How long it ran.
         result: What it returned or raised.
         reason: Why it was cancelled or discarded; None where its last attempt may have failed.
-        unknown_worker: Whether it did not run at all.
+        unknown_worker: Whether it did not run at all, as something that it takes is not known.
         substitute: Whether it stands for one that could not be written.
         completion: What a transaction of the user's has written already, if it was committed.
     """
@@ -86,6 +86,7 @@ class TakesHandovers(Protocol):
 
 _LONGEST_ERROR = 64 * 1024
 _FIRST_PUT_BACK_SECONDS = 30.0
+_UNFILLED_SECONDS = 2.0
 _LONGEST_PUT_BACK_SECONDS = 600.0
 _FORGET_UNKNOWN_SECONDS = 3600.0
 _LARGEST_COUNT = 10**9
@@ -184,6 +185,11 @@ def of_undecodable(job: Job, error: BaseException) -> Ack:
 def of_interruption(job: Job) -> Ack:
     """Return the outcome of a run that a stopping process broke off: as if it had not begun."""
     return Ack(lease=Lease.of(job), state=State.AVAILABLE, refund=True)
+
+
+def of_unfilled(job: Job) -> Ack:
+    """Return the outcome of a job whose arguments could not be read: it is tried again soon."""
+    return Ack(lease=Lease.of(job), state=State.SCHEDULED, refund=True, delay=_UNFILLED_SECONDS)
 
 
 def of_unknown_worker(job: Job, error: BaseException, unknown_after: float) -> Ack:

@@ -30,6 +30,7 @@ from staffa.queues.acker import Acker
 from staffa.queues.aftermath import Aftermath
 from staffa.queues.allowance import Allowance
 from staffa.queues.checkpoints import Checkpoints
+from staffa.queues.composing import Composes
 from staffa.queues.executor import Executor
 from staffa.queues.handovers import Handovers
 from staffa.queues.linked_acker import LinkedAcker
@@ -68,6 +69,7 @@ class Supervisor:
         on_dead: Called with producers that have died.
         on_done: Called with each job that has finished.
         on_followed: Called with what has come of the ends of jobs that belong to flows.
+        composer: Serves jobs of workflows.
     """
 
     def __init__(
@@ -80,6 +82,7 @@ class Supervisor:
         on_dead: Callable[[Mapping[UUID, int]], None],
         on_done: Callable[[Job], None],
         on_followed: Callable[[Followed], None],
+        composer: Composes | None = None,
     ) -> None:
         self._config = config
         self._engine = engine
@@ -117,6 +120,7 @@ class Supervisor:
             on_lost=self._lose,
             keys=config.encryption_keys,
             handovers=self._handovers,
+            composer=composer,
         )
         self._clock = clock
         self._on_done = on_done

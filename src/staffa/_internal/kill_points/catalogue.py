@@ -47,6 +47,7 @@ BOUNDARIES: dict[str, tuple[Phase, ...]] = {
     "commit": _BEFORE,
     # what a process has in memory alone
     "perform_job": _AROUND,
+    "graft_jobs": _AROUND,
     "submit_outcome": _AFTER,
     "complete_job": _AROUND,
     "hand_over": _AFTER,

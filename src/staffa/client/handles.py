@@ -1,0 +1,56 @@
+"""Finding workflows that are stored."""
+
+from __future__ import annotations
+
+from staffa.client.rates import Rates
+from staffa.client.workflows import WorkflowHandle
+from staffa.errors import ConfigError
+from staffa.flows.given import check_text
+from staffa.flows.status import WorkflowStatus
+from staffa.options import check_whole_number
+
+_MOST_AT_ONCE = 10_000
+
+
+class Handles(Rates):
+    """Workflows."""
+
+    def workflow(self, id: str) -> WorkflowHandle:  # noqa: A002  # what it is called everywhere
+        """Return a handle of a stored workflow; whether there is one is seen when it is used.
+
+        Args:
+            id: Its id: that of its builder, `Job.workflow_id` inside of one of its jobs.
+
+        Raises:
+            InvalidWorkflow: If that is no id.
+
+        Example:
+            ```python
+            status = await app.workflow(workflow_id).status()
+            ```
+        """
+        return WorkflowHandle(check_text(id, "id"), self._flows)
+
+    async def workflows(
+        self, *, limit: int = 100, before: str | None = None
+    ) -> list[WorkflowStatus]:
+        """Return how workflows stand, the newest first; what is inside of them is not counted.
+
+        Args:
+            limit: How many, 1 to 10000.
+            before: The id of the last one of the page before.
+
+        Raises:
+            ConfigError: If the limit can't be used.
+
+        Example:
+            ```python
+            for status in await app.workflows(limit=10):
+                print(status.id, status.name, status.state)
+            ```
+        """
+        try:
+            check_whole_number("limit", limit, 1, _MOST_AT_ONCE)
+        except ValueError as error:
+            raise ConfigError(str(error)) from None
+        return await self._flows.list_statuses(limit, before)

@@ -1,0 +1,46 @@
+"""Workflows among what is enqueued."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from staffa.client.bulk import Bulk, flatten
+from staffa.client.flows import Flows
+from staffa.client.workflows import WorkflowHandle
+from staffa.errors import ConfigError
+from staffa.flows import Addition, Workflow
+from staffa.flows.builder import Builder
+from staffa.jobs import Job
+from staffa.linking import InsertedGraph
+
+Part = list[Job] | Workflow | Addition
+"""Jobs, or a workflow."""
+
+
+def has_flows(sources: Iterable[object]) -> bool:
+    """Tell whether there are workflows among what was given."""
+    return any(isinstance(source, Builder) for source in sources)
+
+
+def split_flows(sources: Iterable[Any], bulk: Bulk, *, stream: bool) -> list[Part]:
+    """Return jobs and workflows in the order given.
+
+    Raises:
+        ConfigError: If an option can't be used with workflows.
+    """
+    if stream:
+        raise ConfigError("a workflow is given with stream=True: leave it out, it is written whole")
+    if bulk.skips:
+        raise ConfigError("a workflow is given with on_conflict='skip': enqueue it by itself")
+    return [
+        source if isinstance(source, Workflow | Addition) else list(flatten([source]))
+        for source in sources
+    ]
+
+
+def handle_of(flow: Workflow | Addition, inserted: InsertedGraph, flows: Flows) -> WorkflowHandle:
+    """Return the handle of a workflow that was written, or of the one that stands for it."""
+    if inserted.existing is not None:
+        return WorkflowHandle(inserted.existing, flows, conflict=True)
+    return WorkflowHandle(flow.id if isinstance(flow, Workflow) else flow.workflow_id, flows)

@@ -1,0 +1,30 @@
+"""The engine's verb that reads what jobs of flows have come to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeVar
+
+from staffa.engine import Statement
+from staffa.engines.statements.results import ResultStatements
+from staffa.linking import FlowResults
+from staffa.telemetry import observed
+
+T = TypeVar("T")
+
+
+@observed("staffa.engine")
+class ResultVerbs:
+    """The base of engines that have this method."""
+
+    _results: ResultStatements
+
+    async def _read(self, statement: Statement[T]) -> T:
+        """Run a statement that changes nothing."""
+        raise NotImplementedError
+
+    async def read_results(
+        self, flows: Sequence[str], *, flow: str = "", names: Sequence[str] = ()
+    ) -> FlowResults:
+        """Read the results of whole flows, and of named jobs of another one."""
+        return await self._read(self._results.read(flows, flow, names))

@@ -1,0 +1,117 @@
+"""The results of workflows, nested as the workflows are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from staffa.errors import ResultUnavailable
+from staffa.jobs import Job
+from staffa.linking import GRAFT_KEY, GRAFTED_KEY, STEP_KEY, FlowResults
+from staffa.recorded import recorded_result
+from staffa.types import State
+
+
+class Results:
+    """What was read of the results of flows, by flow.
+
+    Args:
+        read: What the engine has read.
+    """
+
+    def __init__(self, read: FlowResults) -> None:
+        self._flows = read.flows
+        self._inner: dict[str, list[str]] = {}
+        for number, flow in read.flows.items():
+            if flow.parent is not None:
+                self._inner.setdefault(flow.parent, []).append(number)
+        self._jobs: dict[str, list[Job]] = {}
+        for number, job in read.jobs:
+            self._jobs.setdefault(number, []).append(job)
+
+    def of_flow(self, flow: str, *, with_subs: bool = True) -> Any:
+        """Return what the jobs of a flow have recorded: by name, or as a list of it is one.
+
+        What has no result is left out; in a list, it is None.
+
+        Raises:
+            ResultUnavailable: If a recorded result can't be read.
+        """
+        found = dict(self._named(flow, with_subs=with_subs))
+        form = self._form_of(flow)
+        if form == "workflow":
+            return next(iter(found.values()), {})
+        if form != "list":
+            return {name: value for name, (value, there) in found.items() if there}
+        numbers = sorted(int(name) for name in found if name.isdecimal())
+        return [found[str(number)][0] for number in numbers]
+
+    def job(self, flow: str, name: str) -> Job | None:
+        """Return the job of a name, if there is one."""
+        return next(
+            (job for job in self._jobs.get(flow, ()) if job.meta.get(STEP_KEY) == name), None
+        )
+
+    def why_none(self, flow: str) -> str | None:
+        """Return why there is no result of a flow at all; None if that is as it should be."""
+        jobs = self._jobs.get(flow, ())
+        done = [job for job in jobs if job.state is State.COMPLETED]
+        form = self._form_of(flow)
+        if form == "graft" and not any(self._inner.get(flow, ())):
+            return "its graft was not written"
+        if form not in {"list", "mapping"} or self._inner.get(flow) or not done:
+            return None
+        if any(job.meta.get("recorded") is True for job in done):
+            return None
+        return f"its jobs recorded no results: give {done[0].worker} recorded=True"
+
+    def _form_of(self, flow: str) -> str | None:
+        """Return how the results of a flow are told: a graft's as what was grafted."""
+        known = self._flows.get(flow)
+        form = None if known is None else known.form
+        if form == "graft":
+            notes = [job.meta.get(GRAFTED_KEY) for job in self._jobs.get(flow, ())]
+            return next((note for note in notes if isinstance(note, str)), form)
+        return form
+
+    def _named(self, flow: str, *, with_subs: bool) -> Iterator[tuple[str, tuple[Any, bool]]]:
+        """Yield the names in a flow, each with its result and whether it has one."""
+        for job in self._jobs.get(flow, ()):
+            name = job.meta.get(STEP_KEY)
+            if isinstance(name, str) and GRAFT_KEY not in job.meta:
+                there = has_result(job)
+                yield name, (recorded_result(job) if there else None, there)
+        for inner in self._inner.get(flow, ()) if with_subs else ():
+            place = self._flows[inner].place
+            if place is not None:
+                yield place, (self.of_flow(inner), True)
+
+
+def has_result(job: Job) -> bool:
+    """Tell whether a job has recorded a result."""
+    return (
+        job.state is State.COMPLETED
+        and job.meta.get("recorded") is True
+        and isinstance(job.meta.get("return"), str)
+    )
+
+
+def explain(job: Job | None) -> str:
+    """Return why a job has no result."""
+    if job is None:
+        return "there is no such job any more"
+    try:
+        recorded_result(job)
+    except ResultUnavailable as error:
+        return str(error)
+    return "it has one"
+
+
+def merge_contexts(contexts: Mapping[str, Any], order: list[str]) -> dict[str, Any]:
+    """Return the values of several contexts, those of inner ones instead of outer ones."""
+    merged: dict[str, Any] = {}
+    for flow in order:
+        found = contexts.get(flow)
+        if isinstance(found, Mapping):
+            merged.update(found)
+    return merged
