@@ -27,6 +27,7 @@ from staffa.client.homes import Homes
 from staffa.client.insertion import Insertion
 from staffa.client.node import Node
 from staffa.client.options import ClientOptions
+from staffa.client.stored_batches import StoredBatches
 from staffa.client.temporary import TemporaryFolder
 from staffa.config import Config
 from staffa.errors import ConfigError, DatabaseError, InstanceError
@@ -214,6 +215,10 @@ class Lifecycle:
     @property
     def _flows(self) -> Flows:
         return Flows(self._open, self._stop_running, self._tell_of, self._clock)
+
+    @property
+    def _batches(self) -> StoredBatches:
+        return StoredBatches(self._open, self._stop_running, self._insertion, self._clock)
 
     async def _open(self) -> Backend:
         """Return the database's side for the running loop, made when it is first needed."""
