@@ -38,6 +38,11 @@ class Conversation(Statements[T]):
         return cls((), _unasked, dialect, prepare, begin)
 
 
+def is_dialogue(statements: Statements[Any]) -> bool:
+    """Tell whether statements depend on what earlier ones of them have found."""
+    return isinstance(statements, Conversation)
+
+
 def _unasked(results: list[Any]) -> Any:
     raise AssertionError("a dialogue makes its result itself")
 

@@ -89,10 +89,31 @@ class Flows:
                 held=held,
                 **{f"on_{end}": policy for end, policy in (policies or {}).items()},
             )
-            for need in needs:
-                column = "needs_flow" if isinstance(need, str) else "needs_job"
-                await self.store.insert("staffa_edges", job_id=job.id, **{column: need})
+            for column, kind in (("needs_job", int), ("needs_flow", str)):
+                edges = [
+                    {"job_id": job.id, column: need} for need in needs if isinstance(need, kind)
+                ]
+                await self.store.insert_many("staffa_edges", edges)
         return job.id
+
+    async def many(self, flow: str, count: int, *needs: int) -> list[int]:
+        """Write jobs that are alike."""
+        jobs = await self.engine.enqueue_jobs(
+            [new_job(meta={"workflow_id": flow}) for _ in range(count)]
+        )
+        numbers = [job.id for job in jobs if job.id is not None]
+        steps = [
+            {"job_id": number, "root": await self._root(flow), "open": len(needs)}
+            for number in (numbers if needs else ())
+        ]
+        await self.store.insert_many("staffa_steps", steps)
+        edges = [{"job_id": one["job_id"], "needs_job": need} for one in steps for need in needs]
+        await self.store.insert_many("staffa_edges", edges)
+        await self.store.raise_flow(flow, "total", by=count)
+        if needs:
+            await self.store.raise_flow(flow, "suspended", by=count)
+            await self.store.suspend(numbers)
+        return numbers
 
     async def _root(self, flow: str) -> str:
         root: str = (await self.flow(flow))["root"]
@@ -122,6 +143,10 @@ class Flows:
         """Run jobs to an end."""
         claimed = await self.claim(*numbers)
         return await self.ack(*claimed, state=state, **details)
+
+    def outcome(self, job: Job, state: State = State.COMPLETED) -> Ack:
+        """Return the outcome of a claimed job."""
+        return Ack(lease=Lease.of(job), state=state)
 
     async def ack(
         self, *jobs: Job, state: State = State.COMPLETED, engine: Engine | None = None,

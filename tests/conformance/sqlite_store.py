@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json as plain_json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -80,21 +81,49 @@ class SqliteStore:
         """Return the columns of all flows."""
         return await self.select("staffa_flows")
 
-    async def raise_flow(self, flow: str, *columns: str) -> None:
-        """Raise counts of a flow by one."""
-        changes = ", ".join(f"{name} = {name} + 1" for name in columns)
-        self.connection.execute(f"UPDATE staffa_flows SET {changes} WHERE id = ?", (flow,))
+    async def suspend(self, numbers: Sequence[int]) -> None:
+        """Suspend jobs."""
+        self.connection.executemany(
+            "UPDATE oban_jobs SET state = 'suspended' WHERE id = ?", [(one,) for one in numbers]
+        )
+
+    async def age_flows(self, checked_at: datetime) -> None:
+        """Have all flows been looked at last at a time."""
+        self.connection.execute(
+            "UPDATE staffa_flows SET checked_at = ?", (_to_column("checked_at", checked_at),)
+        )
+
+    @asynccontextmanager
+    async def holding(self, root: str) -> AsyncIterator[Any]:
+        """Refuse: a file has one writer."""
+        raise NotImplementedError("a file has one writer")
+        yield  # type: ignore[unreachable]  # makes it a context manager
+
+    async def raise_flow(self, flow: str, *columns: str, by: int = 1) -> None:
+        """Raise counts of a flow."""
+        changes = ", ".join(f"{name} = {name} + {by}" for name in columns)
+        self.connection.execute(
+            f"UPDATE staffa_flows SET {changes}, finished_at = NULL WHERE id = ?", (flow,)
+        )
 
     async def insert(self, table: str, **columns: Any) -> None:
         """Write a row of one of our tables."""
         if table == "staffa_flows":
             now = datetime.now(UTC)
             columns = {"inserted_at": now, "checked_at": now, **columns}
-        marks = ", ".join("?" for _ in columns)
-        values = [_to_column(name, given) for name, given in columns.items()]
-        self.connection.execute(
-            f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})", values
+        await self.insert_many(table, [columns])
+
+    async def insert_many(self, table: str, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Write rows of one of our tables that have the same columns."""
+        if not rows:
+            return
+        marks = ", ".join("?" for _ in rows[0])
+        values = [[_to_column(name, given) for name, given in row.items()] for row in rows]
+        self.connection.execute("BEGIN IMMEDIATE")
+        self.connection.executemany(
+            f"INSERT INTO {table} ({', '.join(rows[0])}) VALUES ({marks})", values
         )
+        self.connection.execute("COMMIT")
 
     async def select(self, table: str) -> list[dict[str, Any]]:
         """Return the columns of all rows of one of our tables."""

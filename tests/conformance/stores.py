@@ -5,7 +5,8 @@ One more engine joins the suite as a class here and a parameter of the fixture `
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
@@ -48,8 +49,20 @@ class Store(Protocol):
     async def flows(self) -> list[dict[str, Any]]:
         """Return the columns of all flows."""
 
-    async def raise_flow(self, flow: str, *columns: str) -> None:
-        """Raise counts of a flow by one."""
+    async def raise_flow(self, flow: str, *columns: str, by: int = 1) -> None:
+        """Raise counts of a flow."""
+
+    async def suspend(self, numbers: Sequence[int]) -> None:
+        """Suspend jobs."""
+
+    async def age_flows(self, checked_at: datetime) -> None:
+        """Have all flows been looked at last at a time."""
+
+    async def insert_many(self, table: str, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Write rows of one of our tables that have the same columns."""
+
+    def holding(self, root: str) -> AbstractAsyncContextManager[Any]:
+        """Hold the row of a root in a transaction, where rows can be held."""
 
     async def insert(self, table: str, **columns: Any) -> None:
         """Write a row of one of our tables; values are those of JSON."""
@@ -160,22 +173,54 @@ class PostgresStore:
         """Return the columns of all flows."""
         return await self.select("staffa_flows")
 
-    async def raise_flow(self, flow: str, *columns: str) -> None:
-        """Raise counts of a flow by one."""
-        changes = ", ".join(f"{name} = {name} + 1" for name in columns)
+    async def suspend(self, numbers: Sequence[int]) -> None:
+        """Suspend jobs."""
         await self.connection.execute(
-            f"UPDATE {quote_identifier(self._prefix)}.staffa_flows SET {changes} WHERE id = $1",
+            f"UPDATE {self._table} SET state = 'suspended' WHERE id = ANY ($1)", list(numbers)
+        )
+
+    async def age_flows(self, checked_at: datetime) -> None:
+        """Have all flows been looked at last at a time."""
+        await self.connection.execute(
+            f"UPDATE {quote_identifier(self._prefix)}.staffa_flows SET checked_at = $1",
+            checked_at.astimezone(UTC).replace(tzinfo=None),
+        )
+
+    @asynccontextmanager
+    async def holding(self, root: str) -> AsyncIterator[Any]:
+        """Hold the row of a root in a transaction."""
+        async with self.connection.transaction():
+            await self.connection.execute(
+                f"SELECT FROM {quote_identifier(self._prefix)}.staffa_flows WHERE id = $1 "
+                "FOR UPDATE",
+                root,
+            )
+            yield
+
+    async def raise_flow(self, flow: str, *columns: str, by: int = 1) -> None:
+        """Raise counts of a flow."""
+        changes = ", ".join(f"{name} = {name} + {by}" for name in columns)
+        await self.connection.execute(
+            f"UPDATE {quote_identifier(self._prefix)}.staffa_flows SET {changes}, "
+            "finished_at = NULL WHERE id = $1",
             flow,
         )
 
     async def insert(self, table: str, **columns: Any) -> None:
         """Write a row of one of our tables."""
-        names = ", ".join(columns)
+        await self.insert_many(table, [columns])
+
+    async def insert_many(self, table: str, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Write rows of one of our tables that have the same columns."""
+        if not rows:
+            return
+        names = ", ".join(rows[0])
         name = f"{quote_identifier(self._prefix)}.{table}"
+        given = [{key: _plain(value) for key, value in row.items()} for row in rows]
         await self.connection.execute(
             f"INSERT INTO {name} ({names}) "
-            f"SELECT {names} FROM jsonb_populate_record(null::{name}, $1::text::jsonb)",
-            json.dumps({key: _plain(value) for key, value in columns.items()}),
+            f"SELECT {names} FROM jsonb_populate_recordset(null::{name}, $1::text::jsonb)",
+            json.dumps(given),
         )
 
     async def select(self, table: str) -> list[dict[str, Any]]:

@@ -21,7 +21,8 @@ from staffa.config import Config
 from staffa.drivers.asyncpg import ConnectionSettings
 from staffa.engine import Engine
 from staffa.engines.postgres import PostgresEngine
-from staffa.errors import ConfigError, DatabaseError
+from staffa.errors import ConfigError, DatabaseError, InvalidJob
+from tests.conformance.new_graphs import counts, flow_of, graph, members, step
 from tests.conformance.users import (
     AUTOCOMMIT_KINDS,
     DjangoUserConnection,
@@ -233,6 +234,38 @@ async def test_without_a_transaction_the_library_decides_when_jobs_are_committed
     (job,) = await user.enqueue(engine, [new_job()])
     await user.commit()
     assert ids(await engine.get_jobs(ids([job]))) == ids([job])
+
+
+async def test_a_graph_comes_with_the_users_commit(engine: Engine, user: UserConnection) -> None:
+    async with user.transaction():
+        written = await user.insert_graph(engine, graph(*members(1200), step(needs=[0, 1199])))
+        assert await engine.read_flows(["order"]) == []
+    await user.commit()
+    assert counts(await flow_of(engine)) == {"total": 1201, "suspended": 1}
+    assert len(await engine.get_jobs(written.ids)) == 1201
+
+
+async def test_of_a_graph_that_can_not_be_nothing_is_left_where_the_user_goes_on(
+    engine: Engine, user: UserConnection
+) -> None:
+    async with user.transaction():
+        kept = await user.enqueue(engine, [new_job()])
+        with pytest.raises(InvalidJob):
+            await user.insert_graph(engine, graph(*members(1200), step(needs=[5000])))
+        kept += await user.enqueue(engine, [new_job()])
+    await user.commit()
+    assert await engine.read_flows(["order"]) == []
+    assert sum((await engine.count_jobs()).values()) == len(kept) == 2
+
+
+async def test_without_a_transaction_the_library_decides_when_a_graph_is_committed(
+    engine: Engine, user: UserConnection
+) -> None:
+    with pytest.raises(InvalidJob):
+        await user.insert_graph(engine, graph(*members(1200), step(needs=[5000])))
+    await user.insert_graph(engine, graph(step(), step(needs=[0])))
+    await user.commit()
+    assert counts(await flow_of(engine)) == {"total": 2, "suspended": 1}
 
 
 async def test_a_connection_that_was_closed_is_told(engine: Engine, path: Path) -> None:

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
+from datetime import timedelta
+from typing import Any
+
 import pytest
 
+from staffa.deadlines import read_deadline
 from staffa.engine import Engine, Producer
+from staffa.linking import NOTHING
 from staffa.types import State
 from tests.conformance.graphs import Flows
 from tests.conformance.rows import Since, error
 from tests.conformance.stores import Store
-from tests.conformance.work import QUEUE
+from tests.conformance.test_rescue import beat
+from tests.conformance.work import QUEUE, new_job
 
 
 @pytest.fixture
@@ -149,5 +156,225 @@ async def test_a_retried_job_opens_its_flows_again_outwards(flows: Flows, engine
     assert not await flows.is_open("outer")
 
 
-async def test_ten_thousand_jobs_release_what_needs_all_of_them_once(flows: Flows) -> None:
-    pass
+async def test_ten_thousand_jobs_release_what_needs_all_of_them_once(
+    flows: Flows, store: Store
+) -> None:
+    await flows.add("w")
+    numbers = await flows.many("w", 10_000)
+    last = await flows.job("w", *numbers)
+    half = await flows.end(*numbers[:5000])
+    assert (half.followed.woken, await flows.states(last)) == ({}, ["suspended"])
+    await flows.check_counts("w")
+    rest = await flows.end(*numbers[5000:])
+    assert (rest.followed.woken, await flows.states(last)) == ({QUEUE: 1}, ["available"])
+    await flows.check_counts("w")
+
+
+async def test_a_thousand_dependents_of_one_job_are_released_together(flows: Flows) -> None:
+    await flows.add("w")
+    first = await flows.job("w")
+    numbers = await flows.many("w", 1_000, first)
+    assert (await flows.end(first)).followed.woken == {QUEUE: 1_000}
+    assert set(await flows.states(*numbers[:3])) == {"available"}
+    await flows.check_counts("w")
+
+
+async def test_a_released_step_waits_for_its_time(flows: Flows, store: Store) -> None:
+    await flows.add("w")
+    first = await flows.job("w")
+    moment = await store.now()
+    second = await flows.job("w", first, scheduled_at=moment + timedelta(hours=1))
+    assert (await flows.end(first)).followed.woken == {}
+    row = await store.row(second)
+    assert row["state"] == "scheduled"
+    assert f"{row['scheduled_at']}+00:00" == (moment + timedelta(hours=1)).isoformat()
+
+
+@pytest.mark.parametrize("given", ["after", "at"])
+async def test_the_deadline_of_a_step_counts_from_its_release(
+    flows: Flows, store: Store, engine: Engine, given: str
+) -> None:
+    await flows.add("w")
+    first = await flows.job("w")
+    moment = await store.now() - timedelta(hours=2)
+    noted = {"after": 60.0} if given == "after" else {"at": moment.isoformat()}
+    second = await flows.job("w", first, meta={"staffa_deadline": {**noted, "force": True}})
+    await store.write(second, inserted_at=moment, scheduled_at=moment)
+    await flows.end(first)
+    (job,) = await engine.get_jobs([second])
+    found = read_deadline(job.meta, job.inserted_at)
+    assert found is not None
+    wanted = moment + timedelta(hours=2, seconds=60 if given == "after" else 0)
+    assert found[1]
+    assert Since(wanted) == found[0]
+
+
+async def test_two_dependencies_that_end_at_once_release_their_step_once(
+    flows: Flows, engine: Engine, other_engine: Engine
+) -> None:
+    await flows.add("w")
+    pairs = []
+    for _ in range(10):
+        left, right = await flows.job("w"), await flows.job("w")
+        pairs.append((left, right, await flows.job("w", left, right)))
+    claimed = await flows.claim(*(job for left, right, _ in pairs for job in (left, right)))
+    woken = 0
+    for place in range(0, len(claimed), 2):
+        one, other = claimed[place : place + 2]
+        ends = await asyncio.gather(
+            flows.ack(one, engine=engine), flows.ack(other, engine=other_engine)
+        )
+        woken += sum(end.followed.woken.get(QUEUE, 0) for end in ends)
+    assert woken == len(pairs)
+    assert set(await flows.states(*(last for _, _, last in pairs))) == {"available"}
+    await flows.check_counts("w")
+
+
+async def test_a_step_of_two_roots_is_released_once_though_they_end_at_once(
+    flows: Flows, engine: Engine, other_engine: Engine
+) -> None:
+    for name in ("a", "b", "c"):
+        await flows.add(name)
+    triples = []
+    for _ in range(10):
+        left, right = await flows.job("a"), await flows.job("b")
+        triples.append((left, right, await flows.job("c", left, right)))
+    claimed = await flows.claim(*(job for left, right, _ in triples for job in (left, right)))
+    woken = 0
+    for place in range(0, len(claimed), 2):
+        one, other = claimed[place : place + 2]
+        ends = await asyncio.gather(
+            flows.ack(one, engine=engine), flows.ack(other, engine=other_engine)
+        )
+        woken += sum(end.followed.woken.get(QUEUE, 0) for end in ends)
+    assert woken == len(triples)
+    await flows.check_counts("a", "b", "c")
+
+
+async def test_the_counts_are_those_of_the_jobs_after_each_kind_of_end(
+    flows: Flows, engine: Engine, store: Store, producer: Producer
+) -> None:
+    await flows.add("w")
+    await flows.add("b", "batch")
+
+    async def job(*needs: int, **options: Any) -> int:
+        number = await flows.job("w", *needs, batch="b", **options)
+        await flows.check_counts("w", "b")
+        return number
+
+    failing = await job(max_attempts=2)
+    for _ in range(2):
+        await flows.end(failing, state=State.RETRYABLE, error="no", delay=0.0)
+        await flows.check_counts("w", "b")
+        await engine.stage_jobs(10, [])
+    assert await flows.states(failing) == ["discarded"]
+    snoozing = await job()
+    await flows.end(snoozing, state=State.SCHEDULED, refund=True, delay=60.0)
+    await flows.check_counts("w", "b")
+    assert [one.id for one in await engine.retry_jobs([snoozing])] == [snoozing]
+    await flows.check_counts("w", "b")
+    (running,) = await flows.claim(snoozing)
+    await engine.cancel_jobs([snoozing])
+    await flows.check_counts("w", "b")
+    assert (await flows.ack(running)).states == {}
+    await engine.retry_jobs([failing, snoozing])
+    await flows.check_counts("w", "b")
+    suspended = await job(snoozing)
+    await engine.cancel_jobs([suspended])
+    await flows.check_counts("w", "b")
+    waiting = await job()
+    await engine.delete_jobs([waiting])
+    await flows.check_counts("w", "b")
+    await engine.delete_jobs([suspended])
+    assert (await flows.flow("w"))["cancelled"] == 1  # what had ended stays counted
+
+
+async def test_a_rescue_that_discards_is_followed(
+    flows: Flows, engine: Engine, producer: Producer
+) -> None:
+    beats = await beat(engine, producer)
+    await flows.add("w")
+    first = await flows.job("w")
+    second = await flows.job("w", first)
+    await flows.claim(first)
+    rescued = await engine.rescue_jobs({producer.uuid: beats}, max_rescues=1, limit=10)
+    assert rescued.followed == NOTHING
+    await flows.check_counts("w")
+    await flows.claim(first)
+    rescued = await engine.rescue_jobs({producer.uuid: beats}, max_rescues=1, limit=10)
+    assert (rescued.followed.cancelled, rescued.followed.ended) == ((second,), ("w",))
+    await flows.check_counts("w")
+
+
+async def test_a_job_of_another_implementation_that_is_given_up_is_followed(
+    flows: Flows, engine: Engine, store: Store
+) -> None:
+    await flows.add("w")
+    jobs = [await flows.job("w", max_attempts=most) for most in (1, 2)]
+    last = await flows.job("w", jobs[0])
+    moment = await store.now() - timedelta(hours=2)
+    for number in jobs:
+        await store.write(
+            number, state="executing", attempt=1, attempted_at=moment, attempted_by=["peer", "x"]
+        )
+    rescued = await engine.rescue_foreign_jobs(age=60, limit=10)
+    assert {job.id: job.state for job in rescued} == {
+        jobs[0]: State.DISCARDED,
+        jobs[1]: State.AVAILABLE,
+    }
+    assert rescued.followed.cancelled == (last,)
+    await flows.check_counts("w")
+
+
+async def test_a_job_without_attempts_left_is_discarded_and_followed(
+    flows: Flows, engine: Engine, store: Store
+) -> None:
+    await flows.add("w")
+    first = await flows.job("w")
+    last = await flows.job("w", first)
+    await store.write(first, attempt=20, max_attempts=20)
+    await flows.store.raise_flow("w", "attempted")
+    discarded = await engine.discard_exhausted_jobs(limit=10)
+    assert discarded.followed.cancelled == (last,)
+    await flows.check_counts("w")
+
+
+async def test_a_root_that_is_held_leaves_its_jobs_out_and_others_not(
+    flows: Flows, engine: Engine, store: Store
+) -> None:
+    if not engine.capabilities.holds_rows:
+        pytest.skip("a file has one writer")
+    for name in ("w", "v"):
+        await flows.add(name)
+    held, free = await flows.claim(await flows.job("w"), await flows.job("v"))
+    async with store.holding("w"):
+        found = await flows.ack(held, free, wait=False)
+        assert found.states == {free.id: State.COMPLETED}
+    assert (await flows.ack(held, free, wait=False)).states == {held.id: State.COMPLETED}
+    await flows.check_counts("w", "v")
+
+
+async def test_whoever_needs_a_root_that_is_held_waits_for_it_in_turn(
+    flows: Flows, engine: Engine, other_engine: Engine, store: Store
+) -> None:
+    if not engine.capabilities.holds_rows:
+        pytest.skip("a file has one writer")
+    await flows.add("w")
+    first, second = await flows.job("w"), await flows.job("w")
+    (claimed,) = await flows.claim(first)
+    async with store.holding("w"):
+        cancelling = asyncio.create_task(engine.cancel_jobs([second]))
+        ending = asyncio.create_task(flows.ack(claimed, engine=other_engine))
+        await asyncio.wait([cancelling, ending], timeout=0.05)
+    assert [job.id for job in await cancelling] == [second]
+    assert (await ending).states == {first: State.COMPLETED}
+    await flows.check_counts("w")
+
+
+async def test_jobs_of_other_implementations_workflows_are_no_flows_of_ours(
+    flows: Flows, engine: Engine, store: Store
+) -> None:
+    (job,) = await engine.enqueue_jobs([new_job(meta={"workflow_id": "pro", "name": "a"})])
+    assert job.id is not None
+    done = await flows.end(job.id)
+    assert (done.states, done.followed) == ({job.id: State.COMPLETED}, NOTHING)

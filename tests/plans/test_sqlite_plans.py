@@ -81,9 +81,9 @@ HOT: dict[str, tuple[Callable[[], Statement[Any] | None], set[str]]] = {
     "lost leases": (lambda: JOBS.find_lost_leases(PRODUCER, LEASES), {PRIMARY}),
     "stage": (STAGES.stage(10, ["q"]).parts[0], {STAGE, PRIMARY}),
     "waiting": (STAGES.stage(10, ["q"]).parts[1], {CLAIM}),
-    "cancel": (CHANGES.cancel_together(IDS).parts[1], {PRIMARY}),
-    "retry": (CHANGES.retry_together(IDS).parts[1], {PRIMARY}),
-    "previous": (CHANGES.retry_together(IDS).parts[0], {PRIMARY}),
+    "cancel": (CHANGES.cancelling(IDS).parts[1], {PRIMARY}),
+    "retry": (CHANGES.retrying(IDS).parts[1], {PRIMARY}),
+    "previous": (CHANGES.retrying(IDS).parts[0], {PRIMARY}),
     "delete": (lambda: CHANGES.delete(IDS), {PRIMARY}),
     "update": (lambda: CHANGES.update(IDS, {"priority": 1}), {PRIMARY}),
     "a portion": (

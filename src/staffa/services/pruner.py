@@ -164,7 +164,13 @@ class PrunerLoop(Loop):
         """Call the hook with what is to be deleted, and return what it has taken."""
         states = {job.id: job.state for job in gone}
         found = await self._engine.get_jobs(list(states))
-        jobs = [job for job in found if job.id is not None and job.state is states[job.id]]
+        linked = [job.id for job in found if job.linked and job.id is not None]
+        kept = await self._engine.find_kept_jobs(linked) if linked else frozenset()
+        jobs = [
+            job
+            for job in found
+            if job.id is not None and job.state is states[job.id] and job.id not in kept
+        ]
         if jobs:
             await _call(hook, jobs)
         taken = {job.id for job in jobs}

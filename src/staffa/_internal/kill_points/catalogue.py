@@ -33,6 +33,11 @@ BOUNDARIES: dict[str, tuple[Phase, ...]] = {
     "claim_limited_jobs": _STATEMENT,
     "checkpoint_jobs": _STATEMENT,
     "ack_jobs": _STATEMENT,
+    "ack_linked_jobs": _AROUND,
+    "cancel_jobs": _AROUND,
+    "retry_jobs": _AROUND,
+    "delete_jobs": _AROUND,
+    "repair_links": _AROUND,
     "release_jobs": _STATEMENT,
     "rescue_jobs": _STATEMENT,
     "rescue_foreign_jobs": _AROUND,
@@ -43,6 +48,14 @@ BOUNDARIES: dict[str, tuple[Phase, ...]] = {
     "resign_leader": _AROUND,
     "beat": _STATEMENT,
     "remove_producer": _AROUND,
+    # statements of what follows from the end of a job; what comes before one is undone with it
+    "lock_of_jobs": _BEFORE,
+    "close_jobs": _BEFORE,
+    "close_flows": _BEFORE,
+    "release_steps": _BEFORE,
+    "count_flows": _BEFORE,
+    "fire_callbacks": _BEFORE,
+    "forget_steps": _BEFORE,
     # the end of a transaction of several statements; PostgreSQL's alone
     "commit": _BEFORE,
     # what a process has in memory alone

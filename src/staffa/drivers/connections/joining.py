@@ -21,7 +21,7 @@ from contextlib import (
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from staffa.dialogues import Conversation, all_of, hold, hold_here
+from staffa.dialogues import all_of, hold, hold_here, is_dialogue
 from staffa.drivers.connections.texts import (
     RELEASE_SAVEPOINT,
     ROLLBACK_TO_SAVEPOINT,
@@ -127,13 +127,13 @@ class InlineSteps(_Stepwise, Inline):
         with self.failures():
             if statements.prepare is not None:
                 self.prepare(statements.prepare)
-            if self.joins() and isinstance(statements, Conversation):
+            if not self.joins() and len(statements.parts) != 1:
+                with self.transaction():
+                    return self._run_all(statements)
+            if is_dialogue(statements):
                 with self._savepoint():
                     return self._run_all(statements)
-            if self.joins() or len(statements.parts) == 1:
-                return self._run_all(statements)
-            with self.transaction():
-                return self._run_all(statements)
+            return self._run_all(statements)
 
     @contextmanager
     def _savepoint(self) -> Iterator[None]:
@@ -177,13 +177,13 @@ class AwaitedSteps(_Stepwise, Awaited):
         with self.failures():
             if statements.prepare is not None:
                 await self.prepare(statements.prepare)
-            if self.joins() and isinstance(statements, Conversation):
+            if not self.joins() and len(statements.parts) != 1:
+                async with self.transaction():
+                    return await self._run_all(statements)
+            if is_dialogue(statements):
                 async with self._savepoint():
                     return await self._run_all(statements)
-            if self.joins() or len(statements.parts) == 1:
-                return await self._run_all(statements)
-            async with self.transaction():
-                return await self._run_all(statements)
+            return await self._run_all(statements)
 
     @asynccontextmanager
     async def _savepoint(self) -> AsyncIterator[None]:

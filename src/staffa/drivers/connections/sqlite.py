@@ -108,49 +108,50 @@ class AiosqliteConnection(AwaitedSteps):
 
     def joins(self) -> bool:
         """Tell whether a transaction is open, or the user expects one."""
-        with self.failures():
+        with self.failures(), _told_if_closed():
             return self._connection.in_transaction or not _commits_by_itself(self._connection)
 
-    @contextmanager
-    def failures(self) -> Iterator[None]:
-        """Raise errors of aiosqlite as ours."""
-        with translated_sqlite_errors():
-            try:
-                yield
-            except ValueError as error:  # what it raises once it is closed
-                raise sqlite3.ProgrammingError(str(error)) from error
+    def failures(self) -> AbstractContextManager[object]:
+        """Return what raises the errors of aiosqlite as ours."""
+        return translated_sqlite_errors()
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[None]:
         """Begin a transaction."""
-        await self._connection.execute(BEGIN["sqlite"])
+        await self._execute_text(BEGIN["sqlite"])
         try:
             yield
         except BaseException:
             if self._connection.in_transaction:
-                await self._connection.execute(ROLLBACK)
+                await self._execute_text(ROLLBACK)
             raise
-        await self._connection.execute(COMMIT)
+        await self._execute_text(COMMIT)
 
     async def prepare(self, hook: Callable[[Any], None]) -> None:
         """Register the functions that a hook registers, on the connection's own thread."""
         calls = _Calls()
         hook(calls)
-        for args, options in calls.made:
-            await self._connection.create_function(*args, **options)
+        with _told_if_closed():
+            for args, options in calls.made:
+                await self._connection.create_function(*args, **options)
 
     async def execute(self, statement: Statement[Any]) -> Rows:
         """Run a statement."""
         connection = self._connection
         if not connection.in_transaction and not _commits_by_itself(connection):
-            await connection.execute(BEGIN["sqlite"])
-        cursor = await connection.cursor()
+            await self._execute_text(BEGIN["sqlite"])
+        with _told_if_closed():
+            cursor = await connection.cursor()
         cursor.row_factory = None
         try:
             await cursor.execute(statement.sql, numbered(statement))
             return as_rows(_names(cursor), await cursor.fetchall())
         finally:
             await cursor.close()
+
+    async def _execute_text(self, sql: str) -> None:
+        with _told_if_closed():
+            await self._connection.execute(sql)
 
 
 class _Calls:
@@ -162,6 +163,17 @@ class _Calls:
     def create_function(self, *args: Any, **options: Any) -> None:
         """Take one down."""
         self.made.append((args, options))
+
+
+@contextmanager
+def _told_if_closed() -> Iterator[None]:
+    """Raise as an error of `sqlite3` what aiosqlite raises once it is closed."""
+    try:
+        yield
+    except UnicodeError:
+        raise
+    except ValueError as error:
+        raise sqlite3.ProgrammingError(str(error)) from error
 
 
 def translated_sqlite_errors() -> AbstractContextManager[object]:

@@ -70,7 +70,7 @@ class _Following:
         yield from self._bridge(transitions)
         gone = [one.id for one in transitions if one.after is None and one.flows]
         if gone:
-            yield from self._statements.forget(gone)
+            yield from self._statements.forget_steps(gone)
         counted = set(given) | retried
         while transitions or changes or ended:
             released = yield from self._let_go(transitions, ended)
@@ -107,7 +107,7 @@ class _Following:
             _add(due, (yield from self._statements.close_flows(flows)))
         if not due:
             return []
-        released: list[Released] = yield from self._statements.release(list(due.values()))
+        released: list[Released] = yield from self._statements.release_steps(list(due.values()))
         found = [
             Transition(one.job, one.flows, State.SUSPENDED, one.state, one.attempt)
             for one in released
@@ -137,7 +137,7 @@ class _Following:
         """Change the counts of flows; return how those of their parents change, and what ended."""
         if not changes:
             return {}, []
-        flows: list[Counted] = yield from self._statements.count(changes)
+        flows: list[Counted] = yield from self._statements.count_flows(changes)
         parents: dict[str, Counts] = {}
         for flow in flows:
             if flow.is_open == flow.was_open:
@@ -155,7 +155,7 @@ class _Following:
             for event in due_events(flow, retried=flow.id in retried)
         ]
         if events:
-            fired: list[Fired] = yield from self._statements.fire(events)
+            fired: list[Fired] = yield from self._statements.fire_callbacks(events)
             self._woken.update(one.queue for one in fired if one.available)
         return parents, [flow.id for flow in flows if flow.was_open and not flow.is_open]
 

@@ -117,6 +117,10 @@ class FollowVerbs:
             )
         return found
 
+    async def find_kept_jobs(self, ids: Sequence[int]) -> frozenset[int]:
+        """Return which of some jobs are kept, as what they belong to has not ended."""
+        return await self._read(self._following.find_kept(ids))
+
     async def rescue_jobs(
         self, dead: Mapping[UUID, int], *, max_rescues: int, limit: int
     ) -> Rescues:

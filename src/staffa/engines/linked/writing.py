@@ -158,7 +158,7 @@ class Writing:
         """Cancel the steps that need what has ended in a way that cancels them."""
         if not self._doomed:
             return []
-        released: list[Released] = yield from self._following.release(self._doomed)
+        released: list[Released] = yield from self._following.release_steps(self._doomed)
         return [
             Transition(one.job, one.flows, State.SUSPENDED, one.state, one.attempt)
             for one in released

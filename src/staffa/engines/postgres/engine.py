@@ -48,6 +48,7 @@ from staffa.engines.statements.chains import ChainStatements
 from staffa.engines.statements.conditions import Wanted
 from staffa.engines.statements.crons import CronDialogues, CronStatements
 from staffa.engines.statements.enqueueing import EnqueueStatements
+from staffa.engines.statements.flow_control import FlowControlStatements
 from staffa.engines.statements.flows import FlowStatements
 from staffa.engines.statements.following import FollowStatements
 from staffa.engines.statements.graphs import GraphStatements
@@ -126,6 +127,7 @@ class PostgresEngine(
         self._graphs = GraphStatements(prefix)
         self._flows = FlowStatements(prefix)
         self._results = ResultStatements(prefix)
+        self._flow_control = FlowControlStatements(prefix)
         self._signing = (self._jobs, self._graphs)
 
     @property

@@ -55,15 +55,16 @@ from staffa.engines.sqlite.statements.nodes import (
     ControlStatements,
     TendStatements,
 )
+from staffa.engines.sqlite.statements.prunes import PruneStatements
 from staffa.engines.sqlite.statements.unique import UniqueStatements
 from staffa.engines.sqlite.survey import SqliteSurvey
 from staffa.engines.statements.conditions import Wanted
 from staffa.engines.statements.crons import CronDialogues
 from staffa.engines.statements.dynamic import DynamicStatements
 from staffa.engines.statements.enqueueing import EnqueueStatements
+from staffa.engines.statements.flow_control import FlowControlStatements
 from staffa.engines.statements.flows import FlowStatements
 from staffa.engines.statements.nodes import LeaderStatements
-from staffa.engines.statements.prunes import PruneStatements
 from staffa.engines.statements.repairs import RepairStatements
 from staffa.engines.statements.rescues import RescueStatements
 from staffa.engines.statements.results import ResultStatements
@@ -150,6 +151,7 @@ class SqliteEngine(
         self._graphs = GraphStatements(_PREFIX, SQLITE)
         self._flows = FlowStatements(_PREFIX, SQLITE)
         self._results = ResultStatements(_PREFIX, SQLITE)
+        self._flow_control = FlowControlStatements(_PREFIX, SQLITE)
         self._prepare = settings.prepare
         self._signing = (self._jobs, self._stages, self._graphs)
 
@@ -351,7 +353,7 @@ class SqliteEngine(
 
     async def prune_jobs(self, jobs: Sequence[Finished]) -> frozenset[int]:
         """Delete finished jobs that have not changed since they were read."""
-        return await self._writer.write(self._prunes.prune(jobs))
+        return await self._follow(lambda: self._prunes.prune_all(jobs, self._following))
 
     async def check_vacuum(self) -> VacuumHealth:
         """There are no dead rows: SQLite uses the room of deleted ones again."""

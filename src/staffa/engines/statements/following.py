@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from staffa._internal.kill_points import boundaries
 from staffa.dialogues import Dialogue
 from staffa.engine import Statement
 from staffa.engines.statements.area import Area, Row, Rows
@@ -114,6 +115,7 @@ class Fired:
     available: bool
 
 
+@boundaries
 class FollowStatements(Area):
     """What is asked of flows, steps and edges when jobs have changed their states."""
 
@@ -123,6 +125,12 @@ class FollowStatements(Area):
     def chains(self) -> ChainStatements:
         """What is asked of chains."""
         return ChainStatements(self._prefix, self._idiom)
+
+    def find_kept(self, numbers: Sequence[int]) -> Statement[frozenset[int]]:
+        """Read which of some jobs belong to workflows and batches that have not ended."""
+        return self.statement(
+            "kept", (list(numbers),), lambda rows: frozenset(row["id"] for row in rows)
+        )
 
     def lock(self, ids: Sequence[str], *, wait: bool = True) -> Statement[frozenset[str]]:
         """Lock the roots of flows, and return them."""
@@ -159,7 +167,7 @@ class FollowStatements(Area):
         due: list[Due] = yield self.statement("close_flows", (list(ids),), as_due)
         return due
 
-    def release(self, due: Sequence[Due]) -> Dialogue[list[Released]]:
+    def release_steps(self, due: Sequence[Due]) -> Dialogue[list[Released]]:
         """Let steps go on, or cancel them."""
         released: list[Released] = yield self.statement(
             "release", ([step.job for step in due], [step.error for step in due]), as_released
@@ -172,7 +180,7 @@ class FollowStatements(Area):
             "postpone", (list(patches), list(patches.values())), lambda rows: None
         )
 
-    def count(self, changes: Mapping[str, Sequence[int]]) -> Dialogue[list[Counted]]:
+    def count_flows(self, changes: Mapping[str, Sequence[int]]) -> Dialogue[list[Counted]]:
         """Change the counts of flows.
 
         Args:
@@ -182,12 +190,12 @@ class FollowStatements(Area):
         counted: list[Counted] = yield self.statement("count", _columns(changes), as_counted)
         return counted
 
-    def fire(self, events: Sequence[tuple[str, str]]) -> Dialogue[list[Fired]]:
+    def fire_callbacks(self, events: Sequence[tuple[str, str]]) -> Dialogue[list[Fired]]:
         """Write callbacks: of a batch, for an event."""
         fired: list[Fired] = yield self.statement("fire", _split(events), as_fired)
         return fired
 
-    def forget(self, numbers: Sequence[int]) -> Dialogue[None]:
+    def forget_steps(self, numbers: Sequence[int]) -> Dialogue[None]:
         """Forget what jobs have waited for that are no more."""
         yield self.statement("forget", (list(numbers),), lambda rows: None)
 

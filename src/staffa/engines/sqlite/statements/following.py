@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from staffa._internal.kill_points import boundaries
 from staffa.dialogues import Dialogue
 from staffa.engines.sqlite.statements.chains import ChainStatements
 from staffa.engines.statements import following as shared
@@ -24,6 +25,7 @@ from staffa.engines.statements.following import (
 )
 
 
+@boundaries
 class FollowStatements(shared.FollowStatements):
     """What is asked of flows, steps and edges when jobs have changed their states."""
 
@@ -61,7 +63,7 @@ class FollowStatements(shared.FollowStatements):
             ]
         )
 
-    def release(self, due: Sequence[Due]) -> Dialogue[list[Released]]:
+    def release_steps(self, due: Sequence[Due]) -> Dialogue[list[Released]]:
         """Let steps go on, or cancel them."""
         numbers = [step.job for step in due]
         late: dict[int, tuple[str, float]] = yield self.statement("late", (numbers,), _late)
@@ -74,20 +76,20 @@ class FollowStatements(shared.FollowStatements):
                 row["deadline"] = None
         return as_released(rows)
 
-    def count(self, changes: Mapping[str, Sequence[int]]) -> Dialogue[list[Counted]]:
+    def count_flows(self, changes: Mapping[str, Sequence[int]]) -> Dialogue[list[Counted]]:
         """Change the counts of flows."""
         were_open: frozenset[str] = yield self.statement("open", (list(changes),), _ids)
         given = [(flow, *columns) for flow, columns in changes.items()]
         rows: list[dict[str, Any]] = yield self.statement("count", (given,), _plain)
         return as_counted([{**row, "was_open": row["id"] in were_open} for row in rows])
 
-    def fire(self, events: Sequence[tuple[str, str]]) -> Dialogue[list[Fired]]:
+    def fire_callbacks(self, events: Sequence[tuple[str, str]]) -> Dialogue[list[Fired]]:
         """Write callbacks: of a batch, for an event."""
         fired: list[Fired] = yield self.statement("fire", (list(events),), as_fired)
         yield self.statement("note_fired", (list(events),), _nothing)
         return fired
 
-    def forget(self, numbers: Sequence[int]) -> Dialogue[None]:
+    def forget_steps(self, numbers: Sequence[int]) -> Dialogue[None]:
         """Forget what jobs have waited for that are no more."""
         yield self.statement("forget_edges_to_jobs", (list(numbers),), _nothing)
         yield self.statement("forget_edges_to_flows", (list(numbers),), _nothing)

@@ -1,6 +1,7 @@
--- Delete finished jobs that have not changed since they were read.
+-- Delete finished jobs that have not changed since they were read. Those of workflows and batches stay until
+-- all of these has ended.
 -- $1: a JSON array of arrays: id, the version that was read.
--- Index: the primary key; +job.state matches no index on the state.
+-- Index: the primary keys; +job.state matches no index on the state.
 DELETE FROM oban_jobs
  WHERE id IN (
            SELECT job.id
@@ -13,5 +14,13 @@ DELETE FROM oban_jobs
                                 job.attempted_by, job.inserted_at, job.scheduled_at,
                                 job.attempted_at, job.completed_at, job.cancelled_at,
                                 job.discarded_at) = given.value ->> '$[1]'
+              AND NOT EXISTS (
+                      SELECT 1
+                        FROM staffa_flows AS flow
+                       CROSS JOIN staffa_flows AS root
+                       WHERE flow.id IN (job.meta ->> '$.workflow_id', job.meta ->> '$.batch_id')
+                         AND root.id = flow.root
+                         AND (flow.finished_at IS NULL OR root.finished_at IS NULL)
+                  )
        )
-RETURNING id;
+RETURNING id, coalesce(meta ->> '$.workflow_id', meta ->> '$.batch_id', meta ->> '$.chain_id') <> '' AS linked;
