@@ -40,7 +40,7 @@ class Results:
         found = dict(self._named(flow, with_subs=with_subs))
         form = self._form_of(flow)
         if form == "workflow":
-            return next(iter(found.values()), {})
+            return next((value for value, _ in found.values()), {})
         if form != "list":
             return {name: value for name, (value, there) in found.items() if there}
         numbers = sorted(int(name) for name in found if name.isdecimal())
@@ -54,14 +54,14 @@ class Results:
 
     def why_none(self, flow: str) -> str | None:
         """Return why there is no result of a flow at all; None if that is as it should be."""
-        jobs = self._jobs.get(flow, ())
-        done = [job for job in jobs if job.state is State.COMPLETED]
         form = self._form_of(flow)
-        if form == "graft" and not any(self._inner.get(flow, ())):
-            return "its graft was not written"
-        if form not in {"list", "mapping"} or self._inner.get(flow) or not done:
+        if form == "graft":
+            return "nothing was grafted"
+        if form is None or self._inner.get(flow):
             return None
-        if any(job.meta.get("recorded") is True for job in done):
+        members = [job for job in self._jobs.get(flow, ()) if GRAFT_KEY not in job.meta]
+        done = [job for job in members if job.state is State.COMPLETED]
+        if not done or any(job.meta.get("recorded") is True for job in done):
             return None
         return f"its jobs recorded no results: give {done[0].worker} recorded=True"
 

@@ -33,7 +33,8 @@ class ResultStatements(Area):
 
     def read(self, flows: Sequence[str], flow: str, names: Sequence[str]) -> Statement[FlowResults]:
         """Read the results of whole flows, and of named jobs of another one."""
-        return self.statement("results", (list(flows), flow, list(names)), _results)
+        # Its arrays are no columns of rows, which `statement` would make of them for SQLite.
+        return self.spelled(self.text("results"), (list(flows), flow, list(names)), _results)
 
 
 def _results(rows: Rows) -> FlowResults:
