@@ -115,7 +115,7 @@ class FlowControl:
             return 0
         steps: list[int] = yield self.statements.steps_of(spent)
         if steps:  # of jobs that other clients have deleted
-            yield from self.following.forget(steps)
+            yield from self.following.forget_steps(steps)
         forgotten: int = yield self.statements.delete(spent)
         return forgotten
 
