@@ -307,3 +307,79 @@ async def test_a_step_that_its_workflow_cancels_lets_its_chain_go_on(
     assert after.state is State.SUSPENDED
     assert await run(engine, producer, plain, State.CANCELLED) == [after.id]
     assert (await read(engine, step)).state is State.CANCELLED
+
+
+async def prune(engine: Engine) -> int:
+    """Delete what has ended, as far as it may go, and return how much went."""
+    gone = 0
+    for state in (State.COMPLETED, State.CANCELLED, State.DISCARDED):
+        found = await engine.find_oldest_finished(state, age=0.0, after=None, limit=100)
+        gone += len(await engine.prune_jobs(found))
+    return gone
+
+
+async def test_the_pruner_leaves_what_holds_a_chain_and_takes_the_rest(
+    engine: Engine, producer: Producer
+) -> None:
+    first, second, third = await engine.enqueue_jobs([link(), link(), link()])
+    await run(engine, producer, first)
+    await run(engine, producer, second, State.DISCARDED, error="no")
+    assert await engine.find_kept_jobs(ids([first, second])) == {second.id}
+    assert await prune(engine) == 1
+    assert (await read(engine, third)).state is State.SUSPENDED
+    await engine.retry_jobs(ids([second]))
+    assert await run(engine, producer, second) == [third.id]
+    assert await prune(engine) == 1
+
+
+async def test_the_pruner_leaves_cancelled_jobs_whose_chain_waits_for_the_same(
+    engine: Engine, producer: Producer
+) -> None:
+    first, *waiting = await engine.enqueue_jobs([link() for _ in range(3)])
+    await engine.cancel_jobs(ids(waiting))
+    assert await prune(engine) == 0
+    (last,) = await engine.enqueue_jobs([link()])
+    assert last.state is State.SUSPENDED
+    assert await run(engine, producer, first) == [last.id]
+    await run(engine, producer, last)
+    assert await prune(engine) == 4
+
+
+async def test_a_chain_is_forgotten_once_its_last_job_is_gone(
+    engine: Engine, producer: Producer
+) -> None:
+    (only,) = await engine.enqueue_jobs([link()])
+    await run(engine, producer, only)
+    assert await engine.forget_flows(age=0.0, limit=10) == 0
+    assert await prune(engine) == 1
+    assert await engine.forget_flows(age=0.0, limit=10) == 1
+    assert await engine.read_flows([only.meta["chain_id"]]) == []
+    (again,) = await engine.enqueue_jobs([link()])
+    assert again.state is State.AVAILABLE
+
+
+@pytest.mark.parametrize("way", ["completed", "cancelled", "deleted"])
+async def test_an_end_that_a_peer_wrote_is_found_by_the_sweep(
+    store: Store, engine: Engine, producer: Producer, way: str
+) -> None:
+    first, second, third = await engine.enqueue_jobs([link(), link(), link()])
+    if way == "deleted":
+        await store.delete(second.id)
+    elif way == "cancelled":
+        await store.write(second.id, state="cancelled")
+    else:
+        await store.write(first.id, state="completed", attempt=1)
+    await engine.repair_links(limit=100)
+    if way == "completed":
+        assert await available(engine) == {second.id}
+        return
+    assert await available(engine) == {first.id}
+    assert await run(engine, producer, first) == [third.id]
+
+
+async def test_the_sweep_leaves_those_alone_that_hold(engine: Engine, producer: Producer) -> None:
+    first, second = await engine.enqueue_jobs([link(), link()])
+    await run(engine, producer, first, State.DISCARDED, error="no")
+    found = await engine.repair_links(limit=100)
+    assert (found.foreign, found.own, found.recounted) == (0, 0, 0)
+    assert (await read(engine, second)).state is State.SUSPENDED

@@ -7,8 +7,11 @@ WITH step AS MATERIALIZED (
       JOIN :"prefix".staffa_steps AS step ON step.root = given.id
      WHERE step.open > 0
 ), found AS (
-    SELECT step.root, edge.needs_job, NULL::text AS needs_flow, step.on_cancelled, step.on_discarded,
-           step.on_deleted, coalesce(job.state::text, 'deleted') AS ended,
+    SELECT step.root, edge.needs_job, NULL::text AS needs_flow,
+           coalesce(edge.on_cancelled, step.on_cancelled) AS on_cancelled,
+           coalesce(edge.on_discarded, step.on_discarded) AS on_discarded,
+           coalesce(edge.on_deleted, step.on_deleted) AS on_deleted,
+           coalesce(job.state::text, 'deleted') AS ended,
            job.state::text <> 'cancelled' AND EXISTS (
                SELECT FROM :"prefix".staffa_producers AS producer
                 WHERE producer.uuid::text = job.attempted_by[2]

@@ -8,8 +8,10 @@ WITH step AS MATERIALIZED (
      WHERE step.root = given.value
        AND step.open > 0
 ), found AS (
-    SELECT step.root, edge.needs_job, NULL AS needs_flow, step.on_cancelled, step.on_discarded,
-           step.on_deleted, coalesce(job.state, 'deleted') AS ended,
+    SELECT step.root, edge.needs_job, NULL AS needs_flow,
+           coalesce(edge.on_cancelled, step.on_cancelled) AS on_cancelled,
+           coalesce(edge.on_discarded, step.on_discarded) AS on_discarded,
+           coalesce(edge.on_deleted, step.on_deleted) AS on_deleted, coalesce(job.state, 'deleted') AS ended,
            coalesce(job.state, 'cancelled') <> 'cancelled' AND EXISTS (
                SELECT 1 FROM staffa_producers AS producer
                 WHERE producer.uuid = json_extract(job.attempted_by, '$[1]')
