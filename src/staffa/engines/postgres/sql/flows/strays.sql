@@ -4,8 +4,12 @@
 WITH step AS MATERIALIZED (
     SELECT step.*
       FROM unnest((SELECT $1::text[])) AS given (id)
-      JOIN :"prefix".staffa_steps AS step ON step.root = given.id
-     WHERE step.open > 0
+     CROSS JOIN LATERAL (
+               SELECT waiting.*
+                 FROM :"prefix".staffa_steps AS waiting
+                WHERE waiting.root = given.id AND waiting.open > 0
+               OFFSET 0
+           ) AS step
 ), found AS (
     SELECT step.root, edge.needs_job, NULL::text AS needs_flow,
            coalesce(edge.on_cancelled, step.on_cancelled) AS on_cancelled,
@@ -17,15 +21,23 @@ WITH step AS MATERIALIZED (
                 WHERE producer.uuid::text = job.attempted_by[2]
            ) AS own
       FROM step
-      JOIN :"prefix".staffa_edges AS edge
-        ON edge.job_id = step.job_id AND edge.needs_job IS NOT NULL AND edge.ended IS NULL
+     CROSS JOIN LATERAL (
+               SELECT edge.needs_job
+                 FROM :"prefix".staffa_edges AS edge
+                WHERE edge.job_id = step.job_id AND edge.needs_job IS NOT NULL AND edge.ended IS NULL
+               OFFSET 0
+           ) AS edge
       LEFT JOIN :"prefix".oban_jobs AS job ON job.id = edge.needs_job
      WHERE coalesce(job.state::text, 'deleted') IN ('completed', 'cancelled', 'discarded', 'deleted')
      UNION ALL
     SELECT step.root, NULL, edge.needs_flow, 'ignore', 'ignore', 'ignore', 'completed', true
       FROM step
-      JOIN :"prefix".staffa_edges AS edge
-        ON edge.job_id = step.job_id AND edge.needs_flow IS NOT NULL AND edge.ended IS NULL
+     CROSS JOIN LATERAL (
+               SELECT edge.needs_flow
+                 FROM :"prefix".staffa_edges AS edge
+                WHERE edge.job_id = step.job_id AND edge.needs_flow IS NOT NULL AND edge.ended IS NULL
+               OFFSET 0
+           ) AS edge
       JOIN :"prefix".staffa_flows AS flow ON flow.id = edge.needs_flow
      WHERE flow.finished_at IS NOT NULL
        AND 'hold' NOT IN (step.on_cancelled, step.on_discarded)
