@@ -51,6 +51,7 @@ class FlowControl:
         changed: list[Changed] = []
         for some in _pages(numbers):
             changed += yield from all_of(self.operations.cancelling(some))
+        changed.sort(key=lambda job: job.id)
         transitions = [
             Transition(job.id, flows[job.id], job.previous_state, State.CANCELLED, job.attempt)
             for job in changed
@@ -94,7 +95,7 @@ class FlowControl:
         opened: int | None = yield self.statements.let_go(step)
         if opened is None or opened > 0:
             return Followed()
-        released: list[Released] = yield from self.following.release([Due(step)])
+        released: list[Released] = yield from self.following.release_steps([Due(step)])
         transitions = [
             Transition(one.job, one.flows, State.SUSPENDED, one.state, one.attempt)
             for one in released
