@@ -3,12 +3,14 @@
 from staffa.ageing import Prioritizer, Rise
 from staffa.chains import Chain
 from staffa.client import Staffa
+from staffa.client.workflows import WorkflowHandle
 from staffa.config import Config
 from staffa.cron import Cron
 from staffa.deadlines import Deadline
 from staffa.dynamic import DynamicQueue
 from staffa.filters import JobFilter
 from staffa.flows import Batch, Workflow
+from staffa.flows.status import WorkflowStatus
 from staffa.instance import get as get_instance
 from staffa.jobs import Job, current_job
 from staffa.limits import GlobalLimit, Partition, RateLimit
@@ -58,6 +60,8 @@ __all__ = [
     "Unique",
     "Worker",
     "Workflow",
+    "WorkflowHandle",
+    "WorkflowStatus",
     "current_job",
     "get_instance",
     "job",

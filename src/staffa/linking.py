@@ -19,6 +19,7 @@ from typing import Any, Protocol
 from staffa.chains import CHAIN_KEY as CHAIN_KEY
 from staffa.jobs import Job
 from staffa.leases import Ack, Producer
+from staffa.recorded import FlowResults
 from staffa.types import State
 
 WORKFLOW_KEY = "workflow_id"
@@ -265,35 +266,6 @@ class FlowRow:
         if self.discarded:
             return State.DISCARDED
         return State.CANCELLED if self.cancelled or self.deleted else State.COMPLETED
-
-
-@dataclass(frozen=True, slots=True)
-class ResultFlow:
-    """A flow whose results were read.
-
-    Args:
-        parent: The workflow that it is inside of.
-        place: Its name as a step of that.
-        form: What it is if it is no workflow of its own, as whoever built it has noted.
-    """
-
-    parent: str | None
-    place: str | None
-    form: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class FlowResults:
-    """What jobs of flows have come to.
-
-    Args:
-        flows: The flows by their ids, without jobs too.
-        jobs: The jobs in the order of their ids, each with its flow; of a job there is what its
-            result takes: id, worker, state, meta and errors.
-    """
-
-    flows: Mapping[str, ResultFlow]
-    jobs: Sequence[tuple[str, Job]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,6 +67,12 @@ class Payload(Generic[A]):
         return self._plain_args() if self._model is None else self._model  # type: ignore[return-value]  # see `read_args`
 
     @property
+    def workflow_id(self) -> str | None:
+        """The id of the workflow that it is a step of, or of its group or graft in that."""
+        found = self.meta.get("workflow_id")
+        return found if isinstance(found, str) else None
+
+    @property
     def encrypted(self) -> bool:
         """Whether the arguments are stored encrypted: keep them out of logs."""
         if self._encrypt or self._meta == "{}":  # what is decoded would be dumped again

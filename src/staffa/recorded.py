@@ -1,7 +1,9 @@
-"""The recorded result of a row, or why there is none."""
+"""Recorded results: that of a row, or why there is none; those of flows."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from staffa import erlang
@@ -10,6 +12,35 @@ from staffa.jobs import Job
 from staffa.types import State
 
 _ENDED = (State.CANCELLED, State.DISCARDED)
+
+
+@dataclass(frozen=True, slots=True)
+class ResultFlow:
+    """A flow whose results were read.
+
+    Args:
+        parent: The workflow that it is inside of.
+        place: Its name as a step of that.
+        form: What it is if it is no workflow of its own, as whoever built it has noted.
+    """
+
+    parent: str | None
+    place: str | None
+    form: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class FlowResults:
+    """What jobs of flows have come to.
+
+    Args:
+        flows: The flows by their ids, without jobs too.
+        jobs: The jobs in the order of their ids, each with its flow; of a job there is what its
+            result takes: id, worker, state, meta and errors.
+    """
+
+    flows: Mapping[str, ResultFlow]
+    jobs: Sequence[tuple[str, Job]]
 
 
 def recorded_result(job: Job) -> Any:

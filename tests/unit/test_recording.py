@@ -11,12 +11,12 @@ from uuid import UUID
 import pytest
 
 from staffa import Cancel, Job, Record, Recorded, Snooze, State, erlang, job, registry, worker
-from staffa.recorded import recorded_result
 from staffa.engine import Ack, Lease
 from staffa.errors import InvalidJob, ResultUnavailable
 from staffa.queues import outcomes
 from staffa.queues.acker import _LARGEST_BUNDLE_CHARACTERS, _split
 from staffa.queues.outcomes import Outcome
+from staffa.recorded import recorded_result
 from tests.unit.rows import claimed, row
 
 

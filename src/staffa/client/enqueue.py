@@ -17,7 +17,8 @@ from staffa.client.bulk import (
     flatten,
     write_ahead,
 )
-from staffa.client.lifecycle import Lifecycle
+from staffa.client.following import Following
+from staffa.client.inline_flows import run_flow
 from staffa.client.mixed import Part, handle_of, has_flows, split_flows
 from staffa.client.workflows import WorkflowHandle
 from staffa.engine import Written
@@ -27,7 +28,7 @@ from staffa.jobs import Job
 from staffa.options import BulkOptions, Notify
 
 
-class Enqueueing(Lifecycle):
+class Enqueueing(Following):
     """Writing jobs."""
 
     @overload
@@ -92,6 +93,8 @@ class Enqueueing(Lifecycle):
     async def _write_flow(
         self, flow: Workflow | Addition, conn: Any, notify: Notify
     ) -> WorkflowHandle:
+        if self._insertion.inline:
+            return await run_flow(flow, self.config, self._clock)
         flows = self._flows
         graph = await flows.make_graph(flow)
         inserted = await self._insertion.write_graph(graph, conn, notify)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
 
 from staffa._internal.clock import Clock
+from staffa.engine import Changed, Engine
 from staffa.errors import UnknownFlow
 from staffa.flows.graphs import make_addition, make_graph
 from staffa.flows.inner import FORM_OPTION
@@ -16,7 +18,7 @@ from staffa.flows.stored import is_group, picture_of_stored
 from staffa.flows.surroundings import surroundings_for
 from staffa.flows.workflow import Addition, Workflow
 from staffa.jobs import Job
-from staffa.linking import GRAFT_KEY, FlowKind, FlowRow, Followed, Graph, Linking
+from staffa.linking import GRAFT_KEY, FlowKind, FlowRow, Followed, Graph
 
 if TYPE_CHECKING:
     from staffa.client.backend import Backend
@@ -29,7 +31,7 @@ class Flows:
 
     Args:
         open_backend: Returns the database's side for the running loop.
-        stop_running: Stops jobs that ran when they were cancelled.
+        after_cancel: Sees to what follows when jobs were cancelled.
         tell_of: Tells of what has come of the ends of jobs.
         clock: Tells the time.
     """
@@ -37,16 +39,16 @@ class Flows:
     def __init__(
         self,
         open_backend: Callable[[], Awaitable[Backend]],
-        stop_running: Callable[[Sequence[int]], Awaitable[None]],
+        after_cancel: Callable[[Sequence[Changed]], Awaitable[None]],
         tell_of: Callable[[Followed], Awaitable[None]],
         clock: Clock,
     ) -> None:
         self._open = open_backend
-        self._stop_running = stop_running
+        self._after_cancel = after_cancel
         self._tell_of = tell_of
         self._clock = clock
 
-    async def engine(self) -> Linking:
+    async def engine(self) -> Engine:
         """Return what stores the flows."""
         return (await self._open()).engine
 
@@ -151,7 +153,7 @@ class Flows:
     async def cancel(self, flow: str) -> None:
         """Cancel all unfinished jobs of a workflow; those that run are stopped."""
         await self.read(flow)
-        await self._stop_running(await (await self.engine()).cancel_flow(flow))
+        await self._after_cancel(await (await self.engine()).cancel_flow(flow))
 
     async def retry(self, flow: str, *, whole: bool) -> None:
         """Run jobs of a workflow again."""
@@ -161,3 +163,22 @@ class Flows:
     async def release(self, number: int) -> None:
         """Release a step."""
         await self._tell_of(await (await self.engine()).release_step(number))
+
+
+@dataclass(frozen=True, slots=True)
+class _Side:
+    """A database's side of which only the engine is asked."""
+
+    engine: Engine
+
+
+def flows_on(engine: Engine, clock: Clock) -> Flows:
+    """Return the workflows that an engine has, with nobody to be told of changes."""
+
+    async def open_side() -> Backend:
+        return cast("Backend", _Side(engine))
+
+    async def ignore(told: object) -> None:
+        """Nobody waits to be told."""
+
+    return Flows(open_side, ignore, ignore, clock)

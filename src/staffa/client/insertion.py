@@ -16,9 +16,12 @@ from staffa._internal.clock import Clock
 from staffa._internal.lazy import load
 from staffa.client.depths import Depths
 from staffa.client.inline import CallersThread, run_inline
+from staffa.client.inline_flows import run_flow
+from staffa.client.workflows import WorkflowHandle
 from staffa.config import Config
 from staffa.engine import Written
 from staffa.errors import ConfigError
+from staffa.flows import Addition, Workflow
 from staffa.flows.sealing import sealed
 from staffa.jobs import Job, find_current_job
 from staffa.linking import Graph, InsertedGraph
@@ -67,7 +70,7 @@ class Insertion:
         """Write jobs, in the transaction of a user's connection if one is given."""
         if not jobs:
             return []
-        if self._inline:
+        if self.inline:
             return await run_inline(jobs, self._config, self._clock)
         backend = await self._make_ready(jobs, notify, may_wait=conn is None)
         stored = await backend.engine.enqueue_jobs(self._sealed(jobs), conn=conn)
@@ -76,7 +79,7 @@ class Insertion:
 
     async def write_for_ids(self, jobs: Sequence[Job], conn: Any, notify: Notify) -> Written:
         """Do the same for who wants the ids of many, and spare what the jobs themselves cost."""
-        if not jobs or self._inline:
+        if not jobs or self.inline:
             return Written.of(await self.write(jobs, conn, notify))
         backend = await self._make_ready(jobs, notify, may_wait=conn is None)
         written = await backend.engine.enqueue_jobs(self._sealed(jobs), conn=conn, told="ids")
@@ -90,7 +93,7 @@ class Insertion:
         """
         if not jobs:
             return []
-        if self._inline:  # jobs that are plain functions run on the caller's thread, like its own
+        if self.inline:  # jobs that are plain functions run on the caller's thread, like its own
             made: Call[list[Job]] = Call()
             threads = CallersThread(made)
             return made.run(lambda: run_inline(jobs, self._config, self._clock, threads))
@@ -107,17 +110,23 @@ class Insertion:
 
     async def write_graph(self, graph: Graph, conn: Any, notify: Notify) -> InsertedGraph:
         """Write a workflow, in the transaction of a user's connection if one is given."""
-        backend = await self._make_ready((), notify, may_wait=conn is None)
+        backend = await self._make_ready(_first_jobs(graph), notify, may_wait=conn is None)
         inserted = await backend.engine.insert_graph(sealed(graph, self._keys), conn=conn)
         await self._tell(backend, Written([], {}, inserted.woken), conn, notify)
         return inserted
+
+    def run_flow_here(self, flow: Workflow | Addition) -> WorkflowHandle:
+        """Run a workflow inline, its plain functions on the caller's thread."""
+        made: Call[WorkflowHandle] = Call()
+        threads = CallersThread(made)
+        return made.run(lambda: run_flow(flow, self._config, self._clock, threads))
 
     def write_graph_here(self, graph: Graph, conn: Any, notify: Notify) -> InsertedGraph:
         """Do the same from a thread without a loop; a user's connection is used on it."""
         conn = self.find_atomic() if conn is None else conn
         if conn is None:
             return call(self.write_graph, graph, None, notify)
-        backend = call(self._make_ready, (), notify, may_wait=False)
+        backend = call(self._make_ready, _first_jobs(graph), notify, may_wait=False)
         inserted = backend.engine.insert_graph_on(sealed(graph, self._keys), conn)
         queues = self._note(Written([], {}, inserted.woken))
         if notify == "in_transaction":
@@ -126,7 +135,8 @@ class Insertion:
         return inserted
 
     @property
-    def _inline(self) -> bool:
+    def inline(self) -> bool:
+        """Whether jobs run where they are enqueued."""
         return current_mode(self._config.testing) == "inline"
 
     async def _make_ready(self, jobs: Sequence[Job], notify: Notify, *, may_wait: bool) -> Backend:
@@ -187,6 +197,13 @@ class Insertion:
         for job in written.conflicts.values():
             emit(JobConflicted, instance=self._name, job=job)
         return written.woken.keys()
+
+
+def _first_jobs(graph: Graph) -> list[Job]:
+    """Return the jobs of a workflow that wait for nothing, unless they are yet to be read."""
+    if not isinstance(graph.steps, Collection):
+        return []
+    return [step.job for step in graph.steps if not (step.needs or step.held)]
 
 
 def _wakeups(queues: Iterable[str]) -> list[tuple[str, dict[str, str]]]:

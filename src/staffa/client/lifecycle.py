@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -18,23 +17,17 @@ from staffa._internal.forks import unforked
 from staffa._internal.lazy import load
 from staffa._internal.loop_thread import is_loop_thread, loop_thread
 from staffa._internal.loops import LoopsLock, call_soon_on, run_on
-from staffa.client.batches import PORTION
-from staffa.client.cancels import follow_ends
 from staffa.client.depths import Depths
-from staffa.client.flows import Flows
 from staffa.client.health import Health
 from staffa.client.homes import Homes
 from staffa.client.insertion import Insertion
 from staffa.client.node import Node
 from staffa.client.options import ClientOptions
-from staffa.client.stored_batches import StoredBatches
 from staffa.client.temporary import TemporaryFolder
 from staffa.config import Config
-from staffa.errors import ConfigError, DatabaseError, InstanceError
-from staffa.linking import Followed
+from staffa.errors import ConfigError, InstanceError
 from staffa.modes import TestingMode, current_mode
 from staffa.queue import Queue, parse_queues
-from staffa.telemetry import report
 from staffa.types import Connectivity, Seconds, to_seconds
 
 if TYPE_CHECKING:
@@ -212,14 +205,6 @@ class Lifecycle:
             self.config, self._clock, self._depths, self._open, self._wake, self._wake_soon
         )
 
-    @property
-    def _flows(self) -> Flows:
-        return Flows(self._open, self._stop_running, self._tell_of, self._clock)
-
-    @property
-    def _batches(self) -> StoredBatches:
-        return StoredBatches(self._open, self._stop_running, self._insertion, self._clock)
-
     async def _open(self) -> Backend:
         """Return the database's side for the running loop, made when it is first needed."""
         return (await self._homes.open(self._make_backend)).backend
@@ -257,37 +242,6 @@ class Lifecycle:
         home = self._homes.here()
         if home is not None:  # else the client was stopped meanwhile
             await home.wakeups.send(queues)
-
-    async def _tell_of(self, followed: Followed) -> None:
-        if followed.woken:
-            await self._wake(followed.woken)
-        engine = (await self._open()).engine
-        tell = None if self._node is None else self._tell_aftermath
-        await follow_ends(followed, engine, tell, self.config.name)
-
-    def _tell_aftermath(self, followed: Followed) -> None:
-        self._tell_node(lambda node: node.supervisor.aftermath.followed(followed))
-
-    async def _stop_running(self, numbers: Sequence[int]) -> None:
-        """Stop cancelled jobs that run: here at once, elsewhere by notifications or heartbeats."""
-        if not numbers:
-            return
-        self._tell_node(lambda node: node.supervisor.check_leases())
-        backend = await self._open()
-        try:
-            for start in range(0, len(numbers), PORTION):
-                await backend.notifier.notify(
-                    message
-                    for number in numbers[start : start + PORTION]
-                    for message in self._make_kill(number)
-                )
-        except DatabaseError as error:
-            report("a cancel was not notified; heartbeats tell", error, level=logging.INFO)
-
-    def _make_kill(self, number: int) -> list[tuple[str, dict[str, Any]]]:
-        """Return what stops a job, after what tells our own nodes that its row says so already."""
-        signal = {"action": "pkill", "job_id": number}
-        return [("control", {"name": self.config.name, "signal": signal}), ("signal", signal)]
 
     def _wake_soon(self, queues: Collection[str]) -> None:
         """Do the same soon, from any thread: on a loop that the client uses, if one still runs."""

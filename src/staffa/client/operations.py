@@ -7,7 +7,6 @@ from functools import partial
 from typing import Any, Unpack, overload
 
 from staffa.client.batches import Batches, Change, Progress, Then
-from staffa.client.cancels import follow_cancel
 from staffa.client.changes import (
     UPDATE_SECONDS,
     ChangeJob,
@@ -18,7 +17,7 @@ from staffa.client.changes import (
     merge_changes,
 )
 from staffa.client.jobs import Jobs
-from staffa.engine import Changed, Changes
+from staffa.engine import Changed
 from staffa.errors import ConfigError
 from staffa.filters import JobFilter
 from staffa.jobs import Job
@@ -315,33 +314,6 @@ class Operations(Jobs):
     ) -> int:
         backend = await self._open()
         return await Batches(backend.engine, change, then, on_progress).run(wanted)
-
-    async def _after_cancel(self, changed: Sequence[Changed]) -> None:
-        await self._stop(changed)
-        engine = (await self._open()).engine
-        hooks = None if self._node is None else self._call_cancel_hooks
-        await follow_cancel(changed, engine, hooks, self.config.name)
-        await self._follow(changed)
-
-    async def _after_retry(self, changed: Sequence[Changed]) -> None:
-        await self._wake_queues(changed)
-        await self._follow(changed)
-
-    async def _follow(self, changed: Sequence[Changed]) -> None:
-        """Tell of what has come of changes of jobs that belong to flows."""
-        if isinstance(changed, Changes):
-            await self._tell_of(changed.followed)
-
-    def _call_cancel_hooks(self, wanted: Sequence[int]) -> None:
-        self._tell_node(lambda node: node.supervisor.aftermath.cancelled(wanted))
-
-    async def _stop(self, changed: Sequence[Changed]) -> None:
-        await self._stop_running(
-            [job.id for job in changed if job.previous_state is State.EXECUTING]
-        )
-
-    async def _wake_queues(self, changed: Sequence[Changed]) -> None:
-        await self._wake({job.queue for job in changed})
 
 
 async def _do_nothing(changed: Sequence[Changed]) -> None:

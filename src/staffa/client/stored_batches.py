@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from staffa._internal.clock import Clock
 from staffa.client.insertion import Insertion
-from staffa.errors import ResultUnavailable, UnknownFlow
+from staffa.engine import Changed
+from staffa.errors import ConfigError, ResultUnavailable, UnknownFlow
 from staffa.flows.batch import Batch, check_members, graph_of
 from staffa.flows.batch_status import BatchStatus, batch_status_of
 from staffa.jobs import Job
@@ -27,7 +28,7 @@ class StoredBatches:
 
     Args:
         open_backend: Returns the database's side for the running loop.
-        stop_running: Stops jobs that ran when they were cancelled.
+        after_cancel: Sees to what follows when jobs were cancelled.
         insertion: Writes jobs.
         clock: Tells the time.
     """
@@ -35,12 +36,12 @@ class StoredBatches:
     def __init__(
         self,
         open_backend: Callable[[], Awaitable[Backend]],
-        stop_running: Callable[[Sequence[int]], Awaitable[None]],
+        after_cancel: Callable[[Sequence[Changed]], Awaitable[None]],
         insertion: Insertion,
         clock: Clock,
     ) -> None:
         self._open = open_backend
-        self._stop_running = stop_running
+        self._after_cancel = after_cancel
         self._insertion = insertion
         self._clock = clock
 
@@ -91,20 +92,27 @@ class StoredBatches:
     async def cancel(self, batch: str) -> None:
         """Cancel all unfinished jobs of a batch; those that run are stopped."""
         await self.read(batch)
-        await self._stop_running(await (await self._open()).engine.cancel_flow(batch))
+        await self._after_cancel(await (await self._open()).engine.cancel_flow(batch))
 
     async def write(self, batch: Batch, conn: Any, notify: Notify) -> None:
-        """Write a batch."""
+        """Write a batch.
+
+        Raises:
+            ConfigError: If the client works inline.
+        """
+        self._refuse_inline()
         await self._insertion.write_graph(batch.graph(), conn, notify)
 
     def write_here(self, batch: Batch, conn: Any, notify: Notify) -> None:
         """Do the same from a thread without a loop, which the jobs are read on."""
+        self._refuse_inline()
         self._insertion.write_graph_here(_read_here(batch.graph(), conn), conn, notify)
 
     async def append(
         self, batch: str, jobs: Iterable[Any] | Any, conn: Any, notify: Notify
     ) -> list[int]:
         """Add jobs to a batch, and return their ids."""
+        self._refuse_inline()
         graph = graph_of(check_members(jobs), batch)
         return list((await self._insertion.write_graph(graph, conn, notify)).ids)
 
@@ -112,8 +120,16 @@ class StoredBatches:
         self, batch: str, jobs: Iterable[Any] | Any, conn: Any, notify: Notify
     ) -> list[int]:
         """Do the same from a thread without a loop, which the jobs are read on."""
+        self._refuse_inline()
         graph = _read_here(graph_of(check_members(jobs), batch), conn)
         return list(self._insertion.write_graph_here(graph, conn, notify).ids)
+
+    def _refuse_inline(self) -> None:
+        if self._insertion.inline:
+            raise ConfigError(
+                "a client that works inline stores no batches: give testing='manual', and use "
+                "run_batch"
+            )
 
 
 def _read_here(graph: Graph, conn: Any) -> Graph:

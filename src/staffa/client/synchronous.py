@@ -199,6 +199,8 @@ class Synchronous:
     def _write_flow(
         self, flow: Workflow | Addition, conn: Any, notify: Notify
     ) -> SyncWorkflowHandle:
+        if self._insertion.inline:
+            return SyncWorkflowHandle(self._insertion.run_flow_here(flow))
         flows = self._flows
         graph = call(flows.make_graph, flow)
         if conn is None:  # what the steps are read from belongs to this thread

@@ -7,12 +7,12 @@ a group they are read while they are written.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from staffa.flows.builder import Builder
-from staffa.flows.checks import check, in_order
+from staffa.flows.checks import check, in_order, inner_builders
 from staffa.flows.inner import contexts_of, flows_within, make_flows, outermost_flow
 from staffa.flows.parts import (
     UNSAID,
@@ -42,6 +42,7 @@ from staffa.linking import (
 )
 
 _CANCEL = Policies()
+_MOST_IN_MEMORY = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +94,7 @@ def make_graph(workflow: Workflow) -> Graph:
     key = workflow.unique_key
     return Graph(
         flows=make_flows([outermost_flow(workflow)]),
-        steps=_Steps([_outermost(workflow, workflow.id, (), UNSAID)]),
+        steps=_read_if_few(workflow, _Steps([_outermost(workflow, workflow.id, (), UNSAID)])),
         once=None if key is None else f"workflow:{key}",
     )
 
@@ -114,7 +115,9 @@ def make_addition(builder: Builder, place: Surroundings) -> Graph:
         needs={name: list(needs) for name, needs in place.steps.items()},
         flows=dict(place.flows),
     )
-    return Graph(flows=make_flows(inner), steps=_Steps([frame]), roots=[place.root])
+    return Graph(
+        flows=make_flows(inner), steps=_read_if_few(builder, _Steps([frame])), roots=[place.root]
+    )
 
 
 def _outermost(
@@ -128,6 +131,18 @@ def _outermost(
         needs={},
         flows={},
     )
+
+
+def _read_if_few(builder: Builder, steps: _Steps) -> Iterable[NewStep]:
+    """Return steps as a list if they are not very many: then a transaction can be tried again."""
+    count = 0
+    for around in inner_builders(builder):
+        for part in around.parts.values():
+            number = part.elements.count if isinstance(part, GroupPart) else 1
+            count += _MOST_IN_MEMORY + 1 if number is None else number
+        if count > _MOST_IN_MEMORY:
+            return steps
+    return list(steps)
 
 
 class _Steps:

@@ -23,6 +23,7 @@ from staffa.jobs import Job
 from staffa.queues.acker import failed_instead
 from staffa.queues.aftermath import call_all, calls_after
 from staffa.queues.checkpoints import KeptNotes
+from staffa.queues.composing import Composes
 from staffa.queues.executor import Executor
 from staffa.queues.handovers import completed
 from staffa.queues.outcomes import Outcome
@@ -41,6 +42,11 @@ _TIMES = {
 }
 
 
+def next_number() -> int:
+    """Return the id of a job that has no row."""
+    return next(_numbers)
+
+
 class InlineRunner:
     """Runs jobs on the event loop on which it is made; `async with` ends what it has started.
 
@@ -49,6 +55,7 @@ class InlineRunner:
         clock: Measures.
         threads: Where plain functions run; threads of its own if not given.
         engine: Where the jobs have rows, if they have.
+        composer: Serves jobs of workflows.
     """
 
     def __init__(
@@ -57,6 +64,7 @@ class InlineRunner:
         clock: Clock,
         threads: Threads | None = None,
         engine: Engine | None = None,
+        composer: Composes | None = None,
     ) -> None:
         self.producer = Producer(uuid4(), config.name, config.node)
         self._own_threads = ThreadPool()
@@ -75,6 +83,7 @@ class InlineRunner:
             clock=clock,
             keys=config.encryption_keys,
             handovers=self,
+            composer=composer,
         )
 
     async def __aenter__(self) -> Self:
@@ -129,7 +138,7 @@ class InlineRunner:
         now = self._clock.now()
         due = sealed.scheduled_at or now + timedelta(seconds=sealed.scheduled_in or 0.0)
         return {
-            "id": next(_numbers),
+            "id": next_number(),
             "worker": sealed.worker,
             "queue": sealed.queue,
             "args": sealed.args_json,
@@ -161,10 +170,10 @@ async def write_outcome(
     """
     number = outcome.ack.lease.id
     try:
-        written = await engine.ack_jobs([outcome.ack], producer)
+        written = await _write(outcome, engine, producer)
     except DataRefused as error:
         outcome = failed_instead(outcome, error)
-        written = await engine.ack_jobs([outcome.ack], producer)
+        written = await _write(outcome, engine, producer)
     if number in written:
         return outcome, written[number], True
     completion = outcome.completion
@@ -172,6 +181,12 @@ async def write_outcome(
         return completed(outcome), State.COMPLETED, True
     rows = await engine.get_jobs([number])
     return outcome, rows[0].state if rows else State.CANCELLED, False
+
+
+async def _write(outcome: Outcome, engine: Engine, producer: Producer) -> Mapping[int, State]:
+    if outcome.job.linked:
+        return (await engine.ack_linked_jobs([outcome.ack], producer)).states
+    return await engine.ack_jobs([outcome.ack], producer)
 
 
 def raise_failure(outcome: Outcome) -> None:

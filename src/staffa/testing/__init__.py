@@ -3,6 +3,7 @@
 - `mode`: jobs are only stored, or run where they are enqueued.
 - `perform_job`: runs one job without a database.
 - `drain_queue`: runs what is enqueued.
+- `run_workflow`: enqueues a workflow and runs it to its end.
 - `assert_enqueued`, `refute_enqueued`, `all_enqueued`: look at what is enqueued.
 - `tick_crons`: has cron look what is due.
 - `VirtualClock`: time as the test wants it.
@@ -16,6 +17,7 @@ from staffa.testing.crons import tick_crons
 from staffa.testing.drain import drain_queue
 from staffa.testing.perform import Performed, perform_job, process_job
 from staffa.testing.resets import reset, reset_oban
+from staffa.testing.workflows import run_workflow
 
 __all__ = [
     "Performed",
@@ -29,5 +31,6 @@ __all__ = [
     "refute_enqueued",
     "reset",
     "reset_oban",
+    "run_workflow",
     "tick_crons",
 ]

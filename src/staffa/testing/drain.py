@@ -10,6 +10,7 @@ from staffa._internal.clock import Clock
 from staffa.client import Staffa
 from staffa.engine import Engine
 from staffa.errors import ConfigError
+from staffa.flows.composer import Composer
 from staffa.jobs import Job
 from staffa.options import check_queue, check_time, check_whole_number
 from staffa.queues.inline import InlineRunner, raise_failure, write_outcome
@@ -78,8 +79,14 @@ async def drain_app(
 ) -> dict[str, int]:
     """Run jobs of a client by a plan, in the user's transaction if there is one."""
     engine = await open_engine(app, execute)
-    async with InlineRunner(app.config, clock_of(app), threads, engine) as runner:
+    async with runner_of(app, engine, threads) as runner:
         return await drain(plan, engine, runner)
+
+
+def runner_of(app: Staffa, engine: Engine, threads: Threads | None) -> InlineRunner:
+    """Return what runs the jobs of a client whose rows an engine has."""
+    composer = Composer(engine, app.config.encryption_keys, lambda queues: None)
+    return InlineRunner(app.config, clock_of(app), threads, engine, composer)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,23 +7,26 @@ thread stays there: statements for its connection, and jobs that are plain funct
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
-from typing import Any, TypeVar, Unpack
+from typing import Any, ParamSpec, TypeVar, Unpack
 
 from staffa._internal.calls import Call
 from staffa.client import Staffa
 from staffa.client.inline import CallersThread
+from staffa.client.workflows_now import SyncWorkflowHandle
 from staffa.drivers.connections import run_on_sync
+from staffa.flows import Addition, Workflow
 from staffa.instance import refuse_loop
 from staffa.jobs import Job
 from staffa.options import JobOptions
 from staffa.rehearsal import Execute
-from staffa.testing import asserts, crons, drain, perform, resets
+from staffa.testing import asserts, crons, drain, perform, resets, workflows
 from staffa.testing.targets import App, clock_of, find_app, transaction_of
 from staffa.testing.wanted import Wanted
 from staffa.types import Seconds, to_seconds
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 
@@ -111,6 +114,37 @@ def drain_queue(
     return made.run(lambda: drain.drain_app(found, plan, execute, threads))
 
 
+def run_workflow(
+    workflow: Workflow | Addition,
+    *,
+    with_scheduled: drain.Scheduled = True,
+    with_safety: bool = False,
+    limit: int | None = None,
+    app: App = None,
+    oban: App = None,
+    conn: Any = None,
+) -> SyncWorkflowHandle:
+    """Enqueue a workflow and run its jobs; see `staffa.testing.run_workflow`.
+
+    Jobs that are plain functions run on the caller's thread. With `conn`, the handle reads through
+    that, on the thread that asks.
+
+    Example:
+        ```python
+        assert run_workflow(order).results()["total"] == 27
+        ```
+    """
+    _refuse_loop("run_workflow")
+    found = find_app(app, oban)
+    now = clock_of(found)
+    plan = drain.Plan.of("default", with_scheduled, True, with_safety, limit, now=now)
+    joined = _Joined(transaction_of(found, conn))
+    handle = joined.call(
+        lambda threads: workflows.run_on_app(found, workflow, plan, joined.execute, threads)
+    )
+    return SyncWorkflowHandle(handle, joined.run)
+
+
 def perform_job(
     worker: Any,
     args: Any = None,
@@ -180,6 +214,34 @@ def _look(
         return await ask(look)
 
     return made.run(answer)
+
+
+class _Joined:
+    """Calls about a transaction of the caller's, if there is one: one after the other."""
+
+    def __init__(self, conn: Any) -> None:
+        self._conn = conn
+        self._made: Call[Any] = Call()
+
+    @property
+    def execute(self) -> Execute | None:
+        """What runs statements in the transaction, during a call."""
+        return None if self._conn is None else self._execute
+
+    def call(self, function: Callable[[CallersThread], Coroutine[Any, Any, T]]) -> T:
+        """Call a coroutine function that is given the caller's thread."""
+        made: Call[T] = Call()
+        self._made = made
+        return made.run(lambda: function(CallersThread(made)))
+
+    def run(
+        self, function: Callable[P, Coroutine[Any, Any, T]], /, *args: P.args, **named: P.kwargs
+    ) -> T:
+        """Call a coroutine function."""
+        return self.call(lambda threads: function(*args, **named))
+
+    async def _execute(self, statements: Any) -> Any:
+        return await self._made.brought(partial(run_on_sync, self._conn))(statements)
 
 
 def _execute(made: Call[Any], app: Staffa, conn: Any) -> Execute | None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 import pytest
 
-from staffa import Discard, Job, State, Workflow, current_job, job
+from staffa import Discard, Job, State, Workflow, WorkflowHandle, current_job, job
 from staffa.errors import FlowExists, InvalidWorkflow, UnknownFlow
 from tests.conftest import MakeClient
+from tests.support.events import eventually
 
 RUNS = {"default": 5}
 SECONDS = 30
@@ -273,7 +273,7 @@ async def test_a_job_adds_steps_to_its_own_workflow(make_client: MakeClient, log
     async def grow(number: int) -> None:
         log.ran.append(str(number))
         if number < 3:
-            flow = app.workflow(current_job().meta["workflow_id"])
+            flow = app.workflow(current_job().workflow_id or "")
             more = flow.append().add(f"s{number + 1}", grow.new(number + 1), deps=f"s{number}")
             await app.enqueue(more)
 
@@ -292,12 +292,11 @@ async def test_workflows_and_jobs_are_enqueued_together(
         first, handle, last = await app.enqueue_many(
             note.new("x"), Workflow().add("y", note.new("y")), [note.new("z")]
         )
+        assert isinstance(handle, WorkflowHandle)
         await handle.wait(timeout=SECONDS)
         assert isinstance(first, Job)
         assert isinstance(last, Job)
-        async with asyncio.timeout(SECONDS):
-            while len(log.ran) < 3:
-                await asyncio.sleep(0.01)
+        await eventually(lambda: len(log.ran) == 3)
     assert sorted(log.ran) == ["x", "y", "z"]
 
 

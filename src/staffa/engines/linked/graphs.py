@@ -12,6 +12,7 @@ from staffa.drivers.connections import run_on, run_on_sync
 from staffa.engine import Changes, Statement
 from staffa.engines.linked.control import FlowControl
 from staffa.engines.linked.inserting import insert_graph
+from staffa.engines.linked.results import ResultVerbs
 from staffa.engines.statements.flow_control import EndedFlow, FlowControlStatements
 from staffa.engines.statements.flows import FlowStatements
 from staffa.engines.statements.following import FollowStatements
@@ -26,7 +27,7 @@ T = TypeVar("T")
 
 @observed("staffa.engine")
 @boundaries
-class GraphVerbs:
+class GraphVerbs(ResultVerbs):
     """The base of engines that have these methods."""
 
     _graphs: GraphStatements

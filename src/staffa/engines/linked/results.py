@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from staffa.engine import Statement
 from staffa.engines.statements.results import ResultStatements
-from staffa.linking import FlowResults
+from staffa.recorded import FlowResults
 from staffa.telemetry import observed
 
 T = TypeVar("T")
@@ -17,7 +17,7 @@ T = TypeVar("T")
 class ResultVerbs:
     """The base of engines that have this method."""
 
-    _results: ResultStatements
+    _flows: ResultStatements
 
     async def _read(self, statement: Statement[T]) -> T:
         """Run a statement that changes nothing."""
@@ -27,4 +27,4 @@ class ResultVerbs:
         self, flows: Sequence[str], *, flow: str = "", names: Sequence[str] = ()
     ) -> FlowResults:
         """Read the results of whole flows, and of named jobs of another one."""
-        return await self._read(self._results.read(flows, flow, names))
+        return await self._read(self._flows.results(flows, flow, names))

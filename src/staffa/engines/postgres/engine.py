@@ -38,7 +38,6 @@ from staffa.engines.crons import CronEngine
 from staffa.engines.limited import LimitVerbs, Steps, carry_out
 from staffa.engines.linked.ending import complete
 from staffa.engines.linked.graphs import GraphVerbs
-from staffa.engines.linked.results import ResultVerbs
 from staffa.engines.linked.verbs import FollowVerbs
 from staffa.engines.postgres.ageing import PostgresAgeing
 from staffa.engines.postgres.maintenance import PostgresMaintenance, check_vacuum
@@ -59,7 +58,6 @@ from staffa.engines.statements.operations import OperationStatements
 from staffa.engines.statements.prunes import PruneStatements
 from staffa.engines.statements.repairs import RepairStatements
 from staffa.engines.statements.rescues import RescueStatements
-from staffa.engines.statements.results import ResultStatements
 from staffa.engines.statements.unique import UniqueStatements
 from staffa.engines.walks import Walks
 from staffa.filters import JobFilter
@@ -79,7 +77,7 @@ _WORTH_GOING_ON = 0.1  # the share of a page that makes the next one worth a loo
 @observed("staffa.engine")
 @boundaries
 class PostgresEngine(
-    PostgresControls, PostgresAgeing, CronEngine, LimitVerbs, FollowVerbs, GraphVerbs, ResultVerbs
+    PostgresControls, PostgresAgeing, CronEngine, LimitVerbs, FollowVerbs, GraphVerbs
 ):
     """Jobs in a schema of a PostgreSQL database.
 
@@ -126,7 +124,6 @@ class PostgresEngine(
         self._repairs = RepairStatements(prefix)
         self._graphs = GraphStatements(prefix)
         self._flows = FlowStatements(prefix)
-        self._results = ResultStatements(prefix)
         self._flow_control = FlowControlStatements(prefix)
         self._signing = (self._jobs, self._graphs)
 

@@ -36,7 +36,6 @@ from staffa.engines.crons import CronEngine
 from staffa.engines.limited import LimitVerbs, Steps, carry_out_sync
 from staffa.engines.linked.ending import complete
 from staffa.engines.linked.graphs import GraphVerbs
-from staffa.engines.linked.results import ResultVerbs
 from staffa.engines.linked.verbs import FollowVerbs
 from staffa.engines.sqlite.ageing import SqliteAgeing
 from staffa.engines.sqlite.functions import install
@@ -67,7 +66,6 @@ from staffa.engines.statements.flows import FlowStatements
 from staffa.engines.statements.nodes import LeaderStatements
 from staffa.engines.statements.repairs import RepairStatements
 from staffa.engines.statements.rescues import RescueStatements
-from staffa.engines.statements.results import ResultStatements
 from staffa.engines.walks import Walks
 from staffa.errors import StatementConflict
 from staffa.filters import JobFilter
@@ -96,14 +94,7 @@ _PREFIX = "main"
 @observed("staffa.engine")
 @boundaries
 class SqliteEngine(
-    SqliteControls,
-    SqliteRehearsal,
-    SqliteAgeing,
-    CronEngine,
-    LimitVerbs,
-    FollowVerbs,
-    GraphVerbs,
-    ResultVerbs,
+    SqliteControls, SqliteRehearsal, SqliteAgeing, CronEngine, LimitVerbs, FollowVerbs, GraphVerbs
 ):
     """Jobs in a file.
 
@@ -150,7 +141,6 @@ class SqliteEngine(
         self._repairs = RepairStatements(_PREFIX, SQLITE)
         self._graphs = GraphStatements(_PREFIX, SQLITE)
         self._flows = FlowStatements(_PREFIX, SQLITE)
-        self._results = ResultStatements(_PREFIX, SQLITE)
         self._flow_control = FlowControlStatements(_PREFIX, SQLITE)
         self._prepare = settings.prepare
         self._signing = (self._jobs, self._stages, self._graphs)

@@ -7,15 +7,14 @@ from typing import Any
 
 from staffa._internal import json
 from staffa.engine import Statement
-from staffa.engines.statements.area import Area, Row, Rows, any_row
+from staffa.engines.statements.area import Row, Rows, any_row
+from staffa.engines.statements.results import ResultStatements
 from staffa.jobs import Job
 from staffa.linking import FlowKind, FlowRow
 
 
-class FlowStatements(Area):
+class FlowStatements(ResultStatements):
     """What clients ask of flows that are stored."""
-
-    folder = "flows"
 
     def read(self, ids: Sequence[str], *, inner: bool = False) -> Statement[list[FlowRow]]:
         """Read flows, outer ones before inner ones."""

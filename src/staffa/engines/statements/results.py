@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from staffa.engine import Statement
 from staffa.engines.statements.area import Area, Row, Rows
 from staffa.jobs import Job
-from staffa.linking import FlowResults, ResultFlow
+from staffa.recorded import FlowResults, ResultFlow
 
 _UNREAD = {
     "queue": "default",
@@ -31,7 +31,9 @@ class ResultStatements(Area):
 
     folder = "flows"
 
-    def read(self, flows: Sequence[str], flow: str, names: Sequence[str]) -> Statement[FlowResults]:
+    def results(
+        self, flows: Sequence[str], flow: str, names: Sequence[str]
+    ) -> Statement[FlowResults]:
         """Read the results of whole flows, and of named jobs of another one."""
         # Its arrays are no columns of rows, which `statement` would make of them for SQLite.
         return self.spelled(self.text("results"), (list(flows), flow, list(names)), _results)
