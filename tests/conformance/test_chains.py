@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -369,6 +370,7 @@ async def test_an_end_that_a_peer_wrote_is_found_by_the_sweep(
         await store.write(second.id, state="cancelled")
     else:
         await store.write(first.id, state="completed", attempt=1)
+    await store.age_flows(await store.now() - timedelta(minutes=5))
     await engine.repair_links(limit=100)
     if way == "completed":
         assert await available(engine) == {second.id}
@@ -377,9 +379,12 @@ async def test_an_end_that_a_peer_wrote_is_found_by_the_sweep(
     assert await run(engine, producer, first) == [third.id]
 
 
-async def test_the_sweep_leaves_those_alone_that_hold(engine: Engine, producer: Producer) -> None:
+async def test_the_sweep_leaves_those_alone_that_hold(
+    store: Store, engine: Engine, producer: Producer
+) -> None:
     first, second = await engine.enqueue_jobs([link(), link()])
     await run(engine, producer, first, State.DISCARDED, error="no")
+    await store.age_flows(await store.now() - timedelta(minutes=5))
     found = await engine.repair_links(limit=100)
     assert (found.foreign, found.own, found.recounted) == (0, 0, 0)
     assert (await read(engine, second)).state is State.SUSPENDED

@@ -14,7 +14,7 @@ WITH due AS MATERIALIZED (
                ELSE 'ignore' END AS policy
       FROM unnest((SELECT $1::bigint[]), (SELECT $2::text[])) AS given (id, ended)
      CROSS JOIN LATERAL (
-               SELECT edge.job_id, edge.needs_job
+               SELECT edge.job_id, edge.needs_job, edge.on_cancelled, edge.on_discarded, edge.on_deleted
                  FROM :"prefix".staffa_edges AS edge
                 WHERE edge.needs_job = given.id AND edge.ended IS NULL
                OFFSET 0
