@@ -302,6 +302,13 @@ class Engine(
             wait: Whether jobs that others hold are waited for; else they are left out.
         """
 
+    async def cancel_flow(self, flow: str) -> Changes:
+        """Cancel all unfinished jobs of a workflow or batch, and of the flows inside of it.
+
+        Raises:
+            UnknownFlow: If it is not stored.
+        """
+
     async def retry_jobs(self, wanted: JobFilter | Sequence[int], *, wait: bool = True) -> Changes:
         """Make jobs available at once, unless they are, run, or are suspended."""
 

@@ -320,7 +320,13 @@ class Linking(Follows, Protocol):
     async def list_flows(
         self, kind: FlowKind, *, limit: int, before: str | None = None
     ) -> list[FlowRow]:
-        """Read outermost flows of a kind, the newest first, from where the last page has ended."""
+        """Read outermost flows of a kind, the newest first.
+
+        Args:
+            kind: The kind.
+            limit: How many.
+            before: The last flow of the page before; nothing comes after one that was forgotten.
+        """
 
     async def find_steps(self, flow: str, names: Sequence[str] | None = None) -> Mapping[str, int]:
         """Read the ids of the named jobs of a workflow, or of some of them."""
@@ -330,20 +336,33 @@ class Linking(Follows, Protocol):
     ) -> list[Job]:
         """Read jobs of a flow in the order of their ids; callbacks of a batch only if wanted."""
 
-    async def cancel_flow(self, flow: str) -> Sequence[int]:
-        """Cancel all unfinished jobs of a flow and of those inside of it; return which ran."""
-
     async def retry_flow(self, flow: str, *, whole: bool = False) -> Followed:
         """Run the jobs of a flow, and of those inside of it, again that did not complete, or all.
 
-        Those that depend on them are suspended until they have completed.
+        Those that depend on them, and do not run already, are suspended until they have completed.
+        Jobs that were deleted stay away.
+
+        Args:
+            flow: The flow.
+            whole: Whether jobs that have completed run again as well, and forget their results.
+
+        Raises:
+            UnknownFlow: If it is not stored.
         """
 
     async def release_step(self, job: int) -> Followed:
-        """Release a step that was held; one whose dependencies are open waits on for them."""
+        """Release a step that was held; one whose dependencies are open waits on for them.
+
+        What is no step, or is not held, is left alone.
+        """
 
     async def change_flow_options(self, flow: str, changes: Mapping[str, Any]) -> bool:
         """Merge into the options of a flow; tell whether there is one."""
 
     async def forget_flows(self, *, age: float, limit: int) -> int:
-        """Forget flows that ended longer than an age in seconds ago, and have no jobs any more."""
+        """Forget flows that ended longer than an age in seconds ago, and have no jobs any more.
+
+        Args:
+            age: The age.
+            limit: How many flows are looked at; the next call goes on behind them.
+        """

@@ -18,7 +18,7 @@ FOLLOWING = [
     "is_any_linked", "kept", "lock", "lock_of_jobs", "look_jobs", "look_flows", "close_jobs",
     "close_flows", "ends_of_flows", "lower", "late", "release", "postpone", "open", "count", "fire",
     "note_fired", "forget_edges_to_jobs", "forget_edges_to_flows", "forget_steps",
-    "take_unchecked", "strays", "recount",
+    "take_unchecked", "strays", "count_jobs",
 ]  # fmt: skip
 
 

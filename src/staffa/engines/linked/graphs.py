@@ -9,13 +9,16 @@ from typing import Any, TypeVar
 from staffa._internal.kill_points import boundaries
 from staffa.dialogues import Conversation, Dialogue
 from staffa.drivers.connections import run_on, run_on_sync
-from staffa.engine import Statement
+from staffa.engine import Changes, Statement
+from staffa.engines.linked.control import FlowControl
 from staffa.engines.linked.inserting import insert_graph
+from staffa.engines.statements.flow_control import EndedFlow, FlowControlStatements
 from staffa.engines.statements.flows import FlowStatements
 from staffa.engines.statements.following import FollowStatements
 from staffa.engines.statements.graphs import GraphStatements
+from staffa.engines.statements.operations import OperationStatements
 from staffa.jobs import Job
-from staffa.linking import FlowKind, FlowRow, Graph, InsertedGraph
+from staffa.linking import FlowKind, FlowRow, Followed, Graph, InsertedGraph
 from staffa.telemetry import observed
 
 T = TypeVar("T")
@@ -29,6 +32,9 @@ class GraphVerbs:
     _graphs: GraphStatements
     _following: FollowStatements
     _flows: FlowStatements
+    _flow_control: FlowControlStatements
+    _operations: OperationStatements
+    _forgotten_until: EndedFlow | None = None
     _prepare: Callable[[Any], None] | None = None
     """Registers what statements need on a connection, if anything."""
 
@@ -80,6 +86,30 @@ class GraphVerbs:
         """Read jobs of a flow in the order of their ids."""
         found = self._flows.jobs(flow, after=after, limit=limit, callbacks=callbacks)
         return await self._read(found)
+
+    async def cancel_flow(self, flow: str) -> Changes:
+        """Cancel all unfinished jobs of a flow and of those inside of it."""
+        return await self._follow(lambda: self._flow_changes.cancel(flow))
+
+    async def retry_flow(self, flow: str, *, whole: bool = False) -> Followed:
+        """Run jobs of a flow, and of those inside of it, again."""
+        return await self._follow(lambda: self._flow_changes.retry(flow, whole=whole))
+
+    async def release_step(self, job: int) -> Followed:
+        """Let a step go that was held."""
+        return await self._follow(lambda: self._flow_changes.release(job))
+
+    async def forget_flows(self, *, age: float, limit: int) -> int:
+        """Forget flows that ended long ago, and have no jobs any more."""
+        page = await self._read(
+            self._flow_control.find_ended(age=age, after=self._forgotten_until, limit=limit)
+        )
+        self._forgotten_until = page[-1] if len(page) == limit else None
+        return await self._follow(lambda: self._flow_changes.forget(page)) if page else 0
+
+    @property
+    def _flow_changes(self) -> FlowControl:
+        return FlowControl(self._flow_control, self._following, self._operations)
 
     async def change_flow_options(self, flow: str, changes: Mapping[str, Any]) -> bool:
         """Merge into the options of a flow."""

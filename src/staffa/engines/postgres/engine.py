@@ -46,6 +46,7 @@ from staffa.engines.postgres.survey import PostgresSurvey
 from staffa.engines.statements.conditions import Wanted
 from staffa.engines.statements.crons import CronDialogues, CronStatements
 from staffa.engines.statements.enqueueing import EnqueueStatements
+from staffa.engines.statements.flow_control import FlowControlStatements
 from staffa.engines.statements.flows import FlowStatements
 from staffa.engines.statements.following import FollowStatements
 from staffa.engines.statements.graphs import GraphStatements
@@ -122,6 +123,7 @@ class PostgresEngine(
         self._repairs = RepairStatements(prefix)
         self._graphs = GraphStatements(prefix)
         self._flows = FlowStatements(prefix)
+        self._flow_control = FlowControlStatements(prefix)
         self._signing = (self._jobs, self._graphs)
 
     @property

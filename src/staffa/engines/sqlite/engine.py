@@ -60,6 +60,7 @@ from staffa.engines.statements.conditions import Wanted
 from staffa.engines.statements.crons import CronDialogues
 from staffa.engines.statements.dynamic import DynamicStatements
 from staffa.engines.statements.enqueueing import EnqueueStatements
+from staffa.engines.statements.flow_control import FlowControlStatements
 from staffa.engines.statements.flows import FlowStatements
 from staffa.engines.statements.nodes import LeaderStatements
 from staffa.engines.statements.repairs import RepairStatements
@@ -136,6 +137,7 @@ class SqliteEngine(
         self._repairs = RepairStatements(_PREFIX, SQLITE)
         self._graphs = GraphStatements(_PREFIX, SQLITE)
         self._flows = FlowStatements(_PREFIX, SQLITE)
+        self._flow_control = FlowControlStatements(_PREFIX, SQLITE)
         self._prepare = settings.prepare
         self._signing = (self._jobs, self._stages, self._graphs)
 

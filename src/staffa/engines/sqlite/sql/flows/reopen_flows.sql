@@ -1,0 +1,13 @@
+-- Open the edges to flows that go on again, of jobs that have not run since, or go on again with them.
+-- $1: a JSON array of the flows, $2: one of the jobs that go on again.
+-- Index: staffa_edges_needs_flow, the primary key.
+UPDATE staffa_edges
+   SET ended = NULL
+ WHERE needs_flow IN (SELECT given.value FROM json_each($1) AS given)
+   AND needs_flow IS NOT NULL
+   AND ended IS NOT NULL
+   AND (job_id IN (SELECT given.value FROM json_each($2) AS given)
+        OR EXISTS (SELECT 1 FROM oban_jobs AS job
+                    WHERE job.id = staffa_edges.job_id
+                      AND +job.state IN ('suspended', 'available', 'scheduled', 'retryable')))
+RETURNING job_id AS id;
