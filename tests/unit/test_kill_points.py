@@ -20,12 +20,14 @@ from staffa.config import Config
 from staffa.drivers import asyncpg_pool
 from staffa.engines.crons import CronEngine
 from staffa.engines.limited import LimitVerbs
+from staffa.engines.linked.graphs import GraphVerbs
 from staffa.engines.linked.verbs import FollowVerbs
 from staffa.engines.postgres import PostgresEngine
 from staffa.engines.postgres.engine import PostgresHeartbeat
 from staffa.engines.sqlite import SqliteEngine
 from staffa.engines.sqlite.heartbeat import SqliteHeartbeat
 from staffa.engines.statements.following import FollowStatements
+from staffa.engines.statements.graphs import GraphStatements
 from staffa.errors import ConfigError
 from staffa.queues import completions
 from staffa.queues.acker import Acker
@@ -47,6 +49,8 @@ CLASSES: list[type] = [
     CronEngine,
     FollowStatements,
     FollowVerbs,
+    GraphStatements,
+    GraphVerbs,
     LimitVerbs,
     PostgresEngine,
     PostgresHeartbeat,

@@ -33,10 +33,15 @@ BOUNDARIES: dict[str, tuple[Phase, ...]] = {
     "claim_limited_jobs": _STATEMENT,
     "checkpoint_jobs": _STATEMENT,
     "ack_jobs": _STATEMENT,
+    "insert_graph": _STATEMENT,
     "ack_linked_jobs": _AROUND,
     "cancel_jobs": _AROUND,
     "retry_jobs": _AROUND,
     "delete_jobs": _AROUND,
+    "cancel_flow": _AROUND,
+    "retry_flow": _AROUND,
+    "release_step": _AROUND,
+    "forget_flows": _AROUND,
     "repair_links": _AROUND,
     "release_jobs": _STATEMENT,
     "rescue_jobs": _STATEMENT,
@@ -56,6 +61,11 @@ BOUNDARIES: dict[str, tuple[Phase, ...]] = {
     "count_flows": _BEFORE,
     "fire_callbacks": _BEFORE,
     "forget_steps": _BEFORE,
+    # those of an insert
+    "create_flows": _BEFORE,
+    "insert_steps": _BEFORE,
+    "add_steps": _BEFORE,
+    "add_edges": _BEFORE,
     # the end of a transaction of several statements; PostgreSQL's alone
     "commit": _BEFORE,
     # what a process has in memory alone

@@ -113,7 +113,7 @@ def _create_once(statements: GraphStatements, outermost: NewFlow, key: str) -> D
     the flow may have ended before it is looked for: then it is tried again.
     """
     while True:
-        if (yield statements.create([outermost], key)):
+        if (yield statements.create_flows([outermost], key)):
             return None
         existing: str | None = yield statements.find_once(key)
         if existing is not None:
@@ -123,7 +123,7 @@ def _create_once(statements: GraphStatements, outermost: NewFlow, key: str) -> D
 
 
 def _create(statements: GraphStatements, flows: Sequence[NewFlow]) -> Dialogue[None]:
-    created: frozenset[str] = yield statements.create(flows, None)
+    created: frozenset[str] = yield statements.create_flows(flows, None)
     for flow in flows:
         if flow.id not in created:
             raise _taken(flow.id)

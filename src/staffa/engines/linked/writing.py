@@ -64,7 +64,9 @@ class Writing:
             for place, (step, flows) in enumerate(zip(steps, members, strict=True))
         ]
         waits = [outlook.waits for outlook in outlooks]
-        written: list[Inserted] = yield self._statements.insert([step.job for step in steps], waits)
+        written: list[Inserted] = yield self._statements.insert_steps(
+            [step.job for step in steps], waits
+        )
         self._needs.ids.extend(job.id for job in written)
         yield from self._link(steps, members, written, outlooks)
         written = yield from self._chain(steps, written)

@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 
 from staffa._internal import json
+from staffa._internal.kill_points import boundaries
 from staffa.engine import Statement
 from staffa.engines.statements.area import Area, Rows, any_row, count
 from staffa.engines.statements.jobs import describe_job, describe_kind, join_args, kind_of
@@ -75,6 +76,7 @@ class Inserted:
     state: State
 
 
+@boundaries
 class GraphStatements(Area):
     """What is asked of the tables while flows are inserted."""
 
@@ -82,7 +84,7 @@ class GraphStatements(Area):
     signed = False
     """Whether limits are known: then jobs of queues with partitions get their keys at once."""
 
-    def create(self, flows: Sequence[NewFlow], once: str | None) -> Statement[frozenset[str]]:
+    def create_flows(self, flows: Sequence[NewFlow], once: str | None) -> Statement[frozenset[str]]:
         """Insert flows, the first one with a key; return which of them were."""
         rows = [
             _describe_flow(flow, once if place == 0 else None) for place, flow in enumerate(flows)
@@ -121,7 +123,7 @@ class GraphStatements(Area):
             "ends", (list(flows),), lambda rows: {row["id"]: row["ended"] for row in rows}
         )
 
-    def insert(self, jobs: Sequence[Job], waits: Sequence[bool]) -> Statement[list[Inserted]]:
+    def insert_steps(self, jobs: Sequence[Job], waits: Sequence[bool]) -> Statement[list[Inserted]]:
         """Insert jobs; those that wait are suspended."""
         return self.statement(
             "insert_signed" if self.signed else "insert", (self.describe(jobs, waits),), _inserted

@@ -1,5 +1,6 @@
 -- Read what has ended though edges to it are open that should have been closed.
 -- $1 text[]: roots, $2 int: limit.
+-- OFFSET 0 has each table asked by its keys, however many the planner expects.
 -- Locks: none. Index: staffa_steps_root, staffa_edges_job, staffa_edges_flow, the primary keys.
 WITH step AS MATERIALIZED (
     SELECT step.*
@@ -27,7 +28,12 @@ WITH step AS MATERIALIZED (
                 WHERE edge.job_id = step.job_id AND edge.needs_job IS NOT NULL AND edge.ended IS NULL
                OFFSET 0
            ) AS edge
-      LEFT JOIN :"prefix".oban_jobs AS job ON job.id = edge.needs_job
+      LEFT JOIN LATERAL (
+               SELECT needed.state, needed.attempted_by
+                 FROM :"prefix".oban_jobs AS needed
+                WHERE needed.id = edge.needs_job
+               OFFSET 0
+           ) AS job ON true
      WHERE coalesce(job.state::text, 'deleted') IN ('completed', 'cancelled', 'discarded', 'deleted')
      UNION ALL
     SELECT step.root, NULL, edge.needs_flow, 'ignore', 'ignore', 'ignore', 'completed', true
@@ -38,7 +44,12 @@ WITH step AS MATERIALIZED (
                 WHERE edge.job_id = step.job_id AND edge.needs_flow IS NOT NULL AND edge.ended IS NULL
                OFFSET 0
            ) AS edge
-      JOIN :"prefix".staffa_flows AS flow ON flow.id = edge.needs_flow
+     CROSS JOIN LATERAL (
+               SELECT needed.finished_at
+                 FROM :"prefix".staffa_flows AS needed
+                WHERE needed.id = edge.needs_flow
+               OFFSET 0
+           ) AS flow
      WHERE flow.finished_at IS NOT NULL
        AND 'hold' NOT IN (step.on_cancelled, step.on_discarded)
 )
