@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from staffa import Workflow
+from tests.chaos import kill_jobs
 from tests.chaos.kill_world import World
+from tests.support.events import TIMEOUT_SECONDS
 
 _PROGRAM = "tests.chaos.kill_graph_script"
 _JOBS = 5
@@ -47,7 +50,22 @@ async def _finish(world: World) -> set[int]:
     return set(ended)
 
 
+async def graft_jobs(world: World) -> None:
+    """What a function returned is there once, though it runs again."""
+    graft = Workflow("news").add_graft("mails", kill_jobs.graft)
+    handle = await world.sender.enqueue(graft.add("last", kill_jobs.note.new(), deps="mails"))
+    await world.killed(world.spawn())
+    number = 5 if world.phase == "after" else 2
+    await world.left(lambda rows: len(rows) == number, f"{number} jobs, all or none")
+    async with world.take_over():
+        status = await handle.wait(timeout=TIMEOUT_SECONDS)
+    assert (status.state, status.total) == ("completed", 5)
+    marks = (await world.history(await world.snapshot())).marks
+    assert [mark.kind for mark in marks].count("completing") == 6, "the function ran again"
+
+
 FLOW_SCENARIOS = {
+    "graft_jobs": graft_jobs,
     "insert_graph": insert_graph,
     "create_flows": insert_graph,
     "insert_steps": insert_graph,

@@ -12,7 +12,7 @@ from typing import Any
 
 import asyncpg
 
-from staffa import current_job, job
+from staffa import Job, current_job, job
 from staffa._internal.identifiers import quote_identifier
 
 DSN = "CHAOS_DSN"
@@ -46,6 +46,14 @@ async def note() -> None:
     """Do next to nothing."""
     await mark("begun")
     await mark("completing")
+
+
+@job
+async def graft() -> list[Job]:
+    """Return more jobs."""
+    await mark("begun")
+    await mark("completing")
+    return [note.new() for _ in range(3)]
 
 
 @job(max_attempts=1)

@@ -26,7 +26,8 @@ REACHING = (
     "queues scale q 1", "queues start q", "queues stop q", "queues add q",
     "queues set q --limit 1", "queues delete q", "cron list", "cron run n", "cron show n",
     "cron add n @daily w", "cron set n --queue q", "cron pause n", "cron resume n",
-    "cron delete n --yes", "limits show", "check",
+    "cron delete n --yes", "limits show", "workflow list", "workflow show w",
+    "workflow cancel w --yes", "workflow retry w", "workflow release w s", "check",
     "doctor", "maintain", "adopt",
 )  # fmt: skip
 """A line for each command that talks to a database."""

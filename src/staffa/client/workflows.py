@@ -7,7 +7,7 @@ from typing import Any
 
 from staffa.client.endings import wait_until_ended
 from staffa.client.flows import Flows
-from staffa.errors import InvalidWorkflow
+from staffa.errors import UnknownFlow
 from staffa.flows.pictures import to_dot, to_graph, to_mermaid
 from staffa.flows.status import WorkflowStatus
 from staffa.flows.workflow import Addition
@@ -193,7 +193,7 @@ class WorkflowHandle:
             step: Its name.
 
         Raises:
-            InvalidWorkflow: If there is no such step.
+            UnknownFlow: If there is no such workflow, or no such step.
 
         Example:
             ```python
@@ -203,7 +203,7 @@ class WorkflowHandle:
         found = await self.job(step)
         if found is None or found.id is None:
             await self._flows.read(self.id)
-            raise InvalidWorkflow(f"the workflow {self.id!r} has no step {step!r}")
+            raise UnknownFlow(f"the workflow {self.id!r} has no step {step!r}")
         await self._flows.release(found.id)
 
     def append(self) -> Addition:

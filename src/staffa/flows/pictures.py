@@ -87,6 +87,7 @@ def to_graph(picture: Picture) -> dict[str, Any]:
     for path, node in picture.walk():
         told = {"path": "/".join(path), "name": node.name, "kind": node.kind}
         more = {
+            "inside": "/".join(path[:-1]) or None,
             "worker": node.worker,
             "state": node.state,
             "count": node.count,

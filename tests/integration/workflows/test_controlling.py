@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from staffa import Staffa, State, Workflow, job
-from staffa.errors import FlowExists, InvalidWorkflow, UnknownFlow
+from staffa.errors import FlowExists, UnknownFlow
 from tests.conftest import MakeClient
 from tests.support.events import eventually
 
@@ -121,7 +121,7 @@ async def test_a_step_that_is_held_runs_once_it_is_released(app: Staffa, steps: 
     await handle.release("publish")
     await handle.wait(timeout=SECONDS)
     assert steps.ran == ["a", "publish", "tell"]
-    with pytest.raises(InvalidWorkflow, match="has no step 'nothing'"):
+    with pytest.raises(UnknownFlow, match="has no step 'nothing'"):
         await handle.release("nothing")
 
 

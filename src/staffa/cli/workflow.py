@@ -1,0 +1,128 @@
+"""`staffa workflow`: look at workflows, and cancel, retry or release what is in them."""
+
+from __future__ import annotations
+
+import click
+
+from staffa.cli.audit import audited
+from staffa.cli.groups import Commands
+from staffa.cli.numbers import WholeNumber
+from staffa.cli.options import EXIT_REFUSED, command, open_client
+from staffa.cli.output import Output, count_of
+from staffa.cli.workflow_status import COLUMNS, describe, draw, row_of
+from staffa.config import Config
+
+_ID = click.argument("id")
+
+
+@click.group(cls=Commands)
+def workflow() -> None:
+    """List, show, cancel, retry and release workflows.
+
+    Example: staffa workflow show order-7
+    """
+
+
+@workflow.command("list")
+@click.option(
+    "--limit",
+    type=WholeNumber(1, 10_000),
+    metavar="N",
+    default=50,
+    show_default=True,
+    help="At most so many.",
+)
+@click.option("--before", metavar="ID", help="Older ones than this: the next page.")
+@command
+async def list_(config: Config, output: Output, limit: int, before: str | None) -> None:
+    """List workflows, the newest first; jobs of groups and inner workflows are not counted.
+
+    Example: staffa workflow list --limit 10
+    """
+    async with open_client(config) as client:
+        found = await client.workflows(limit=limit, before=before)
+    if output.as_json:
+        output.data([describe(status) for status in found])
+        return
+    if not found:
+        output.say("there are no workflows")
+        return
+    output.table(COLUMNS, [row_of(status) for status in found])
+
+
+@workflow.command()
+@_ID
+@command
+async def show(config: Config, output: Output, id: str) -> None:  # noqa: A002  # its argument
+    """Draw a workflow with the states of its steps, and what they wait for.
+
+    Example: staffa workflow show order-7
+    """
+    async with open_client(config) as client:
+        handle = client.workflow(id)
+        status, graph = await handle.status(), await handle.to_graph()
+    if output.as_json:
+        output.data({**describe(status), **graph})
+        return
+    for line in draw(status, graph):
+        click.echo(line)
+
+
+@workflow.command()
+@_ID
+@click.option("--yes", is_flag=True, help="Don't ask.")
+@command
+async def cancel(config: Config, output: Output, id: str, yes: bool) -> None:  # noqa: A002
+    """Cancel all jobs of a workflow that have not ended; those that run are stopped.
+
+    Whoever sits at the terminal is asked; without one, --yes is needed, or it exits with 1.
+
+    Example: staffa workflow cancel order-7 --yes
+    """
+    async with open_client(config) as client:
+        handle = client.workflow(id)
+        counts = (await handle.status()).counts
+        open_jobs = count_of(counts["suspended"] + counts["active"], "job")
+        if not yes:
+            if not output.interactive:
+                output.say(
+                    f"would cancel {open_jobs} of workflow {id}: give --yes to do so",
+                    would_cancel=id,
+                )
+                raise SystemExit(EXIT_REFUSED)
+            click.confirm(f"Cancel {open_jobs}?", abort=True, err=True)
+        with audited(config, "workflow.cancel", workflow=id):
+            await handle.cancel()
+    output.say(f"workflow {id}: cancelled", action="cancel", workflow=id)
+
+
+@workflow.command()
+@_ID
+@click.option("--whole", is_flag=True, help="Those that have completed as well.")
+@command
+async def retry(config: Config, output: Output, id: str, whole: bool) -> None:  # noqa: A002
+    """Run those jobs of a workflow again that were cancelled or discarded.
+
+    What depends on them waits until they have completed.
+
+    Example: staffa workflow retry order-7
+    """
+    async with open_client(config) as client:
+        with audited(config, "workflow.retry", workflow=id):
+            await client.workflow(id).retry(whole=whole)
+    output.say(f"workflow {id}: runs again", action="retry", workflow=id)
+
+
+@workflow.command()
+@_ID
+@click.argument("step")
+@command
+async def release(config: Config, output: Output, id: str, step: str) -> None:  # noqa: A002
+    """Release a step that was added to be held until somebody does so.
+
+    Example: staffa workflow release order-7 publish
+    """
+    async with open_client(config) as client:
+        with audited(config, "workflow.release", workflow=id, step=step):
+            await client.workflow(id).release(step)
+    output.say(f"step {step} of workflow {id}: released", action="release", workflow=id, step=step)
