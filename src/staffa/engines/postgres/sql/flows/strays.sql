@@ -23,7 +23,7 @@ WITH step AS MATERIALIZED (
            ) AS own
       FROM step
      CROSS JOIN LATERAL (
-               SELECT edge.needs_job
+               SELECT edge.needs_job, edge.on_cancelled, edge.on_discarded, edge.on_deleted
                  FROM :"prefix".staffa_edges AS edge
                 WHERE edge.job_id = step.job_id AND edge.needs_job IS NOT NULL AND edge.ended IS NULL
                OFFSET 0
