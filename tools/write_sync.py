@@ -31,7 +31,7 @@ BY_HAND = frozenset({"enqueue", "enqueue_many"})
 
 LEFT_OUT = frozenset({"get_instance", "leave_behind"})
 
-NAMES = {"WorkflowHandle": "SyncWorkflowHandle"}
+NAMES = {"BatchHandle": "SyncBatchHandle", "WorkflowHandle": "SyncWorkflowHandle"}
 """What synchronous code gets in place of something that is awaited."""
 
 PHRASES = {
@@ -79,6 +79,7 @@ class SyncStaffa(Synchronous):
 
 IMPORTS = {
     "Iterator": "collections.abc",
+    "SyncBatchHandle": "staffa.client.batch_handles_now",
     "SyncWorkflowHandle": "staffa.client.workflows_now",
     "Synchronous": "staffa.client.synchronous",
 }

@@ -1,6 +1,7 @@
 """Background jobs on PostgreSQL: a job is a row, written in your own transaction if you like."""
 
 from staffa.ageing import Prioritizer, Rise
+from staffa.chains import Chain
 from staffa.chunks import Chunk
 from staffa.client import Staffa
 from staffa.client.workflows import WorkflowHandle
@@ -9,7 +10,7 @@ from staffa.cron import Cron
 from staffa.deadlines import Deadline
 from staffa.dynamic import DynamicQueue
 from staffa.filters import JobFilter
-from staffa.flows import Workflow
+from staffa.flows import Batch, Workflow
 from staffa.flows.status import WorkflowStatus
 from staffa.instance import get as get_instance
 from staffa.jobs import Job, current_job
@@ -29,7 +30,9 @@ Oban = Staffa
 __version__ = "0.1.0.dev0"
 
 __all__ = [
+    "Batch",
     "Cancel",
+    "Chain",
     "Chunk",
     "Config",
     "Connectivity",

@@ -11,6 +11,7 @@ from staffa import registry
 from staffa.args.codec import Parameters, Unknown
 from staffa.args.model import ModelCodec
 from staffa.args.returns import ReturnCodec
+from staffa.chains import parse_chain
 from staffa.chunks import Chunk, check_chunk
 from staffa.cron import Cron
 from staffa.errors import ConfigError, NotYetAvailable
@@ -89,6 +90,8 @@ def define(
     if "unique" in job_options:
         job_options["unique"] = parse_unique(job_options["unique"]) or False
     chunk = _chunk_of(source, how, job_options)
+    if "chain" in job_options:
+        job_options["chain"] = parse_chain(job_options["chain"])
     definition = WorkerDefinition(
         name=how.get("name") or registry.name_of(code),
         executor=_choose_executor(source, process, how.get("executor")),

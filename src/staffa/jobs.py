@@ -11,6 +11,7 @@ from typing import Any, Self
 from staffa._internal import json
 from staffa._internal.epoch import LateTime
 from staffa.args.plain import dump_object
+from staffa.chains import Chain, ChainOptions
 from staffa.deadlines import DEADLINE_KEY, Deadline, note_deadline, postpone
 from staffa.errors import ConfigError, InvalidJob
 from staffa.limits import WEIGHT_KEY
@@ -63,6 +64,7 @@ class Job(Running[A]):
         recorded: Whether what the function returns is kept; with a limit of its size if `Recorded`.
         unique: Whether the job is written only if there is none like it: True, or a `Unique`.
         replace: What is overwritten of the job that there is, by its state.
+        chain: Has it run after the job that was written before it for the same key, see `Chain`.
         weight: How many tokens of its queue's rate limit it takes, 1 and more; what the limit says
             if not given. Kept in `meta`.
         instance: The name of the client that `enqueue` of its function or class goes through; a
@@ -70,7 +72,7 @@ class Job(Running[A]):
 
     Raises:
         InvalidJob: If a value can't be stored; the message names it and the remedy.
-        ConfigError: If `unique` or `replace` can't be used.
+        ConfigError: If `unique`, `replace` or `chain` can't be used.
         InvalidArgs: If args or meta are no plain JSON object.
 
     Example:
@@ -136,6 +138,7 @@ class Job(Running[A]):
         recorded: bool | Recorded = False,
         unique: Unique | UniqueOptions | bool | None = None,
         replace: Replace | None = None,
+        chain: Chain | ChainOptions | None = None,
         weight: int | None = None,
         instance: str | None = None,
     ) -> None:
@@ -172,6 +175,7 @@ class Job(Running[A]):
         later = self.scheduled_at is not None or self._scheduled_in is not None
         self.state = State.SCHEDULED if later else State.AVAILABLE
         self._set_unique(unique, replace)
+        self._set_chain(chain)
         self.attempt = 0
         self.attempted_by = None
         self.inserted_at = None
@@ -228,6 +232,7 @@ class Job(Running[A]):
         job._model = None
         job._set_waiting()
         job._set_written()
+        job.chain = None
         job.tags = tuple(row["tags"] or ())
         job.attempt = row["attempt"]
         job.max_attempts = row["max_attempts"]
@@ -259,6 +264,7 @@ class Job(Running[A]):
         job.unique = self.unique
         job.replace = self.replace
         job.conflict = self.conflict
+        job.chain = self.chain
         job._errors = self._errors
         job._scheduled_in = self._scheduled_in
         job._args = self._args
@@ -303,6 +309,12 @@ class Job(Running[A]):
         job.state = State(row["state"])
         job.inserted_at = row["inserted_at"]
         job.scheduled_at = row["scheduled_at"]
+        return job
+
+    def in_state(self, state: State) -> Self:
+        """Return this stored job in the state that it has come to; for the engine alone."""
+        job = copy(self)
+        job.state = state
         return job
 
     def delayed(self, seconds: float) -> Self:

@@ -52,7 +52,7 @@ class Partition:
 
     def __init__(self, *fields: str) -> None:
         for name in fields:
-            if not _is_field(name):
+            if not is_field(name):
                 raise ConfigError(
                     f"partition has {shown(name, 100)}: give 'worker', or a key of args or meta "
                     "such as 'args.tenant_id'"
@@ -335,7 +335,8 @@ def read_field(roots: Mapping[str, Any], field: str) -> Any:
     return found
 
 
-def _is_field(name: object) -> bool:
+def is_field(name: object) -> bool:
+    """Tell whether a text names a field of jobs: worker, args.<key> or meta.<key>."""
     if not isinstance(name, str) or len(name) > _LONGEST_FIELD or "\x00" in name:
         return False
     root, *keys = name.split(".")

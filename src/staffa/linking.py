@@ -16,6 +16,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol
 
+from staffa.chains import CHAIN_KEY as CHAIN_KEY
 from staffa.jobs import Job
 from staffa.leases import Ack, Producer
 from staffa.recorded import FlowResults
@@ -25,8 +26,6 @@ WORKFLOW_KEY = "workflow_id"
 """Where `meta` holds the flow of kind workflow that a job belongs to."""
 BATCH_KEY = "batch_id"
 """Where `meta` holds the batch that a job belongs to, or whose callback it is."""
-CHAIN_KEY = "chain_id"
-"""Where `meta` holds the chain that a job belongs to."""
 CALLBACK_KEY = "callback"
 """Where `meta` of a batch's callback tells which it is: it is no member of the batch."""
 STEP_KEY = "name"
@@ -82,7 +81,7 @@ class NewFlow:
         name: What people call it.
         place: Its name as a step of its parent.
         options: What else is kept of it, a JSON object: the context, how it was built.
-        callbacks: Of a batch: by event, the job that is written once when it occurs.
+        callbacks: Of a batch: by event, the job, or the jobs, that are written once when it occurs.
         needs: What the flow as a whole waits for: each of its steps that waits for nothing else
             is given them by whoever builds the graph. Kept for those who look at it.
     """
@@ -94,7 +93,7 @@ class NewFlow:
     name: str | None = None
     place: str | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
-    callbacks: Mapping[str, Job] = field(default_factory=dict)
+    callbacks: Mapping[str, Job | Sequence[Job]] = field(default_factory=dict)
     needs: Sequence[str] = ()
 
 

@@ -10,8 +10,9 @@ from typing import Any, Literal, TypedDict
 from staffa._internal.identifiers import MAX_NAME_LENGTH, is_storable_name
 from staffa._internal.json import clean
 from staffa._internal.shown import shown
+from staffa.chains import Chain, ChainOptions
 from staffa.deadlines import Deadline
-from staffa.errors import ConfigError, InvalidJob, NotYetAvailable, UnknownOption
+from staffa.errors import ConfigError, InvalidJob, UnknownOption
 from staffa.queue import check_queue_name
 from staffa.results import Recorded
 from staffa.types import Seconds, to_seconds
@@ -55,6 +56,8 @@ class JobOptions(TypedDict, total=False):
     """Whether it is written only if there is no job like it."""
     replace: Replace
     """What is overwritten of the job that there is, by its state."""
+    chain: Chain | ChainOptions | None
+    """Whether it runs after the job that was written before it for the same key."""
     weight: int
     """How many tokens of its queue's rate limit it takes."""
     instance: str
@@ -96,26 +99,17 @@ class BulkOptions(TypedDict, total=False):
 
 
 JOB_OPTIONS = frozenset(JobOptions.__annotations__)
-LATER_OPTIONS = frozenset(
-    {
-        "chain",
-    }
-)  # fmt: skip
 
 
 def check_options(options: Mapping[str, Any], known: frozenset[str], what: str) -> None:
-    """Refuse options that do not exist, and those that are not built yet.
+    """Refuse options that do not exist.
 
     Raises:
-        NotYetAvailable: For an option of a later version.
-        UnknownOption: For any other unknown key; names the nearest one.
+        UnknownOption: For one of them; names the nearest one.
     """
     for key in options:
-        if key in known:
-            continue
-        if key in LATER_OPTIONS:
-            raise NotYetAvailable(f"{what} {shown(key)}")
-        raise UnknownOption(what, key, known)
+        if key not in known:
+            raise UnknownOption(what, key, known)
 
 
 def check_worker_name(name: object) -> str:

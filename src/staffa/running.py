@@ -7,7 +7,7 @@ from typing import Any
 
 from staffa._internal import json
 from staffa.args.plain import dump_object
-from staffa.conflicts import Conflicting
+from staffa.chained import Chained
 from staffa.errors import InvalidArgs, InvalidJob, JobCancelled
 from staffa.payload import A
 from staffa.types import JobContext, SignalWanted
@@ -16,7 +16,7 @@ PROGRESS_KEY = "progress"
 """Where `meta` holds what `Job.progress` told."""
 
 
-class Running(Conflicting[A]):
+class Running(Chained[A]):
     """The part of a job that is about its run here, through the context that the executor sets."""
 
     __slots__ = ("_context", "_enqueued")

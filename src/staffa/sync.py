@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Literal, Unpack, overload
 
+from staffa.client.batch_handles_now import SyncBatchHandle
 from staffa.client.batches import Progress
 from staffa.client.changes import ChangeJob, JobChanges
 from staffa.client.synchronous import Synchronous
@@ -17,7 +18,7 @@ from staffa.cron.entries import Cron
 from staffa.cron.stored import StoredCron
 from staffa.dynamic import DynamicQueue
 from staffa.filters import JobFilter
-from staffa.flows import Addition, Workflow
+from staffa.flows import Addition, Batch, Workflow
 from staffa.instance import Source
 from staffa.jobs import Job
 from staffa.options import BulkOptions, Notify
@@ -76,17 +77,27 @@ class SyncStaffa(Synchronous):
     def enqueue(
         self, job: Workflow | Addition, *, conn: Any = None, notify: Notify = "after_commit"
     ) -> SyncWorkflowHandle: ...
+    @overload
     def enqueue(
-        self, job: Job | Workflow | Addition, *, conn: Any = None, notify: Notify = "after_commit"
-    ) -> Job | SyncWorkflowHandle:
-        """Write a job, and return it with its id; or a workflow as a whole, and return its handle.
+        self, job: Batch, *, conn: Any = None, notify: Notify = "after_commit"
+    ) -> SyncBatchHandle: ...
+    def enqueue(
+        self,
+        job: Job | Workflow | Addition | Batch,
+        *,
+        conn: Any = None,
+        notify: Notify = "after_commit",
+    ) -> Job | SyncWorkflowHandle | SyncBatchHandle:
+        """Write a job, and return it with its id; or a workflow or batch, and return its handle.
+
+        A workflow or a batch is written as a whole, with all of its jobs or none.
 
         A unique job that there is already is not written: the existing one is returned, with
         `conflict` true. So is the handle of a unique workflow.
 
         Args:
             job: From ``f.new(...)``, ``Worker.new(...)`` or ``Job(...)``; a `Workflow`, or what is
-                to be added to a stored one.
+                to be added to a stored one; or a `Batch`.
             conn: Your own connection, session or cursor, or the alias of a Django database: the job
                 is written in its transaction, and exists if that commits. Workers are woken then
                 where the library tells of it; else they find the job within seconds.
@@ -97,7 +108,8 @@ class SyncStaffa(Synchronous):
         Raises:
             InvalidJob: If it is no job, or was enqueued before.
             InvalidWorkflow: If the steps of a workflow don't fit together.
-            FlowExists: If the id of a workflow, or the name of a step that is added, is taken.
+            FlowExists: If the id of a workflow or batch, or the name of a step that is added, is
+                taken.
             UnknownFlow: If there is no workflow to add to.
             QueueFull: If too many jobs wait in its queue; see the setting `max_depth`.
             SchemaMissing: If the tables are not there.
@@ -117,34 +129,34 @@ class SyncStaffa(Synchronous):
     @overload
     def enqueue_many(
         self,
-        *jobs: Source | Workflow | Addition,
+        *jobs: Source | Workflow | Addition | Batch,
         stream: Literal[False] = False,
         **options: Unpack[BulkOptions],
-    ) -> list[Job | SyncWorkflowHandle]: ...
+    ) -> list[Job | SyncWorkflowHandle | SyncBatchHandle]: ...
     @overload
     def enqueue_many(
         self, *jobs: Source, stream: Literal[True], **options: Unpack[BulkOptions]
     ) -> Iterator[int]: ...
     def enqueue_many(
         self,
-        *jobs: Source | Workflow | Addition,
+        *jobs: Source | Workflow | Addition | Batch,
         stream: bool = False,
         **options: Unpack[BulkOptions],
-    ) -> list[Job] | list[Job | SyncWorkflowHandle] | Iterator[int]:
-        """Write many jobs: all or none of them, or as a stream. Workflows may be among them.
+    ) -> list[Job] | list[Job | SyncWorkflowHandle | SyncBatchHandle] | Iterator[int]:
+        """Write many jobs: all or none of them, or as a stream, with workflows and batches if any.
 
-        Without `conn`, the jobs are written in one transaction, and each workflow in one.
+        Without `conn`, the jobs are written in one transaction, and each workflow or batch in one.
 
         Args:
             *jobs: Jobs, or iterables of jobs. Or
-                workflows, then nothing can be a stream.
+                workflows and batches, then nothing can be a stream.
             stream: Whether to write chunk by chunk, each in a transaction of its own, with never
                 more than two of them in memory: the next one is read while one is written.
             **options: See `BulkOptions`.
 
         Returns:
-            The stored jobs in the order given, with handles of workflows where they
-            were given. Or, of a stream, an iterator of
+            The stored jobs in the order given, with handles of workflows and
+            batches where they were given. Or, of a stream, an iterator of
             their ids as they are written; it writes only as far as it is read.
 
         Raises:

@@ -41,7 +41,7 @@ _REPLACEABLE = frozenset(
 _INTERNAL = "staffa_"  # how most keys begin that Staffa itself adds to meta
 _INTERNAL_KEYS = frozenset(
     {"cron", "cron_expr", "cron_name", "cron_time", "cron_tz", "encrypted", "recorded"}
-    | {"partition_key"}
+    | {"partition_key", "batch_id", "chain_id", "workflow_id"}
 )  # and the others, which peers know, too
 
 LIVE_STATES = (

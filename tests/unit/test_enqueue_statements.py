@@ -11,12 +11,15 @@ import pytest
 from staffa import Job, Unique
 from staffa.engine import Statement, Statements, Written
 from staffa.engines.statements import enqueueing
+from staffa.engines.statements.chains import ChainStatements
 from staffa.engines.statements.enqueueing import EnqueueStatements
 from staffa.engines.statements.jobs import JobStatements
 from staffa.engines.statements.rounds import Entry, Rounds
 from staffa.engines.statements.unique import UniqueStatements
 
-ENQUEUE = EnqueueStatements(JobStatements("public"), UniqueStatements("public"))
+ENQUEUE = EnqueueStatements(
+    JobStatements("public"), UniqueStatements("public"), ChainStatements("public")
+)
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 
 

@@ -244,7 +244,7 @@ def test_a_before_new_that_returns_no_pair_of_mappings_is_named(wrong: Any) -> N
 
 
 @pytest.mark.parametrize(
-    ("options", "error"), [({"priorty": 1}, UnknownOption), ({"chain": 1}, NotYetAvailable)]
+    ("options", "error"), [({"priorty": 1}, UnknownOption), ({"chunk": 1}, NotYetAvailable)]
 )
 def test_options_that_a_before_new_adds_are_checked(
     options: Mapping[str, Any], error: type[Exception]

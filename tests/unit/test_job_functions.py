@@ -10,7 +10,6 @@ import pytest
 
 from staffa import Job, instance, job, registry
 from staffa.errors import ConfigError, InvalidArgs, InvalidJob, NotYetAvailable, UnknownOption
-from staffa.options import LATER_OPTIONS
 from tests.unit.rows import claimed
 from tests.unit.test_instance import Sender
 
@@ -98,14 +97,6 @@ def test_the_call_of_a_row_binds_its_arguments() -> None:
 def test_a_row_whose_args_are_no_object_can_not_be_decoded(stored: str) -> None:
     with pytest.raises(ValueError):
         registry.resolve(send.worker_name).prepare(claimed(args=stored))
-
-
-@pytest.mark.parametrize("option", sorted(LATER_OPTIONS))
-def test_an_option_of_a_later_version_says_so(option: str) -> None:
-    with pytest.raises(NotYetAvailable, match=option):
-        job(**{option: 1})(send)  # type: ignore[call-overload]  # not yet in the types
-    with pytest.raises(NotYetAvailable, match=option):
-        send.options(**{option: 1})  # type: ignore[arg-type]  # not yet in the types
 
 
 SPECIFIED = {

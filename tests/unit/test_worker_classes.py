@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from staffa import Job, Oban, Staffa, Worker, get_instance, instance, registry, worker
-from staffa.errors import ConfigError, NotYetAvailable, UnknownOption
-from staffa.options import LATER_OPTIONS
+from staffa.errors import ConfigError, UnknownOption
 from tests.unit.rows import claimed
 from tests.unit.test_instance import Sender
 
@@ -115,16 +114,6 @@ def test_the_base_alone_is_no_worker() -> None:
         @worker()
         class Nothing(Worker):
             pass
-
-
-@pytest.mark.parametrize("option", sorted(LATER_OPTIONS))
-def test_an_option_of_a_later_version_says_so(option: str) -> None:
-    with pytest.raises(NotYetAvailable, match=option):
-        worker(**{option: 1})  # type: ignore[arg-type]  # not yet in the types
-    if option == "args":  # names the parameter of `new` itself
-        return
-    with pytest.raises(NotYetAvailable, match=option):
-        Mailer.new({}, **{option: 1})  # type: ignore[arg-type]  # not yet in the types
 
 
 def test_an_unknown_option_names_the_nearest() -> None:

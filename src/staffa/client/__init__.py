@@ -38,7 +38,7 @@ class Staffa(Handles):
             app.sync.enqueue(send_mail.new("a@example.com"))
             ```
         """
-        return SyncStaffa(self, self._insertion, self._flows)
+        return SyncStaffa(self, self._insertion, self._flows, self._batches)
 
 
 __all__ = ["Staffa"]

@@ -8,6 +8,7 @@ from functools import partial
 from itertools import islice
 from typing import Any, Literal, Unpack, overload
 
+from staffa.client.batch_handles import BatchHandle
 from staffa.client.bulk import (
     Bulk,
     as_stream,
@@ -18,10 +19,10 @@ from staffa.client.bulk import (
 )
 from staffa.client.following import Following
 from staffa.client.inline_flows import run_flow
-from staffa.client.mixed import handle_of, has_flows, split_flows
+from staffa.client.mixed import Part, handle_of, has_flows, split_flows
 from staffa.client.workflows import WorkflowHandle
 from staffa.engine import Written
-from staffa.flows import Addition, Workflow
+from staffa.flows import Addition, Batch, Workflow
 from staffa.instance import Source
 from staffa.jobs import Job
 from staffa.options import BulkOptions, Notify
@@ -38,21 +39,27 @@ class Enqueueing(Following):
     async def enqueue(
         self, job: Workflow | Addition, *, conn: Any = None, notify: Notify = "after_commit"
     ) -> WorkflowHandle: ...
+    @overload
+    async def enqueue(
+        self, job: Batch, *, conn: Any = None, notify: Notify = "after_commit"
+    ) -> BatchHandle: ...
     async def enqueue(
         self,
-        job: Job | Workflow | Addition,
+        job: Job | Workflow | Addition | Batch,
         *,
         conn: Any = None,
         notify: Notify = "after_commit",
-    ) -> Job | WorkflowHandle:
-        """Write a job, and return it with its id; or a workflow as a whole, and return its handle.
+    ) -> Job | WorkflowHandle | BatchHandle:
+        """Write a job, and return it with its id; or a workflow or batch, and return its handle.
+
+        A workflow or a batch is written as a whole, with all of its jobs or none.
 
         A unique job that there is already is not written: the existing one is returned, with
         `conflict` true. So is the handle of a unique workflow.
 
         Args:
             job: From ``f.new(...)``, ``Worker.new(...)`` or ``Job(...)``; a `Workflow`, or what is
-                to be added to a stored one.
+                to be added to a stored one; or a `Batch`.
             conn: Your own connection, session or cursor, or the alias of a Django database: the job
                 is written in its transaction, and exists if that commits. Workers are woken then
                 where the library tells of it; else they find the job within seconds.
@@ -63,7 +70,8 @@ class Enqueueing(Following):
         Raises:
             InvalidJob: If it is no job, or was enqueued before.
             InvalidWorkflow: If the steps of a workflow don't fit together.
-            FlowExists: If the id of a workflow, or the name of a step that is added, is taken.
+            FlowExists: If the id of a workflow or batch, or the name of a step that is added, is
+                taken.
             UnknownFlow: If there is no workflow to add to.
             QueueFull: If too many jobs wait in its queue; see the setting `max_depth`.
             SchemaMissing: If the tables are not there.
@@ -77,6 +85,8 @@ class Enqueueing(Following):
         chosen = check_notify(notify, conn)
         if isinstance(job, Workflow | Addition):
             return await self._write_flow(job, conn, chosen)
+        if isinstance(job, Batch):
+            return await self._write_batch(job, conn, chosen)
         (stored,) = await self._insertion.write([check_new(job)], conn, chosen)
         return stored
 
@@ -90,6 +100,11 @@ class Enqueueing(Following):
         inserted = await self._insertion.write_graph(graph, conn, notify)
         return handle_of(flow, inserted, flows)
 
+    async def _write_batch(self, batch: Batch, conn: Any, notify: Notify) -> BatchHandle:
+        batches = self._batches
+        await batches.write(batch, conn, notify)
+        return BatchHandle(batch.id, batches)
+
     @overload
     def enqueue_many(
         self, *jobs: Source, stream: Literal[False] = False, **options: Unpack[BulkOptions]
@@ -97,10 +112,10 @@ class Enqueueing(Following):
     @overload
     def enqueue_many(
         self,
-        *jobs: Source | Workflow | Addition,
+        *jobs: Source | Workflow | Addition | Batch,
         stream: Literal[False] = False,
         **options: Unpack[BulkOptions],
-    ) -> Coroutine[Any, Any, list[Job | WorkflowHandle]]: ...
+    ) -> Coroutine[Any, Any, list[Job | WorkflowHandle | BatchHandle]]: ...
     @overload
     def enqueue_many(
         self, *jobs: Source, stream: Literal[True], **options: Unpack[BulkOptions]
@@ -111,28 +126,28 @@ class Enqueueing(Following):
     ) -> AsyncGenerator[int, None]: ...
     def enqueue_many(
         self,
-        *jobs: Source | Workflow | Addition | AsyncIterable[Job],
+        *jobs: Source | Workflow | Addition | Batch | AsyncIterable[Job],
         stream: bool = False,
         **options: Unpack[BulkOptions],
     ) -> (
         Coroutine[Any, Any, list[Job]]
-        | Coroutine[Any, Any, list[Job | WorkflowHandle]]
+        | Coroutine[Any, Any, list[Job | WorkflowHandle | BatchHandle]]
         | AsyncGenerator[int, None]
     ):
-        """Write many jobs: all or none of them, or as a stream. Workflows may be among them.
+        """Write many jobs: all or none of them, or as a stream, with workflows and batches if any.
 
-        Without `conn`, the jobs are written in one transaction, and each workflow in one.
+        Without `conn`, the jobs are written in one transaction, and each workflow or batch in one.
 
         Args:
             *jobs: Jobs, iterables of jobs, or an async iterable, which makes it a stream. Or
-                workflows, then nothing can be a stream.
+                workflows and batches, then nothing can be a stream.
             stream: Whether to write chunk by chunk, each in a transaction of its own, with never
                 more than two of them in memory: the next one is read while one is written.
             **options: See `BulkOptions`.
 
         Returns:
-            To be awaited: the stored jobs in the order given, with handles of workflows where they
-            were given. Or, of a stream, an async iterator of
+            To be awaited: the stored jobs in the order given, with handles of workflows and
+            batches where they were given. Or, of a stream, an async iterator of
             their ids as they are written; it writes only as far as it is read.
 
         Raises:
@@ -162,14 +177,16 @@ class Enqueueing(Following):
         return self._stream(write_ahead(steps, partial(self._write, bulk)), bulk)
 
     async def _write_mixed(
-        self, parts: list[list[Job] | Workflow | Addition], bulk: Bulk
-    ) -> list[Job | WorkflowHandle]:
+        self, parts: list[Part], bulk: Bulk
+    ) -> list[Job | WorkflowHandle | BatchHandle]:
         loose = [job for part in parts if isinstance(part, list) for job in part]
         stored = iter(await self._write_all(loose, bulk))
-        found: list[Job | WorkflowHandle] = []
+        found: list[Job | WorkflowHandle | BatchHandle] = []
         for part in parts:
             if isinstance(part, list):
                 found += islice(stored, len(part))
+            elif isinstance(part, Batch):
+                found.append(await self._write_batch(part, bulk.conn, bulk.notify))
             else:
                 found.append(await self._write_flow(part, bulk.conn, bulk.notify))
         return found

@@ -10,6 +10,7 @@ from staffa.client.batches import PORTION
 from staffa.client.cancels import follow_cancel, follow_ends
 from staffa.client.flows import Flows
 from staffa.client.lifecycle import Lifecycle
+from staffa.client.stored_batches import StoredBatches
 from staffa.engine import Changed, Changes
 from staffa.errors import DatabaseError
 from staffa.linking import Followed
@@ -23,6 +24,10 @@ class Following(Lifecycle):
     @property
     def _flows(self) -> Flows:
         return Flows(self._open, self._after_cancel, self._tell_of, self._clock)
+
+    @property
+    def _batches(self) -> StoredBatches:
+        return StoredBatches(self._open, self._after_cancel, self._insertion, self._clock)
 
     async def _after_cancel(self, changed: Sequence[Changed]) -> None:
         await self._stop(changed)

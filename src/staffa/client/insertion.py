@@ -187,6 +187,8 @@ class Insertion:
             if job.unique is not None and job.encrypted:  # whose meta must be read
                 job.refuse_strange_args()
                 job.fix_unique_key(self._keys.keyed_digest)
+            if job.chain is not None and job.encrypted:
+                job = job.on_chain(self._keys.keyed_digest)  # noqa: PLW2901  # the same, marked
             sealed.append(job.sealed(self._keys))
         return sealed
 

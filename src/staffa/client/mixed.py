@@ -1,4 +1,4 @@
-"""Workflows among what is enqueued."""
+"""Workflows and batches among what is enqueued."""
 
 from __future__ import annotations
 
@@ -9,32 +9,36 @@ from staffa.client.bulk import Bulk, flatten
 from staffa.client.flows import Flows
 from staffa.client.workflows import WorkflowHandle
 from staffa.errors import ConfigError
-from staffa.flows import Addition, Workflow
+from staffa.flows import Addition, Batch, Workflow
 from staffa.flows.builder import Builder
 from staffa.jobs import Job
 from staffa.linking import InsertedGraph
 
-Part = list[Job] | Workflow | Addition
-"""Jobs, or a workflow."""
+Part = list[Job] | Workflow | Addition | Batch
+"""Jobs, a workflow or a batch."""
 
 
 def has_flows(sources: Iterable[object]) -> bool:
-    """Tell whether there are workflows among what was given."""
-    return any(isinstance(source, Builder) for source in sources)
+    """Tell whether there are workflows or batches among what was given."""
+    return any(isinstance(source, Builder | Batch) for source in sources)
 
 
 def split_flows(sources: Iterable[Any], bulk: Bulk, *, stream: bool) -> list[Part]:
-    """Return jobs and workflows in the order given.
+    """Return jobs, workflows and batches in the order given.
 
     Raises:
-        ConfigError: If an option can't be used with workflows.
+        ConfigError: If an option can't be used with these.
     """
     if stream:
-        raise ConfigError("a workflow is given with stream=True: leave it out, it is written whole")
+        raise ConfigError(
+            "a workflow or batch is given with stream=True: leave it out, it is written whole"
+        )
     if bulk.skips:
-        raise ConfigError("a workflow is given with on_conflict='skip': enqueue it by itself")
+        raise ConfigError(
+            "a workflow or batch is given with on_conflict='skip': enqueue it by itself"
+        )
     return [
-        source if isinstance(source, Workflow | Addition) else list(flatten([source]))
+        source if isinstance(source, Workflow | Addition | Batch) else list(flatten([source]))
         for source in sources
     ]
 

@@ -22,15 +22,19 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from staffa._internal.calls import Call, call, iterate
+from staffa.client.batch_handles import check_batch_id
+from staffa.client.batch_handles_now import SyncBatchHandle
 from staffa.client.bulk import Bulk, check_new, check_notify, flatten
 from staffa.client.flows import Flows
 from staffa.client.insertion import Insertion
-from staffa.client.mixed import handle_of, has_flows, split_flows
+from staffa.client.mixed import Part, handle_of, has_flows, split_flows
 from staffa.client.rates import SyncRate
 from staffa.client.relays import mark_relayed
+from staffa.client.stored_batches import StoredBatches
 from staffa.client.workflows_now import SyncWorkflowHandle
 from staffa.errors import ConfigError
-from staffa.flows import Addition, Workflow
+from staffa.flows import Addition, Batch, Workflow
+from staffa.flows.batch_status import BatchStatus
 from staffa.flows.status import WorkflowStatus
 from staffa.instance import Source, refuse_loop
 from staffa.jobs import Job
@@ -52,12 +56,16 @@ class Synchronous:
         app: The client.
         insertion: Writes its jobs.
         flows: Its workflows.
+        batches: Its batches.
     """
 
-    def __init__(self, app: Staffa, insertion: Insertion, flows: Flows) -> None:
+    def __init__(
+        self, app: Staffa, insertion: Insertion, flows: Flows, batches: StoredBatches
+    ) -> None:
         self._app = app
         self._insertion = insertion
         self._flows = flows
+        self._batches = batches
 
     def __enter__(self) -> Self:
         refuse_loop("with app.sync", "async with app")
@@ -178,6 +186,40 @@ class Synchronous:
         """
         return self._call(self._app.workflows, limit=limit, before=before)
 
+    def batch(self, id: str | None) -> SyncBatchHandle:  # noqa: A002
+        """Return a handle of a stored batch; whether there is one is seen when it is used.
+
+        Args:
+            id: Its id: that of the `Batch`, `Job.batch_id` inside of one of its jobs.
+
+        Raises:
+            ConfigError: If that is no id.
+
+        Example:
+            ```python
+            status = app.sync.batch(batch_id).status()
+            ```
+        """
+        return SyncBatchHandle(check_batch_id(id), self._batches)
+
+    def batches(self, *, limit: int = 100, before: str | None = None) -> list[BatchStatus]:
+        """Return how batches stand, the newest first.
+
+        Args:
+            limit: How many, 1 to 10000.
+            before: The id of the last one of the page before.
+
+        Raises:
+            ConfigError: If the limit can't be used.
+
+        Example:
+            ```python
+            for status in app.sync.batches(limit=10):
+                print(status.id, status.name, status.state)
+            ```
+        """
+        return self._call(self._app.batches, limit=limit, before=before)
+
     def _call(
         self, function: Callable[..., Coroutine[Any, Any, T]], *args: Any, **kwargs: Any
     ) -> T:
@@ -197,11 +239,15 @@ class Synchronous:
         refuse_loop(f"app.sync.{name}()", f"async for ... in app.{name}(...)")
         return iterate(function(*args, **kwargs))
 
-    def _enqueue(self, job: Any, *, conn: Any, notify: Notify) -> Job | SyncWorkflowHandle:
+    def _enqueue(
+        self, job: Any, *, conn: Any, notify: Notify
+    ) -> Job | SyncWorkflowHandle | SyncBatchHandle:
         refuse_loop("app.sync.enqueue()", "await app.enqueue(...)")
         chosen = check_notify(notify, conn)
         if isinstance(job, Workflow | Addition):
             return self._write_flow(job, conn, chosen)
+        if isinstance(job, Batch):
+            return self._write_batch(job, conn, chosen)
         (stored,) = self._insertion.write_here([check_new(job)], conn, chosen)
         return stored
 
@@ -217,22 +263,28 @@ class Synchronous:
         inserted = self._insertion.write_graph_here(graph, conn, notify)
         return SyncWorkflowHandle(handle_of(flow, inserted, flows))
 
+    def _write_batch(self, batch: Batch, conn: Any, notify: Notify) -> SyncBatchHandle:
+        self._batches.write_here(batch, conn, notify)
+        return SyncBatchHandle(batch.id, self._batches)
+
     def _write_mixed(
-        self, parts: list[list[Job] | Workflow | Addition], bulk: Bulk
-    ) -> list[Job | SyncWorkflowHandle]:
+        self, parts: list[Part], bulk: Bulk
+    ) -> list[Job | SyncWorkflowHandle | SyncBatchHandle]:
         loose = [bulk.prepare(job) for part in parts if isinstance(part, list) for job in part]
         stored = iter(bulk.finish(self._insertion.write_here(loose, bulk.conn, bulk.notify)))
-        found: list[Job | SyncWorkflowHandle] = []
+        found: list[Job | SyncWorkflowHandle | SyncBatchHandle] = []
         for part in parts:
             if isinstance(part, list):
                 found += islice(stored, len(part))
+            elif isinstance(part, Batch):
+                found.append(self._write_batch(part, bulk.conn, bulk.notify))
             else:
                 found.append(self._write_flow(part, bulk.conn, bulk.notify))
         return found
 
     def _enqueue_many(
         self, *jobs: Any, stream: bool, **options: Any
-    ) -> list[Job] | list[Job | SyncWorkflowHandle] | Iterator[int]:
+    ) -> list[Job] | list[Job | SyncWorkflowHandle | SyncBatchHandle] | Iterator[int]:
         instead = "async for ... in app" if stream else "await app"
         refuse_loop("app.sync.enqueue_many()", f"{instead}.enqueue_many(...)")
         for source in jobs:

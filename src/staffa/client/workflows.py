@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator
 from typing import Any
 
-from staffa._internal.backoff import Backoff
+from staffa.client.endings import wait_until_ended
 from staffa.client.flows import Flows
 from staffa.errors import UnknownFlow
 from staffa.flows.pictures import to_dot, to_graph, to_mermaid
 from staffa.flows.status import WorkflowStatus
 from staffa.flows.workflow import Addition
 from staffa.jobs import Job
-from staffa.types import Seconds, to_seconds
-
-_LONGEST_WAIT_SECONDS = 1.0
-_FIRST_WAIT_SECONDS = 0.02
+from staffa.linking import FlowRow
+from staffa.types import Seconds
 
 
 class WorkflowHandle:
@@ -99,12 +96,11 @@ class WorkflowHandle:
             status = await app.workflow(workflow_id).wait(timeout=60)
             ```
         """
-        seconds = None if timeout is None else to_seconds(timeout, "timeout")
-        backoff = Backoff(first_seconds=_FIRST_WAIT_SECONDS, cap_seconds=_LONGEST_WAIT_SECONDS)
-        async with asyncio.timeout(seconds):
-            while (await self._flows.read(self.id))[0].finished_at is None:  # noqa: ASYNC110  # it is the database that changes
-                await asyncio.sleep(backoff.next_seconds())
+        await wait_until_ended(self._read, timeout)
         return await self.status()
+
+    async def _read(self) -> FlowRow:
+        return (await self._flows.read(self.id))[0]
 
     async def job(self, name: str) -> Job | None:
         """Return the job of a step as it is now, or None if there is no such step.

@@ -191,10 +191,15 @@ def seal(job: Job, keys: KeyRing) -> Job:
     """Return a job as it is stored.
 
     Raises:
-        ConfigError: If it is unique by args that differ each time they are encrypted.
+        ConfigError: If it is unique or chained by args that differ each time they are encrypted.
     """
     if job.encrypted and job.unique is not None:
         raise ConfigError("an entry of cron can't be unique and have encrypted args: leave one out")
+    if job.encrypted and job.chain is not None and "args" in job.chain.parts:
+        raise ConfigError(
+            "an entry of cron can't be chained by args that are encrypted: have the chain by "
+            "'worker' or a key of meta"
+        )
     return job.sealed(keys)
 
 

@@ -10,6 +10,7 @@ from typing import Any, TypedDict
 from staffa import registry
 from staffa._internal.shown import shown
 from staffa.args.encryption import KeyRing
+from staffa.chains import Chain, ChainOptions
 from staffa.cron.changes import Values, gather, spread
 from staffa.cron.declared import make_entry, make_job, seal
 from staffa.cron.entries import CRON_OPTIONS, Cron, check_flag, name_of_worker
@@ -71,6 +72,8 @@ class CronChanges(TypedDict, total=False):
     """Whether a job is written only if there is none like it."""
     replace: Replace | None
     """What is overwritten of the job that there is, by its state."""
+    chain: Chain | ChainOptions | None
+    """Whether a job runs after the one that was written before it for the same key."""
     weight: int | None
     """How many tokens of its queue's rate limit a job takes."""
 
@@ -251,6 +254,11 @@ def _check(entry: StoredCron) -> None:
     job = entry.new_job()
     if job.encrypted and job.unique is not None:
         raise ConfigError(f"cron entry {entry.name!r} can't be unique and have encrypted args")
+    if job.encrypted and job.chain is not None and "args" in job.chain.parts:
+        raise ConfigError(
+            f"cron entry {entry.name!r} can't be chained by args that are encrypted: have the "
+            "chain by 'worker' or a key of meta"
+        )
 
 
 def _find(worker: str, imports: Sequence[str]) -> WorkerDefinition | None:

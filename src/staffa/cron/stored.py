@@ -53,6 +53,7 @@ class Entry:
             "meta": job.meta,
             "scheduled_in": job.scheduled_in,
             "unique": None if job.unique is None else job.unique.as_options(),
+            "chain": None if job.chain is None else job.chain.as_options(),
             "replace": None if job.replace is None else dict(job.replace),
         }
         return {

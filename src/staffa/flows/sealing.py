@@ -6,7 +6,8 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 
 from staffa.args.encryption import KeyRing
-from staffa.linking import Graph, NewStep
+from staffa.jobs import Job
+from staffa.linking import Graph, NewFlow, NewStep
 
 
 def sealed(graph: Graph, keys: KeyRing) -> Graph:
@@ -16,7 +17,21 @@ def sealed(graph: Graph, keys: KeyRing) -> Graph:
         ConfigError: While it is read, if there is no key for one.
     """
     steps = _Sealed(graph.steps, keys)
-    return replace(graph, steps=list(steps) if isinstance(graph.steps, Collection) else steps)
+    return replace(
+        graph,
+        flows=[_with_sealed_callbacks(flow, keys) for flow in graph.flows],
+        steps=list(steps) if isinstance(graph.steps, Collection) else steps,
+    )
+
+
+def _with_sealed_callbacks(flow: NewFlow, keys: KeyRing) -> NewFlow:
+    if not flow.callbacks:
+        return flow
+    callbacks = {
+        event: jobs.sealed(keys) if isinstance(jobs, Job) else [job.sealed(keys) for job in jobs]
+        for event, jobs in flow.callbacks.items()
+    }
+    return replace(flow, callbacks=callbacks)
 
 
 class _Sealed:
@@ -26,5 +41,8 @@ class _Sealed:
 
     def __iter__(self) -> Iterator[NewStep]:
         for step in self._steps:
-            job = step.job.sealed(self._keys)
+            job = step.job
+            if job.chain is not None and job.encrypted:
+                job = job.on_chain(self._keys.keyed_digest)
+            job = job.sealed(self._keys)
             yield step if job is step.job else replace(step, job=job)

@@ -50,6 +50,7 @@ class _Following:
 
     def __init__(self, statements: FollowStatements) -> None:
         self._statements = statements
+        self._chains = statements.chains
         self._locked: set[str] = set()
         self._woken: Counter[str] = Counter()
         self._cancelled: list[int] = []
@@ -66,6 +67,7 @@ class _Following:
             changes.setdefault(flow, Counts()).add(more)
         retried = {flow for one in transitions if one.is_retry for flow in one.flows}
         self._locked.update(changes, *(one.flows for one in transitions))
+        yield from self._bridge(transitions)
         gone = [one.id for one in transitions if one.after is None and one.flows]
         if gone:
             yield from self._statements.forget_steps(gone)
@@ -73,6 +75,7 @@ class _Following:
         while transitions or changes or ended:
             released = yield from self._let_go(transitions, ended)
             transitions = [one for one in released if one.end is not None]
+            yield from self._bridge(transitions)
             for flow, more in count_changes(released).items():
                 changes.setdefault(flow, Counts()).add(more)
             changed = {
@@ -84,6 +87,13 @@ class _Following:
             counted, retried = set(), set()
         flows = tuple(self._ended)
         return Followed(dict(self._woken), tuple(self._cancelled), flows)
+
+    def _bridge(self, transitions: Sequence[Transition]) -> Dialogue[None]:
+        """Let nobody overtake what a job of its chain has waited for that waits no more."""
+        parted = [one for one in transitions if one.flows and one.has_parted]
+        if parted:
+            flows = sorted({flow for one in parted for flow in one.flows})
+            yield from self._chains.bridge([one.id for one in parted], flows)
 
     def _let_go(
         self, transitions: Sequence[Transition], flows: Sequence[str]

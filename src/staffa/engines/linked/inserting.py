@@ -10,12 +10,13 @@ ended in a way that cancels it: that is done, and followed, once all of them are
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from staffa.dialogues import Dialogue
 from staffa.engines.linked.graph_flows import GraphFlows
 from staffa.engines.linked.roots import lock_roots
 from staffa.engines.linked.writing import Writing
+from staffa.engines.statements.chains import chains_of
 from staffa.engines.statements.following import FollowStatements
 from staffa.engines.statements.graphs import GraphStatements
 from staffa.errors import FlowExists
@@ -41,8 +42,11 @@ def insert_graph(
         InvalidJob: If a job can't be part of the graph.
     """
     locked: frozenset[str] = frozenset()
-    if graph.roots:
-        locked = yield from lock_roots(following, sorted(set(graph.roots)))
+    chains = _chains(graph.steps)
+    if graph.roots or chains:
+        locked = yield from lock_roots(following, sorted({*graph.roots, *chains}))
+    if chains:
+        yield following.chains.lock(chains)
     flows = GraphFlows(statements, graph.flows, locked)
     yield from flows.read(_stored(graph))
     existing = yield from _begin(statements, graph)
@@ -52,6 +56,13 @@ def insert_graph(
     for portion in portions(graph.steps):
         yield from writing.write(portion)
     return (yield from writing.finish())
+
+
+def _chains(steps: Iterable[NewStep]) -> frozenset[str]:
+    """Return the chains of jobs; none if these can be read only once: portions take their own."""
+    if not isinstance(steps, Collection):
+        return frozenset()
+    return chains_of(step.job for step in steps)
 
 
 def portions(steps: Iterable[NewStep]) -> Iterator[list[NewStep]]:

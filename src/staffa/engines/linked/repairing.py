@@ -67,6 +67,10 @@ def repair(
         for stray in strays
         if isinstance(stray.needs, int)
     ]
+    parted = [stray.needs for stray in strays if stray.ended in ("cancelled", "deleted")]
+    if parted:
+        numbers = [needs for needs in parted if isinstance(needs, int)]
+        yield from following.chains.bridge(numbers, [root])
     ended = [stray.needs for stray in strays if isinstance(stray.needs, str)]
     followed = yield from follow(following, transitions, changes, ended)
     own = sum(stray.own for stray in strays)

@@ -31,10 +31,18 @@ class Transition:
     attempt_after: int | None = None
 
     @property
+    def has_parted(self) -> bool:
+        """Whether it has ended, or is no more, without having run after what it waited for."""
+        if self.after is None:
+            return self.before in (State.SUSPENDED, State.CANCELLED)
+        return self.before is State.SUSPENDED and self.after in ENDED
+
+    @property
     def end(self) -> str | None:
-        """How the job has ended just now, as edges tell it; None if it has not."""
-        if self.before in ENDED and self.after is None:
-            return None
+        """How the job has ended just now, as edges tell it; None if it has not.
+
+        One that is deleted after its end is that, too: for those who hold on to it.
+        """
         if self.after is None:
             return "deleted"
         return self.after.value if self.after in ENDED else None

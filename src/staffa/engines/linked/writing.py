@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
+from operator import itemgetter
 
-from staffa.dialogues import Dialogue
+from staffa.dialogues import Dialogue, all_of
 from staffa.engines.linked.following import follow
 from staffa.engines.linked.graph_flows import GraphFlows
 from staffa.engines.linked.memberships import memberships, step_name
 from staffa.engines.linked.needs import Needs, Outlook
 from staffa.engines.linked.transitions import Counts, Transition
+from staffa.engines.statements.chains import chains_of
 from staffa.engines.statements.following import Due, FollowStatements, Released
 from staffa.engines.statements.graphs import GraphStatements, Inserted, StoredEdge, StoredStep
 from staffa.errors import FlowExists, InvalidJob
 from staffa.linking import Followed, InsertedGraph, NewStep
+from staffa.statement import Statements
 from staffa.types import State
 
 
@@ -50,6 +54,7 @@ class Writing:
             UnknownFlow: If a flow that a job names is not stored.
             InvalidJob: If a job can't be part of the graph.
         """
+        steps = [_on_chain(step) for step in steps]
         first = len(self._needs.ids)
         members = [self._memberships(step, first + place) for place, step in enumerate(steps)]
         yield from self._flows.read(flow for flows in set(members) for flow in flows)
@@ -63,8 +68,9 @@ class Writing:
             [step.job for step in steps], waits
         )
         self._needs.ids.extend(job.id for job in written)
-        self._note(steps, members, written)
         yield from self._link(steps, members, written, outlooks)
+        written = yield from self._chain(steps, written)
+        self._note(steps, members, written)
 
     def finish(self) -> Dialogue[InsertedGraph]:
         """Count the jobs, cancel those that need what was cancelled, and follow that.
@@ -85,7 +91,8 @@ class Writing:
                 f"step {place} of the graph, {step.job!r}, is unique: a job of a workflow or a "
                 "batch can't be; leave out unique="
             )
-        found = memberships(step.job.meta_json)
+        chain = step.job.chain_id if step.job.chain is not None else None  # it counts for itself
+        found = tuple(flow for flow in memberships(step.job.meta_json) if flow != chain)
         if not found:
             raise InvalidJob(f"step {place} of the graph, {step.job!r}, names no flow in its meta")
         return found
@@ -133,6 +140,22 @@ class Writing:
         if edges:
             yield self._statements.add_edges(edges)
 
+    def _chain(self, steps: Sequence[NewStep], written: list[Inserted]) -> Dialogue[list[Inserted]]:
+        """Tie jobs to the ends of their chains; return all as they stand then."""
+        chained = [
+            (job.id, step.job)
+            for step, job in zip(steps, written, strict=True)
+            if step.job.chain is not None
+        ]
+        if not chained:
+            return written
+        chains = self._following.chains
+        yield chains.lock(chains_of(job for _, job in chained))
+        waiting: frozenset[int] = yield from all_of(
+            Statements(chains.link(chained), itemgetter(-1))
+        )
+        return [Inserted(job.id, State.SUSPENDED) if job.id in waiting else job for job in written]
+
     def _cancel(self) -> Dialogue[list[Transition]]:
         """Cancel the steps that need what has ended in a way that cancels them."""
         if not self._doomed:
@@ -158,3 +181,7 @@ class Writing:
 
     def _count(self, flow: str) -> Counts:
         return self._counts.setdefault(flow, Counts())
+
+
+def _on_chain(step: NewStep) -> NewStep:
+    return step if step.job.chain is None else replace(step, job=step.job.on_chain())

@@ -44,6 +44,7 @@ from staffa.engines.postgres.maintenance import PostgresMaintenance, check_vacuu
 from staffa.engines.postgres.queues import PostgresControls, PostgresQueues
 from staffa.engines.postgres.survey import PostgresSurvey
 from staffa.engines.signals import SignalEngine
+from staffa.engines.statements.chains import ChainStatements
 from staffa.engines.statements.chunks import ChunkStatements
 from staffa.engines.statements.conditions import Wanted
 from staffa.engines.statements.crons import CronDialogues, CronStatements
@@ -119,7 +120,7 @@ class PostgresEngine(
         self._operations = OperationStatements(prefix)
         self._walks = Walks(self._read, self._operations)
         self._unique = UniqueStatements(prefix)
-        self._enqueueing = EnqueueStatements(self._jobs, self._unique)
+        self._enqueueing = EnqueueStatements(self._jobs, self._unique, ChainStatements(prefix))
         self._pruned_until = ""
         self._rescues = RescueStatements(prefix)
         self._prunes = PruneStatements(prefix)

@@ -43,6 +43,7 @@ from staffa.engines.sqlite.functions import install
 from staffa.engines.sqlite.heartbeat import SqliteHeartbeat
 from staffa.engines.sqlite.queues import SqliteControls
 from staffa.engines.sqlite.rehearsal import SqliteRehearsal
+from staffa.engines.sqlite.statements.chains import ChainStatements
 from staffa.engines.sqlite.statements.changes import ChangeStatements, Seen
 from staffa.engines.sqlite.statements.chunks import ChunkStatements
 from staffa.engines.sqlite.statements.following import FollowStatements
@@ -132,7 +133,10 @@ class SqliteEngine(
         self._changes = self._operations = ChangeStatements(_PREFIX, SQLITE)
         self._walks = Walks(self._reader.read, self._changes)
         self._unique = UniqueStatements(_PREFIX, SQLITE)
-        self._enqueueing = EnqueueStatements(self._jobs, self._unique, "sqlite", settings.prepare)
+        self._chains = ChainStatements(_PREFIX, SQLITE)
+        self._enqueueing = EnqueueStatements(
+            self._jobs, self._unique, self._chains, settings.prepare
+        )
         self._pruned_until = ""
         self._rescues = RescueStatements(_PREFIX, SQLITE)
         self._prunes = PruneStatements(_PREFIX, SQLITE)

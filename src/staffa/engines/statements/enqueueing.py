@@ -13,7 +13,8 @@ from functools import partial
 from itertools import accumulate
 from typing import Any, Protocol, TypeVar
 
-from staffa.engine import Dialect, Statement, Statements, Written
+from staffa.engine import Statement, Statements, Written
+from staffa.engines.statements.chains import ChainedWrite, ChainStatements
 from staffa.engines.statements.jobs import JobStatements
 from staffa.engines.statements.rounds import Entry, Rounds
 from staffa.jobs import Job
@@ -76,7 +77,7 @@ class EnqueueStatements:
     Args:
         jobs: The statements of jobs.
         unique: The statements of unique jobs.
-        dialect: The database that they are for.
+        chains: The statements of chains.
         prepare: What they need on a connection, if anything.
     """
 
@@ -84,16 +85,26 @@ class EnqueueStatements:
         self,
         jobs: JobStatements,
         unique: WritesUnique,
-        dialect: Dialect = "postgres",
+        chains: ChainStatements,
         prepare: Callable[[Any], None] | None = None,
     ) -> None:
         self._jobs = jobs
         self._unique = unique
-        self._dialect = dialect
+        self._chains = chains
+        self._dialect = jobs.dialect
         self._prepare = prepare
 
     def enqueue(self, jobs: Sequence[Job]) -> Statements[list[Job]]:
         """Return what inserts jobs, all or none, in the order given."""
+        if any(job.chain is not None for job in jobs):
+            return self._enqueue_chained([job.on_chain() for job in jobs])
+        return self._enqueue(jobs)
+
+    def _enqueue_chained(self, jobs: Sequence[Job]) -> Statements[list[Job]]:
+        write = ChainedWrite(self._chains, jobs, self._enqueue(jobs))
+        return self._together(write.parts, write.combine)
+
+    def _enqueue(self, jobs: Sequence[Job]) -> Statements[list[Job]]:
         if len(jobs) == 1 and jobs[0].unique is None:  # as most calls have it
             return self._together([partial(self._jobs.enqueue, jobs)], lambda results: results[0])
         entries = [Entry(job, job.unique_key) for job in jobs]
@@ -122,6 +133,11 @@ class EnqueueStatements:
 
     def write(self, jobs: Sequence[Job]) -> Statements[Written]:
         """Return what does the same for who wants their ids alone."""
+        if any(job.chain is not None for job in jobs):
+            chained = self.enqueue(jobs)
+            return self._together(
+                chained.parts, lambda results: Written.of(chained.combine(results))
+            )
         if any(job.unique is not None for job in jobs):
             attempt = self._attempt([Entry(job, job.unique_key) for job in jobs])
             if attempt is not None:

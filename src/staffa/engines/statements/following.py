@@ -12,6 +12,7 @@ from staffa._internal.kill_points import boundaries
 from staffa.dialogues import Dialogue
 from staffa.engine import Statement
 from staffa.engines.statements.area import Area, Row, Rows
+from staffa.engines.statements.chains import ChainStatements
 from staffa.types import State
 
 
@@ -119,6 +120,11 @@ class FollowStatements(Area):
     """What is asked of flows, steps and edges when jobs have changed their states."""
 
     folder = "flows"
+
+    @property
+    def chains(self) -> ChainStatements:
+        """What is asked of chains."""
+        return ChainStatements(self._prefix, self._idiom)
 
     def find_kept(self, numbers: Sequence[int]) -> Statement[frozenset[int]]:
         """Read which of some jobs belong to workflows and batches that have not ended."""

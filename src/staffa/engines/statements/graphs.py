@@ -193,7 +193,11 @@ def _describe_flow(flow: NewFlow, once: str | None) -> dict[str, Any]:
         "name": flow.name,
         "place": flow.place,
         "options": orjson.Fragment(json.dumps(dict(flow.options))),
-        "callbacks": {event: describe_job(job) for event, job in flow.callbacks.items()},
+        "callbacks": {event: _describe(jobs) for event, jobs in flow.callbacks.items()},
         "needs": list(flow.needs),
         "once": once,
     }
+
+
+def _describe(jobs: Job | Sequence[Job]) -> Any:
+    return describe_job(jobs) if isinstance(jobs, Job) else [describe_job(job) for job in jobs]

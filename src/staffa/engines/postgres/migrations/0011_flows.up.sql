@@ -54,6 +54,7 @@ CREATE TABLE :"prefix".staffa_edges (
     needs_job  bigint,
     needs_flow text COLLATE "C",
     ended      text,                           -- how what it needs has ended; null while it is open
+    on_cancelled text, on_discarded text, on_deleted text,  -- of a chain's, before those of the step
     CHECK (num_nonnulls(needs_job, needs_flow) = 1)
 );
 

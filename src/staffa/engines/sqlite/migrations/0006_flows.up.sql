@@ -50,6 +50,7 @@ CREATE TABLE staffa_edges (
     needs_job  INTEGER,
     needs_flow TEXT,
     ended      TEXT,
+    on_cancelled TEXT, on_discarded TEXT, on_deleted TEXT,
     CHECK ((needs_job IS NULL) <> (needs_flow IS NULL))
 ) STRICT;
 

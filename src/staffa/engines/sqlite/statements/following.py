@@ -10,6 +10,7 @@ from typing import Any
 
 from staffa._internal.kill_points import boundaries
 from staffa.dialogues import Dialogue
+from staffa.engines.sqlite.statements.chains import ChainStatements
 from staffa.engines.statements import following as shared
 from staffa.engines.statements.area import Rows
 from staffa.engines.statements.following import (
@@ -27,6 +28,11 @@ from staffa.engines.statements.following import (
 @boundaries
 class FollowStatements(shared.FollowStatements):
     """What is asked of flows, steps and edges when jobs have changed their states."""
+
+    @property
+    def chains(self) -> ChainStatements:
+        """What is asked of chains."""
+        return ChainStatements(self._prefix, self._idiom)
 
     def close_jobs(self, ends: Mapping[int, str]) -> Dialogue[list[Due]]:
         """Close the edges to jobs that have ended."""

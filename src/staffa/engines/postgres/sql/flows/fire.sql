@@ -1,4 +1,4 @@
--- Write callbacks of batches, each once.
+-- Write callbacks of batches, each once: an event has a job, or an array of them.
 -- $1 text[]: the batches, $2 text[]: the event of each.
 -- Locks: the batches, whose root the transaction holds; the new rows. Index: the primary keys of flows and of
 -- limits, a table of few rows.
@@ -27,7 +27,10 @@ SELECT CASE WHEN coming.at > due.now THEN 'scheduled' ELSE 'available' END::text
        coalesce(job.tags, '{}'), coalesce(job.priority, 0), coalesce(job.max_attempts, 20), due.now,
        coalesce(coming.at, due.now)
   FROM due
- CROSS JOIN LATERAL jsonb_to_record(due.given) AS job (
+ CROSS JOIN LATERAL jsonb_to_recordset(
+           CASE jsonb_typeof(due.given) WHEN 'array' THEN due.given
+                                        ELSE jsonb_build_array(due.given) END
+       ) AS job (
            queue text, worker text, args jsonb, meta jsonb, tags text[], priority smallint,
            max_attempts smallint, scheduled_at timestamptz, scheduled_in float8
        )

@@ -1,8 +1,9 @@
 -- Delete finished jobs that have not changed since they were read, and what they have waited for. Those of
--- workflows and batches stay until all of these has ended.
+-- workflows and batches stay until all of these has ended, those of chains while others wait for them,
+-- or for what they have waited for before they were cancelled.
 -- $1 bigint[]: ids, $2 text[]: the versions that were read.
 -- Locks: the rows, in the order of their ids; what others hold is skipped, and found again later.
--- Index: the primary keys, staffa_edges_job, staffa_edges_flow; (SELECT $1) is there for the reason that
+-- Index: the primary keys, staffa_edges_job, staffa_edges_flow, staffa_edges_needs_job; (SELECT $1) is there for the reason that
 -- ack.sql gives.
 WITH gone AS (
     DELETE FROM :"prefix".oban_jobs AS job
@@ -18,6 +19,25 @@ WITH gone AS (
                             JOIN :"prefix".staffa_flows AS root ON root.id = flow.root
                            WHERE flow.id IN (found.meta ->> 'workflow_id', found.meta ->> 'batch_id')
                              AND (flow.finished_at IS NULL OR root.finished_at IS NULL)
+                      ))
+                  AND NOT (found.meta ? 'chain_id' AND (
+                          EXISTS (
+                              SELECT FROM :"prefix".staffa_edges AS edge
+                               WHERE edge.needs_job = found.id AND edge.ended IS NULL
+                          )
+                          OR found.state::text = 'cancelled' AND (
+                              EXISTS (
+                                  SELECT FROM :"prefix".staffa_edges AS edge
+                                   WHERE edge.job_id = found.id AND edge.ended IS NULL
+                                     AND edge.needs_job IS NOT NULL
+                              )
+                              OR EXISTS (
+                                  SELECT FROM :"prefix".staffa_flows AS chain
+                                   WHERE chain.id = found.meta ->> 'chain_id'
+                                     AND chain.tail = found.id
+                                     AND chain.finished_at IS NULL
+                              )
+                          )
                       ))
                 ORDER BY found.id
                   FOR UPDATE OF found SKIP LOCKED

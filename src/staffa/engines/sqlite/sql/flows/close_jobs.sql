@@ -9,8 +9,9 @@ UPDATE staffa_edges
    AND EXISTS (
            SELECT 1 FROM staffa_steps AS step
             WHERE step.job_id = staffa_edges.job_id
-              AND CASE given.value ->> '$[1]' WHEN 'cancelled' THEN step.on_cancelled
-                            WHEN 'discarded' THEN step.on_discarded
-                        WHEN 'deleted' THEN step.on_deleted
-                            ELSE 'ignore' END <> 'hold'
+              AND CASE given.value ->> '$[1]'
+                      WHEN 'cancelled' THEN coalesce(staffa_edges.on_cancelled, step.on_cancelled)
+                      WHEN 'discarded' THEN coalesce(staffa_edges.on_discarded, step.on_discarded)
+                      WHEN 'deleted' THEN coalesce(staffa_edges.on_deleted, step.on_deleted)
+                      ELSE 'ignore' END <> 'hold'
        );

@@ -1,16 +1,18 @@
--- Write callbacks of batches, each once.
+-- Write callbacks of batches, each once: an event has a job, or an array of them.
 -- $1: a JSON array of arrays: a batch, an event.
 -- Index: the primary keys of flows and of limits, a table of few rows.
 WITH clock AS MATERIALIZED (
     SELECT staffa_now() AS now
 ), due AS MATERIALIZED (
-    SELECT flow.id, given.value ->> '$[1]' AS event, callback.value AS job, clock.now,
-           coalesce(staffa_utc(callback.value ->> '$.scheduled_at'),
-                    staffa_add(clock.now, callback.value ->> '$.scheduled_in')) AS at
+    SELECT flow.id, given.value ->> '$[1]' AS event, job.value AS job, clock.now,
+           coalesce(staffa_utc(job.value ->> '$.scheduled_at'),
+                    staffa_add(clock.now, job.value ->> '$.scheduled_in')) AS at
       FROM clock
      CROSS JOIN json_each($1) AS given
      CROSS JOIN staffa_flows AS flow
      CROSS JOIN json_each(flow.callbacks) AS callback
+     CROSS JOIN json_each(CASE callback.type WHEN 'array' THEN callback.value
+                               ELSE json_array(json(callback.value)) END) AS job
      WHERE flow.id = given.value ->> '$[0]'
        AND callback.key = given.value ->> '$[1]'
        AND given.value ->> '$[1]' NOT IN (SELECT done.value FROM json_each(flow.fired) AS done)

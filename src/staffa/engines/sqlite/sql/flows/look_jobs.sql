@@ -4,10 +4,11 @@
 -- Index: staffa_edges_needs_job, the primary key of the steps.
 WITH due AS MATERIALIZED (
     SELECT edge.job_id, edge.needs_job AS needs, given.value ->> '$[1]' AS ended, step.open, step.held,
-           CASE given.value ->> '$[1]' WHEN 'cancelled' THEN step.on_cancelled
-                        WHEN 'discarded' THEN step.on_discarded
-                        WHEN 'deleted' THEN step.on_deleted
-                        ELSE 'ignore' END AS policy
+           CASE given.value ->> '$[1]'
+               WHEN 'cancelled' THEN coalesce(edge.on_cancelled, step.on_cancelled)
+               WHEN 'discarded' THEN coalesce(edge.on_discarded, step.on_discarded)
+               WHEN 'deleted' THEN coalesce(edge.on_deleted, step.on_deleted)
+               ELSE 'ignore' END AS policy
       FROM json_each($1) AS given
      CROSS JOIN staffa_edges AS edge
      CROSS JOIN staffa_steps AS step

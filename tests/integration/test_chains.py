@@ -1,0 +1,195 @@
+"""Jobs of a key run one after the other, on whichever nodes, whoever enqueues them at once.
+
+What runs writes when it begins and ends to a table of the test's: that history is compared.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import defaultdict
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from typing import Any
+
+import asyncpg
+import pytest
+
+from staffa import Cancel, Chain, Job, JobFilter, Snooze, Staffa, current_job, job
+from staffa._internal.identifiers import quote_identifier
+from staffa.types import State
+from tests.conftest import MakeClient
+from tests.support.events import eventually
+from tests.support.rows import Rows
+
+BY_KEY = Chain(by="args.key", on_discarded="ignore")
+
+
+class History:
+    """What has run, as the database has seen it."""
+
+    def __init__(self, connection: asyncpg.Pool, prefix: str) -> None:
+        self._pool = connection
+        self._table = f"{quote_identifier(prefix)}.history"
+
+    async def create(self) -> None:
+        await self._pool.execute(
+            f"CREATE TABLE {self._table} (seq bigserial, job bigint, key int, event text)"
+        )
+
+    async def drop(self) -> None:
+        await self._pool.execute(f"DROP TABLE {self._table}")
+
+    async def note(self, number: int | None, key: int, event: str) -> None:
+        await self._pool.execute(
+            f"INSERT INTO {self._table} (job, key, event) VALUES ($1, $2, $3)", number, key, event
+        )
+
+    async def by_key(self) -> dict[int, list[tuple[int, str]]]:
+        rows = await self._pool.fetch(f"SELECT * FROM {self._table} ORDER BY seq")
+        found: dict[int, list[tuple[int, str]]] = defaultdict(list)
+        for row in rows:
+            found[row["key"]].append((row["job"], row["event"]))
+        return found
+
+
+@pytest.fixture
+async def history(dsn: str, prefix: str) -> AsyncIterator[History]:
+    async with asyncpg.create_pool(dsn, min_size=1, max_size=4) as pool:
+        made = History(pool, prefix)
+        await made.create()
+        yield made
+        await made.drop()
+
+
+@pytest.fixture
+async def nodes(make_client: MakeClient) -> AsyncIterator[list[Staffa]]:
+    """Two nodes on one schema."""
+    async with AsyncExitStack() as stack:
+        made = [
+            make_client(name=f"node-{number}", node=f"node-{number}", queues={"default": 8})
+            for number in range(2)
+        ]
+        for app in made:
+            await stack.enter_async_context(app)
+        yield made
+
+
+def check_order(history: list[tuple[int, str]]) -> None:
+    """Assert that runs don't overlap, and that no job begins before an earlier one has ended."""
+    begun: list[int] = []
+    running: int | None = None
+    for number, event in history:
+        if event == "begin":
+            assert running is None, f"job {number} began while {running} ran: {history}"
+            running = number
+            if not begun or begun[-1] != number:
+                begun.append(number)
+        else:
+            assert running == number
+            running = None
+    assert running is None
+    assert begun == sorted(set(begun)), "a job ran out of turn, or again after the next one"
+
+
+async def test_many_who_enqueue_at_once_and_two_nodes_keep_the_order(
+    nodes: list[Staffa], history: History
+) -> None:
+    @job(name="tests.chained", chain=BY_KEY, backoff=0, max_attempts=3)
+    async def chained(key: int, ends: list[str]) -> Any:
+        running = current_job()
+        await history.note(running.id, key, "begin")
+        await asyncio.sleep(0)
+        await history.note(running.id, key, "end")
+        done = running.meta.get("runs", 0)
+        await running.update_meta(runs=done + 1)
+        match ends[done] if done < len(ends) else "":
+            case "fail":
+                raise ValueError("not yet")
+            case "snooze":
+                return Snooze(0)
+            case "cancel":
+                return Cancel("not needed")
+
+    choice = random.Random(7)
+    ways = [[], [], [], ["fail"], ["snooze", "fail"], ["cancel"], ["fail", "fail", "fail"]]
+
+    def new() -> Job:
+        return chained.new(choice.randrange(4), choice.choice(ways))
+
+    async def enqueue(app: Staffa) -> None:
+        for size in (1, 5, 1, 12, 3):
+            if size == 1:
+                await app.enqueue(new())
+            else:
+                await app.enqueue_many(new() for _ in range(size))
+
+    async with asyncio.timeout(120):
+        await asyncio.gather(*(enqueue(app) for app in [*nodes, *nodes]))
+        await eventually_ended(nodes[0])
+    found = await history.by_key()
+    assert sum(len({number for number, _ in runs}) for runs in found.values()) == 4 * 22
+    for runs in found.values():
+        check_order(runs)
+
+
+async def eventually_ended(app: Staffa) -> None:
+    """Wait until no job is left that has not ended."""
+    live = JobFilter(states=["available", "suspended", "scheduled", "executing", "retryable"])
+    while await app.count_jobs(live):  # noqa: ASYNC110  # the database changes
+        await asyncio.sleep(0.02)
+
+
+async def test_a_rolled_back_transaction_leaves_no_gap_and_no_knot(
+    nodes: list[Staffa], dsn: str, rows: Rows
+) -> None:
+    @job(name="tests.plain", chain=Chain(by="args.key"))
+    async def plain(key: int) -> None: ...
+
+    app = nodes[0]
+    await app.pause_queue("default")
+    first = await app.enqueue(plain.new(1))
+    connection = await asyncpg.connect(dsn)
+    transaction = connection.transaction()
+    await transaction.start()
+    inside = await app.enqueue(plain.new(1), conn=connection)
+    assert inside.state is State.SUSPENDED
+    waiting = asyncio.ensure_future(app.enqueue(plain.new(1)))
+    await eventually(lambda: not waiting.done(), "a task")
+    await transaction.rollback()
+    await connection.close()
+    last = await waiting
+    assert last.state is State.SUSPENDED
+    assert await app.get_job(inside) is None
+    await app.resume_queue("default")
+    async with asyncio.timeout(30):
+        await eventually_ended(app)
+    ended = [await app.get_job(one) for one in (first, last)]
+    assert [one.state for one in ended if one is not None] == ["completed", "completed"]
+
+
+async def test_a_job_whose_process_dies_holds_the_next_one_until_it_has_run_again(
+    make_client: MakeClient, history: History
+) -> None:
+    gate = asyncio.Event()
+
+    @job(name="tests.dying", chain=Chain(by="args.key"))
+    async def dying(key: int) -> None:
+        number = current_job().id
+        await history.note(number, key, "begin")
+        if not gate.is_set():
+            await asyncio.Event().wait()
+        await history.note(number, key, "end")
+
+    dead = make_client(queues={"default": 5}, node="dead")
+    await dead.start()
+    first, second = await dead.enqueue_many(dying.new(1), dying.new(1))
+    while not (await history.by_key())[1]:  # noqa: ASYNC110  # likewise
+        await asyncio.sleep(0.01)
+    alive = make_client(queues={"default": 5}, node="alive")
+    gate.set()
+    await dead.stop(grace=0)  # which puts back what ran
+    async with alive, asyncio.timeout(60):
+        await eventually_ended(alive)
+    runs = (await history.by_key())[1]
+    assert [number for number, _ in runs] == [first.id, first.id, first.id, second.id, second.id]
