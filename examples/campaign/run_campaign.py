@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 from campaign import SENT, plan_campaign
-from staffa import Staffa, State
+from staffa import Staffa, telemetry
 from staffa.client.backend import make_migrator
 from staffa.embedded import EmbeddedPostgres
 
@@ -15,11 +15,12 @@ HERE = Path(__file__).parent
 async def main(dsn: str) -> None:
     """Run two campaigns: one is approved, the other is not."""
     await make_migrator(dsn, "public").up()
+    parked: asyncio.Queue[telemetry.Event] = asyncio.Queue()
+    telemetry.attach(parked.put_nowait, events=["staffa.job.scheduled"])
     async with Staffa(queues={"campaign": 4, "mail": 4}) as app:
         for subject, approved in (("Spring", True), ("Autumn", False)):
             handle = await app.enqueue(plan_campaign(subject, ["customers", "press"]))
-            while (await handle.job("approval")).state is State.SUSPENDED:
-                await asyncio.sleep(0.05)
+            await parked.get()
             print(f"{subject}: waits for approval, {len(SENT)} mails sent so far")
             await handle.signal("approval", {"approved": approved, "by": "Margaret"})
             await handle.wait(timeout=60)
