@@ -27,7 +27,7 @@ SEED ?=
 WHAT ?=
 PEERS ?=
 
-.PHONY: help demo example badges test chaos bench check format sync docs docs-serve images services clean
+.PHONY: help demo example badges storybook video thumbnails warehouse licenses campaign test chaos bench check format sync docs docs-serve images services clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,6 +40,24 @@ example: $(READY) ## run the worked example: mails that are sent once, tried aga
 
 badges: $(READY) ## run the example with an Elixir program: it asks for badges, which are printed
 	@$(RUN) python examples/badges/print_badges.py
+
+storybook: $(READY) ## run the example of a workflow of functions: a book with pictures
+	@$(RUN) python examples/storybook/write_book.py
+
+video: $(READY) ## run the example of a workflow around ffmpeg: a clip is taken in
+	@$(RUN) python examples/video/ingest_clip.py
+
+thumbnails: $(READY) ## run the example of a batch: thumbnails of a folder, then an archive and a mail
+	@$(RUN) python examples/thumbnails/make_thumbnails.py
+
+warehouse: $(READY) ## run the example of chunks: events are loaded ten thousand at once
+	@$(RUN) python examples/warehouse/load_events.py
+
+licenses: $(READY) ## run the example of workflows by webhooks: each once, however often it comes
+	@$(RUN) python examples/licenses/receive_webhooks.py
+
+campaign: $(READY) ## run the example of a workflow that waits for a human, and grows
+	@$(RUN) python examples/campaign/run_campaign.py
 
 test: $(READY) ## run every test that this machine can run (ARGS="-k name")
 	@$(RUN) pytest -n 4 --dist worksteal $(ARGS)

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -12,23 +9,8 @@ import asyncpg
 import pytest
 
 from tests.support.database import create_database, drop_database, running_server
+from tests.support.examples import run_script
 from tests.support.services import lack
-
-EXAMPLE = Path(__file__).parents[1]
-
-
-def run(script: str, *, path: Path | None = None) -> subprocess.CompletedProcess[str]:
-    """Run a few lines in the example's folder."""
-    folders = [str(folder) for folder in (path, EXAMPLE) if folder is not None]
-    return subprocess.run(
-        [sys.executable, "-c", script],
-        cwd=EXAMPLE,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(folders)},
-        check=False,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
 
 
 @pytest.fixture(scope="session")
@@ -50,7 +32,7 @@ async def database(server: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
 @pytest.fixture
 def drawing() -> None:
     """WeasyPrint, or the test is skipped."""
-    found = run("import drawing")
+    found = run_script("badges", "import drawing")
     if found.returncode != 0:
         lack("weasyprint", found.stderr.strip())
 
@@ -58,10 +40,13 @@ def drawing() -> None:
 async def test_what_elixir_asks_for_is_printed_and_answered(
     drawing: None, database: str, tmp_path: Path
 ) -> None:
-    done = run(f"""
+    done = run_script(
+        "badges",
+        f"""
 import asyncio, pathlib, print_badges
 asyncio.run(print_badges.main({database!r}, pathlib.Path({str(tmp_path)!r})))
-""")
+""",
+    )
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("Elixir asks") == done.stdout.count("Elixir hears") == 3
     for number in (1, 2, 3):
@@ -80,7 +65,7 @@ asyncio.run(print_badges.main({database!r}, pathlib.Path({str(tmp_path)!r})))
 def test_without_weasyprint_it_is_said_what_to_install(tmp_path: Path) -> None:
     lacking = "raise OSError('cannot load library libpango-1.0-0')"
     (tmp_path / "weasyprint.py").write_text(lacking)
-    failed = run("import print_badges", path=tmp_path)
+    failed = run_script("badges", "import print_badges", path=[tmp_path])
     assert failed.returncode == 1
     assert "libpango-1.0-0" in failed.stderr
     assert "apt-get install" in failed.stderr
