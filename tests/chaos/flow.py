@@ -1,4 +1,4 @@
-"""The scenario of flows: random workflows, batches and chains, that somebody cancels and retries."""
+"""The scenario of flows: random workflows, batches and chains, some of which are cancelled."""
 
 from __future__ import annotations
 

@@ -107,11 +107,9 @@ class Flows:
             needs = {needed} if needed is not None else self.tables.members(str(flow))
             for need in needs:
                 changes = [c for c in history.of_job.get(need, ()) if c.seq < claim.seq]
-                if changes and (after := changes[-1].after) is not None:
-                    if after.state not in FINAL:
-                        wrong.append(
-                            f"job {job} ran while {need}, which it needs, was {after.state}"
-                        )
+                after = changes[-1].after if changes else None
+                if after is not None and after.state not in FINAL:
+                    wrong.append(f"job {job} ran while {need}, which it needs, was {after.state}")
         return wrong
 
     def without_reason(self, history: History) -> list[str]:
