@@ -208,6 +208,24 @@ def _limited(label: str, tenants: int | None) -> Entry:
     )
 
 
+_FLOW_JOBS = 40_080
+_FAN_WIDTH = 1_000
+
+
+def _composed(label: str, filling: str = "insert", **options: int) -> Entry:
+    """Return one that works off jobs that belong together, or do not."""
+    return Entry(
+        label,
+        STAFFA,
+        "process",
+        {"jobs": _FLOW_JOBS, "limit": 500},
+        _rate(_FLOW_JOBS),
+        filled=_FLOW_JOBS,
+        filling=(filling, options),
+        jobs=_FLOW_JOBS,
+    )
+
+
 def _claiming_in_turns(label: str, backlog: int) -> Entry:
     tenants = {"tenants": 20}
     return _claiming(
@@ -409,5 +427,21 @@ CASES = (
             _claiming_in_turns("1 000 000 rows", 1_000_000),
         ),
         (Target("of that at 10 000", "1 000 000 rows", "10 000 rows", 1.5, at_least=False),),
+    ),
+    Case(
+        "flows",
+        "Working off workflows, one worker process",
+        "jobs/s",
+        (
+            _composed("plain jobs"),
+            _composed("a flat workflow", "insert_flat"),
+            _composed("workflows of 1, 1000 and 1", "insert_fans", width=_FAN_WIDTH),
+        ),
+        (
+            Target("flat, of plain jobs", "a flat workflow", "plain jobs", 0.6),
+            Target(
+                "of 1, 1000 and 1, of plain jobs", "workflows of 1, 1000 and 1", "plain jobs", 0.5
+            ),
+        ),
     ),
 )

@@ -16,7 +16,7 @@ from uuid import uuid4
 import asyncpg
 
 from bench.contenders.contract import Contender, Enqueue, counter, cpu_seconds, main
-from staffa import GlobalLimit, Job, Queue, Staffa, Unique, job, telemetry
+from staffa import GlobalLimit, Job, Queue, Staffa, Unique, Workflow, job, telemetry
 from staffa.client.backend import make_migrator
 from staffa.drivers.asyncpg import ConnectionSettings
 from staffa.engine import Producer
@@ -27,6 +27,7 @@ QUEUE = "bench"
 _UNFINISHED = """
 SELECT (SELECT count(*) FROM (SELECT FROM oban_jobs WHERE state = 'executing' LIMIT 1) AS running)
      + (SELECT count(*) FROM (SELECT FROM oban_jobs WHERE state = 'available' LIMIT 1) AS waiting)
+     + (SELECT count(*) FROM (SELECT FROM staffa_flows WHERE finished_at IS NULL LIMIT 1) AS flows)
 """
 
 
@@ -115,6 +116,24 @@ class StaffaContender(Contender):
     async def _stream(self, jobs: Iterable[Job]) -> dict[str, Any]:
         async with Staffa(self.dsn) as app:
             return {"rows": sum([1 async for _ in app.enqueue_many(jobs, stream=True)])}
+
+    async def insert_flat(self, jobs: int) -> None:
+        """Insert one workflow, whose jobs do not depend on each other."""
+        workflow = Workflow("flat")
+        workflow.add_many("all", (count.new(n) for n in range(jobs)))
+        async with Staffa(self.dsn) as app:
+            await app.enqueue(workflow)
+
+    async def insert_fans(self, jobs: int, width: int) -> None:
+        """Insert workflows, in each of which one job is followed by many, and these by one."""
+        async with Staffa(self.dsn) as app:
+            for start in range(0, jobs, width + 2):
+                workflow = Workflow(f"fan {start}")
+                workflow.add("first", count.new(start))
+                between = (count.new(start + n) for n in range(1, width + 1))
+                workflow.add_many("many", between, deps="first")
+                workflow.add("last", count.new(start + width + 1), deps="many")
+                await app.enqueue(workflow)
 
     async def insert_singly(self, jobs: int) -> None:
         """Enqueue one job after the other, each with its wake-up."""

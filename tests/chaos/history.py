@@ -45,6 +45,7 @@ class Step(StrEnum):
     RESCUE = "rescue"
     STAGE = "stage"
     RETRY = "retry"
+    RELEASE = "release"
     DELETE = "delete"
     EDIT = "edit"
     UNKNOWN = "unknown"
@@ -122,6 +123,8 @@ class Change:
             return Step.EDIT if same else Step.UNKNOWN
         if before.state == "executing" and after.state == "available":
             return Step.RESCUE if after.rescued > before.rescued else Step.PUT_BACK
+        if before.state == "suspended" and after.state == "available":
+            return Step.RELEASE
         if after.state == "available" and before.scheduled_at != after.scheduled_at:
             return Step.RETRY if before.state != "executing" else Step.UNKNOWN
         return _STEPS.get((before.state, after.state), Step.UNKNOWN)
@@ -138,6 +141,7 @@ _STEPS: Mapping[tuple[str, str], Step] = {
     ("scheduled", "available"): Step.STAGE,
     ("retryable", "available"): Step.STAGE,
     ("available", "scheduled"): Step.EDIT,
+    ("suspended", "scheduled"): Step.RELEASE,
     **{(state, "cancelled"): Step.CANCEL for state in ("executing", *_WAITING)},
 }
 

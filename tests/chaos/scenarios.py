@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from tests.chaos.flow import FlowsScenario
 from tests.chaos.general import GeneralScenario
 from tests.chaos.limited import LimitsScenario
 from tests.chaos.scenario import Scenario
 
-SCENARIOS: Sequence[Scenario] = (GeneralScenario(), LimitsScenario())
+SCENARIOS: Sequence[Scenario] = (GeneralScenario(), LimitsScenario(), FlowsScenario())
