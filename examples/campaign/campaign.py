@@ -33,6 +33,7 @@ async def approve(draft: str) -> str | Discard:
 def find_recipients(groups: list[str], draft: str) -> Workflow:
     """Return a workflow for the recipients as they are now: it takes the place of this step."""
     workflow = Workflow("recipients")
+    workflow.put_context({"draft": draft})
     for group in groups:
         addresses = {address: address for address in RECIPIENTS[group]}
         workflow.add_cascade(group, (addresses, send))

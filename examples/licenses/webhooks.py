@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from shop import plan_license
-from staffa import FlowExists, Staffa
+from staffa import Staffa
+from staffa.errors import FlowExists
 
 
 class Endpoint:

@@ -68,7 +68,7 @@ async def main(dsn: str, folder: Path) -> None:
             batch = await app.enqueue(plan_thumbnails(each, "owner@example.com"))
             await batch.wait(timeout=120)
             status = await batch.status()
-            print(f"{each.name}: {status.completed} of {status.total} pictures")
+            print(f"{each.name}: {status.counts['completed']} of {status.total} pictures")
         for _ in (good, bad):
             print(await mailbox.mails.get())
     for each in (good, bad):

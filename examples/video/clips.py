@@ -20,7 +20,7 @@ The storm is terrible, but the ship comes home.
 """
 """What is said in the clip that the example makes."""
 
-SCENES = ("blue", "red", "green")
+SCENES = ("blue", "red", "yellow")
 """The colours of its scenes, two seconds each."""
 
 

@@ -12,7 +12,7 @@ from staffa import Workflow, job
 _GOOD = frozenset({"calm", "wonderful", "welcome", "home"})
 _BAD = frozenset({"terrible", "lost", "broken"})
 _DULL = frozenset({"the", "a", "is", "to", "but", "today"})
-_COLOURS = {"red": (255, 0, 0), "green": (0, 128, 0), "blue": (0, 0, 255)}
+_COLOURS = {"red": (255, 0, 0), "yellow": (255, 255, 0), "blue": (0, 0, 255)}
 
 
 @job(queue="video", timeout=60, max_attempts=3, discard_on=clips.ClipError)

@@ -13,7 +13,7 @@ from staffa.jobs import Job
 from staffa.limits import Partition, read_field
 from staffa.types import Seconds, to_seconds
 
-MOST_TOGETHER = 5_000
+MOST_TOGETHER = 20_000
 """How many jobs a chunk has at most: what one statement takes."""
 
 CHUNK_KEY = "staffa_chunk"
@@ -28,7 +28,7 @@ class Chunk:
     has waited for so long; until then they stay available.
 
     Args:
-        size: How many jobs run together, 1 to 5000.
+        size: How many jobs run together, 1 to 20000.
         timeout: For how long the first one waits for others, in seconds or as a timedelta, from
             when it is due.
         by: What the jobs of a chunk have in common: a field such as "args.account_id", a list of

@@ -19,7 +19,7 @@ asyncio.run(ingest_clip.main({dsn!r}, pathlib.Path({str(tmp_path)!r})))
         )
     assert done.returncode == 0, done.stderr
     assert "scenes: ['0 s', '2 s', '4 s']" in done.stdout
-    assert "colours: ['blue', 'red', 'green']" in done.stdout
+    assert "colours: ['blue', 'red', 'yellow']" in done.stdout
     assert "sentiment: good" in done.stdout
     assert "topics: ['harbour', 'ship']" in done.stdout
 

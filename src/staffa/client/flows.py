@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from staffa._internal.clock import Clock
 from staffa.engine import Changed, Engine
@@ -19,11 +19,19 @@ from staffa.flows.surroundings import surroundings_for
 from staffa.flows.workflow import Addition, Workflow
 from staffa.jobs import Job
 from staffa.linking import GRAFT_KEY, FlowKind, FlowRow, Followed, Graph
+from staffa.signals import check_signal_name, dump_payload
 
 if TYPE_CHECKING:
     from staffa.client.backend import Backend
 
 _PAGE = 1_000
+
+
+class SendsSignals(Protocol):
+    """Sends a signal to jobs, and returns those that have got it."""
+
+    async def __call__(self, jobs: int, payload: Any, *, name: str) -> list[int]:
+        """Send it."""
 
 
 class Flows:
@@ -33,6 +41,7 @@ class Flows:
         open_backend: Returns the database's side for the running loop.
         after_cancel: Sees to what follows when jobs were cancelled.
         tell_of: Tells of what has come of the ends of jobs.
+        send: Sends a signal.
         clock: Tells the time.
     """
 
@@ -41,11 +50,13 @@ class Flows:
         open_backend: Callable[[], Awaitable[Backend]],
         after_cancel: Callable[[Sequence[Changed]], Awaitable[None]],
         tell_of: Callable[[Followed], Awaitable[None]],
+        send: SendsSignals,
         clock: Clock,
     ) -> None:
         self._open = open_backend
         self._after_cancel = after_cancel
         self._tell_of = tell_of
+        self._send = send
         self._clock = clock
 
     async def engine(self) -> Engine:
@@ -160,9 +171,21 @@ class Flows:
         await self.read(flow)
         await self._tell_of(await (await self.engine()).retry_flow(flow, whole=whole))
 
-    async def release(self, number: int) -> None:
+    async def release(self, flow: str, name: str) -> None:
         """Release a step."""
+        number = await self._number_of(flow, name)
         await self._tell_of(await (await self.engine()).release_step(number))
+
+    async def signal(self, flow: str, name: str, payload: Any, signal: str) -> bool:
+        """Send a signal to a step, and tell whether it has got it."""
+        return bool(await self._send(await self._number_of(flow, name), payload, name=signal))
+
+    async def _number_of(self, flow: str, name: str) -> int:
+        found = await self.find_job(flow, name)
+        if found is None or found.id is None:
+            await self.read(flow)
+            raise UnknownFlow(f"the workflow {flow!r} has no step {name!r}")
+        return found.id
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,4 +204,8 @@ def flows_on(engine: Engine, clock: Clock) -> Flows:
     async def ignore(told: object) -> None:
         """Nobody waits to be told."""
 
-    return Flows(open_side, ignore, ignore, clock)
+    async def send(jobs: int, payload: Any, *, name: str) -> list[int]:
+        text = dump_payload(payload)
+        return [job.id for job in await engine.signal_jobs([jobs], check_signal_name(name), text)]
+
+    return Flows(open_side, ignore, ignore, send, clock)

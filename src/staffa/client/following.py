@@ -9,7 +9,7 @@ from typing import Any
 from staffa.client.batches import PORTION
 from staffa.client.cancels import follow_cancel, follow_ends
 from staffa.client.flows import Flows
-from staffa.client.lifecycle import Lifecycle
+from staffa.client.signals import Signals
 from staffa.client.stored_batches import StoredBatches
 from staffa.engine import Changed, Changes
 from staffa.errors import DatabaseError
@@ -18,12 +18,12 @@ from staffa.telemetry import report
 from staffa.types import State
 
 
-class Following(Lifecycle):
+class Following(Signals):
     """The part of the client that sees to what follows from changes."""
 
     @property
     def _flows(self) -> Flows:
-        return Flows(self._open, self._after_cancel, self._tell_of, self._clock)
+        return Flows(self._open, self._after_cancel, self._tell_of, self.signal, self._clock)
 
     @property
     def _batches(self) -> StoredBatches:

@@ -6,14 +6,14 @@ from collections.abc import Iterable
 from typing import Any
 
 from staffa.client.bulk import check_new, check_notify, flatten
-from staffa.client.signals import Signals
+from staffa.client.rates import Rates
 from staffa.instance import Source
 from staffa.jobs import Job
 from staffa.options import Notify
 from staffa.relays import Relay, Relays, new_secret
 
 
-class Relaying(Signals):
+class Relaying(Rates):
     """Enqueueing jobs, and waiting for what they return."""
 
     async def relay(self, job: Job, *, conn: Any = None, notify: Notify = "after_commit") -> Relay:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from staffa.client.changes import check_ids
-from staffa.client.rates import Rates
+from staffa.client.lifecycle import Lifecycle
 from staffa.errors import DatabaseError
 from staffa.jobs import Job
 from staffa.signals import DEFAULT_NAME, check_signal_name, dump_payload
@@ -17,7 +17,7 @@ from staffa.types import State
 _PORTION = 200
 
 
-class Signals(Rates):
+class Signals(Lifecycle):
     """Sending signals."""
 
     async def signal(

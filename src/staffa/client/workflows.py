@@ -7,12 +7,12 @@ from typing import Any
 
 from staffa.client.endings import wait_until_ended
 from staffa.client.flows import Flows
-from staffa.errors import UnknownFlow
 from staffa.flows.pictures import to_dot, to_graph, to_mermaid
 from staffa.flows.status import WorkflowStatus
 from staffa.flows.workflow import Addition
 from staffa.jobs import Job
 from staffa.linking import FlowRow
+from staffa.signals import DEFAULT_NAME
 from staffa.types import Seconds
 
 
@@ -200,11 +200,29 @@ class WorkflowHandle:
             await app.workflow(workflow_id).release("publish")
             ```
         """
-        found = await self.job(step)
-        if found is None or found.id is None:
-            await self._flows.read(self.id)
-            raise UnknownFlow(f"the workflow {self.id!r} has no step {step!r}")
-        await self._flows.release(found.id)
+        await self._flows.release(self.id, step)
+
+    async def signal(self, step: str, payload: Any = None, *, name: str = DEFAULT_NAME) -> bool:
+        """Send a signal to a step that awaits it, or will; see `Staffa.signal`.
+
+        Args:
+            step: Its name.
+            payload: Plain JSON, up to 64 KiB.
+            name: Which signal it is, where the step waits for several.
+
+        Returns:
+            Whether the step has got it: it has not ended, and had none of that name.
+
+        Raises:
+            UnknownFlow: If there is no such workflow, or no such step.
+            InvalidArgs: If the payload is no plain JSON, or too large.
+
+        Example:
+            ```python
+            await app.workflow(workflow_id).signal("approval", {"approved": True})
+            ```
+        """
+        return await self._flows.signal(self.id, step, payload, name)
 
     def append(self) -> Addition:
         """Return a builder of steps that it is to get, which `enqueue` takes.

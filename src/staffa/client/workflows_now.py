@@ -11,6 +11,7 @@ from staffa.flows.status import WorkflowStatus
 from staffa.flows.workflow import Addition
 from staffa.instance import refuse_loop
 from staffa.jobs import Job
+from staffa.signals import DEFAULT_NAME
 from staffa.types import Seconds
 
 P = ParamSpec("P")
@@ -94,6 +95,11 @@ class SyncWorkflowHandle:
         """Release a step that was held; see `WorkflowHandle.release`."""
         _refuse_loop("release")
         self._call(self._handle.release, step)
+
+    def signal(self, step: str, payload: Any = None, *, name: str = DEFAULT_NAME) -> bool:
+        """Send a signal to a step; see `WorkflowHandle.signal`."""
+        _refuse_loop("signal")
+        return self._call(self._handle.signal, step, payload, name=name)
 
     def append(self) -> Addition:
         """Return a builder of steps that it is to get; see `WorkflowHandle.append`."""
