@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from staffa import Staffa, telemetry
+from staffa import telemetry
 from tests.chaos import flow_jobs
 from tests.chaos.flow_notes import note_repairs
 
-__all__ = ["app", "flow_jobs"]
+__all__ = ["flow_jobs"]
 
-app = Staffa()
-telemetry.attach(note_repairs, events=["staffa.flows.repaired"])
+telemetry.attach(note_repairs, events=["staffa.flow.repaired"])

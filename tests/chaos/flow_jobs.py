@@ -25,17 +25,13 @@ async def grow(token: str, plan: Plan) -> Any:
     """Append a step behind this one and one that may have ended, then follow a plan."""
     me = current_job()
     handle = Staffa.get_instance().workflow(str(me.workflow_id))
-    if token not in {found.args.get("behind") for found in await handle.jobs()}:
+    if f"{token}+" not in {found.args.get("token") for found in await handle.jobs()}:
         more = handle.append()
         name = str(me.meta["name"])
-        more.add(f"{name} grown", behind.new(token, plan), deps=[name, *me.meta.get("deps", ())])
+        more.add(
+            f"{name} grown", step.new(f"{token}+", plan), deps=[name, *me.meta.get("deps", ())]
+        )
         await Staffa.get_instance().enqueue(more)
-    return await perform_async(plan)
-
-
-@job(queue=FLOWS, backoff=BACKOFF_SECONDS, max_attempts=4)
-async def behind(behind: str, plan: Plan) -> Any:
-    """Follow the plan of the step that appended this one."""
     return await perform_async(plan)
 
 
