@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from staffa.dialogues import Dialogue
 from staffa.engine import Producer
 from staffa.engines.limited.going import Going
-from staffa.engines.limited.steps import Steps
 from staffa.engines.limited.turns import Turns
 from staffa.engines.statements.limited import Catch, Locked, Ring
 from staffa.engines.statements.limits import LimitStatements
@@ -17,7 +17,7 @@ from staffa.limits import Limits
 
 def claim(
     statements: LimitStatements, queue: str, limit: int, producer: Producer, limits: Limits
-) -> Steps[LimitedClaim]:
+) -> Dialogue[LimitedClaim]:
     """Lease available jobs of a queue as far as its limits allow it."""
     row: Locked | None = yield statements.lock(queue)
     if row is None:
@@ -30,7 +30,7 @@ def claim(
     return (yield from _claim_by_urgency(going))
 
 
-def _claim_by_urgency(going: Going) -> Steps[LimitedClaim]:
+def _claim_by_urgency(going: Going) -> Dialogue[LimitedClaim]:
     strays = yield from going.count_strays()
     whole = yield from going.look(sum(strays.values()))
     room = min(going.wanted, whole.room)

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from staffa.dialogues import Dialogue
 from staffa.engines.limited.going import Going
-from staffa.engines.limited.steps import Steps
 from staffa.engines.statements.limited import Page, Ring
 
 _LEAST_PAGE = 200
@@ -25,7 +25,7 @@ _LATEST = 100
 _LATEST_SECONDS = 0.5
 
 
-def give_keys(going: Going, ring: Ring) -> Steps[None]:
+def give_keys(going: Going, ring: Ring) -> Dialogue[None]:
     """Give keys to a page of the jobs that have none, and to the latest."""
     sweep, now = going.sweep, going.row.now.timestamp()
     if now >= sweep.get("rests_until", 0.0):
@@ -38,7 +38,7 @@ def give_keys(going: Going, ring: Ring) -> Steps[None]:
             yield going.statements.sign(ring, unsigned)
 
 
-def _look_at_page(going: Going, ring: Ring, now: float) -> Steps[None]:
+def _look_at_page(going: Going, ring: Ring, now: float) -> Dialogue[None]:
     sweep = going.sweep
     hurried = sweep.get("hurried", True)
     limit = going.wanted * _HURRIED_PER_JOB if hurried else going.wanted

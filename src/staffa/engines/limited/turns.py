@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import zip_longest
 
+from staffa.dialogues import Dialogue
 from staffa.engines.limited.going import Going, Whole, of_each
 from staffa.engines.limited.keys import give_keys
-from staffa.engines.limited.steps import Steps
 from staffa.engines.statements.limited import Catch, Ring, Spending, Taken, Waiting, Walk
 from staffa.limiting import LimitedClaim
 from staffa.rates import Meter, to_micros
@@ -61,7 +61,7 @@ class Turns:
     passed: int = 0
     bursting: bool = False
 
-    def claim(self) -> Steps[LimitedClaim]:
+    def claim(self) -> Dialogue[LimitedClaim]:
         """Lease jobs."""
         going = self.going
         self.strays = yield from going.count_strays()
@@ -78,7 +78,7 @@ class Turns:
             going.sweep["walk_at"] = now + self.passed * _WALK_REST
         return (yield from going.finish(one.job for one in going.taken))
 
-    def _go_round(self, whole: Whole) -> Steps[None]:
+    def _go_round(self, whole: Whole) -> Dialogue[None]:
         """Serve the priorities, the most urgent first."""
         least, laps = _LEAST_PRIORITY, 0
         while self.going.left > 0:
@@ -97,7 +97,7 @@ class Turns:
             if not served:
                 least, laps = walk.priority + 1, 0
 
-    def _walk(self, least: int, whole: Whole) -> Steps[Walk]:
+    def _walk(self, least: int, whole: Whole) -> Dialogue[Walk]:
         going = self.going
         limit = of_each(going.limits.global_limit)
         walk: Walk = yield going.statements.walk(
@@ -113,7 +113,7 @@ class Turns:
         )
         return walk
 
-    def _serve(self, walk: Walk, whole: Whole) -> Steps[bool]:
+    def _serve(self, walk: Walk, whole: Whole) -> Dialogue[bool]:
         """Give the partitions of a walk their turns; tell whether another lap may find more."""
         going = self.going
         assert walk.priority is not None  # noqa: S101
@@ -148,7 +148,7 @@ class Turns:
         slots = None if limit is None or self.bursting else limit.allowed - waiting.running
         return _Part(waiting, meter, slots)
 
-    def _park(self, parts: Sequence[_Part], whole: Whole) -> Steps[None]:
+    def _park(self, parts: Sequence[_Part], whole: Whole) -> Dialogue[None]:
         """Have partitions without tokens for their next job passed by until these are back."""
         parked = []
         for part in parts:
@@ -163,7 +163,7 @@ class Turns:
         if parked:
             yield self.going.statements.spend(self.going.queue, parked)
 
-    def _spend(self, parts: Sequence[_Part], catch: Catch, whole: Whole) -> Steps[None]:
+    def _spend(self, parts: Sequence[_Part], catch: Catch, whole: Whole) -> Dialogue[None]:
         """Write what the partitions have spent."""
         weights: dict[str, int] = {}
         for one in catch.taken:
@@ -181,7 +181,7 @@ class Turns:
         if spendings:
             yield self.going.statements.spend(self.going.queue, spendings)
 
-    def _burst(self, whole: Whole) -> Steps[None]:
+    def _burst(self, whole: Whole) -> Dialogue[None]:
         """Let the only partition that waits have more than its own, if it may."""
         limit = self.going.limits.global_limit
         if limit is None or not limit.burst or self.going.left <= 0 or whole.room <= 0:
@@ -191,7 +191,7 @@ class Turns:
             self.bursting, self.going.short = True, False
             yield from self._go_round(whole)
 
-    def _note_whole(self, whole: Whole) -> Steps[None]:
+    def _note_whole(self, whole: Whole) -> Dialogue[None]:
         """Note when the queue as a whole may go on, if jobs wait and its tokens are what lacks."""
         waiting: list[str] = yield self.going.statements.find_waiting(self.ring, 1)
         self.going.short = bool(waiting)

@@ -1,22 +1,21 @@
-"""The engine's verbs for limits: all of them are steps, which an engine performs."""
+"""The engine's verbs for limits: all of them are dialogues, which an engine holds."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
 from staffa._internal.kill_points import boundaries
+from staffa.dialogues import Dialogue
 from staffa.engine import Producer
 from staffa.engines.limited.claims import claim
-from staffa.engines.limited.steps import Steps
 from staffa.engines.limited.tokens import reset, take
 from staffa.engines.limited.uses import read_uses
 from staffa.engines.statements.limits import LimitStatements
+from staffa.engines.transacting import Transacting
 from staffa.limiting import LimitedClaim, LimitUse, Tokens
 from staffa.limits import Limits
 from staffa.telemetry import observed
-
-T = TypeVar("T")
 
 
 class Signs(Protocol):
@@ -27,19 +26,15 @@ class Signs(Protocol):
 
 @observed("staffa.engine")
 @boundaries
-class LimitVerbs:
+class LimitVerbs(Transacting):
     """The base of engines that have these methods."""
 
     _limits: LimitStatements
     _signing: Sequence[Signs]
 
-    async def _perform(self, steps: Steps[T]) -> T:
-        """Run statements in one transaction, each as it is made of the results of those before."""
-        raise NotImplementedError
-
     async def configure_limits(self, limits: Mapping[str, Limits]) -> None:
         """Write the limits of queues."""
-        await self._perform(_configure(self._limits, limits))
+        await self._hold(_configure(self._limits, limits))
         for statements in self._signing:  # the tables for that are there
             statements.signed = True
 
@@ -47,13 +42,13 @@ class LimitVerbs:
         self, queue: str, limit: int, producer: Producer, limits: Limits
     ) -> LimitedClaim:
         """Lease available jobs as far as limits allow it."""
-        return await self._perform(claim(self._limits, queue, limit, producer, limits))
+        return await self._hold(claim(self._limits, queue, limit, producer, limits))
 
     async def read_limits(
         self, queues: Sequence[str] | None = None, *, partitions: int = 0
     ) -> list[LimitUse]:
         """Read limits and what is used of them."""
-        return await self._perform(read_uses(self._limits, queues, partitions))
+        return await self._hold(read_uses(self._limits, queues, partitions))
 
     async def take_tokens(
         self,
@@ -64,22 +59,22 @@ class LimitVerbs:
         partly: bool = False,
     ) -> Tokens | None:
         """Take tokens of a rate limit."""
-        return await self._perform(take(self._limits, queue, count, partition, partly=partly))
+        return await self._hold(take(self._limits, queue, count, partition, partly=partly))
 
     async def reset_tokens(self, queue: str, *, partition: Mapping[str, Any] | None = None) -> None:
         """Give tokens back."""
-        await self._perform(reset(self._limits, queue, partition))
+        await self._hold(reset(self._limits, queue, partition))
 
     async def forget_limits(self, *, age: float) -> int:
         """Forget limits that nobody uses, and what was spent long ago."""
-        return await self._perform(_forget(self._limits, age))
+        return await self._hold(_forget(self._limits, age))
 
 
-def _configure(statements: LimitStatements, limits: Mapping[str, Limits]) -> Steps[None]:
+def _configure(statements: LimitStatements, limits: Mapping[str, Limits]) -> Dialogue[None]:
     yield statements.configure(limits)
 
 
-def _forget(statements: LimitStatements, age: float) -> Steps[int]:
+def _forget(statements: LimitStatements, age: float) -> Dialogue[int]:
     yield statements.forget_rates(age=age)
     forgotten: int = yield statements.forget(age=age)
     return forgotten

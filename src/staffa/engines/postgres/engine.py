@@ -37,7 +37,7 @@ from staffa.engine import (
     Written,
 )
 from staffa.engines.crons import CronEngine
-from staffa.engines.limited import LimitVerbs, Steps, carry_out
+from staffa.engines.limited import LimitVerbs
 from staffa.engines.postgres.ageing import PostgresAgeing
 from staffa.engines.postgres.maintenance import PostgresMaintenance, check_vacuum
 from staffa.engines.postgres.queues import PostgresControls, PostgresQueues
@@ -182,10 +182,6 @@ class PostgresEngine(PostgresControls, PostgresAgeing, CronEngine, LimitVerbs):
     async def claim_jobs(self, queue: str, limit: int, producer: Producer) -> list[Job]:
         """Lease available jobs."""
         return await self._claims.run(self._jobs.claim(queue, limit, producer))
-
-    async def _perform(self, steps: Steps[T]) -> T:
-        async with self.pool.transaction() as run:
-            return await carry_out(steps, run)
 
     async def ack_jobs(
         self, acks: Sequence[Ack], producer: Producer, *, wait: bool = True

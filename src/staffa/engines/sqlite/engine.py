@@ -35,7 +35,7 @@ from staffa.engine import (
     Written,
 )
 from staffa.engines.crons import CronEngine
-from staffa.engines.limited import LimitVerbs, Steps, carry_out_sync
+from staffa.engines.limited import LimitVerbs
 from staffa.engines.sqlite.ageing import SqliteAgeing
 from staffa.engines.sqlite.functions import install
 from staffa.engines.sqlite.heartbeat import SqliteHeartbeat
@@ -196,9 +196,6 @@ class SqliteEngine(SqliteControls, SqliteRehearsal, SqliteAgeing, CronEngine, Li
     async def claim_jobs(self, queue: str, limit: int, producer: Producer) -> list[Job]:
         """Lease available jobs."""
         return await self._writer.write(self._jobs.claim(queue, limit, producer))
-
-    async def _perform(self, steps: Steps[Any]) -> Any:
-        return await self._writer.transact(partial(carry_out_sync, steps))
 
     async def ack_jobs(
         self, acks: Sequence[Ack], producer: Producer, *, wait: bool = True

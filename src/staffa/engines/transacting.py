@@ -1,0 +1,26 @@
+"""What the verbs that engines share are built on: each engine runs statements in its own way."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from staffa.dialogues import Dialogue
+from staffa.engine import Statement
+
+T = TypeVar("T")
+
+
+class Transacting:
+    """The base of the bases of engines."""
+
+    async def _hold(self, dialogue: Dialogue[T]) -> T:
+        """Hold a dialogue in a transaction."""
+        raise NotImplementedError
+
+    async def _change(self, statement: Statement[T]) -> T:
+        """Run a statement that is a transaction of its own."""
+        raise NotImplementedError
+
+    async def _read(self, statement: Statement[T]) -> T:
+        """Run a statement that changes nothing."""
+        raise NotImplementedError
