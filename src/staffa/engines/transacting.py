@@ -17,6 +17,10 @@ class Transacting:
         """Hold a dialogue in a transaction."""
         raise NotImplementedError
 
+    async def _hold_claim(self, dialogue: Dialogue[T]) -> T:
+        """Hold the dialogue of a claim, of which there are many."""
+        return await self._hold(dialogue)
+
     async def _change(self, statement: Statement[T]) -> T:
         """Run a statement that is a transaction of its own."""
         raise NotImplementedError

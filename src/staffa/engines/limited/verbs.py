@@ -42,7 +42,7 @@ class LimitVerbs(Transacting):
         self, queue: str, limit: int, producer: Producer, limits: Limits
     ) -> LimitedClaim:
         """Lease available jobs as far as limits allow it."""
-        return await self._hold(claim(self._limits, queue, limit, producer, limits))
+        return await self._hold_claim(claim(self._limits, queue, limit, producer, limits))
 
     async def read_limits(
         self, queues: Sequence[str] | None = None, *, partitions: int = 0

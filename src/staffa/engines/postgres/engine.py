@@ -1,8 +1,8 @@
 """The engine for PostgreSQL: each method runs one statement of `statements`, or a walk of them.
 
-Four ways to the server: a pool for what stands alone, a connection of its own for the claims and
-one for the acknowledgements, which run beside each other, by plans that are made once, and one for
-the heartbeat, which lives on another thread.
+The ways to the server: a pool for what stands alone; a connection of its own for the claims, one
+for the acknowledgements, and one or two for the claims under limits, which run beside each other,
+by plans that are made once; and one for the heartbeat, which lives on another thread.
 """
 
 from __future__ import annotations
@@ -64,6 +64,7 @@ from staffa.types import State
 T = TypeVar("T")
 
 _KEYS_AT_ONCE = 1_000
+_LIMITED_CLAIMS_AT_ONCE = 2  # one may wait for the claim of another node
 _WORTH_GOING_ON = 0.1  # the share of a page that makes the next one worth a look
 
 
@@ -95,6 +96,7 @@ class PostgresEngine(PostgresControls, PostgresAgeing, CronEngine, LimitVerbs):
         self.pool = Pool(settings, pool_size)
         self._claims: Dedicated | Joined = Dedicated(settings.with_access(Access.ORDERED))
         self._acks: Dedicated | Joined = Dedicated(settings.with_access(Access.PROBES))
+        self._limited_claims = Pool(settings.with_access(Access.ORDERED), _LIMITED_CLAIMS_AT_ONCE)
         self._survey = PostgresSurvey(settings, self.pool, prefix, instance)
         self._jobs = JobStatements(prefix)
         self._operations = OperationStatements(prefix)
@@ -126,6 +128,7 @@ class PostgresEngine(PostgresControls, PostgresAgeing, CronEngine, LimitVerbs):
         """Close all connections."""
         await self._claims.close()
         await self._acks.close()
+        await self._limited_claims.close()
         await self.pool.close()
 
     def heartbeat(self, patience: float | None = None) -> Heartbeat:
@@ -155,7 +158,7 @@ class PostgresEngine(PostgresControls, PostgresAgeing, CronEngine, LimitVerbs):
     def joined(self, execute: Execute) -> Self:
         """Return an engine that works in a transaction of the user's."""
         engine = copy(self)
-        engine.pool = engine._claims = engine._acks = Joined(execute)
+        engine.pool = engine._claims = engine._acks = engine._limited_claims = Joined(execute)
         engine._walks = Walks(engine._read, self._operations)
         return engine
 
@@ -354,6 +357,10 @@ class PostgresEngine(PostgresControls, PostgresAgeing, CronEngine, LimitVerbs):
     async def _hold(self, dialogue: Dialogue[T]) -> T:
         """Hold a dialogue in a transaction."""
         async with self.pool.transaction() as run:
+            return await hold(dialogue, run)
+
+    async def _hold_claim(self, dialogue: Dialogue[T]) -> T:
+        async with self._limited_claims.transaction() as run:
             return await hold(dialogue, run)
 
     async def _change(self, statement: Statement[T]) -> T:

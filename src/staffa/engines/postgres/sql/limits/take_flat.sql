@@ -13,7 +13,7 @@ WITH candidate AS MATERIALIZED (
       FROM :"prefix".oban_jobs AS job
      WHERE job.state = 'available'
        AND job.queue = $1::text
-       AND job.attempt < job.max_attempts
+       AND (job.attempt < job.max_attempts)::int <> 0
      ORDER BY job.priority, job.scheduled_at, job.id
      LIMIT (SELECT $2::int)
        FOR UPDATE SKIP LOCKED
