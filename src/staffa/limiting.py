@@ -92,6 +92,12 @@ class Limiting(Protocol):
     async def configure_limits(self, limits: Mapping[str, Limits]) -> None:
         """Write the limits of queues: from now on every claim under limits obeys these."""
 
+    async def notice_partitions(self) -> None:
+        """Have jobs get the keys of their partitions when they are written, if queues have any.
+
+        It may be called before each write: the database is asked now and then.
+        """
+
     async def read_limits(
         self, queues: Sequence[str] | None = None, *, partitions: int = 0
     ) -> list[LimitUse]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from operator import attrgetter
 
 from staffa.dialogues import Dialogue
 from staffa.engine import Producer
@@ -10,7 +10,6 @@ from staffa.engines.limited.going import Going
 from staffa.engines.limited.turns import Turns
 from staffa.engines.statements.limited import Catch, Locked, Ring
 from staffa.engines.statements.limits import LimitStatements
-from staffa.jobs import Job
 from staffa.limiting import LimitedClaim
 from staffa.limits import Limits
 
@@ -52,9 +51,5 @@ def _claim_by_urgency(going: Going) -> Dialogue[LimitedClaim]:
             delay = whole.meter.delay(weight)
             if delay > 0:
                 going.wait_for(delay)
-    jobs = sorted((one.job for one in going.taken), key=_urgency)
-    return (yield from going.finish(jobs))
-
-
-def _urgency(job: Job) -> tuple[int, datetime | None, int | None]:
-    return job.priority, job.scheduled_at, job.id
+    in_order = sorted(going.taken, key=attrgetter("urgency"))
+    return (yield from going.finish(one.job for one in in_order))

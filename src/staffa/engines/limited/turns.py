@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import zip_longest
+from operator import attrgetter
 
 from staffa.dialogues import Dialogue
 from staffa.engines.limited.going import Going, Whole, of_each
@@ -202,7 +203,7 @@ class Turns:
 def in_turns(taken: Sequence[Taken], keys: Sequence[str]) -> list[Taken]:
     """Return jobs in the order of turns: the first of each partition, then the second of each."""
     lines: dict[str, list[Taken]] = {key: [] for key in keys}
-    for one in sorted(taken, key=lambda one: (one.job.scheduled_at, one.job.id)):
+    for one in sorted(taken, key=attrgetter("urgency")):
         lines[one.key].append(one)
     turns = zip_longest(*lines.values())
     return [one for turn in turns for one in turn if one is not None]

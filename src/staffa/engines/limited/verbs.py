@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Protocol
 
 from staffa._internal.kill_points import boundaries
@@ -13,9 +16,12 @@ from staffa.engines.limited.tokens import reset, take
 from staffa.engines.limited.uses import read_uses
 from staffa.engines.statements.limits import LimitStatements
 from staffa.engines.transacting import Transacting
+from staffa.errors import SchemaMissing
 from staffa.limiting import LimitedClaim, LimitUse, Tokens
 from staffa.limits import Limits
 from staffa.telemetry import observed
+
+_NOTICE_SECONDS = 30.0
 
 
 class Signs(Protocol):
@@ -31,11 +37,32 @@ class LimitVerbs(Transacting):
 
     _limits: LimitStatements
     _signing: Sequence[Signs]
+    _signs = False
+    _notices_at = -math.inf
 
     async def configure_limits(self, limits: Mapping[str, Limits]) -> None:
         """Write the limits of queues."""
         await self._hold(_configure(self._limits, limits))
-        for statements in self._signing:  # the tables for that are there
+        self._sign()
+
+    async def notice_partitions(self) -> None:
+        """Have jobs get their keys when they are written, if queues have partitions.
+
+        Otherwise each of them would be written twice: once more by the claim that finds it.
+        """
+        now = time.monotonic()
+        if self._signs or now < self._notices_at:
+            return
+        self._notices_at = now + _NOTICE_SECONDS
+        with suppress(SchemaMissing):  # an older schema has no such table
+            known = await self._read(self._limits.list_limits(None))
+            if any(limits.partition is not None for limits in known.values()):
+                self._sign()
+
+    def _sign(self) -> None:
+        """Have jobs get their keys from now on: the tables for that are there."""
+        self._signs = True
+        for statements in self._signing:
             statements.signed = True
 
     async def claim_limited_jobs(
