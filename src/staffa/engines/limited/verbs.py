@@ -16,7 +16,7 @@ from staffa.engines.limited.tokens import reset, take
 from staffa.engines.limited.uses import read_uses
 from staffa.engines.statements.limits import LimitStatements
 from staffa.engines.transacting import Transacting
-from staffa.errors import SchemaMissing
+from staffa.errors import DatabaseError
 from staffa.limiting import LimitedClaim, LimitUse, Tokens
 from staffa.limits import Limits
 from staffa.telemetry import observed
@@ -38,7 +38,7 @@ class LimitVerbs(Transacting):
     _limits: LimitStatements
     _signing: Sequence[Signs]
     _signs = False
-    _notices_at = -math.inf
+    _looked_at = -math.inf
 
     async def configure_limits(self, limits: Mapping[str, Limits]) -> None:
         """Write the limits of queues."""
@@ -50,14 +50,16 @@ class LimitVerbs(Transacting):
 
         Otherwise each of them would be written twice: once more by the claim that finds it.
         """
-        now = time.monotonic()
-        if self._signs or now < self._notices_at:
-            return
-        self._notices_at = now + _NOTICE_SECONDS
-        with suppress(SchemaMissing):  # an older schema has no such table
+        self._looked_at = time.monotonic()
+        with suppress(DatabaseError):  # an older schema lacks the table; jobs are written anyway
             known = await self._read(self._limits.list_limits(None))
             if any(limits.partition is not None for limits in known.values()):
                 self._sign()
+
+    @property
+    def knows_partitions(self) -> bool:
+        """Whether it signs jobs, or has looked a short while ago whether to."""
+        return self._signs or time.monotonic() < self._looked_at + _NOTICE_SECONDS
 
     def _sign(self) -> None:
         """Have jobs get their keys from now on: the tables for that are there."""
