@@ -19,7 +19,7 @@ from staffa._internal.kill_points import KILL_POINT, parse_kill_point
 from staffa._internal.lazy import load
 from staffa.ageing import Prioritizer
 from staffa.args.encryption import NO_KEYS, KeyRing, parse_key_list
-from staffa.cron.entries import Cron, check_sync, parse_setting
+from staffa.cron.entries import Cron, parse_setting
 from staffa.cron.zones import load_zone
 from staffa.dynamic import SYNC_MODES
 from staffa.errors import ConfigError, UnknownOption
@@ -72,8 +72,8 @@ class Config:
         max_depth: By queue, from how many waiting jobs on this client adds no more: a number, or a
             `MaxDepth`.
         node_limit: How many jobs of all queues together run at once here; None for no such limit.
-        pool_size: Database connections for statements that stand alone; three more have a task
-            each.
+        pool_size: Database connections for statements that stand alone; four more have a task
+            each, and two are for claims where queues have limits of all nodes.
         shutdown_grace: How long running jobs may go on when the process is asked to stop.
         heartbeat: How often a process shows that it lives.
         dead_after: How long a process must be seen without a sign of life to be given up.
@@ -175,7 +175,6 @@ class Config:
         object.__setattr__(self, "imports", check_imports(self.imports))
         object.__setattr__(self, "encryption_keys", KeyRing.of(self.encryption_keys))
         object.__setattr__(self, "cron", parse_setting(self.cron))
-        check_sync(self.cron_sync)
         load_zone(self.timezone)
         for setting, low in (("pool_size", 1), ("max_rescues", 0), ("worker_processes", 1)):
             check_whole(setting, getattr(self, setting), low)
@@ -273,7 +272,11 @@ class Config:
 
 
 _DSNS = ("dsn", "listen_dsn", "maintenance_dsn")
-_CHOICES = {"notifier": ("postgres", "local", "polling"), "dynamic_queues": SYNC_MODES}
+_CHOICES: Mapping[str, Sequence[str | None]] = {
+    "notifier": (None, "postgres", "local", "polling"),
+    "dynamic_queues": (None, *SYNC_MODES),
+    "cron_sync": SYNC_MODES,
+}
 _LENGTHS = (
     "shutdown_grace", "heartbeat", "dead_after", "foreign_dead_after", "unknown_after", "poll",
     "leader_lease", "loop_blocked_after", "process_max_age",
@@ -335,9 +338,9 @@ def _check(variable: str, text: str, parse: Callable[[str], Any], shown: str | N
         raise ConfigError(f"environment variable {variable}={shown!r:.200}: {error}") from None
 
 
-def _check_choice(setting: str, value: object, choices: Sequence[str]) -> None:
-    if value is not None and value not in choices:
-        raise ConfigError(f"{setting} is {value!r:.100}: give {' or '.join(choices)}")
+def _check_choice(setting: str, value: object, choices: Sequence[str | None]) -> None:
+    if value not in choices:
+        raise ConfigError(f"{setting} is {value!r:.100}: give {' or '.join(filter(None, choices))}")
 
 
 def _check_keys(found: Mapping[str, Any], kind: str) -> None:

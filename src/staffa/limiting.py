@@ -94,6 +94,14 @@ class Limiting(Protocol):
     async def configure_limits(self, limits: Mapping[str, Limits]) -> None:
         """Write the limits of queues: from now on every claim under limits obeys these."""
 
+    async def notice_partitions(self) -> None:
+        """Have jobs get the keys of their partitions when they are written, if queues have any."""
+
+    @property
+    def knows_partitions(self) -> bool:
+        """Whether it has noticed some, or has looked for them a short while ago."""
+        raise NotImplementedError
+
     async def read_limits(
         self, queues: Sequence[str] | None = None, *, partitions: int = 0
     ) -> list[LimitUse]:

@@ -366,6 +366,20 @@ async def test_a_foreign_job_has_a_partition_all_the_same(
     assert tenants(await engine.claim_limited_jobs(QUEUE, 9, producer, limits)) == "a"
 
 
+async def test_who_has_no_limits_of_its_own_writes_keys_once_it_has_noticed_those_of_others(
+    store: Store, engine: Engine, other_engine: Engine
+) -> None:
+    before = engine.knows_partitions
+    await engine.notice_partitions()
+    assert (before, engine.knows_partitions) == (False, True)
+    await other_engine.configure_limits({QUEUE: at_once(1, partition=BY_TENANT)})
+    (early,) = await enqueue_for(engine, "a")
+    await engine.notice_partitions()
+    (late,) = await enqueue_for(engine, "a")
+    metas = [(await store.row(job.id))["meta"] for job in (early, late)]
+    assert ["partition_key" in meta for meta in metas] == [False, True]
+
+
 async def test_a_foreign_job_behind_a_long_backlog_is_found_and_waiting_asks_for_no_more_claims(
     store: Store, engine: Engine, producer: Producer
 ) -> None:

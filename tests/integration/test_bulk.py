@@ -17,7 +17,7 @@ from staffa.deadlines import read_deadline
 from staffa.errors import ConfigError, InvalidJob, QueueFull, UnknownOption
 from staffa.options import BulkProgress
 from tests.conftest import MakeClient
-from tests.support.events import Recorder
+from tests.support.events import Recorder, eventually
 from tests.support.rows import Rows
 
 
@@ -74,6 +74,44 @@ async def test_who_stops_reading_a_stream_stops_its_writing(app: Staffa, rows: R
         break
     await stream.aclose()
     assert await rows.count() == {"available": 10}
+
+
+async def test_a_stream_that_is_cancelled_while_it_writes_writes_no_other_chunk(
+    app: Staffa, rows: Rows
+) -> None:
+    stream = app.enqueue_many(some(30), stream=True, chunk_size=10)
+    for _ in range(10):
+        await anext(stream)
+    async with rows.connection.transaction():
+        await rows.connection.execute(f"LOCK TABLE {rows.jobs} IN SHARE MODE")
+        writing = asyncio.ensure_future(anext(stream))
+        await eventually(lambda: _is_held_up(rows), "a write that waits")
+        writing.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await writing
+    await eventually(lambda: _is_free(rows), "the end of its statement")
+    written = (await rows.count())["available"]
+    assert written in {10, 20}, (
+        "the server may have gone on: with the chunk that it had, and no more"
+    )
+    await app.enqueue(next(some(1)))
+    assert await rows.count() == {"available": written + 1}
+
+
+async def _is_held_up(rows: Rows) -> bool:
+    sql = "SELECT EXISTS (SELECT FROM pg_locks WHERE relation = $1::text::regclass AND NOT granted)"
+    found: bool = await rows.connection.fetchval(sql, rows.jobs)
+    return found
+
+
+async def _is_free(rows: Rows) -> bool:
+    """Tell whether nobody else uses the table: what was cut off has then ended at the server."""
+    sql = (
+        "SELECT NOT EXISTS (SELECT FROM pg_locks WHERE relation = $1::text::regclass"
+        " AND pid <> pg_backend_pid())"
+    )
+    found: bool = await rows.connection.fetchval(sql, rows.jobs)
+    return found
 
 
 async def test_a_stream_reads_one_chunk_ahead_and_writes_none(app: Staffa, rows: Rows) -> None:

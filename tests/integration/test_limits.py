@@ -79,6 +79,34 @@ async def test_no_more_run_on_all_nodes_than_are_allowed_and_a_free_slot_is_used
     assert max(most) == 3
 
 
+async def test_a_queue_that_is_started_where_it_is_not_configured_obeys_its_limits(
+    make_client: MakeClient, rows: Rows
+) -> None:
+    limited = {"default": Queue(limit=10, global_limit=GlobalLimit(2))}
+    async with make_client(queues=limited):
+        pass
+    async with make_client(queues={"other": 1}) as app:
+        await app.start_queue("default", limit=10)
+        await app.enqueue_many([count_running.new() for _ in range(30)])
+        await rows.until_count(completed=30)
+    assert max(most) == 2
+
+
+async def test_a_client_that_only_sends_gives_jobs_their_keys(
+    make_client: MakeClient, rows: Rows
+) -> None:
+    limit = GlobalLimit(1, partition="args.tenant")
+    async with make_client(queues={"other": Queue(global_limit=limit)}):
+        pass
+    sender = make_client()
+    stored = await sender.enqueue(Job(worker="w", queue="other", args={"tenant": "a"}))
+    plain = await sender.enqueue(Job(worker="w", queue="default", args={"tenant": "a"}))
+    assert stored.id is not None
+    assert plain.id is not None
+    assert (await rows.get(stored.id))["meta"]["partition_key"].endswith(':["a"]')
+    assert (await rows.get(plain.id))["meta"] == {}
+
+
 async def test_tokens_are_used_as_they_come_back(make_client: MakeClient, rows: Rows) -> None:
     limit = RateLimit(5, period=0.5)
     first, second = (

@@ -67,6 +67,38 @@ async def explain(
     return list(_scans(orjson.loads(found)[0]["Plan"], table))
 
 
+async def read_blocks(connection: asyncpg.Connection, statement: Statement[Any]) -> int:
+    """Run a statement, and return how many blocks it has touched."""
+    found = await connection.fetchval(
+        f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {statement.sql}", *statement.params
+    )
+    return _blocks(found)
+
+
+async def read_fixed_blocks(
+    connection: asyncpg.Connection, statement: Statement[Any], access: Access
+) -> int:
+    """Do the same by a plan that was made once, for a connection that finds rows in one way."""
+    literals = [
+        await connection.fetchval("SELECT quote_nullable($1::text)", value and str(value))
+        for value in statement.params
+    ]
+    async with connection.transaction():
+        for setting, value in access.value.items():
+            await connection.execute(f"SET LOCAL {setting} = {value}")
+        await connection.execute(f"PREPARE looked_at AS {statement.sql}")
+        found = await connection.fetchval(
+            f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) EXECUTE looked_at({', '.join(literals)})"
+        )
+        await connection.execute("DEALLOCATE looked_at")
+    return _blocks(found)
+
+
+def _blocks(found: str) -> int:
+    plan = orjson.loads(found)[0]["Plan"]
+    return int(plan["Shared Hit Blocks"] + plan["Shared Read Blocks"])
+
+
 def _scans(node: dict[str, Any], table: str) -> Iterator[Scan]:
     children = node.get("Plans", [])
     if node.get("Relation Name") == table and node["Node Type"] != "ModifyTable":

@@ -270,6 +270,16 @@ ACCESS = {
     "complete": Access.PROBES,
     "complete what nobody holds": Access.PROBES,
     "trace": Access.PROBES,
+    "look at a limit": Access.ORDERED,
+    "strays": Access.ORDERED,
+    "sweep": Access.ORDERED,
+    "tail": Access.ORDERED,
+    "sign": Access.ORDERED,
+    "walk the partitions": Access.ORDERED,
+    "take from partitions": Access.ORDERED,
+    "take under a limit": Access.ORDERED,
+    "head of a limited queue": Access.ORDERED,
+    "waiting partitions": Access.ORDERED,
 }
 """Those that the engine runs on connections of their own, by plans that are made once."""
 

@@ -6,14 +6,13 @@ import uuid
 from typing import Any
 
 import asyncpg
-import orjson
 import pytest
 
 from staffa._internal.identifiers import quote_identifier
 from staffa.engine import Statement
 from staffa.engines.statements.ages import AgeStatements
 from staffa.waiting import Level, Waiting
-from tests.plans.explain import Scan, explain
+from tests.plans.explain import Scan, explain, read_blocks
 from tests.plans.tables import (
     COUNTS,
     QUEUE,
@@ -127,14 +126,6 @@ async def test_no_plan_flips_beside_the_indexes_of_another_implementation(
         assert await find_flipped(planner, prefix, allowed) == []
     finally:
         await connection.execute(f"DROP SCHEMA {prefix} CASCADE")
-
-
-async def read_blocks(connection: asyncpg.Connection, statement: Statement[Any]) -> int:
-    found = await connection.fetchval(
-        f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {statement.sql}", *statement.params
-    )
-    plan = orjson.loads(found)[0]["Plan"]
-    return int(plan["Shared Hit Blocks"] + plan["Shared Read Blocks"])
 
 
 async def test_a_walk_reads_no_more_than_its_page_however_much_waits(

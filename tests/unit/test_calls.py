@@ -76,6 +76,42 @@ def test_the_callers_functions_are_called_on_its_thread() -> None:
     assert where[1] is not threading.current_thread()  # a coroutine runs where the others do
 
 
+class InterruptingLoop:
+    """The loop of calls; whoever hands something over to it is interrupted once that is done."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._interrupted = False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._loop, name)
+
+    def call_soon_threadsafe(self, *args: Any, **options: Any) -> None:
+        self._loop.call_soon_threadsafe(*args, **options)
+        if not self._interrupted:
+            self._interrupted = True
+            raise KeyboardInterrupt
+
+
+def test_an_interruption_while_a_call_is_handed_over_cancels_it() -> None:
+    written: list[int] = []
+    made: Call[None] = Call()
+    made._loop = InterruptingLoop(made._loop)  # type: ignore[assignment]
+    room = asyncio.Event()
+
+    async def write() -> None:
+        await room.wait()
+        written.append(1)
+
+    with pytest.raises(KeyboardInterrupt):
+        made.run(write)
+    loop_thread().loop.call_soon_threadsafe(room.set)
+    call(asyncio.sleep, 0)
+    assert made._task is not None
+    assert made._task.cancelled()
+    assert written == []
+
+
 @pytest.mark.parametrize(
     ("error", "raised"), [(KeyError("x"), KeyError), (StopIteration(), RuntimeError)]
 )

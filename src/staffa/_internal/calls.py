@@ -42,8 +42,8 @@ class Call(Generic[T]):
             begin: Makes the coroutine; called on the loop.
         """
         context = contextvars.copy_context()
-        self._loop.call_soon_threadsafe(self._begin, begin, context=context)
-        try:
+        try:  # from here on: it may be interrupted as soon as the loop has heard of it
+            self._loop.call_soon_threadsafe(self._begin, begin, context=context)
             while (asked := self._asked.get()) is not None:
                 asked()
         except BaseException:

@@ -16,7 +16,6 @@ from staffa.cli.numbers import WholeNumber
 from staffa.cli.options import EXIT_REFUSED, command, open_backend
 from staffa.cli.output import Output, printable
 from staffa.config import Config
-from staffa.types import State
 
 _MOST_WAITING = 1_000_000
 _MOST_PARTITIONS = 10_000
@@ -52,8 +51,8 @@ async def show(config: Config, output: Output, queue: str | None, partitions: in
     async with open_backend(config) as backend:
         wanted = None if queue is None else [queue]
         uses = await backend.engine.read_limits(wanted, partitions=partitions)
-        counted = await backend.engine.survey.count_waiting(most=_MOST_WAITING)
-    waiting = {one.queue: one.count for one in counted if one.state is State.AVAILABLE}
+        most = {use.queue: _MOST_WAITING for use in uses}
+        waiting = await backend.engine.count_available(most) if most else {}
     if output.as_json:
         output.data([describe_use(use, waiting.get(use.queue, 0)) for use in uses])
     elif uses or queue is None:

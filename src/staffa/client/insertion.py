@@ -168,6 +168,8 @@ class Insertion:
                 "notify='in_transaction' can't be used with SQLite, which carries no "
                 "notifications: leave it out"
             )
+        if may_wait and not backend.engine.knows_partitions:
+            await backend.engine.notice_partitions()
         await self._depths.make_room(jobs, backend.engine.count_available, may_wait=may_wait)
         return backend
 

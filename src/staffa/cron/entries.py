@@ -17,7 +17,6 @@ from staffa.options import JOB_OPTIONS, JobOptions, check_options, check_worker_
 CRON_OPTIONS = JOB_OPTIONS - {"scheduled_at"}
 """The options of jobs that an entry may have."""
 
-SYNC_MODES: tuple[str, ...] = ("manual", "automatic")
 
 _OWN_KEYS = frozenset(
     {"expression", "worker", "args", "timezone", "dst", "guaranteed", "paused", "name"}
@@ -150,16 +149,6 @@ def parse_setting(given: Any) -> tuple[Cron, ...] | None:
         except InvalidJob as error:
             raise ConfigError(str(error)) from None
     return crons
-
-
-def check_sync(given: object) -> None:
-    """Refuse what is no value of the setting `cron_sync`.
-
-    Raises:
-        ConfigError: If it is none of the modes.
-    """
-    if given not in SYNC_MODES:
-        raise ConfigError(f"cron_sync is {shown(given, 100)}: give {' or '.join(SYNC_MODES)}")
 
 
 def _parse_named(name: str, table: Any) -> Cron:

@@ -16,9 +16,10 @@ from typing import TypeVar
 
 from staffa._internal.kill_points import boundaries
 from staffa.chunking import ChunkClaim, ChunkRule
-from staffa.engine import Producer, Statement
+from staffa.dialogues import Dialogue, hold
+from staffa.engine import Producer
 from staffa.engines.statements.chunks import ChunkStatements, Formed, Sight
-from staffa.engines.steps import Steps, carry_out
+from staffa.engines.transacting import Transacting
 from staffa.jobs import Job
 from staffa.telemetry import observed
 
@@ -32,20 +33,16 @@ _WIDER = 8
 
 @observed("staffa.engine")
 @boundaries
-class ChunkVerbs:
+class ChunkVerbs(Transacting):
     """The base of engines that have these methods."""
 
     _chunks: ChunkStatements
-
-    async def _change(self, statement: Statement[T]) -> T:
-        """Run a statement in a transaction of its own."""
-        raise NotImplementedError
 
     async def claim_chunks(
         self, queue: str, limit: int, producer: Producer, rules: Sequence[ChunkRule]
     ) -> ChunkClaim:
         """Lease chunks that are full or due."""
-        return await carry_out(_claim(self._chunks, queue, limit, producer, rules), self._change)
+        return await hold(_claim(self._chunks, queue, limit, producer, rules), self._change)
 
 
 def _claim(
@@ -54,7 +51,7 @@ def _claim(
     limit: int,
     producer: Producer,
     rules: Sequence[ChunkRule],
-) -> Steps[ChunkClaim]:
+) -> Dialogue[ChunkClaim]:
     sight = yield from _look(statements, queue, limit, rules)
     if not sight.chunks:
         return ChunkClaim((), sight.others > 0, sight.delay, sight.seen)
@@ -66,7 +63,7 @@ def _claim(
 
 def _look(
     statements: ChunkStatements, queue: str, limit: int, rules: Sequence[ChunkRule]
-) -> Steps[Sight]:
+) -> Dialogue[Sight]:
     """Look for up to so many chunks, at as many jobs as that takes."""
     window: int | None = first_window(rules, limit)
     while True:

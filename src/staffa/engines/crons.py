@@ -10,9 +10,8 @@ from uuid import UUID
 from staffa._internal.kill_points import boundaries
 from staffa.cron.changes import ChangedCron, CronChange, HeldCron, Registration, new_row
 from staffa.cron.stored import CronBoard, Entry
-from staffa.dialogues import Dialogue
-from staffa.engine import Statement
 from staffa.engines.statements.crons import CronDialogues, CronStatements
+from staffa.engines.transacting import Transacting
 from staffa.jobs import Job
 from staffa.telemetry import observed
 from staffa.types import ProducerView
@@ -22,23 +21,11 @@ T = TypeVar("T")
 
 @observed("staffa.engine")
 @boundaries
-class CronEngine:
+class CronEngine(Transacting):
     """The base of engines: what they do with entries of cron."""
 
     _crons: CronStatements
     _cron_dialogues: CronDialogues
-
-    async def _hold(self, dialogue: Dialogue[T]) -> T:
-        """Hold a dialogue in a transaction."""
-        raise NotImplementedError
-
-    async def _change(self, statement: Statement[T]) -> T:
-        """Run a statement that is a transaction of its own."""
-        raise NotImplementedError
-
-    async def _read(self, statement: Statement[T]) -> T:
-        """Run a statement that changes nothing."""
-        raise NotImplementedError
 
     async def register_crons(
         self,

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from typing import TypeVar
 
 from staffa._internal.kill_points import boundaries
-from staffa.engine import Lease, Producer, Statement
+from staffa.engine import Lease, Producer
 from staffa.engines.statements.signals import SignalStatements
+from staffa.engines.transacting import Transacting
 from staffa.signalling import Signalled, SignalsSeen
 from staffa.telemetry import observed
 
@@ -16,18 +17,10 @@ T = TypeVar("T")
 
 @observed("staffa.engine")
 @boundaries
-class SignalEngine:
+class SignalEngine(Transacting):
     """The base of engines: what they do about signals."""
 
     _signals: SignalStatements
-
-    async def _change(self, statement: Statement[T]) -> T:
-        """Run a statement that is a transaction of its own."""
-        raise NotImplementedError
-
-    async def _read(self, statement: Statement[T]) -> T:
-        """Run a statement that changes nothing."""
-        raise NotImplementedError
 
     async def signal_jobs(self, ids: Sequence[int], name: str, payload: str) -> list[Signalled]:
         """Give unfinished jobs a signal."""

@@ -13,11 +13,14 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Protocol
 
 from staffa import registry
+from staffa._internal.clock import Clock
 from staffa.chunking import ChunkRule
 from staffa.engine import Engine, Producer
+from staffa.errors import SchemaMissing
 from staffa.jobs import Job
 from staffa.limits import Limits
 from staffa.queues import outcomes
@@ -26,6 +29,7 @@ from staffa.telemetry import emit
 from staffa.telemetry.catalogue import QueueLimited
 
 _LEAST_SECONDS = 0.01
+_LOOK_SECONDS = 30.0
 _REST = 0.00005  # seconds for each job that was looked at in vain, which takes a tenth of it
 
 Claimed = Job | tuple[Job, ...]
@@ -142,6 +146,62 @@ async def put_strangers_back(
     await engine.ack_jobs([outcomes.of_interruption(job) for job in strangers], producer)
     numbers = {job.id for job in strangers}
     return [job for job in jobs if job.id not in numbers]
+
+
+class KeptClaims:
+    """Claims from a queue that the node is not configured for, as others limit it.
+
+    Such a queue was started at run time. Its limits, if it has any, are looked for before the first
+    claim, and now and then while there are none; claims under limits see all changes themselves.
+
+    Args:
+        queue: The queue.
+        engine: Where from.
+        producer: Who leases.
+        wake: Has the producer claim again.
+        clock: Tells when to look again.
+    """
+
+    def __init__(
+        self,
+        queue: str,
+        engine: Engine,
+        producer: Producer,
+        wake: Callable[[], None],
+        clock: Clock,
+    ) -> None:
+        self._queue = queue
+        self._engine = engine
+        self._producer = producer
+        self._wake = wake
+        self._clock = clock
+        self._claims: Claims = PlainClaims(queue, engine, producer, wake)
+        self._limited = False
+        self._looks_at = -math.inf
+
+    async def take(self, limit: int) -> Sequence[Claimed]:
+        """Lease jobs, under limits if there are any."""
+        now = self._clock.monotonic()
+        if not self._limited and now >= self._looks_at:
+            self._looks_at = now + _LOOK_SECONDS
+            with suppress(SchemaMissing):  # an older schema has no limits
+                await self._look()
+        return await self._claims.take(limit)
+
+    async def _look(self) -> None:
+        for use in await self._engine.read_limits([self._queue]):
+            self._limited = True
+            self._claims = LimitedClaims(
+                self._queue, self._engine, self._producer, use.limits, self._wake
+            )
+
+    def settled(self) -> None:
+        """Claim again if a limit holds jobs back."""
+        self._claims.settled()
+
+    def close(self) -> None:
+        """Wake the producer no more by time."""
+        self._claims.close()
 
 
 class LimitedClaims(_Waking):

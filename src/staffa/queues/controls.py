@@ -14,6 +14,7 @@ from typing import Any
 from staffa.dynamic import read_options
 from staffa.engine import AS_CONFIGURED, Control
 from staffa.errors import ConfigError
+from staffa.limits import Limits
 from staffa.queue import ALL_QUEUES, MAX_LIMIT, Queue
 from staffa.share import WHOLE, Share
 from staffa.telemetry import report
@@ -106,6 +107,11 @@ class Controls:
         return replace(
             self._find(queue) or Queue(), limit=max(wanted.limit, 1), paused=wanted.paused
         )
+
+    def limits(self, queue: str) -> Limits | None:
+        """Return a queue's limits on all nodes; None if nothing here tells whether it has any."""
+        found = self._find(queue)
+        return None if found is None else found.limits
 
     def _read_row(self, control: Control) -> None:
         if control.value is None:

@@ -34,7 +34,7 @@ from staffa.portions import Portion
 from staffa.queue import Queue
 from staffa.queues import outcomes
 from staffa.queues.allowance import Allowance
-from staffa.queues.claims import Claimed, Claims, LimitedClaims, PlainClaims, jobs_of
+from staffa.queues.claims import Claimed, Claims, KeptClaims, LimitedClaims, PlainClaims, jobs_of
 from staffa.queues.executor import Executor
 from staffa.queues.slots import Slots
 from staffa.queues.spread import Spread
@@ -99,7 +99,7 @@ class QueueProducer(Service):
         self._suspicious = False
         self._backoff = Backoff()
         self._portion = Portion(_LARGEST_CLAIM)
-        self.limits = queue.limits
+        self.limits: Limits | None = queue.limits
         self._claims = self._make_claims()
 
     @property
@@ -117,14 +117,16 @@ class QueueProducer(Service):
         self._allowance.woken()
         self._wanted.set()
 
-    def limit_by(self, limits: Limits) -> None:
-        """Claim under other limits of all nodes from now on."""
+    def limit_by(self, limits: Limits | None) -> None:
+        """Claim under other limits of all nodes from now on; None: under those others have set."""
         if limits != self.limits:
             self._claims.close()
             self.limits = limits
             self._claims = self._make_claims()
 
     def _make_claims(self) -> Claims:
+        if self.limits is None:
+            return KeptClaims(self.name, self._engine, self._producer, self.wake, self._clock)
         if self.limits.any:
             return LimitedClaims(self.name, self._engine, self._producer, self.limits, self.wake)
         return PlainClaims(self.name, self._engine, self._producer, self.wake)

@@ -15,6 +15,7 @@ from uuid import uuid5
 
 from staffa._internal.clock import Clock
 from staffa.engine import Control, Producer
+from staffa.limits import Limits
 from staffa.queue import ALL_QUEUES, Queue, QueueCheck
 from staffa.queues.controls import Controls, Wanted
 from staffa.queues.producer import QueueProducer
@@ -112,10 +113,11 @@ class Roster(Service):
                 started_at=entry.started_at,
                 updated_at=entry.updated_at,
                 uuid=uuid5(self._producer.uuid, name),
-                global_limit=entry.producer.limits.global_limit,
-                rate_limit=entry.producer.limits.rate_limit,
+                global_limit=limits.global_limit,
+                rate_limit=limits.rate_limit,
             )
             for name, entry in self.open()
+            for limits in [entry.producer.limits or Limits()]
         ]
 
     def runs(self, queue: str) -> bool:
@@ -183,7 +185,7 @@ class Roster(Service):
                 self._start(name, wanted)
             return
         producer = entry.producer
-        producer.limit_by(self._controls.options(name).limits)
+        producer.limit_by(self._controls.limits(name))
         was = Wanted(runs=not producer.closed, paused=producer.paused, limit=producer.limit)
         if was == wanted:
             return
@@ -203,7 +205,9 @@ class Roster(Service):
 
     def _add(self, name: str, wanted: Wanted) -> None:
         now = self._clock.now()
-        self._entries[name] = Entry(self._make(name, self._controls.options(name)), now, now)
+        producer = self._make(name, self._controls.options(name))
+        producer.limit_by(self._controls.limits(name))
+        self._entries[name] = Entry(producer, now, now)
         self._added.set()
 
     def _drop_if_ended(self, name: str) -> None:

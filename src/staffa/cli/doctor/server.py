@@ -20,6 +20,7 @@ PATIENCE_SECONDS = 3.0
 _CHANNEL = "doctor"  # nobody else listens there
 _SKEW_SECONDS = 5.0
 _OWN_CONNECTIONS = 4  # for claims, outcomes, the heartbeat and notifications
+_LIMITED_CONNECTIONS = 2  # for claims under limits
 _TIGHT = 0.8
 
 
@@ -92,12 +93,14 @@ def judge_connections(
     if health.max_connections is None or health.used_connections is None:
         return
     most, used = health.max_connections, health.used_connections
-    each = config.pool_size + _OWN_CONNECTIONS
+    limited = any(queue.limits.any for queue in config.queues.values())
+    own = _OWN_CONNECTIONS + (_LIMITED_CONNECTIONS if limited else 0)
+    each = config.pool_size + own
     need = each * len(living)
     processes = count_of(len(living), "worker process", "worker processes")
     told = (
         f"{used} of {most} are used; {processes} may use {need} "
-        f"(pool_size {config.pool_size} and {_OWN_CONNECTIONS} each)"
+        f"(pool_size {config.pool_size} and {own} each)"
     )
     remedy = "raise max_connections, lower pool_size, run fewer processes, or use a pooler"
     if health.pooled:

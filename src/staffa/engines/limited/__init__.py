@@ -6,8 +6,7 @@ is counted in the jobs table, never remembered. All obey the limits in the row, 
 configured otherwise, so that a limit is exact while old and new nodes overlap. Tokens are counted
 under the time that the jobs are claimed at.
 
-The steps are generators that yield statements and are sent their results: an engine with an event
-loop and one without run the same.
+All of it are dialogues: an engine with an event loop and one without run the same.
 """
 
 from staffa.engines.limited.verbs import LimitVerbs

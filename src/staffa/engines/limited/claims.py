@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from operator import attrgetter
 
+from staffa.dialogues import Dialogue
 from staffa.engine import Producer
 from staffa.engines.limited.going import Going
 from staffa.engines.limited.members import InChunks
 from staffa.engines.limited.turns import Turns
 from staffa.engines.statements.limited import Catch, Locked, Ring
 from staffa.engines.statements.limits import LimitStatements
-from staffa.engines.steps import Steps
-from staffa.jobs import Job
 from staffa.limiting import LimitedClaim
 from staffa.limits import Limits
 
@@ -23,7 +22,7 @@ def claim(
     producer: Producer,
     limits: Limits,
     in_chunks: InChunks | None = None,
-) -> Steps[LimitedClaim]:
+) -> Dialogue[LimitedClaim]:
     """Lease available jobs of a queue as far as its limits allow it, some of them in chunks."""
     row: Locked | None = yield statements.lock(queue)
     if row is None:
@@ -36,14 +35,14 @@ def claim(
     return (yield from _claim_once(going))
 
 
-def _claim_once(going: Going) -> Steps[LimitedClaim]:
+def _claim_once(going: Going) -> Dialogue[LimitedClaim]:
     partition = going.limits.partition
     if partition is not None:
         return (yield from Turns(going, Ring(going.queue, partition)).claim())
     return (yield from _claim_by_urgency(going))
 
 
-def _claim_by_urgency(going: Going) -> Steps[LimitedClaim]:
+def _claim_by_urgency(going: Going) -> Dialogue[LimitedClaim]:
     strays = yield from going.count_strays()
     whole = yield from going.look(sum(strays.values()))
     room = min(going.wanted, whole.room)
@@ -68,9 +67,5 @@ def _claim_by_urgency(going: Going) -> Steps[LimitedClaim]:
             delay = whole.meter.delay(weight)
             if delay > 0:
                 going.wait_for(delay)
-    jobs = sorted((one.job for one in going.taken), key=_urgency)
-    return (yield from going.finish(jobs))
-
-
-def _urgency(job: Job) -> tuple[int, datetime | None, int | None]:
-    return job.priority, job.scheduled_at, job.id
+    in_order = sorted(going.taken, key=attrgetter("urgency"))
+    return (yield from going.finish(one.job for one in in_order))

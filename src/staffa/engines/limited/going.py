@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
+from staffa.dialogues import Dialogue
 from staffa.engine import Producer
 from staffa.engines.statements.limited import (
     NO_CHUNKS,
@@ -18,7 +19,6 @@ from staffa.engines.statements.limited import (
     Weights,
 )
 from staffa.engines.statements.limits import LimitStatements
-from staffa.engines.steps import Steps
 from staffa.jobs import Job
 from staffa.limiting import LimitedClaim
 from staffa.limits import GlobalLimit, Limits, RateLimit
@@ -119,7 +119,7 @@ class Going:
         """Note that there is more to look at."""
         self.delay = 0.0
 
-    def count_strays(self) -> Steps[dict[str, int]]:
+    def count_strays(self) -> Dialogue[dict[str, int]]:
         """Count running jobs without a key of now: while there are some, else now and then."""
         now = self.row.now.timestamp()
         if self.limits.global_limit is None or now < self.sweep.get("strays_at", 0.0):
@@ -131,7 +131,7 @@ class Going:
             self.sweep["strays_at"] = now + _STRAYS_SECONDS
         return strays
 
-    def look(self, strays: int) -> Steps[Whole]:
+    def look(self, strays: int) -> Dialogue[Whole]:
         """Read what the queue as a whole may still have; the time of the claim is read here."""
         limit = of_all(self.limits.global_limit)
         rate = of_all(self.limits.rate_limit)
@@ -142,7 +142,7 @@ class Going:
         meter = None if rate is None else Meter.read(rate, seen.meter, to_micros(seen.now))
         return Whole(seen.now, slots, meter)
 
-    def note_taken(self, whole: Whole, taken: Sequence[Taken]) -> Steps[None]:
+    def note_taken(self, whole: Whole, taken: Sequence[Taken]) -> Dialogue[None]:
         """Count what was leased."""
         self.taken.extend(taken)
         whole.slots -= len(taken)
@@ -151,7 +151,7 @@ class Going:
             spending = Spending("", whole.meter.as_json(), None)
             yield self.statements.spend(self.queue, [spending])
 
-    def finish(self, jobs: Iterable[Job]) -> Steps[LimitedClaim]:
+    def finish(self, jobs: Iterable[Job]) -> Dialogue[LimitedClaim]:
         """Write the row if there is anything to write, and return what came of it."""
         row = self.row
         unused = row.now - row.used_at > timedelta(seconds=_USED_SECONDS)

@@ -11,9 +11,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from staffa.dialogues import Dialogue
 from staffa.engines.limited.going import Going
 from staffa.engines.statements.limited import Page, Ring
-from staffa.engines.steps import Steps
 
 _LEAST_PAGE = 200
 _UNHURRIED_PAGE = 1_000  # of a queue that waits: it claims once a second then
@@ -25,7 +25,7 @@ _LATEST = 100
 _LATEST_SECONDS = 0.5
 
 
-def give_keys(going: Going, ring: Ring) -> Steps[None]:
+def give_keys(going: Going, ring: Ring) -> Dialogue[None]:
     """Give keys to a page of the jobs that have none, and to the latest."""
     sweep, now = going.sweep, going.row.now.timestamp()
     if now >= sweep.get("rests_until", 0.0):
@@ -38,7 +38,7 @@ def give_keys(going: Going, ring: Ring) -> Steps[None]:
             yield going.statements.sign(ring, unsigned)
 
 
-def _look_at_page(going: Going, ring: Ring, now: float) -> Steps[None]:
+def _look_at_page(going: Going, ring: Ring, now: float) -> Dialogue[None]:
     sweep = going.sweep
     hurried = sweep.get("hurried", True)
     limit = going.wanted * _HURRIED_PER_JOB if hurried else going.wanted

@@ -15,18 +15,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from staffa.chunking import ChunkRule
+from staffa.dialogues import Dialogue
 from staffa.engines.chunks import first_window, next_window
 from staffa.engines.limited.going import Going
 from staffa.engines.statements.chunks import ChunkStatements, Follower, Formed, Sight
 from staffa.engines.statements.limited import Chunked
-from staffa.engines.steps import Steps
 from staffa.jobs import Job
 from staffa.limiting import LimitedClaim
 
 _ALL = 100_000
 _REST = 0.0001  # seconds for each job of a wide look
 
-ClaimOnce = Callable[[Going], Steps[LimitedClaim]]
+ClaimOnce = Callable[[Going], Dialogue[LimitedClaim]]
 
 
 @dataclass(slots=True)
@@ -45,7 +45,7 @@ class InChunks:
     formed: dict[int, Formed] = field(default_factory=dict)
     followers: dict[int, list[Job]] = field(default_factory=dict)
 
-    def claim(self, going: Going, claim_once: ClaimOnce) -> Steps[LimitedClaim]:
+    def claim(self, going: Going, claim_once: ClaimOnce) -> Dialogue[LimitedClaim]:
         """Lease jobs and chunks.
 
         Args:
@@ -70,7 +70,7 @@ class InChunks:
         jobs = [one.job for one in going.taken]
         return replace(claimed, jobs=jobs, followers=self.followers)
 
-    def _look(self, going: Going, window: int) -> Steps[Sight]:
+    def _look(self, going: Going, window: int) -> Dialogue[Sight]:
         """Find the chunks that can be claimed: of a queue with partitions all of them."""
         limit = going.left if going.limits.partition is None else _ALL
         sight: Sight = yield self.statements.look(going.queue, window, limit, self.rules)
@@ -88,7 +88,7 @@ class InChunks:
         going.sweep["wide_at"] = now + window * _REST
         return True
 
-    def _join(self, going: Going, known: int) -> Steps[None]:
+    def _join(self, going: Going, known: int) -> Dialogue[None]:
         """Lease the other jobs of the chunks whose first ones have just been leased."""
         followers = [
             Follower(number, head, taken.key)

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from staffa._internal.shown import shown
+from staffa.dialogues import Dialogue
 from staffa.engines.statements.limited import Locked, Measured, Owner, Spending
 from staffa.engines.statements.limits import LimitStatements
-from staffa.engines.steps import Steps
 from staffa.errors import ConfigError
 from staffa.limiting import Tokens
 from staffa.limits import Limits
@@ -22,7 +22,7 @@ def take(
     partition: Mapping[str, Any] | None,
     *,
     partly: bool,
-) -> Steps[Tokens | None]:
+) -> Dialogue[Tokens | None]:
     """Take tokens of a queue's rate limit; None if it has none."""
     row: Locked | None = yield statements.lock(queue)
     rate = None if row is None else row.limits.rate_limit
@@ -41,7 +41,7 @@ def take(
 
 def reset(
     statements: LimitStatements, queue: str, partition: Mapping[str, Any] | None
-) -> Steps[None]:
+) -> Dialogue[None]:
     """Give all tokens back to a queue's rate limit, or to one of its partitions."""
     row: Locked | None = yield statements.lock(queue)
     if row is None:

@@ -12,12 +12,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import zip_longest
+from operator import attrgetter
 
+from staffa.dialogues import Dialogue
 from staffa.engine import Statement
 from staffa.engines.limited.going import Going, Whole, of_each
 from staffa.engines.limited.keys import give_keys
 from staffa.engines.statements.limited import Catch, Ring, Spending, Taken, Waiting, Walk
-from staffa.engines.steps import Steps
 from staffa.limiting import LimitedClaim
 from staffa.rates import Meter, to_micros
 
@@ -62,7 +63,7 @@ class Turns:
     passed: int = 0
     bursting: bool = False
 
-    def claim(self) -> Steps[LimitedClaim]:
+    def claim(self) -> Dialogue[LimitedClaim]:
         """Lease jobs."""
         going = self.going
         self.strays = yield from going.count_strays()
@@ -79,7 +80,7 @@ class Turns:
             going.sweep["walk_at"] = now + self.passed * _WALK_REST
         return (yield from going.finish(one.job for one in going.taken))
 
-    def _go_round(self, whole: Whole) -> Steps[None]:
+    def _go_round(self, whole: Whole) -> Dialogue[None]:
         """Serve the priorities, the most urgent first."""
         least, laps = _LEAST_PRIORITY, 0
         while self.going.left > 0:
@@ -98,7 +99,7 @@ class Turns:
             if not served:
                 least, laps = walk.priority + 1, 0
 
-    def _walk(self, least: int, whole: Whole) -> Steps[Walk]:
+    def _walk(self, least: int, whole: Whole) -> Dialogue[Walk]:
         going = self.going
         limit = of_each(going.limits.global_limit)
         walk: Walk = yield going.statements.walk(
@@ -115,7 +116,7 @@ class Turns:
         )
         return walk
 
-    def _serve(self, walk: Walk, whole: Whole) -> Steps[bool]:
+    def _serve(self, walk: Walk, whole: Whole) -> Dialogue[bool]:
         """Give the partitions of a walk their turns; tell whether another lap may find more."""
         going = self.going
         assert walk.priority is not None  # noqa: S101
@@ -151,7 +152,7 @@ class Turns:
         slots = None if limit is None or self.bursting else limit.allowed - waiting.running
         return _Part(waiting, meter, slots)
 
-    def _park(self, parts: Sequence[_Part], whole: Whole) -> Steps[None]:
+    def _park(self, parts: Sequence[_Part], whole: Whole) -> Dialogue[None]:
         """Have partitions without tokens for their next job passed by until these are back."""
         parked = []
         for part in parts:
@@ -166,7 +167,7 @@ class Turns:
         if parked:
             yield self.going.statements.spend(self.going.queue, parked)
 
-    def _spend(self, parts: Sequence[_Part], catch: Catch, whole: Whole) -> Steps[None]:
+    def _spend(self, parts: Sequence[_Part], catch: Catch, whole: Whole) -> Dialogue[None]:
         """Write what the partitions have spent."""
         weights: dict[str, int] = {}
         for one in catch.taken:
@@ -184,7 +185,7 @@ class Turns:
         if spendings:
             yield self.going.statements.spend(self.going.queue, spendings)
 
-    def _burst(self, whole: Whole) -> Steps[None]:
+    def _burst(self, whole: Whole) -> Dialogue[None]:
         """Let the only partition that waits have more than its own, if it may."""
         limit = self.going.limits.global_limit
         if limit is None or not limit.burst or self.going.left <= 0 or whole.room <= 0:
@@ -197,7 +198,7 @@ class Turns:
     def _find_waiting(self, limit: int) -> Statement[list[str]]:
         return self.going.statements.find_waiting(self.ring, limit, self.going.chunked)
 
-    def _note_whole(self, whole: Whole) -> Steps[None]:
+    def _note_whole(self, whole: Whole) -> Dialogue[None]:
         """Note when the queue as a whole may go on, if jobs wait and its tokens are what lacks."""
         waiting: list[str] = yield self._find_waiting(1)
         self.going.short = bool(waiting)
@@ -208,7 +209,7 @@ class Turns:
 def in_turns(taken: Sequence[Taken], keys: Sequence[str]) -> list[Taken]:
     """Return jobs in the order of turns: the first of each partition, then the second of each."""
     lines: dict[str, list[Taken]] = {key: [] for key in keys}
-    for one in sorted(taken, key=lambda one: (one.job.scheduled_at, one.job.id)):
+    for one in sorted(taken, key=attrgetter("urgency")):
         lines[one.key].append(one)
     turns = zip_longest(*lines.values())
     return [one for turn in turns for one in turn if one is not None]

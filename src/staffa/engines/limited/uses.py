@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from staffa.dialogues import Dialogue
 from staffa.engines.limited.going import of_all, of_each
 from staffa.engines.statements.limited import Busy, Seen
 from staffa.engines.statements.limits import LimitStatements
-from staffa.engines.steps import Steps
 from staffa.limiting import LimitUse, PartitionUse
 from staffa.limits import Limits, RateLimit
 from staffa.rates import Meter, to_micros
@@ -16,7 +16,7 @@ from staffa.rates import Meter, to_micros
 
 def read_uses(
     statements: LimitStatements, queues: Sequence[str] | None, partitions: int
-) -> Steps[list[LimitUse]]:
+) -> Dialogue[list[LimitUse]]:
     """Read the limits of queues, or of all, with what up to so many partitions use of them."""
     known: dict[str, Limits] = yield statements.list_limits(queues)
     uses = []

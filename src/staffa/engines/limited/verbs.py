@@ -1,12 +1,16 @@
-"""The engine's verbs for limits: all of them are steps, which an engine performs."""
+"""The engine's verbs for limits: all of them are dialogues, which an engine holds."""
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol, TypeVar
+from contextlib import suppress
+from typing import Any, Protocol
 
 from staffa._internal.kill_points import boundaries
 from staffa.chunking import ChunkRule
+from staffa.dialogues import Dialogue
 from staffa.engine import Producer
 from staffa.engines.chunks import ChunkVerbs
 from staffa.engines.limited.claims import claim
@@ -14,12 +18,12 @@ from staffa.engines.limited.members import InChunks
 from staffa.engines.limited.tokens import reset, take
 from staffa.engines.limited.uses import read_uses
 from staffa.engines.statements.limits import LimitStatements
-from staffa.engines.steps import Steps
+from staffa.errors import DatabaseError
 from staffa.limiting import LimitedClaim, LimitUse, Tokens
 from staffa.limits import Limits
 from staffa.telemetry import observed
 
-T = TypeVar("T")
+_NOTICE_SECONDS = 30.0
 
 
 class Signs(Protocol):
@@ -35,15 +39,34 @@ class LimitVerbs(ChunkVerbs):
 
     _limits: LimitStatements
     _signing: Sequence[Signs]
-
-    async def _perform(self, steps: Steps[T]) -> T:
-        """Run statements in one transaction, each as it is made of the results of those before."""
-        raise NotImplementedError
+    _signs = False
+    _looked_at = -math.inf
 
     async def configure_limits(self, limits: Mapping[str, Limits]) -> None:
         """Write the limits of queues."""
-        await self._perform(_configure(self._limits, limits))
-        for statements in self._signing:  # the tables for that are there
+        await self._hold(_configure(self._limits, limits))
+        self._sign()
+
+    async def notice_partitions(self) -> None:
+        """Have jobs get their keys when they are written, if queues have partitions.
+
+        Otherwise each of them would be written twice: once more by the claim that finds it.
+        """
+        self._looked_at = time.monotonic()
+        with suppress(DatabaseError):  # an older schema lacks the table; jobs are written anyway
+            known = await self._read(self._limits.list_limits(None))
+            if any(limits.partition is not None for limits in known.values()):
+                self._sign()
+
+    @property
+    def knows_partitions(self) -> bool:
+        """Whether it signs jobs, or has looked a short while ago whether to."""
+        return self._signs or time.monotonic() < self._looked_at + _NOTICE_SECONDS
+
+    def _sign(self) -> None:
+        """Have jobs get their keys from now on: the tables for that are there."""
+        self._signs = True
+        for statements in self._signing:
             statements.signed = True
 
     async def claim_limited_jobs(
@@ -57,13 +80,15 @@ class LimitVerbs(ChunkVerbs):
     ) -> LimitedClaim:
         """Lease available jobs as far as limits allow it."""
         in_chunks = InChunks(self._chunks, rules) if rules else None
-        return await self._perform(claim(self._limits, queue, limit, producer, limits, in_chunks))
+        return await self._hold_claim(
+            claim(self._limits, queue, limit, producer, limits, in_chunks)
+        )
 
     async def read_limits(
         self, queues: Sequence[str] | None = None, *, partitions: int = 0
     ) -> list[LimitUse]:
         """Read limits and what is used of them."""
-        return await self._perform(read_uses(self._limits, queues, partitions))
+        return await self._hold(read_uses(self._limits, queues, partitions))
 
     async def take_tokens(
         self,
@@ -74,22 +99,22 @@ class LimitVerbs(ChunkVerbs):
         partly: bool = False,
     ) -> Tokens | None:
         """Take tokens of a rate limit."""
-        return await self._perform(take(self._limits, queue, count, partition, partly=partly))
+        return await self._hold(take(self._limits, queue, count, partition, partly=partly))
 
     async def reset_tokens(self, queue: str, *, partition: Mapping[str, Any] | None = None) -> None:
         """Give tokens back."""
-        await self._perform(reset(self._limits, queue, partition))
+        await self._hold(reset(self._limits, queue, partition))
 
     async def forget_limits(self, *, age: float) -> int:
         """Forget limits that nobody uses, and what was spent long ago."""
-        return await self._perform(_forget(self._limits, age))
+        return await self._hold(_forget(self._limits, age))
 
 
-def _configure(statements: LimitStatements, limits: Mapping[str, Limits]) -> Steps[None]:
+def _configure(statements: LimitStatements, limits: Mapping[str, Limits]) -> Dialogue[None]:
     yield statements.configure(limits)
 
 
-def _forget(statements: LimitStatements, age: float) -> Steps[int]:
+def _forget(statements: LimitStatements, age: float) -> Dialogue[int]:
     yield statements.forget_rates(age=age)
     forgotten: int = yield statements.forget(age=age)
     return forgotten

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from staffa._internal.kill_points import boundaries
 from staffa.dialogues import Conversation, Dialogue
 from staffa.drivers.connections import run_on, run_on_sync
-from staffa.engine import Changes, Statement
+from staffa.engine import Changes
 from staffa.engines.linked.control import FlowControl
 from staffa.engines.linked.inserting import insert_graph
 from staffa.engines.linked.results import ResultVerbs
@@ -38,22 +38,6 @@ class GraphVerbs(ResultVerbs):
     _forgotten_until: EndedFlow | None = None
     _prepare: Callable[[Any], None] | None = None
     """Registers what statements need on a connection, if anything."""
-
-    async def _hold(self, dialogue: Dialogue[T]) -> T:
-        """Hold a dialogue in a transaction."""
-        raise NotImplementedError
-
-    async def _follow(self, begin: Callable[[], Dialogue[T]], *, acks: bool = False) -> T:
-        """Hold a dialogue in a transaction, again if it loses against another one's locks."""
-        raise NotImplementedError
-
-    async def _change(self, statement: Statement[T]) -> T:
-        """Run a statement that is a transaction of its own."""
-        raise NotImplementedError
-
-    async def _read(self, statement: Statement[T]) -> T:
-        """Run a statement that changes nothing."""
-        raise NotImplementedError
 
     async def insert_graph(self, graph: Graph, *, conn: Any = None) -> InsertedGraph:
         """Write flows and jobs."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypeVar
 
-from staffa.engine import Statement
 from staffa.engines.statements.results import ResultStatements
+from staffa.engines.transacting import Transacting
 from staffa.recorded import FlowResults
 from staffa.telemetry import observed
 
@@ -14,14 +14,10 @@ T = TypeVar("T")
 
 
 @observed("staffa.engine")
-class ResultVerbs:
+class ResultVerbs(Transacting):
     """The base of engines that have this method."""
 
     _flows: ResultStatements
-
-    async def _read(self, statement: Statement[T]) -> T:
-        """Run a statement that changes nothing."""
-        raise NotImplementedError
 
     async def read_results(
         self, flows: Sequence[str], *, flow: str = "", names: Sequence[str] = ()

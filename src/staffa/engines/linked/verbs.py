@@ -12,7 +12,6 @@ from typing import TypeVar
 from uuid import UUID
 
 from staffa._internal.kill_points import boundaries
-from staffa.dialogues import Dialogue
 from staffa.engine import Ack, Changed, Changes, Producer, Rescued, Rescues, Statement, Statements
 from staffa.engines.linked.ending import acknowledge, change, numbers_of, rescue
 from staffa.engines.linked.repairing import find_wrong, repair, together
@@ -22,6 +21,7 @@ from staffa.engines.statements.jobs import JobStatements
 from staffa.engines.statements.operations import OperationStatements
 from staffa.engines.statements.repairs import RepairStatements
 from staffa.engines.statements.rescues import RescueStatements
+from staffa.engines.transacting import Transacting
 from staffa.linking import NOTHING, LinkedAcks, Repairs
 from staffa.telemetry import observed
 from staffa.types import State
@@ -34,7 +34,7 @@ _CHECK_SECONDS_FOR_EACH_JOB = 0.001
 
 @observed("staffa.engine")
 @boundaries
-class FollowVerbs:
+class FollowVerbs(Transacting):
     """The base of engines that have these methods."""
 
     _following: FollowStatements
@@ -42,27 +42,6 @@ class FollowVerbs:
     _operations: OperationStatements
     _rescues: RescueStatements
     _repairs: RepairStatements
-
-    async def _run_together(self, statements: Statements[T]) -> T:
-        """Run statements in one transaction, again if it loses against another one's locks."""
-        raise NotImplementedError
-
-    async def _follow(self, begin: Callable[[], Dialogue[T]], *, acks: bool = False) -> T:
-        """Hold a dialogue in a transaction, again if it loses against another one's locks.
-
-        Args:
-            begin: Begins it.
-            acks: Whether it is about outcomes, which must not wait for other work.
-        """
-        raise NotImplementedError
-
-    async def _read(self, statement: Statement[T]) -> T:
-        """Run a statement that changes nothing."""
-        raise NotImplementedError
-
-    async def _change(self, statement: Statement[T]) -> T:
-        """Run a statement that is a transaction of its own."""
-        raise NotImplementedError
 
     async def ack_linked_jobs(
         self, acks: Sequence[Ack], producer: Producer, *, wait: bool = True

@@ -1,8 +1,8 @@
 """The engine for PostgreSQL: each method runs one statement of `statements`, or a walk of them.
 
-Four ways to the server: a pool for what stands alone, a connection of its own for the claims and
-one for the acknowledgements, which run beside each other, by plans that are made once, and one for
-the heartbeat, which lives on another thread.
+The ways to the server: a pool for what stands alone; a connection of its own for the claims, one
+for the acknowledgements, and one or two for the claims under limits, which run beside each other,
+by plans that are made once; and one for the heartbeat, which lives on another thread.
 """
 
 from __future__ import annotations
@@ -62,7 +62,6 @@ from staffa.engines.statements.repairs import RepairStatements
 from staffa.engines.statements.rescues import RescueStatements
 from staffa.engines.statements.signals import SignalStatements
 from staffa.engines.statements.unique import UniqueStatements
-from staffa.engines.steps import Steps, carry_out
 from staffa.engines.walks import Walks
 from staffa.filters import JobFilter
 from staffa.jobs import Job
@@ -75,6 +74,7 @@ from staffa.types import State
 T = TypeVar("T")
 
 _KEYS_AT_ONCE = 1_000
+_LIMITED_CLAIMS_AT_ONCE = 2  # one may wait for the claim of another node
 _WORTH_GOING_ON = 0.1  # the share of a page that makes the next one worth a look
 
 
@@ -115,6 +115,7 @@ class PostgresEngine(
         self._claims: Dedicated | Joined = Dedicated(settings.with_access(Access.ORDERED))
         self._acks: Dedicated | Joined = Dedicated(settings.with_access(Access.PROBES))
         self._links: Pool | Joined = Pool(settings.with_access(Access.PROBES), 1)
+        self._limited_claims = Pool(settings.with_access(Access.ORDERED), _LIMITED_CLAIMS_AT_ONCE)
         self._survey = PostgresSurvey(settings, self.pool, prefix, instance)
         self._jobs = self._acking = JobStatements(prefix)
         self._operations = OperationStatements(prefix)
@@ -154,6 +155,7 @@ class PostgresEngine(
         await self._claims.close()
         await self._acks.close()
         await self._links.close()
+        await self._limited_claims.close()
         await self.pool.close()
 
     def heartbeat(self, patience: float | None = None) -> Heartbeat:
@@ -183,7 +185,8 @@ class PostgresEngine(
     def joined(self, execute: Execute) -> Self:
         """Return an engine that works in a transaction of the user's."""
         engine = copy(self)
-        engine.pool = engine._claims = engine._acks = engine._links = Joined(execute)
+        engine.pool = engine._claims = engine._acks = Joined(execute)
+        engine._links = engine._limited_claims = engine.pool
         engine._walks = Walks(engine._read, self._operations)
         return engine
 
@@ -212,10 +215,6 @@ class PostgresEngine(
     ) -> list[Job]:
         """Lease available jobs."""
         return await self._claims.run(self._jobs.claim(queue, limit, producer, without))
-
-    async def _perform(self, steps: Steps[T]) -> T:
-        async with self.pool.transaction() as run:
-            return await carry_out(steps, run)
 
     async def ack_jobs(
         self, acks: Sequence[Ack], producer: Producer, *, wait: bool = True
@@ -364,6 +363,10 @@ class PostgresEngine(
     async def _hold(self, dialogue: Dialogue[T]) -> T:
         """Hold a dialogue in a transaction."""
         async with self.pool.transaction() as run:
+            return await hold(dialogue, run)
+
+    async def _hold_claim(self, dialogue: Dialogue[T]) -> T:
+        async with self._limited_claims.transaction() as run:
             return await hold(dialogue, run)
 
     async def _change(self, statement: Statement[T]) -> T:

@@ -69,7 +69,6 @@ from staffa.engines.statements.nodes import LeaderStatements
 from staffa.engines.statements.repairs import RepairStatements
 from staffa.engines.statements.rescues import RescueStatements
 from staffa.engines.statements.signals import SignalStatements
-from staffa.engines.steps import Steps, carry_out_sync
 from staffa.engines.walks import Walks
 from staffa.errors import StatementConflict
 from staffa.filters import JobFilter
@@ -229,9 +228,6 @@ class SqliteEngine(
     ) -> list[Job]:
         """Lease available jobs."""
         return await self._writer.write(self._jobs.claim(queue, limit, producer, without))
-
-    async def _perform(self, steps: Steps[Any]) -> Any:
-        return await self._writer.transact(partial(carry_out_sync, steps))
 
     async def ack_jobs(
         self, acks: Sequence[Ack], producer: Producer, *, wait: bool = True

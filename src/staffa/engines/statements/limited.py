@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from staffa.jobs import Job
 from staffa.limits import Limits, Partition
@@ -114,13 +114,20 @@ class Walk:
     partitions: Sequence[Waiting]
 
 
-@dataclass(frozen=True, slots=True)
-class Taken:
-    """A job that was leased, with its partition's key and the tokens that it takes."""
+class Taken(NamedTuple):
+    """A job that was leased.
+
+    Args:
+        job: The job.
+        key: Its partition's key.
+        weight: The tokens that it takes.
+        urgency: By which jobs are ordered: the priority, the time and the id.
+    """
 
     job: Job
     key: str
     weight: int
+    urgency: tuple[int, Any, int]
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from operator import itemgetter
 from typing import Any
 
 import orjson
@@ -34,6 +35,8 @@ from staffa.engines.statements.limited import (
 )
 from staffa.jobs import Job
 from staffa.limits import Limits, Partition
+
+_URGENCY = itemgetter("priority", "scheduled_at", "id")
 
 
 class LimitStatements(Area):
@@ -281,13 +284,12 @@ def _walked(rows: Rows) -> Walk:
 
 
 def _caught(rows: Rows, queue: str, owner: tuple[str, str]) -> Catch:
+    found = [row for row in rows if row["worker"] is not None]
+    if not found:
+        return Catch((), len(rows))
+    at = time_of_claim(found[0]["attempted_at"])  # one and the same for all
     taken = [
-        Taken(
-            Job.from_claim(row, queue, owner, time_of_claim(row["attempted_at"])),
-            row["key"],
-            row["weight"],
-        )
-        for row in rows
-        if row["worker"] is not None
+        Taken(Job.from_claim(row, queue, owner, at), row["key"], row["weight"], _URGENCY(row))
+        for row in found
     ]
-    return Catch(taken, len(rows) - len(taken))
+    return Catch(taken, len(rows) - len(found))

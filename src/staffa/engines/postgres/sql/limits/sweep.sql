@@ -9,8 +9,8 @@ WITH page AS MATERIALIZED (
       FROM :"prefix".oban_jobs AS job
      WHERE job.state = 'available'
        AND job.queue = $1::text
-       AND ($2::int IS NULL
-            OR (job.priority, job.scheduled_at, job.id) > ($2::int, $3::text::timestamp, $4::bigint))
+       AND (job.priority, job.scheduled_at, job.id)
+           > (coalesce($2::int, -1), coalesce($3::text, '-infinity')::timestamp, coalesce($4::bigint, 0))
      ORDER BY job.priority, job.scheduled_at, job.id
      LIMIT (SELECT $5::int)
 )

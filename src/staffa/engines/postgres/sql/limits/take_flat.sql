@@ -6,25 +6,24 @@
 -- All are claimed at one time, under which their tokens are counted, too.
 -- Locks: the rows it takes, or might have taken; what others hold is skipped.
 -- Index: staffa_jobs_claim inside, the primary key outside; jobs/claim.sql tells why it is an array, and
--- why the limit is hidden.
-WITH candidate AS MATERIALIZED (
-    SELECT job.id, job.priority, job.scheduled_at,
-           CASE jsonb_typeof(job.meta -> 'staffa_weight') WHEN 'number'
-                THEN least(greatest((job.meta ->> 'staffa_weight')::numeric, 1), $8::int)
+-- why the limit and the comparison are hidden.
+WITH near AS MATERIALIZED (
+    SELECT candidate.id, candidate.priority, candidate.scheduled_at,
+           CASE jsonb_typeof(candidate.meta -> 'staffa_weight') WHEN 'number'
+                THEN least(greatest((candidate.meta ->> 'staffa_weight')::numeric, 1), $8::int)
                 ELSE $7::int END::int AS weight
-      FROM :"prefix".oban_jobs AS job
-     WHERE job.state = 'available'
-       AND job.queue = $1::text
-       AND job.attempt < job.max_attempts
-       AND (job.worker <> ALL ($9::text[]) OR job.id = ANY ($10::bigint[]))
-     ORDER BY job.priority, job.scheduled_at, job.id
+      FROM :"prefix".oban_jobs AS candidate
+     WHERE candidate.state = 'available'
+       AND candidate.queue = $1::text
+       AND (candidate.attempt < candidate.max_attempts)::int <> 0
+       AND (candidate.worker <> ALL ($9::text[]) OR candidate.id = ANY ($10::bigint[]))
+     ORDER BY candidate.priority, candidate.scheduled_at, candidate.id
      LIMIT (SELECT $2::int)
        FOR UPDATE SKIP LOCKED
 ), weighed AS (
-    SELECT candidate.id,
-           sum(candidate.weight) OVER (
-               ORDER BY candidate.priority, candidate.scheduled_at, candidate.id) AS spent
-      FROM candidate
+    SELECT near.id,
+           sum(near.weight) OVER (ORDER BY near.priority, near.scheduled_at, near.id) AS spent
+      FROM near
 )
 UPDATE :"prefix".oban_jobs AS job
    SET state = 'executing',
