@@ -26,6 +26,7 @@ from staffa.engines.statements.ages import AgeStatements
 from staffa.engines.statements.limited import Ring, Weights
 from staffa.engines.statements.prunes import PruneStatements
 from staffa.engines.statements.rescues import RescueStatements
+from staffa.engines.statements.signals import SignalStatements
 from staffa.engines.statements.surveys import SurveyStatements
 from staffa.filters import JobFilter
 from staffa.limits import Partition
@@ -38,7 +39,7 @@ PRODUCER = Producer(UUID(int=1), "Staffa", "node.1")
 JOBS, STAGES = JobStatements("main", SQLITE), StageStatements("main", SQLITE)
 CHANGES, RESCUES = ChangeStatements("main", SQLITE), RescueStatements("main", SQLITE)
 PRUNES, PRODUCERS = PruneStatements("main", SQLITE), BeatStatements("main", SQLITE)
-AGES = AgeStatements("main", SQLITE)
+AGES, SIGNALS = AgeStatements("main", SQLITE), SignalStatements("main", SQLITE)
 UNIQUE, SURVEYS = UniqueStatements("main", SQLITE), SurveyStatements("main", SQLITE)
 LIMITS, RING = LimitStatements("main", SQLITE), Ring("q", Partition("worker"))
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -78,6 +79,8 @@ HOT: dict[str, tuple[Callable[[], Statement[Any] | None], set[str]]] = {
         lambda: JOBS.checkpoint([Checkpoint(one, {"a": 1}) for one in LEASES], PRODUCER),
         {PRIMARY},
     ),
+    "find signals": (lambda: SIGNALS.find(LEASES, PRODUCER), {PRIMARY}),
+    "signal": (lambda: SIGNALS.signal(IDS, "go", "1"), {PRIMARY}),
     "lost leases": (lambda: JOBS.find_lost_leases(PRODUCER, LEASES), {PRIMARY}),
     "stage": (STAGES.stage(10, ["q"]).parts[0], {STAGE, PRIMARY}),
     "waiting": (STAGES.stage(10, ["q"]).parts[1], {CLAIM}),
