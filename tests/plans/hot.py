@@ -16,6 +16,7 @@ from staffa.engines.statements.limits import LimitStatements
 from staffa.engines.statements.operations import OperationStatements
 from staffa.engines.statements.rescues import RescueStatements
 from staffa.engines.statements.rounds import Entry
+from staffa.engines.statements.signals import SignalStatements
 from staffa.engines.statements.surveys import SurveyStatements
 from staffa.engines.statements.unique import UniqueStatements
 from staffa.filters import JobFilter
@@ -66,6 +67,10 @@ def _dead(count: int) -> dict[Any, int]:
 
 def _operations(jobs: JobStatements) -> OperationStatements:
     return OperationStatements(jobs._prefix)
+
+
+def _signals(jobs: JobStatements) -> SignalStatements:
+    return SignalStatements(jobs._prefix)
 
 
 def _surveys(jobs: JobStatements) -> SurveyStatements:
@@ -139,6 +144,11 @@ HOT: dict[str, tuple[Build, set[str]]] = {
         ),
         PRIMARY,
     ),
+    "find signals": (
+        lambda jobs, _, size: _signals(jobs).find(_leases(size), PRODUCER),
+        PRIMARY,
+    ),
+    "signal": (lambda jobs, _, size: _signals(jobs).signal(_ids(size), "go", "1"), PRIMARY),
     "stage": (
         lambda jobs, _, size: jobs.stage(size, [QUEUE, "no such queue"]),
         STAGE | PRIMARY | CLAIM,

@@ -29,6 +29,7 @@ from staffa.engines.statements.chunks import Follower, Formed
 from staffa.engines.statements.limited import Ring, Weights
 from staffa.engines.statements.prunes import PruneStatements
 from staffa.engines.statements.rescues import RescueStatements
+from staffa.engines.statements.signals import SignalStatements
 from staffa.engines.statements.surveys import SurveyStatements
 from staffa.filters import JobFilter
 from staffa.limits import Partition
@@ -41,7 +42,7 @@ PRODUCER = Producer(UUID(int=1), "Staffa", "node.1")
 JOBS, STAGES = JobStatements("main", SQLITE), StageStatements("main", SQLITE)
 CHANGES, RESCUES = ChangeStatements("main", SQLITE), RescueStatements("main", SQLITE)
 PRUNES, PRODUCERS = PruneStatements("main", SQLITE), BeatStatements("main", SQLITE)
-AGES = AgeStatements("main", SQLITE)
+AGES, SIGNALS = AgeStatements("main", SQLITE), SignalStatements("main", SQLITE)
 UNIQUE, SURVEYS = UniqueStatements("main", SQLITE), SurveyStatements("main", SQLITE)
 CHUNKS, RULE = ChunkStatements("main", SQLITE), ChunkRule(("w", "v"), 100, 1.0, ("args.a",))
 LIMITS, RING = LimitStatements("main", SQLITE), Ring("q", Partition("worker"))
@@ -89,6 +90,8 @@ HOT: dict[str, tuple[Callable[[], Statement[Any] | None], set[str]]] = {
         lambda: JOBS.checkpoint([Checkpoint(one, {"a": 1}) for one in LEASES], PRODUCER),
         {PRIMARY},
     ),
+    "find signals": (lambda: SIGNALS.find(LEASES, PRODUCER), {PRIMARY}),
+    "signal": (lambda: SIGNALS.signal(IDS, "go", "1"), {PRIMARY}),
     "lost leases": (lambda: JOBS.find_lost_leases(PRODUCER, LEASES), {PRIMARY}),
     "stage": (STAGES.stage(10, ["q"]).parts[0], {STAGE, PRIMARY}),
     "waiting": (STAGES.stage(10, ["q"]).parts[1], {CLAIM}),

@@ -24,7 +24,7 @@ _SECTIONS = {
         "top": "Watch queues, running jobs and errors; q ends it.",
     },
     "operate": {
-        "jobs": "List, show, retry, cancel and delete jobs.",
+        "jobs": "List, show, retry, cancel, delete and signal jobs.",
         "workflow": "List, show, cancel, retry and release workflows.",
         "queues": "List, control and keep queues, wherever they run.",
         "limits": "Show what queues use of their limits on all nodes.",

@@ -41,6 +41,9 @@ class Relayed(Service):
 
     def tell(self, outcome: Outcome, state: State) -> None:
         """Tell of an outcome that is stored, if it has ended a relayed job."""
+        ack = outcome.ack
+        if ack.meta is None and ack.error is None:  # relayed jobs record, or end with a reason
+            return
         secret = find_secret(outcome.job)
         if secret is None or state not in _ENDS:
             return
