@@ -8,8 +8,9 @@ from staffa.engine import Statements
 from staffa.engines.statements.area import Area, count
 
 _TABLES = (
-    "oban_jobs", "staffa_crons", "staffa_dynamic_queues", "staffa_leaders", "staffa_limits",
-    "staffa_producers", "staffa_queue_versions", "staffa_queues", "staffa_rates", "staffa_unique",
+    "oban_jobs", "staffa_crons", "staffa_dynamic_queues", "staffa_edges", "staffa_flows",
+    "staffa_leaders", "staffa_limits", "staffa_producers", "staffa_queue_versions", "staffa_queues",
+    "staffa_rates", "staffa_steps", "staffa_unique",
 )  # fmt: skip
 
 

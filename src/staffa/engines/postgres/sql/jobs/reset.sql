@@ -9,5 +9,8 @@ WITH crons AS (DELETE FROM :"prefix".staffa_crons),
      producers AS (DELETE FROM :"prefix".staffa_producers),
      limits AS (DELETE FROM :"prefix".staffa_limits),
      rates AS (DELETE FROM :"prefix".staffa_rates),
+     edges AS (DELETE FROM :"prefix".staffa_edges),
+     steps AS (DELETE FROM :"prefix".staffa_steps),
+     flows AS (DELETE FROM :"prefix".staffa_flows),
      leaders AS (DELETE FROM :"prefix".staffa_leaders)
 DELETE FROM :"prefix".oban_jobs;

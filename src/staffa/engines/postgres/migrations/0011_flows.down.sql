@@ -1,0 +1,3 @@
+DROP TABLE :"prefix".staffa_edges;
+DROP TABLE :"prefix".staffa_steps;
+DROP TABLE :"prefix".staffa_flows;

@@ -1,0 +1,327 @@
+"""The contract of jobs that hang on each other: what of workflows, batches and chains is stored.
+
+A **flow** is a row that counts its jobs: a workflow, a workflow inside of another one, a batch, or
+the chain of a key. A **step** is a job that waits, suspended, for others; each of those is an
+**edge**, to a job or to a whole flow, which is marked once, when that has ended. Flows that can
+change each other have one **root**, whose row is locked first of all: before jobs are inserted
+into them, before the outcome of one of their jobs is written, before one is cancelled, retried or
+deleted. So nobody sees a dependency end without seeing who waits for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Protocol
+
+from staffa.jobs import Job
+from staffa.leases import Ack, Producer
+from staffa.types import State
+
+WORKFLOW_KEY = "workflow_id"
+"""Where `meta` holds the flow of kind workflow that a job belongs to."""
+BATCH_KEY = "batch_id"
+"""Where `meta` holds the batch that a job belongs to, or whose callback it is."""
+CHAIN_KEY = "chain_id"
+"""Where `meta` holds the chain that a job belongs to."""
+CALLBACK_KEY = "callback"
+"""Where `meta` of a batch's callback tells which it is: it is no member of the batch."""
+STEP_KEY = "name"
+"""Where `meta` holds the name of a step within its workflow."""
+NEEDS_KEY = "deps"
+"""Where `meta` holds the names of what a step depends on, for those who look at it."""
+
+
+class FlowKind(StrEnum):
+    """What a flow is."""
+
+    WORKFLOW = "workflow"
+    BATCH = "batch"
+    CHAIN = "chain"
+
+
+class Policy(StrEnum):
+    """What a step does where something that it depends on has ended, but not completed."""
+
+    CANCEL = "cancel"
+    """It is cancelled as well."""
+    IGNORE = "ignore"
+    """It goes on."""
+    HOLD = "hold"
+    """It waits until that has completed after all, or is deleted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Policies:
+    """What a step does by how something that it depends on has ended."""
+
+    cancelled: Policy = Policy.CANCEL
+    discarded: Policy = Policy.CANCEL
+    deleted: Policy = Policy.CANCEL
+
+
+@dataclass(frozen=True, slots=True)
+class NewFlow:
+    """A flow to be written.
+
+    Args:
+        id: Its id, 1 to 127 characters.
+        kind: What it is.
+        root: The flow whose row is locked for it; itself if it stands alone.
+        parent: The workflow that it is inside of.
+        name: What people call it.
+        place: Its name as a step of its parent.
+        options: What else is kept of it, a JSON object: the context, how it was built.
+        callbacks: Of a batch: by event, the job that is written once when it occurs.
+        needs: What the flow as a whole waits for: each of its steps that waits for nothing else
+            is given them by whoever builds the graph. Kept for those who look at it.
+    """
+
+    id: str
+    kind: FlowKind
+    root: str
+    parent: str | None = None
+    name: str | None = None
+    place: str | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+    callbacks: Mapping[str, Job] = field(default_factory=dict)
+    needs: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class NeedsStep:
+    """A dependency on a step of the same graph, by its place among the steps, from 0."""
+
+    place: int
+
+
+@dataclass(frozen=True, slots=True)
+class NeedsJob:
+    """A dependency on a job that is stored."""
+
+    id: int
+
+
+@dataclass(frozen=True, slots=True)
+class NeedsFlow:
+    """A dependency on all jobs of a flow, those of flows inside of it and later ones too."""
+
+    id: str
+
+
+Need = NeedsStep | NeedsJob | NeedsFlow
+
+
+@dataclass(frozen=True, slots=True)
+class NewStep:
+    """A job of a flow to be written; its meta names its flows, which are in the graph or stored.
+
+    Args:
+        job: The job.
+        needs: What it waits for; a `NeedsStep` names an earlier one.
+        policies: What it does where that does not complete.
+        held: Whether it waits for somebody to release it as well.
+    """
+
+    job: Job
+    needs: Sequence[Need] = ()
+    policies: Policies = Policies()
+    held: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """Flows and jobs that are written together, all or none.
+
+    Args:
+        roots: The ids of stored flows that are locked first: those that it adds to.
+        flows: New flows, outer ones before inner ones.
+        steps: The jobs, those before which others depend on: read once, in portions, so that a
+            stream of jobs without names needs no memory.
+        once: A key: if a flow of it is stored that has not ended, nothing is written.
+        grafted: The flow that the steps are the graft of: if it has its graft already, nothing is
+            written.
+    """
+
+    flows: Sequence[NewFlow]
+    steps: Iterable[NewStep]
+    roots: Sequence[str] = ()
+    once: str | None = None
+    grafted: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """What came of the end of jobs, in the same transaction.
+
+    Args:
+        woken: How many jobs have become available, by queue; callbacks of batches among them.
+        cancelled: The ids of jobs that were cancelled since something did not complete.
+        ended: The ids of flows that have ended.
+    """
+
+    woken: Mapping[str, int] = field(default_factory=dict)
+    cancelled: Sequence[int] = ()
+    ended: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class InsertedGraph:
+    """What became of a graph.
+
+    Args:
+        ids: Of its jobs, in order, if they were asked for.
+        woken: How many jobs have become available, by queue.
+        existing: The id of the flow that stands for it, where nothing was written.
+    """
+
+    ids: Sequence[int]
+    woken: Mapping[str, int]
+    existing: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LinkedAcks:
+    """What became of outcomes of jobs that belong to flows."""
+
+    states: Mapping[int, State]
+    followed: Followed
+
+
+@dataclass(frozen=True, slots=True)
+class FlowRow:
+    """A flow as it is stored: one row, whatever the number of its jobs.
+
+    Args:
+        id: Its id.
+        kind: What it is.
+        root: The flow that is locked for it.
+        parent: The workflow that it is inside of.
+        name: What people call it.
+        place: Its name as a step of its parent.
+        options: What else is kept of it.
+        needs: The names of what it waits for as a whole.
+        total: How many jobs it has, those of flows inside of it not counted.
+        suspended: How many of them wait for others.
+        completed: How many have completed.
+        cancelled: How many were cancelled.
+        discarded: How many were discarded.
+        deleted: How many were deleted before they had completed.
+        attempted: How many have run to an end at least once, or have ended without.
+        inner: How many flows inside of it have not ended.
+        fired: The callbacks that were written.
+        inserted_at: When it was written.
+        finished_at: When its last job ended; None while it goes on.
+    """
+
+    id: str
+    kind: FlowKind
+    root: str
+    parent: str | None
+    name: str | None
+    place: str | None
+    options: Mapping[str, Any]
+    needs: Sequence[str]
+    total: int
+    suspended: int
+    completed: int
+    cancelled: int
+    discarded: int
+    deleted: int
+    attempted: int
+    inner: int
+    fired: Sequence[str]
+    inserted_at: datetime
+    finished_at: datetime | None
+
+    @property
+    def active(self) -> int:
+        """How many of its jobs neither wait for others nor have ended."""
+        ended = self.completed + self.cancelled + self.discarded + self.deleted
+        return self.total - self.suspended - ended
+
+    @property
+    def state(self) -> State:
+        """Executing until it has ended; then how, by the worst end of its own jobs."""
+        if self.finished_at is None:
+            return State.EXECUTING
+        if self.discarded:
+            return State.DISCARDED
+        return State.CANCELLED if self.cancelled or self.deleted else State.COMPLETED
+
+
+@dataclass(frozen=True, slots=True)
+class Repairs:
+    """What a sweep has found.
+
+    Args:
+        foreign: How many ends of jobs by other clients have been followed.
+        own: How many that ours have left behind: there should be none, ever.
+        recounted: How many flows had counts that were not those of their jobs.
+        followed: What came of it.
+    """
+
+    foreign: int
+    own: int
+    recounted: int
+    followed: Followed
+
+
+class Linking(Protocol):
+    """Stores flows, and releases jobs when what they wait for has ended."""
+
+    async def insert_graph(self, graph: Graph, *, conn: Any = None) -> InsertedGraph:
+        """Write flows and jobs; what waits for nothing that is open is released at once."""
+
+    def insert_graph_on(self, graph: Graph, conn: Any) -> InsertedGraph:
+        """Do the same in the transaction of a connection that is used without an event loop."""
+
+    async def ack_linked_jobs(
+        self, acks: Sequence[Ack], producer: Producer, *, wait: bool = True
+    ) -> LinkedAcks:
+        """Write outcomes as `ack_jobs` does, and what follows from them.
+
+        Args:
+            acks: The outcomes.
+            producer: Whose leases they end.
+            wait: Whether roots and rows that others hold are waited for; else they are left out.
+        """
+
+    async def read_flows(self, ids: Sequence[str], *, inner: bool = False) -> list[FlowRow]:
+        """Read flows, with those inside of them at any depth if wanted."""
+
+    async def list_flows(
+        self, kind: FlowKind, *, limit: int, before: str | None = None
+    ) -> list[FlowRow]:
+        """Read outermost flows of a kind, the newest first, from where the last page has ended."""
+
+    async def find_steps(self, flow: str, names: Sequence[str] | None = None) -> Mapping[str, int]:
+        """Read the ids of the named jobs of a workflow, or of some of them."""
+
+    async def list_linked_jobs(
+        self, flow: str, *, after: int = 0, limit: int = 1000, callbacks: bool = False
+    ) -> list[Job]:
+        """Read jobs of a flow in the order of their ids; callbacks of a batch only if wanted."""
+
+    async def cancel_flow(self, flow: str) -> Sequence[int]:
+        """Cancel all unfinished jobs of a flow and of those inside of it; return which ran."""
+
+    async def retry_flow(self, flow: str, *, whole: bool = False) -> Followed:
+        """Run the jobs of a flow, and of those inside of it, again that did not complete, or all.
+
+        Those that depend on them are suspended until they have completed.
+        """
+
+    async def release_step(self, job: int) -> Followed:
+        """Release a step that was held; one whose dependencies are open waits on for them."""
+
+    async def change_flow_options(self, flow: str, changes: Mapping[str, Any]) -> bool:
+        """Merge into the options of a flow; tell whether there is one."""
+
+    async def repair_links(self, *, limit: int) -> Repairs:
+        """Follow the ends of jobs that nobody has followed, and count flows anew."""
+
+    async def forget_flows(self, *, age: float, limit: int) -> int:
+        """Forget flows that ended longer than an age in seconds ago, and have no jobs any more."""
