@@ -265,7 +265,7 @@ async def test_jobs_in_a_queue_that_their_worker_does_not_name_run_together_as_w
     async def collect(jobs: list[Job]) -> None:
         note(jobs)
 
-    async with make(queues={"default": 5}) as app:
+    async with make(queues={"default": 5}, **SELDOM) as app:
         await app.enqueue_many([collect.options(queue="default").new(n=n) for n in range(8)])
         await until_all(app, "completed", 8)
     assert sorted(calls) == [[0, 1, 2, 3], [4, 5, 6, 7]]

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
 import pytest
 
 from staffa import Job, current_job, job, worker
+from staffa.definitions import WorkerOptions
 from tests.conftest import MakeClient
 from tests.support.events import Recorder
 from tests.support.rows import Rows
@@ -39,7 +39,7 @@ class Gone(Down): ...
 @pytest.mark.parametrize("in_thread", [False, True])
 async def test_an_error_ends_a_job_or_waits_as_its_class_says(
     in_thread: bool,
-    options: dict[str, Any],
+    options: WorkerOptions,
     state: str,
     delay: float | None,
     make_client: MakeClient,

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from staffa import Cancel, Discard, Job, Snooze, State, Worker, current_job, hooks, job, worker
+from staffa.definitions import WorkerOptions
 from staffa.queues import aftermath, supervisor
 from tests.conftest import MakeClient
 from tests.support.events import Recorder, eventually
@@ -272,7 +273,7 @@ async def test_the_hooks_after_a_run_are_told_its_state_its_result_and_why_it_en
     result: object,
     state: State,
     reason: str | None,
-    options: dict[str, Any],
+    options: WorkerOptions,
     make_client: MakeClient,
     events: Recorder,
 ) -> None:
@@ -286,7 +287,8 @@ async def test_the_hooks_after_a_run_are_told_its_state_its_result_and_why_it_en
     async def work_later() -> object:
         return work()
 
-    made = job(hooks=[keeps], **options)(work if in_thread else work_later)
+    chosen: WorkerOptions = {**options, "hooks": [keeps]}
+    made = job(**chosen)(work if in_thread else work_later)
     expected = 2 if reason is None else 3
     async with make_client(queues={"default": 1}) as app:
         stored = await app.enqueue(made.new())

@@ -14,7 +14,7 @@ async def send(to: str, *, copies: int = 1) -> int:
 def report(day: int) -> None: ...
 
 
-@job(chunk=5)  # wrong: no Chunk
+@job(chunk=5)  # wrong, unseen by ty: no Chunk
 def load(jobs: list[Job]) -> None: ...
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from staffa import Job, job, registry, worker
+from staffa.definitions import WorkerOptions
 from staffa.errors import ConfigError, InvalidJob, UnknownWorker
 
 
@@ -22,7 +23,10 @@ def test_code_is_found_under_its_name_and_its_aliases() -> None:
 
 @pytest.mark.parametrize(("first", "second"), [("a", "b"), ("b", "a"), ("a", "a")])
 def test_a_name_of_other_code_is_refused_whichever_way_it_is_named(first: str, second: str) -> None:
-    names: dict[str, Any] = {"a": {"name": "a.a", "aliases": ["shared"]}, "b": {"name": "shared"}}
+    names: dict[str, WorkerOptions] = {
+        "a": {"name": "a.a", "aliases": ["shared"]},
+        "b": {"name": "shared"},
+    }
 
     def one() -> None: ...
 

@@ -53,12 +53,13 @@ def _claim(
     rules: Sequence[ChunkRule],
 ) -> Dialogue[ChunkClaim]:
     sight = yield from _look(statements, queue, limit, rules)
+    others = sight.others > 0 or sight.seen >= _LARGEST_WINDOW  # they may be behind it
     if not sight.chunks:
-        return ChunkClaim((), sight.others > 0, sight.delay, sight.seen)
+        return ChunkClaim((), others, sight.delay, sight.seen)
     jobs: list[Job] = yield statements.claim(queue, sight.chunks, producer)
     chunks = _gather(sight.chunks, jobs)
     missed = len(chunks) < len(sight.chunks)  # others were at them: what is left may do as well
-    return ChunkClaim(chunks, sight.others > 0, 0.0 if missed else sight.delay, sight.seen)
+    return ChunkClaim(chunks, others, 0.0 if missed else sight.delay, sight.seen)
 
 
 def _look(

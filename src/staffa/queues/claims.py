@@ -109,7 +109,7 @@ class PlainClaims(_Waking):
         jobs = await self._engine.claim_jobs(self._queue, limit, self._producer)
         if not registry.chunked():
             return jobs
-        return await put_strangers_back(jobs, self._rules, self._engine, self._producer)
+        return await self._put_strangers_back(jobs)
 
     async def _take_chunks(self, limit: int, rules: Sequence[ChunkRule]) -> Sequence[Claimed]:
         self.close()
@@ -130,22 +130,21 @@ class PlainClaims(_Waking):
     async def _take_others(self, limit: int, rules: Sequence[ChunkRule]) -> list[Job]:
         names = [name for rule in rules for name in rule.names]
         jobs = await self._engine.claim_jobs(self._queue, limit, self._producer, without=names)
-        return await put_strangers_back(jobs, self._rules, self._engine, self._producer)
+        return await self._put_strangers_back(jobs)
+
+    async def _put_strangers_back(self, jobs: list[Job]) -> list[Job]:
+        """Put jobs back that were claimed one by one but belong into chunks; return the others."""
+        strangers = self._rules.find_strangers(jobs)
+        if not strangers:
+            return jobs
+        acks = [outcomes.of_interruption(job) for job in strangers]
+        await self._engine.ack_jobs(acks, self._producer)
+        self._wake()  # from now on there are rules for them
+        numbers = {job.id for job in strangers}
+        return [job for job in jobs if job.id not in numbers]
 
     def settled(self) -> None:
         """The slot has been free since the function returned."""
-
-
-async def put_strangers_back(
-    jobs: list[Job], rules: ChunkRules, engine: Engine, producer: Producer
-) -> list[Job]:
-    """Put jobs back that were claimed one by one but belong into chunks; return the others."""
-    strangers = rules.find_strangers(jobs)
-    if not strangers:
-        return jobs
-    await engine.ack_jobs([outcomes.of_interruption(job) for job in strangers], producer)
-    numbers = {job.id for job in strangers}
-    return [job for job in jobs if job.id not in numbers]
 
 
 class KeptClaims:

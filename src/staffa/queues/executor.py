@@ -1,5 +1,7 @@
 """Runs jobs: on the event loop or in threads, each in a task that this module makes and holds.
 
+The jobs of a chunk have one task together: see `staffa.queues.chunks`.
+
 Invariants: a slot is free as soon as the function has returned, its outcome being written
 meanwhile; whatever a job raises, `SystemExit` included, ends that attempt and nothing else; a job
 that was cancelled or whose lease is lost writes nothing, as its row is somebody else's by then; it

@@ -52,23 +52,27 @@ class InChunks:
             going: The claim.
             claim_once: Leases jobs, chunks' first ones among them, as far as the limits allow it.
         """
-        window = first_window(self.rules, going.wanted)
+        least = window = first_window(self.rules, going.wanted)
+        now = going.row.now.timestamp()
+        rest = max(going.sweep.get("wide_at", 0.0) - now, 0.0)
         while True:
             sight = yield from self._look(going, window)
             known = len(going.taken)
             claimed = yield from claim_once(going)
             yield from self._join(going, known)
-            if len(going.taken) > known and going.sweep.pop("wide_at", None) is not None:
+            if window > least and len(going.taken) > known:  # it was worth it
+                del going.sweep["wide_at"]
                 yield going.statements.keep(going.queue, going.cursors, going.sweep)
             wider = next_window(window, sight)
-            if wider is None or going.left <= 0 or not self._may_widen(going, wider):
+            if wider is None or going.left <= 0 or rest > 0.0:
                 break
             window = wider
-        if sight.delay is not None and going.left > 0:
-            delay = sight.delay if claimed.delay is None else min(claimed.delay, sight.delay)
-            claimed = replace(claimed, delay=delay)
-        jobs = [one.job for one in going.taken]
-        return replace(claimed, jobs=jobs, followers=self.followers)
+            going.sweep["wide_at"] = now + window * _REST
+        if len(claimed.jobs) < len(going.taken):  # an earlier look has found others
+            claimed = replace(claimed, jobs=[one.job for one in going.taken])
+        delays = [claimed.delay, sight.delay, rest if wider is not None else None]
+        delay = min((seconds for seconds in delays if seconds is not None), default=None)
+        return replace(claimed, delay=delay if going.left > 0 else None, followers=self.followers)
 
     def _look(self, going: Going, window: int) -> Dialogue[Sight]:
         """Find the chunks that can be claimed: of a queue with partitions all of them."""
@@ -78,15 +82,6 @@ class InChunks:
         names = [name for rule in self.rules for name in rule.names]
         going.chunked = Chunked(names, list(self.formed))
         return sight
-
-    def _may_widen(self, going: Going, window: int) -> bool:
-        now = going.row.now.timestamp()
-        wide_at: float = going.sweep.get("wide_at", 0.0)
-        if now < wide_at:
-            going.wait_for(wide_at - now)
-            return False
-        going.sweep["wide_at"] = now + window * _REST
-        return True
 
     def _join(self, going: Going, known: int) -> Dialogue[None]:
         """Lease the other jobs of the chunks whose first ones have just been leased."""

@@ -13,7 +13,7 @@ WITH rule AS MATERIALIZED (
            told.value ->> '$.timeout' AS timeout, told.value -> '$.fields' AS fields
       FROM json_each($4) AS told
      CROSS JOIN json_each(told.value, '$.names') AS name
-), candidate AS MATERIALIZED (
+), next AS MATERIALIZED (
     SELECT job.id, job.priority, job.scheduled_at, job.worker,
            (SELECT rule.place FROM rule WHERE rule.worker = job.worker) AS place
       FROM oban_jobs AS job
@@ -23,12 +23,12 @@ WITH rule AS MATERIALIZED (
      ORDER BY job.priority, job.scheduled_at, job.id
      LIMIT $2
 ), near AS MATERIALIZED (
-    SELECT candidate.id, candidate.priority, candidate.scheduled_at, rule.place, rule.size, rule.timeout,
+    SELECT next.id, next.priority, next.scheduled_at, rule.place, rule.size, rule.timeout,
            CASE WHEN rule.fields = '[]' THEN ''
                 ELSE staffa_partition_key(rule.fields, job.worker, job.args, job.meta) END AS key
-      FROM candidate
-     CROSS JOIN rule ON rule.worker = candidate.worker
-     CROSS JOIN oban_jobs AS job ON job.id = candidate.id
+      FROM next
+     CROSS JOIN rule ON rule.worker = next.worker
+     CROSS JOIN oban_jobs AS job ON job.id = next.id
 ), turned AS MATERIALIZED (
     SELECT near.*,
            row_number() OVER (PARTITION BY near.place, near.key
@@ -51,14 +51,14 @@ WITH rule AS MATERIALIZED (
              WHERE chunk.jobs >= chunk.size
                 OR chunk.delay <= 0
              UNION ALL
-            SELECT NULL, NULL, candidate.priority, candidate.scheduled_at, candidate.id
-              FROM candidate
-             WHERE candidate.place IS NULL
+            SELECT NULL, NULL, next.priority, next.scheduled_at, next.id
+              FROM next
+             WHERE next.place IS NULL
              ORDER BY 3, 4, 5
              LIMIT $3) AS found
 )
 SELECT NULL AS place, NULL AS ids,
-       (SELECT count(*) FROM candidate) AS seen,
+       (SELECT count(*) FROM next) AS seen,
        (SELECT count(*) FROM told WHERE told.place IS NULL) AS others,
        (SELECT min(chunk.delay) FROM chunk WHERE chunk.jobs < chunk.size AND chunk.delay > 0) AS delay,
        0 AS turn
