@@ -8,8 +8,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from staffa.dialogues import Dialogue
 from staffa.engine import Engine, Producer
-from staffa.errors import FlowExists, InvalidJob, UnknownFlow
+from staffa.engines.linked.graphs import Beginning
+from staffa.errors import FlowExists, InvalidJob, StatementConflict, UnknownFlow
 from staffa.linking import (
     FlowKind,
     Graph,
@@ -300,6 +302,20 @@ async def test_an_id_that_is_taken_is_told_of_a_unique_graph_too(engine: Engine)
         await engine.insert_graph(Graph([workflow()], [step()], once="k"))
 
 
+async def test_two_flows_of_one_id_are_refused(engine: Engine) -> None:
+    with pytest.raises(FlowExists, match="two flows of the graph have the id 'order'"):
+        await engine.insert_graph(graph(flows=[workflow(), workflow()]))
+
+
+@pytest.mark.parametrize("given", ["", "x" * 128], ids=["empty", "too long"])
+async def test_an_id_of_a_length_that_no_index_holds_is_refused(engine: Engine, given: str) -> None:
+    with pytest.raises(InvalidJob, match="characters: give 1 to 127"):
+        await engine.insert_graph(graph(flows=[workflow(given)]))
+    longest = "ž" * 127
+    written = await engine.insert_graph(graph(step(longest), flows=[workflow(longest)]))
+    assert [job.id for job in await engine.list_linked_jobs(longest)] == list(written.ids)
+
+
 @pytest.mark.parametrize(
     "given",
     [
@@ -362,6 +378,19 @@ async def test_a_step_whose_name_a_stored_one_has_is_refused(engine: Engine) -> 
         with pytest.raises(FlowExists, match=f"'order' has a step '{taken}' already"):
             await engine.insert_graph(graph(step("more"), flows=[inner], roots=["order"]))
     assert counts(await flow_of(engine)) == {"total": 1, "inner": 1}
+
+
+async def test_a_stream_that_has_to_be_read_again_is_told_and_jobs_in_a_list_are_written() -> None:
+    def begin() -> Dialogue[InsertedGraph]:
+        yield from ()
+        return InsertedGraph((), {})
+
+    streamed = Beginning(begin, Graph([], iter([])))
+    streamed()
+    with pytest.raises(StatementConflict, match="can't be read again: nothing was written"):
+        streamed()
+    listed = Beginning(begin, Graph([], []))
+    assert listed() is not listed()
 
 
 async def test_an_error_of_the_iterable_leaves_nothing_behind(engine: Engine) -> None:
