@@ -8,10 +8,12 @@ from collections.abc import Iterator
 
 import pytest
 
+from staffa import GlobalLimit
 from staffa.dialogues import Dialogue
 from staffa.engine import Engine, Producer
 from staffa.engines.linked.graphs import Beginning
 from staffa.errors import FlowExists, InvalidJob, StatementConflict, UnknownFlow
+from staffa.limits import Limits
 from staffa.linking import (
     FlowKind,
     Graph,
@@ -153,6 +155,20 @@ async def test_an_empty_batch_writes_the_callbacks_of_its_end_at_once(engine: En
     assert (told.meta["callback"], told.worker) == ("exhausted", "tests.Told")
     assert dict(written.woken) == {QUEUE: 1}
     assert await engine.list_linked_jobs("bunch") == []
+
+
+async def test_jobs_of_limited_queues_have_the_keys_of_their_partitions(
+    engine: Engine, store: Store
+) -> None:
+    limits = Limits(global_limit=GlobalLimit(1, partition="args.tenant"))
+    await engine.configure_limits({QUEUE: limits})
+    steps = [step(args={"tenant": "a"}), step(needs=[0], args={"tenant": "a"}), step(queue="free")]
+    written = await engine.insert_graph(graph(*steps))
+    (plain,) = await engine.enqueue_jobs([new_job(args={"tenant": "a"})])
+    keys = [(await store.row(number))["meta"].get("partition_key") for number in written.ids]
+    expected = (await store.row(plain.id))["meta"]["partition_key"]
+    assert keys == [expected, expected, None]
+    assert await states(engine, written.ids) == ["available", "suspended", "available"]
 
 
 # --- adding to what is stored
