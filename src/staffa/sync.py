@@ -116,6 +116,18 @@ class SyncStaffa(Synchronous):
     @overload
     def enqueue_many(
         self,
+        flow: Workflow | Addition,
+        /,
+        *jobs: Source | Workflow | Addition,
+        stream: Literal[False] = False,
+        **options: Unpack[BulkOptions],
+    ) -> list[Job | SyncWorkflowHandle]: ...
+    @overload
+    def enqueue_many(
+        self,
+        first: Source,
+        flow: Workflow | Addition,
+        /,
         *jobs: Source | Workflow | Addition,
         stream: Literal[False] = False,
         **options: Unpack[BulkOptions],

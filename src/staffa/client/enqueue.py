@@ -97,6 +97,18 @@ class Enqueueing(Following):
     @overload
     def enqueue_many(
         self,
+        flow: Workflow | Addition,
+        /,
+        *jobs: Source | Workflow | Addition,
+        stream: Literal[False] = False,
+        **options: Unpack[BulkOptions],
+    ) -> Coroutine[Any, Any, list[Job | WorkflowHandle]]: ...
+    @overload
+    def enqueue_many(  # with the others, `jobs` of any kind would have jobs alone be any of both
+        self,
+        first: Source,
+        flow: Workflow | Addition,
+        /,
         *jobs: Source | Workflow | Addition,
         stream: Literal[False] = False,
         **options: Unpack[BulkOptions],
