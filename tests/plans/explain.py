@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import asyncpg
@@ -23,11 +23,13 @@ class Scan:
         kind: The node, such as "Index Scan".
         index: The index it uses; None for a sequential scan.
         alias: The name that the statement gave to the table there.
+        condition: What is asked of the index.
     """
 
     kind: str
     index: str | None
     alias: str
+    condition: str | None = field(default=None, compare=False)
 
 
 async def explain(
@@ -68,9 +70,9 @@ async def explain(
 def _scans(node: dict[str, Any], table: str) -> Iterator[Scan]:
     children = node.get("Plans", [])
     if node.get("Relation Name") == table and node["Node Type"] != "ModifyTable":
-        bitmaps = [child["Index Name"] for child in children if "Index Name" in child]
+        found: dict[str, Any] = next((child for child in (node, *children) if "Index Name" in child), {})
         yield Scan(
-            node["Node Type"], node.get("Index Name") or next(iter(bitmaps), None), node["Alias"]
+            node["Node Type"], found.get("Index Name"), node["Alias"], found.get("Index Cond")
         )
     for child in children:
         yield from _scans(child, table)

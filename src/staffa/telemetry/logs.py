@@ -21,9 +21,9 @@ from staffa.types import ProducerView, State
 logger = logging.getLogger("staffa")
 
 GROUPS = (
-    "audit", "cron", "engine", "job", "leader", "loop", "notifier", "prioritizer", "process",
-    "producer", "pruner", "queue", "reindexer", "service", "shutdown", "sonar", "stager", "thread",
-    "vacuum",
+    "audit", "cron", "engine", "flow", "job", "leader", "loop", "notifier", "prioritizer",
+    "process", "producer", "pruner", "queue", "reindexer", "service", "shutdown", "sonar", "stager",
+    "thread", "vacuum",
 )  # fmt: skip
 """What `events=` may name: the second part of the events' names."""
 

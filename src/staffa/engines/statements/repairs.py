@@ -73,7 +73,7 @@ class RepairStatements(Area):
 
     def recount(self, flows: Sequence[str]) -> Statement[list[Recount]]:
         """Count the jobs of flows anew."""
-        return self.statement("recount", (list(flows),), lambda rows: list(map(_recount, rows)))
+        return self.statement("count_jobs", (list(flows),), lambda rows: list(map(_recount, rows)))
 
 
 def _strays(rows: Rows) -> list[Stray]:

@@ -1,6 +1,7 @@
 -- Read flows, and those that they are inside of.
 -- $1 text[]: the flows.
 -- Locks: none. Index: the primary key.
+-- OFFSET 0 has the index asked for each flow: the planner takes the tables of flows for small.
 WITH RECURSIVE tree AS (
     SELECT flow.id, flow.parent
       FROM :"prefix".staffa_flows AS flow
@@ -8,7 +9,12 @@ WITH RECURSIVE tree AS (
      UNION
     SELECT flow.id, flow.parent
       FROM tree
-      JOIN :"prefix".staffa_flows AS flow ON flow.id = tree.parent
+     CROSS JOIN LATERAL (
+               SELECT part.*
+                 FROM :"prefix".staffa_flows AS part
+                WHERE part.id = tree.parent
+               OFFSET 0
+           ) AS flow
 )
 SELECT tree.id
   FROM tree

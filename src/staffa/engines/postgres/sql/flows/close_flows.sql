@@ -14,7 +14,12 @@ WITH RECURSIVE tree AS (
      UNION ALL
     SELECT tree.top, flow.id, flow.discarded, flow.cancelled + flow.deleted
       FROM tree
-      JOIN :"prefix".staffa_flows AS flow ON flow.parent = tree.id
+     CROSS JOIN LATERAL (
+               SELECT part.*
+                 FROM :"prefix".staffa_flows AS part
+                WHERE part.parent = tree.id
+               OFFSET 0
+           ) AS flow
 ), given AS MATERIALIZED (
     SELECT tree.top AS id,
            CASE WHEN max(tree.discarded) > 0 THEN 'discarded'
@@ -26,7 +31,12 @@ WITH RECURSIVE tree AS (
            CASE given.ended WHEN 'cancelled' THEN step.on_cancelled
                             WHEN 'discarded' THEN step.on_discarded ELSE 'ignore' END AS policy
       FROM given
-      JOIN :"prefix".staffa_edges AS edge ON edge.needs_flow = given.id AND edge.ended IS NULL
+     CROSS JOIN LATERAL (
+               SELECT edge.job_id, edge.needs_flow
+                 FROM :"prefix".staffa_edges AS edge
+                WHERE edge.needs_flow = given.id AND edge.ended IS NULL
+               OFFSET 0
+           ) AS edge
       JOIN :"prefix".staffa_steps AS step ON step.job_id = edge.job_id
 ), closed AS (
     UPDATE :"prefix".staffa_edges AS edge
@@ -34,7 +44,7 @@ WITH RECURSIVE tree AS (
       FROM due
      WHERE edge.job_id = due.job_id
        AND edge.needs_flow = due.needs_flow
-       AND edge.ended IS NULL
+       AND (edge.ended IS NULL)::int <> 0
        AND due.policy <> 'hold'
     RETURNING edge.job_id, edge.needs_flow, due.ended, due.policy
 ), by_step AS MATERIALIZED (

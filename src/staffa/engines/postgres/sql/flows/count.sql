@@ -1,6 +1,7 @@
 -- Change the counts of flows, and tell which have ended by that, or go on again, and which callbacks have not
 -- been written yet. One that goes on again does without its key if another flow has that now.
--- $1 text[]: the flows, $2, $3, $4, $5, $6, $7, $8, $9 int[]: by how much the columns change.
+-- $1 text[]: the flows; by how much columns change, $2 int[]: total, $3 int[]: suspended, $4 int[]: completed,
+-- $5 int[]: cancelled, $6 int[]: discarded, $7 int[]: deleted, $8 int[]: attempted, $9 int[]: inner_open.
 -- Locks: the flows, whose root the transaction holds. Index: the primary key, staffa_flows_once.
 WITH change AS MATERIALIZED (
     SELECT given.*, flow.finished_at IS NULL AS was_open

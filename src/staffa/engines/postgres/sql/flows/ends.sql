@@ -1,6 +1,7 @@
 -- Read how flows have ended, those that have: as badly as any job in it, those of flows inside of it among them.
 -- $1 text[]: the flows.
 -- Locks: none: the roots are locked before. Index: the primary key, staffa_flows_parent.
+-- OFFSET 0 has the index asked for each flow: the planner takes the tables of flows for small.
 WITH RECURSIVE tree AS (
     SELECT flow.id AS top, flow.id, flow.discarded, flow.cancelled + flow.deleted AS cancelled
       FROM :"prefix".staffa_flows AS flow
@@ -9,7 +10,12 @@ WITH RECURSIVE tree AS (
      UNION ALL
     SELECT tree.top, flow.id, flow.discarded, flow.cancelled + flow.deleted
       FROM tree
-      JOIN :"prefix".staffa_flows AS flow ON flow.parent = tree.id
+     CROSS JOIN LATERAL (
+               SELECT part.*
+                 FROM :"prefix".staffa_flows AS part
+                WHERE part.parent = tree.id
+               OFFSET 0
+           ) AS flow
 )
 SELECT tree.top AS id,
        CASE WHEN max(tree.discarded) > 0 THEN 'discarded'

@@ -2,6 +2,7 @@
 -- A batch has the flows inside of it that it is the root of.
 -- $1 text: the flow, $2 text[]: the states.
 -- Locks: none. Index: staffa_jobs_workflow, staffa_jobs_batch, staffa_flows_parent, staffa_flows_root.
+-- OFFSET 0 has the index asked for each flow: the planner takes the tables of flows for small.
 WITH RECURSIVE tree AS (
     (SELECT flow.id
        FROM :"prefix".staffa_flows AS flow
@@ -15,7 +16,12 @@ WITH RECURSIVE tree AS (
      UNION
     SELECT flow.id
       FROM tree
-      JOIN :"prefix".staffa_flows AS flow ON flow.parent = tree.id
+     CROSS JOIN LATERAL (
+               SELECT part.*
+                 FROM :"prefix".staffa_flows AS part
+                WHERE part.parent = tree.id
+               OFFSET 0
+           ) AS flow
 )
 SELECT job.id
   FROM :"prefix".oban_jobs AS job

@@ -1,6 +1,7 @@
 -- Read flows, outer ones before inner ones.
 -- $1 text[]: their ids, $2 bool: whether those inside of them are read too, at any depth.
 -- Locks: none. Index: the primary key, staffa_flows_parent.
+-- OFFSET 0 has the index asked for each flow: the planner takes the tables of flows for small.
 WITH RECURSIVE tree AS (
     SELECT flow.id, 0 AS depth
       FROM :"prefix".staffa_flows AS flow
@@ -8,8 +9,12 @@ WITH RECURSIVE tree AS (
      UNION ALL
     SELECT flow.id, tree.depth + 1
       FROM tree
-      JOIN :"prefix".staffa_flows AS flow ON flow.parent = tree.id
-     WHERE $2::bool
+     CROSS JOIN LATERAL (
+               SELECT part.*
+                 FROM :"prefix".staffa_flows AS part
+                WHERE part.parent = tree.id AND $2::bool
+               OFFSET 0
+           ) AS flow
 ), found AS MATERIALIZED (
     SELECT tree.id, max(tree.depth) AS depth
       FROM tree
@@ -21,5 +26,10 @@ SELECT flow.id, flow.kind, flow.root, flow.parent, flow.name, flow.place, flow.o
        flow.inserted_at AT TIME ZONE 'UTC' AS inserted_at,
        flow.finished_at AT TIME ZONE 'UTC' AS finished_at
   FROM found
-  JOIN :"prefix".staffa_flows AS flow ON flow.id = found.id
+ CROSS JOIN LATERAL (
+           SELECT part.*
+             FROM :"prefix".staffa_flows AS part
+            WHERE part.id = found.id
+           OFFSET 0
+       ) AS flow
  ORDER BY found.depth, flow.inserted_at, flow.id;

@@ -1,11 +1,16 @@
 -- Read what has ended though edges to it are open that should have been closed.
 -- $1 text[]: roots, $2 int: limit.
+-- OFFSET 0 has each table asked by its keys, however many the planner expects.
 -- Locks: none. Index: staffa_steps_root, staffa_edges_job, staffa_edges_flow, the primary keys.
 WITH step AS MATERIALIZED (
     SELECT step.*
       FROM unnest((SELECT $1::text[])) AS given (id)
-      JOIN :"prefix".staffa_steps AS step ON step.root = given.id
-     WHERE step.open > 0
+     CROSS JOIN LATERAL (
+               SELECT waiting.*
+                 FROM :"prefix".staffa_steps AS waiting
+                WHERE waiting.root = given.id AND waiting.open > 0
+               OFFSET 0
+           ) AS step
 ), found AS (
     SELECT step.root, edge.needs_job, NULL::text AS needs_flow, step.on_cancelled, step.on_discarded,
            step.on_deleted, coalesce(job.state::text, 'deleted') AS ended,
@@ -14,16 +19,34 @@ WITH step AS MATERIALIZED (
                 WHERE producer.uuid::text = job.attempted_by[2]
            ) AS own
       FROM step
-      JOIN :"prefix".staffa_edges AS edge
-        ON edge.job_id = step.job_id AND edge.needs_job IS NOT NULL AND edge.ended IS NULL
-      LEFT JOIN :"prefix".oban_jobs AS job ON job.id = edge.needs_job
+     CROSS JOIN LATERAL (
+               SELECT edge.needs_job
+                 FROM :"prefix".staffa_edges AS edge
+                WHERE edge.job_id = step.job_id AND edge.needs_job IS NOT NULL AND edge.ended IS NULL
+               OFFSET 0
+           ) AS edge
+      LEFT JOIN LATERAL (
+               SELECT needed.state, needed.attempted_by
+                 FROM :"prefix".oban_jobs AS needed
+                WHERE needed.id = edge.needs_job
+               OFFSET 0
+           ) AS job ON true
      WHERE coalesce(job.state::text, 'deleted') IN ('completed', 'cancelled', 'discarded', 'deleted')
      UNION ALL
     SELECT step.root, NULL, edge.needs_flow, 'ignore', 'ignore', 'ignore', 'completed', true
       FROM step
-      JOIN :"prefix".staffa_edges AS edge
-        ON edge.job_id = step.job_id AND edge.needs_flow IS NOT NULL AND edge.ended IS NULL
-      JOIN :"prefix".staffa_flows AS flow ON flow.id = edge.needs_flow
+     CROSS JOIN LATERAL (
+               SELECT edge.needs_flow
+                 FROM :"prefix".staffa_edges AS edge
+                WHERE edge.job_id = step.job_id AND edge.needs_flow IS NOT NULL AND edge.ended IS NULL
+               OFFSET 0
+           ) AS edge
+     CROSS JOIN LATERAL (
+               SELECT needed.finished_at
+                 FROM :"prefix".staffa_flows AS needed
+                WHERE needed.id = edge.needs_flow
+               OFFSET 0
+           ) AS flow
      WHERE flow.finished_at IS NOT NULL
        AND 'hold' NOT IN (step.on_cancelled, step.on_discarded)
 )
