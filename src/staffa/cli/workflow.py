@@ -35,7 +35,9 @@ def workflow() -> None:
 @click.option("--before", metavar="ID", help="Older ones than this: the next page.")
 @command
 async def list_(config: Config, output: Output, limit: int, before: str | None) -> None:
-    """List workflows, the newest first; jobs of groups and inner workflows are not counted.
+    """List workflows, the newest first.
+
+    Jobs of groups and of inner workflows are not counted.
 
     Example: staffa workflow list --limit 10
     """
