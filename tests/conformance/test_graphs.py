@@ -8,8 +8,12 @@ from collections.abc import Iterator
 
 import pytest
 
+from staffa import GlobalLimit
+from staffa.dialogues import Dialogue
 from staffa.engine import Engine, Producer
-from staffa.errors import FlowExists, InvalidJob, UnknownFlow
+from staffa.engines.linked.graphs import Beginning
+from staffa.errors import FlowExists, InvalidJob, StatementConflict, UnknownFlow
+from staffa.limits import Limits
 from staffa.linking import (
     FlowKind,
     Graph,
@@ -151,6 +155,20 @@ async def test_an_empty_batch_writes_the_callbacks_of_its_end_at_once(engine: En
     assert (told.meta["callback"], told.worker) == ("exhausted", "tests.Told")
     assert dict(written.woken) == {QUEUE: 1}
     assert await engine.list_linked_jobs("bunch") == []
+
+
+async def test_jobs_of_limited_queues_have_the_keys_of_their_partitions(
+    engine: Engine, store: Store
+) -> None:
+    limits = Limits(global_limit=GlobalLimit(1, partition="args.tenant"))
+    await engine.configure_limits({QUEUE: limits})
+    steps = [step(args={"tenant": "a"}), step(needs=[0], args={"tenant": "a"}), step(queue="free")]
+    written = await engine.insert_graph(graph(*steps))
+    (plain,) = await engine.enqueue_jobs([new_job(args={"tenant": "a"})])
+    keys = [(await store.row(number))["meta"].get("partition_key") for number in written.ids]
+    expected = (await store.row(plain.id))["meta"]["partition_key"]
+    assert keys == [expected, expected, None]
+    assert await states(engine, written.ids) == ["available", "suspended", "available"]
 
 
 # --- adding to what is stored
@@ -300,6 +318,20 @@ async def test_an_id_that_is_taken_is_told_of_a_unique_graph_too(engine: Engine)
         await engine.insert_graph(Graph([workflow()], [step()], once="k"))
 
 
+async def test_two_flows_of_one_id_are_refused(engine: Engine) -> None:
+    with pytest.raises(FlowExists, match="two flows of the graph have the id 'order'"):
+        await engine.insert_graph(graph(flows=[workflow(), workflow()]))
+
+
+@pytest.mark.parametrize("given", ["", "x" * 128], ids=["empty", "too long"])
+async def test_an_id_of_a_length_that_no_index_holds_is_refused(engine: Engine, given: str) -> None:
+    with pytest.raises(InvalidJob, match="characters: give 1 to 127"):
+        await engine.insert_graph(graph(flows=[workflow(given)]))
+    longest = "ž" * 127
+    written = await engine.insert_graph(graph(step(longest), flows=[workflow(longest)]))
+    assert [job.id for job in await engine.list_linked_jobs(longest)] == list(written.ids)
+
+
 @pytest.mark.parametrize(
     "given",
     [
@@ -362,6 +394,19 @@ async def test_a_step_whose_name_a_stored_one_has_is_refused(engine: Engine) -> 
         with pytest.raises(FlowExists, match=f"'order' has a step '{taken}' already"):
             await engine.insert_graph(graph(step("more"), flows=[inner], roots=["order"]))
     assert counts(await flow_of(engine)) == {"total": 1, "inner": 1}
+
+
+async def test_a_stream_that_has_to_be_read_again_is_told_and_jobs_in_a_list_are_written() -> None:
+    def begin() -> Dialogue[InsertedGraph]:
+        yield from ()
+        return InsertedGraph((), {})
+
+    streamed = Beginning(begin, Graph([], iter([])))
+    streamed()
+    with pytest.raises(StatementConflict, match="can't be read again: nothing was written"):
+        streamed()
+    listed = Beginning(begin, Graph([], []))
+    assert listed() is not listed()
 
 
 async def test_an_error_of_the_iterable_leaves_nothing_behind(engine: Engine) -> None:
