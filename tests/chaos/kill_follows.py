@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 from staffa import Job
@@ -15,7 +16,8 @@ from staffa.linking import (
     Policies,
     Policy,
 )
-from tests.chaos.kill_checks import check_general
+from tests.chaos.history import Note, read_history
+from tests.chaos.kill_checks import Snapshot, check_general
 from tests.chaos.kill_world import World
 
 _NOTE = "tests.chaos.kill_jobs.note"
@@ -29,18 +31,21 @@ async def end_jobs(world: World) -> None:
     await world.killed(world.spawn())
     await world.left(lambda rows: True, "anything")
     await _check_counts(world)
-    await _finish(world, completed=4)
+    check_general(await world.history(await _finish(world, completed=4)))
 
 
 async def change_jobs(world: World) -> None:
     """The same of a program that cancels, retries and deletes jobs."""
-    await _insert(world, spare=True)
+    first, *_ = await _insert(world, spare=True)
     await world.run_script(dies=True, program=_PROGRAM)
     await world.left(lambda rows: True, "anything")
     await _check_counts(world)
     await world.run_script(dies=False, program=_PROGRAM)
     await _check_counts(world)
-    await _finish(world, completed=4, deleted=1)
+    asked = Note("cancelling", datetime.now(UTC), {"job": first})
+    ended = await _finish(world, completed=4)
+    check_general(await read_history(world.rows.connection, world.rows.prefix, notes=[asked]))
+    assert all("spare" not in row["tags"] for row in ended.values())
 
 
 async def repair_links(world: World) -> None:
@@ -85,19 +90,20 @@ def _job(flow: str, tag: str, **options: Any) -> Job:
     return Job(worker=_NOTE, meta=meta, tags=[tag], **options)
 
 
-async def _finish(world: World, *, completed: int, deleted: int = 0) -> None:
+async def _finish(world: World, *, completed: int) -> Snapshot:
+    """Have a healthy node run what is left; return all jobs."""
     async with world.take_over():
         await world.rows.until_count(completed=completed)
     ended = await world.snapshot()
     callbacks = [row for row in ended.values() if row["tags"] == ["callback"]]
     assert len(callbacks) == 1
     await _check_counts(world)
-    check_general(await world.history(ended))
     flows = await world.rows.connection.fetch(
         f"SELECT deleted, suspended, inner_open, finished_at IS NULL AS is_open"
         f"  FROM {world.table('staffa_flows')}"
     )
     assert all(not flow["is_open"] and not flow["suspended"] for flow in flows)
+    return ended
 
 
 async def _check_counts(world: World) -> None:

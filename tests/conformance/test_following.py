@@ -378,3 +378,16 @@ async def test_jobs_of_other_implementations_workflows_are_no_flows_of_ours(
     assert job.id is not None
     done = await flows.end(job.id)
     assert (done.states, done.followed) == ({job.id: State.COMPLETED}, NOTHING)
+
+
+async def test_a_change_of_meta_leaves_a_job_in_its_flows(
+    flows: Flows, engine: Engine, store: Store
+) -> None:
+    await flows.add("w")
+    first = await flows.job("w", meta={"name": "a", "mine": 1})
+    plain = (await engine.enqueue_jobs([new_job(meta={"name": "a", "mine": 1})]))[0].id
+    assert plain is not None
+    await engine.update_jobs([first, plain], {"meta": {"other": 2, "workflow_id": "v"}})
+    assert (await store.row(first))["meta"] == {"workflow_id": "w", "name": "a", "other": 2}
+    assert (await store.row(plain))["meta"] == {"workflow_id": "v", "other": 2}
+    assert (await flows.end(first)).followed.ended == ("w",)
