@@ -128,6 +128,18 @@ class SyncStaffa(Synchronous):
     @overload
     def enqueue_many(
         self,
+        flow: Workflow | Addition | Batch,
+        /,
+        *jobs: Source | Workflow | Addition | Batch,
+        stream: Literal[False] = False,
+        **options: Unpack[BulkOptions],
+    ) -> list[Job | SyncWorkflowHandle | SyncBatchHandle]: ...
+    @overload
+    def enqueue_many(
+        self,
+        first: Source,
+        flow: Workflow | Addition | Batch,
+        /,
         *jobs: Source | Workflow | Addition | Batch,
         stream: Literal[False] = False,
         **options: Unpack[BulkOptions],

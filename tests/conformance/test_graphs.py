@@ -72,16 +72,16 @@ async def test_jobs_keep_what_they_were_given(engine: Engine) -> None:
 
 
 async def test_ids_are_in_the_order_of_the_steps_over_several_portions(engine: Engine) -> None:
-    written = await engine.insert_graph(graph(*members(2500)))
+    written = await engine.insert_graph(graph(*members(5000)))
     jobs = await engine.get_jobs(written.ids)
     assert list(written.ids) == sorted(written.ids)
-    assert [job.args["n"] for job in jobs] == list(range(2500))
+    assert [job.args["n"] for job in jobs] == list(range(5000))
 
 
 async def test_a_step_may_need_one_of_an_earlier_portion(engine: Engine) -> None:
-    written = await engine.insert_graph(graph(*members(1500), step(needs=[0, 1499])))
+    written = await engine.insert_graph(graph(*members(2500), step(needs=[0, 2499])))
     assert (await states(engine, [written.ids[-1]])) == ["suspended"]
-    assert counts(await flow_of(engine)) == {"total": 1501, "suspended": 1}
+    assert counts(await flow_of(engine)) == {"total": 2501, "suspended": 1}
 
 
 async def test_all_that_was_told_of_a_flow_is_read(engine: Engine) -> None:
@@ -366,7 +366,7 @@ async def test_a_step_whose_name_a_stored_one_has_is_refused(engine: Engine) -> 
 
 async def test_an_error_of_the_iterable_leaves_nothing_behind(engine: Engine) -> None:
     def steps() -> Iterator[NewStep]:
-        yield from members(1500)
+        yield from members(2500)
         raise LookupError("no more")
 
     with pytest.raises(LookupError):

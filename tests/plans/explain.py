@@ -70,7 +70,9 @@ async def explain(
 def _scans(node: dict[str, Any], table: str) -> Iterator[Scan]:
     children = node.get("Plans", [])
     if node.get("Relation Name") == table and node["Node Type"] != "ModifyTable":
-        found: dict[str, Any] = next((child for child in (node, *children) if "Index Name" in child), {})
+        found: dict[str, Any] = next(
+            (child for child in (node, *children) if "Index Name" in child), {}
+        )
         yield Scan(
             node["Node Type"], found.get("Index Name"), node["Alias"], found.get("Index Cond")
         )

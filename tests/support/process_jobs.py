@@ -36,6 +36,11 @@ class Unprintable(Exception):
         raise SystemExit(3)
 
 
+@job(executor="process")
+def add_up(first: int, second: int = 1) -> int:
+    return first + second
+
+
 @job
 def pid() -> int:
     return os.getpid()

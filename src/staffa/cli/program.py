@@ -26,6 +26,7 @@ _SECTIONS = {
     "operate": {
         "jobs": "List, show, retry, cancel and delete jobs.",
         "workflow": "List, show, cancel, retry and release workflows.",
+        "batch": "List, show and cancel batches.",
         "queues": "List, control and keep queues, wherever they run.",
         "limits": "Show what queues use of their limits on all nodes.",
         "cron": "List, make, change and run entries of cron.",

@@ -112,6 +112,18 @@ class Enqueueing(Following):
     @overload
     def enqueue_many(
         self,
+        flow: Workflow | Addition | Batch,
+        /,
+        *jobs: Source | Workflow | Addition | Batch,
+        stream: Literal[False] = False,
+        **options: Unpack[BulkOptions],
+    ) -> Coroutine[Any, Any, list[Job | WorkflowHandle | BatchHandle]]: ...
+    @overload
+    def enqueue_many(  # with the others, `jobs` of any kind would have jobs alone be any of both
+        self,
+        first: Source,
+        flow: Workflow | Addition | Batch,
+        /,
         *jobs: Source | Workflow | Addition | Batch,
         stream: Literal[False] = False,
         **options: Unpack[BulkOptions],

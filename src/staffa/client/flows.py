@@ -172,13 +172,19 @@ class _Side:
     engine: Engine
 
 
-def flows_on(engine: Engine, clock: Clock) -> Flows:
-    """Return the workflows that an engine has, with nobody to be told of changes."""
+def side_of(engine: Engine) -> Callable[[], Awaitable[Backend]]:
+    """Return what opens a database's side of which only the engine is asked."""
 
     async def open_side() -> Backend:
         return cast("Backend", _Side(engine))
 
-    async def ignore(told: object) -> None:
-        """Nobody waits to be told."""
+    return open_side
 
-    return Flows(open_side, ignore, ignore, clock)
+
+async def ignore(told: object) -> None:
+    """Tell nobody: nobody waits to be told."""
+
+
+def flows_on(engine: Engine, clock: Clock) -> Flows:
+    """Return the workflows that an engine has, with nobody to be told of changes."""
+    return Flows(side_of(engine), ignore, ignore, clock)
