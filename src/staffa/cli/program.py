@@ -90,8 +90,7 @@ def _place_of(name: str) -> str:
 def main() -> None:
     """Background jobs on PostgreSQL.
 
-    Settings come from staffa.toml (or [tool.staffa] in pyproject.toml), then STAFFA_* variables,
-    then options. Without a database of yours, an embedded one is started for the project.
-
-    Exit codes: 0 done; 1 refused or nothing found; 2 usage; 3 database away.
+    Settings: staffa.toml or [tool.staffa] of pyproject.toml, STAFFA_* variables, options. Without
+    a database of yours, an embedded one is started. Exit codes: 0 done; 1 refused or nothing
+    found; 2 usage; 3 database away.
     """
