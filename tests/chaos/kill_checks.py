@@ -44,4 +44,4 @@ def check_general(history: History) -> None:
         "silent producers": SilentProducers(SETTINGS["dead_after"]),
     }
     wrong = {name: found for name, found in judge(history, oracles).items() if found}
-    assert not wrong
+    assert not wrong, wrong

@@ -19,6 +19,7 @@ from tests.chaos import kill_jobs as jobs
 from tests.chaos.history import Step
 from tests.chaos.kill_checks import Snapshot, check_general
 from tests.chaos.kill_flows import FLOW_SCENARIOS
+from tests.chaos.kill_follows import FOLLOW_SCENARIOS
 from tests.chaos.kill_settings import PRUNER, TICK
 from tests.chaos.kill_world import World
 from tests.support.database import PROJECT
@@ -409,4 +410,5 @@ SCENARIOS: dict[str, Scenario] = {
     "stop_claiming": stop_while_jobs_run,
     "stop_jobs": stop_while_jobs_run,
     **FLOW_SCENARIOS,
+    **FOLLOW_SCENARIOS,
 }

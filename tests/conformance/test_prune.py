@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from staffa.engine import Engine
+from staffa.engine import Engine, Producer
 from staffa.filters import JobFilter
 from staffa.maintenance import Finished
 from staffa.types import State
+from tests.conformance.graphs import Flows
 from tests.conformance.stores import Store
 from tests.conformance.work import QUEUE, ids, new_job
 
@@ -141,3 +142,38 @@ async def test_two_pruners_delete_each_job_once(store: Store, engine: Engine) ->
 async def test_vacuums_are_told_of(engine: Engine) -> None:
     health = await engine.check_vacuum()
     assert (health.live, health.dead) >= (0, 0)
+
+
+@pytest.mark.parametrize("kind", ["workflow", "batch"])
+async def test_a_finished_job_of_a_flow_that_goes_on_is_kept_until_all_of_it_has_ended(
+    store: Store, engine: Engine, producer: Producer, kind: str
+) -> None:
+    flows = Flows(store, engine, producer)
+    await flows.add("outer", kind)
+    flow, batch = ("outer", None) if kind == "workflow" else (None, "outer")
+    first = await flows.job(flow, batch=batch)
+    second = await flows.job(flow, first, batch=batch)
+    await flows.end(first)
+    found = await engine.find_oldest_finished(State.COMPLETED, age=0.0, after=None, limit=10)
+    assert [one.id for one in found] == [first]
+    assert await engine.find_kept_jobs([first, second, 99]) == {first, second}
+    assert await engine.prune_jobs(found) == frozenset()
+    await flows.end(second)
+    assert await engine.find_kept_jobs([first, second]) == frozenset()
+    found = await engine.find_oldest_finished(State.COMPLETED, age=0.0, after=None, limit=10)
+    assert await engine.prune_jobs(found) == {first, second}
+    assert await store.select("staffa_steps") == []
+    assert await store.select("staffa_edges") == []
+    assert (await flows.flow("outer"))["completed"] == 2
+
+
+async def test_a_finished_job_of_a_chain_that_goes_on_is_pruned(
+    store: Store, engine: Engine, producer: Producer
+) -> None:
+    flows = Flows(store, engine, producer)
+    await flows.add("c", "chain")
+    first = await flows.job(None, chain="c")
+    await flows.job(None, first, chain="c")
+    await flows.end(first)
+    found = await engine.find_oldest_finished(State.COMPLETED, age=0.0, after=None, limit=10)
+    assert await engine.prune_jobs(found) == {first}

@@ -16,6 +16,8 @@ from staffa._internal import json
 from staffa._internal.clock import SYSTEM_CLOCK, Clock
 from staffa.engines.sqlite.times import add_seconds, cut_time, time_after, write_time
 from staffa.limits import PARTITION_KEY, Partition
+from staffa.linking import CALLBACK_KEY, NEEDS_KEY, STEP_KEY
+from staffa.payload import LINK_KEYS
 
 _LONGEST_KEY = 200
 _PRIORITIES = 10_000
@@ -48,6 +50,7 @@ def install(raw: sqlite3.Connection, clock: Clock = SYSTEM_CLOCK) -> None:
     raw.create_function("staffa_micros", 1, _micros, deterministic=True)
     raw.create_function("staffa_merge", 2, _merge, deterministic=True)
     raw.create_function("staffa_own", 1, _own, deterministic=True)
+    raw.create_function("staffa_links", 1, _links, deterministic=True)
     raw.create_function("staffa_note", 4, _note, deterministic=True)
     raw.create_function("staffa_rescues", 1, _rescues, deterministic=True)
     raw.create_function("staffa_own_priority", 2, _own_priority, deterministic=True)
@@ -94,6 +97,15 @@ def _own(meta: str | None) -> str:
         if key in {"encrypted", "recorded", PARTITION_KEY} or key.startswith("staffa_")
     }
     return json.dumps(kept)
+
+
+def _links(meta: str | None) -> str:
+    """Return what of a job's meta tells the flows that it belongs to."""
+    found = _object(meta)
+    if LINK_KEYS.isdisjoint(found):
+        return "{}"
+    kept = (*LINK_KEYS, CALLBACK_KEY, STEP_KEY, NEEDS_KEY)
+    return json.dumps({key: found[key] for key in kept if key in found})
 
 
 def _partition_key(fields: str, worker: str, args: str, meta: str) -> str:

@@ -1,4 +1,4 @@
--- Change columns of jobs and return the jobs. A new time makes an unstarted job scheduled, or
+-- Change columns of jobs and return the jobs; the flows that they belong to stay. A new time makes an unstarted job scheduled, or
 -- available where that time has passed. The key of its partition stays: a running job takes a slot there,
 -- and the claim sees whether it is still the right one. A limit below the attempts that were used becomes their number.
 -- $1 text: a JSON object of the columns to change, where scheduled_in is seconds from now; $2 bool: whether
@@ -30,7 +30,15 @@ UPDATE :"prefix".oban_jobs AS job
                                                    THEN job.meta ELSE '{}' END) AS own
                              WHERE own.key IN ('encrypted', 'recorded', 'partition_key')
                                 OR starts_with(own.key, 'staffa_')
-                        ), '{}') || (target.changes -> 'meta')
+                        ), '{}') || (target.changes -> 'meta') || coalesce((
+                            SELECT jsonb_object_agg(link.key, link.value)
+                              FROM jsonb_each(CASE WHEN jsonb_typeof(job.meta) = 'object'
+                                                        AND job.meta ?| ARRAY['workflow_id', 'batch_id',
+                                                                              'chain_id']
+                                                   THEN job.meta END) AS link
+                             WHERE link.key IN ('workflow_id', 'batch_id', 'chain_id', 'callback',
+                                                'name', 'deps')
+                        ), '{}')
                    ELSE job.meta END,
        tags = CASE WHEN target.changes ? 'tags'
                    THEN ARRAY(SELECT jsonb_array_elements_text(target.changes -> 'tags'))

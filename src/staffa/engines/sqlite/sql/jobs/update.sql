@@ -1,4 +1,4 @@
--- Change columns of jobs and return the jobs. A new time makes an unstarted job scheduled, or
+-- Change columns of jobs and return the jobs; the flows that they belong to stay. A new time makes an unstarted job scheduled, or
 -- available where that time has passed. A limit below the attempts that were used becomes their number.
 -- $1: a JSON object of the columns to change, where scheduled_in is seconds from now; $2: whether the
 -- JSON of the jobs, which may be large, is returned; the filter's parameters follow.
@@ -14,7 +14,8 @@ UPDATE oban_jobs AS job
        worker = coalesce($1 ->> '$.worker', job.worker),
        args = coalesce($1 -> '$.args', job.args),
        meta = CASE WHEN json_type($1, '$.meta') IS NULL THEN job.meta
-                   ELSE staffa_merge(staffa_own(job.meta), $1 -> '$.meta') END,
+                   ELSE staffa_merge(staffa_merge(staffa_own(job.meta), $1 -> '$.meta'),
+                                     staffa_links(job.meta)) END,
        tags = coalesce($1 -> '$.tags', job.tags),
        priority = coalesce($1 ->> '$.priority', job.priority),
        max_attempts = coalesce(max($1 ->> '$.max_attempts', job.attempt), job.max_attempts),
