@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 import pytest
 
-from staffa import Cron, Job, JobFilter, Staffa, State, Unique, job
+from staffa import Cron, Job, JobFilter, Staffa, State, Unique, Workflow, job
 from staffa.errors import ConfigError, InvalidJob, UnknownOption
 from staffa.sync import SyncStaffa
 from tests.conftest import QUICK
@@ -384,3 +384,12 @@ async def test_an_async_iterable_is_refused_where_nothing_awaits_it(fresh: Fresh
     app = await fresh()
     with pytest.raises(ConfigError, match="async iterable"):
         await synchronous(app)("enqueue_many", produce())
+
+
+@of("workflows")
+async def workflows(do: Do, app: Staffa) -> Any:
+    flow = Workflow("order", id="w").add("a", Job(worker="a.b"))
+    handle = await do("enqueue", flow.add("b", Job(worker="a.b"), deps="a"))
+    (status,) = await do("workflows", limit=1)
+    told = (status.id, status.name, status.state, status.total, dict(status.counts))
+    return handle.id, told, await refusal(do("workflows", limit=0))

@@ -29,6 +29,7 @@ from staffa.engines.sqlite.heartbeat import SqliteHeartbeat
 from staffa.engines.statements.following import FollowStatements
 from staffa.engines.statements.graphs import GraphStatements
 from staffa.errors import ConfigError
+from staffa.flows.composer import Composer
 from staffa.queues import completions
 from staffa.queues.acker import Acker
 from staffa.queues.executor import Executor
@@ -38,6 +39,7 @@ from tests.support.database import PROJECT
 
 MARKED: dict[str, Callable[..., Any]] = {
     "perform_job": Executor._perform,
+    "graft_jobs": Composer._write,
     "stop_jobs": Executor.stop_all,
     "submit_outcome": Acker.submit,
     "hand_over": Handovers.hand_over,

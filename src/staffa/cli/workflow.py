@@ -35,7 +35,9 @@ def workflow() -> None:
 @click.option("--before", metavar="ID", help="Older ones than this: the next page.")
 @command
 async def list_(config: Config, output: Output, limit: int, before: str | None) -> None:
-    """List workflows, the newest first; jobs of groups and inner workflows are not counted.
+    """List workflows, the newest first.
+
+    Jobs of groups and of inner workflows are not counted.
 
     Example: staffa workflow list --limit 10
     """
@@ -54,7 +56,7 @@ async def list_(config: Config, output: Output, limit: int, before: str | None) 
 @_ID
 @command
 async def show(config: Config, output: Output, id: str) -> None:  # noqa: A002  # its argument
-    """Draw a workflow with the states of its steps, and what they wait for.
+    """Draw a workflow with the states of its steps.
 
     Example: staffa workflow show order-7
     """
@@ -73,7 +75,9 @@ async def show(config: Config, output: Output, id: str) -> None:  # noqa: A002  
 @click.option("--yes", is_flag=True, help="Don't ask.")
 @command
 async def cancel(config: Config, output: Output, id: str, yes: bool) -> None:  # noqa: A002
-    """Cancel all jobs of a workflow that have not ended; those that run are stopped.
+    """Cancel the unfinished jobs of a workflow.
+
+    Those that run are stopped.
 
     Whoever sits at the terminal is asked; without one, --yes is needed, or it exits with 1.
 
@@ -101,7 +105,7 @@ async def cancel(config: Config, output: Output, id: str, yes: bool) -> None:  #
 @click.option("--whole", is_flag=True, help="Those that have completed as well.")
 @command
 async def retry(config: Config, output: Output, id: str, whole: bool) -> None:  # noqa: A002
-    """Run those jobs of a workflow again that were cancelled or discarded.
+    """Run again what was cancelled or discarded.
 
     What depends on them waits until they have completed.
 
@@ -118,7 +122,7 @@ async def retry(config: Config, output: Output, id: str, whole: bool) -> None:  
 @click.argument("step")
 @command
 async def release(config: Config, output: Output, id: str, step: str) -> None:  # noqa: A002
-    """Release a step that was added to be held until somebody does so.
+    """Release a step that is held.
 
     Example: staffa workflow release order-7 publish
     """
