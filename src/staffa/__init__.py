@@ -4,6 +4,7 @@ from staffa.ageing import Prioritizer, Rise
 from staffa.chains import Chain
 from staffa.chunks import Chunk
 from staffa.client import Staffa
+from staffa.client.batch_handles import BatchHandle
 from staffa.client.workflows import WorkflowHandle
 from staffa.config import Config
 from staffa.cron import Cron
@@ -11,6 +12,7 @@ from staffa.deadlines import Deadline
 from staffa.dynamic import DynamicQueue
 from staffa.filters import JobFilter
 from staffa.flows import Batch, Workflow
+from staffa.flows.batch_status import BatchStatus
 from staffa.flows.status import WorkflowStatus
 from staffa.instance import get as get_instance
 from staffa.jobs import Job, current_job
@@ -31,6 +33,8 @@ __version__ = "0.1.0.dev0"
 
 __all__ = [
     "Batch",
+    "BatchHandle",
+    "BatchStatus",
     "Cancel",
     "Chain",
     "Chunk",

@@ -27,7 +27,8 @@ REACHING = (
     "queues set q --limit 1", "queues delete q", "cron list", "cron run n", "cron show n",
     "cron add n @daily w", "cron set n --queue q", "cron pause n", "cron resume n",
     "cron delete n --yes", "limits show", "workflow list", "workflow show w",
-    "workflow cancel w --yes", "workflow retry w", "workflow release w s", "check",
+    "workflow cancel w --yes", "workflow retry w", "workflow release w s", "batch list",
+    "batch show b", "batch cancel b --yes", "check",
     "doctor", "maintain", "adopt",
 )  # fmt: skip
 """A line for each command that talks to a database."""

@@ -219,3 +219,21 @@ async def test_a_job_outside_of_batches_has_no_handle(nodes: list[Staffa]) -> No
         nodes[0].batch(Job(worker="w").batch_id)
     with pytest.raises(UnknownFlow, match="there is no batch 'nowhere'"):
         await nodes[0].batch("nowhere").append([Job(worker="w")])
+
+
+async def test_what_a_workflow_of_a_batch_gets_later_belongs_to_the_batch(
+    nodes: list[Staffa], work: Work
+) -> None:
+    @job(name="tests.batch.expand")
+    async def expand() -> list[Job]:
+        return [work.member.new(10), work.member.new(11)]
+
+    order = Workflow("order").add_graft("more", expand).add("last", work.member.new(2), deps="more")
+    batch = await nodes[0].enqueue(Batch(order, **work.callbacks()))
+    status = await batch.wait(timeout=60)
+    assert (status.total, status.counts["completed"]) == (4, 4)
+    added = nodes[0].workflow(order.id).append()
+    await nodes[0].enqueue(added.add("late", work.member.new(3), deps="last"))
+    assert (await batch.wait(timeout=60)).total == 5
+    await all_ended(nodes[0])
+    assert work.told == {"attempted": 1, "completed": 1, "exhausted": 1}

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from typing import Any, assert_type
 
-from staffa import Job, Staffa, State, Workflow, WorkflowHandle, WorkflowStatus, job
+from staffa import BatchHandle, Job, Staffa, State, Workflow, WorkflowHandle, WorkflowStatus, job
+from staffa.client.batch_handles_now import SyncBatchHandle
 from staffa.client.workflows_now import SyncWorkflowHandle
 from staffa.flows import Addition
 from staffa.testing import run_workflow
@@ -43,8 +44,10 @@ async def enqueueing(app: Staffa, conn: object, one: Job) -> None:
     assert_type(await app.enqueue(made), WorkflowHandle)
     assert_type(await app.enqueue(made, conn=conn, notify="in_transaction"), WorkflowHandle)
     assert_type(await app.enqueue_many(one, [one]), list[Job])
-    assert_type(await app.enqueue_many(one, made), list[Job | WorkflowHandle])
-    assert_type(await app.enqueue_many(made, one, [one], made), list[Job | WorkflowHandle])
+    assert_type(await app.enqueue_many(one, made), list[Job | WorkflowHandle | BatchHandle])
+    assert_type(
+        await app.enqueue_many(made, one, [one], made), list[Job | WorkflowHandle | BatchHandle]
+    )
     assert_type(await run_workflow(made), WorkflowHandle)
 
 
@@ -64,6 +67,8 @@ async def handles(app: Staffa) -> None:
 def synchronous(app: Staffa, one: Job) -> None:
     assert_type(app.sync.enqueue(one), Job)
     assert_type(app.sync.enqueue(build()), SyncWorkflowHandle)
-    assert_type(app.sync.enqueue_many(one, build()), list[Job | SyncWorkflowHandle])
+    assert_type(
+        app.sync.enqueue_many(one, build()), list[Job | SyncWorkflowHandle | SyncBatchHandle]
+    )
     assert_type(app.sync.workflow("order-7").status(), WorkflowStatus)
     assert_type(app.sync.workflows(), list[WorkflowStatus])

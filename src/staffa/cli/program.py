@@ -26,6 +26,7 @@ _SECTIONS = {
     "operate": {
         "jobs": "List, show, retry, cancel, delete and signal jobs.",
         "workflow": "List, show, cancel, retry and release workflows.",
+        "batch": "List, show and cancel batches.",
         "queues": "List, control and keep queues, wherever they run.",
         "limits": "Show what queues use of their limits on all nodes.",
         "cron": "List, make, change and run entries of cron.",
@@ -89,7 +90,7 @@ def _place_of(name: str) -> str:
 def main() -> None:
     """Background jobs on PostgreSQL.
 
-    Settings come from staffa.toml or pyproject.toml, then STAFFA_* variables, then options. Without
-    a database of yours, an embedded one is started. Exit codes: 0 done; 1 refused or nothing found;
-    2 usage; 3 database away.
+    Settings: staffa.toml or [tool.staffa] of pyproject.toml, STAFFA_* variables, options. Without
+    a database of yours, an embedded one is started. Exit codes: 0 done; 1 refused or nothing
+    found; 2 usage; 3 database away.
     """

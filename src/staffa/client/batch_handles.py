@@ -38,6 +38,11 @@ class BatchHandle:
         self.id = id
         self._batches = batches
 
+    @property
+    def batches(self) -> StoredBatches:
+        """The batches of the client."""
+        return self._batches
+
     async def status(self) -> BatchStatus:
         """Return how it stands: its state, and how many of its jobs are in which. It is one row.
 

@@ -9,6 +9,7 @@ from staffa._internal.calls import call, iterate
 from staffa.client.batch_handles import BatchHandle, States
 from staffa.client.bulk import check_notify
 from staffa.client.stored_batches import StoredBatches
+from staffa.client.workflows_now import Calls
 from staffa.flows.batch import Member
 from staffa.flows.batch_status import BatchStatus
 from staffa.instance import refuse_loop
@@ -23,27 +24,34 @@ class SyncBatchHandle:
     Args:
         id: Its id.
         batches: The batches of the client.
+        run: Runs its methods, on the loop's thread if not given.
     """
 
-    def __init__(self, id: str, batches: StoredBatches) -> None:  # noqa: A002  # as everywhere
+    def __init__(
+        self,
+        id: str,  # noqa: A002  # as everywhere
+        batches: StoredBatches,
+        run: Calls = call,  # type: ignore[assignment]  # mypy compares no ParamSpecs of defaults
+    ) -> None:
         self.id = id
         self._batches = batches
+        self._call = run
         self._handle = BatchHandle(id, batches)
 
     def status(self) -> BatchStatus:
         """Return how it stands; see `BatchHandle.status`."""
         _refuse_loop("status")
-        return call(self._handle.status)
+        return self._call(self._handle.status)
 
     def wait(self, timeout: Seconds | None = None) -> BatchStatus:
         """Wait until all of its jobs have ended; see `BatchHandle.wait`."""
         _refuse_loop("wait")
-        return call(self._handle.wait, timeout)
+        return self._call(self._handle.wait, timeout)
 
     def jobs(self, *, states: States | None = None) -> list[Job]:
         """Return its jobs; see `BatchHandle.jobs`."""
         _refuse_loop("jobs")
-        return call(self._handle.jobs, states=states)
+        return self._call(self._handle.jobs, states=states)
 
     def stream(self, *, states: States | None = None) -> Iterator[Job]:
         """Yield the same jobs; see `BatchHandle.stream`."""
@@ -53,12 +61,12 @@ class SyncBatchHandle:
     def results(self) -> list[Any]:
         """Return what its jobs have recorded; see `BatchHandle.results`."""
         _refuse_loop("results")
-        return call(self._handle.results)
+        return self._call(self._handle.results)
 
     def cancel(self) -> None:
         """Cancel all of its jobs that have not ended; see `BatchHandle.cancel`."""
         _refuse_loop("cancel")
-        call(self._handle.cancel)
+        self._call(self._handle.cancel)
 
     def append(
         self,

@@ -195,17 +195,24 @@ class _Side:
     engine: Engine
 
 
-def flows_on(engine: Engine, clock: Clock) -> Flows:
-    """Return the workflows that an engine has, with nobody to be told of changes."""
+def side_of(engine: Engine) -> Callable[[], Awaitable[Backend]]:
+    """Return what opens a database's side of which only the engine is asked."""
 
     async def open_side() -> Backend:
         return cast("Backend", _Side(engine))
 
-    async def ignore(told: object) -> None:
-        """Nobody waits to be told."""
+    return open_side
+
+
+async def ignore(told: object) -> None:
+    """Tell nobody: nobody waits to be told."""
+
+
+def flows_on(engine: Engine, clock: Clock) -> Flows:
+    """Return the workflows that an engine has, with nobody to be told of changes."""
 
     async def send(jobs: int, payload: Any, *, name: str) -> list[int]:
         text = dump_payload(payload)
         return [job.id for job in await engine.signal_jobs([jobs], check_signal_name(name), text)]
 
-    return Flows(open_side, ignore, ignore, send, clock)
+    return Flows(side_of(engine), ignore, ignore, send, clock)

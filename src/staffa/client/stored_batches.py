@@ -6,9 +6,11 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Ite
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from staffa._internal.calls import call
 from staffa._internal.clock import Clock
+from staffa.client.flows import ignore, side_of
 from staffa.client.insertion import Insertion
-from staffa.engine import Changed
+from staffa.engine import Changed, Engine
 from staffa.errors import ConfigError, ResultUnavailable, UnknownFlow
 from staffa.flows.batch import Batch, check_members, graph_of
 from staffa.flows.batch_status import BatchStatus, batch_status_of
@@ -29,7 +31,7 @@ class StoredBatches:
     Args:
         open_backend: Returns the database's side for the running loop.
         after_cancel: Sees to what follows when jobs were cancelled.
-        insertion: Writes jobs.
+        insertion: Writes jobs; None where none can be.
         clock: Tells the time.
     """
 
@@ -37,7 +39,7 @@ class StoredBatches:
         self,
         open_backend: Callable[[], Awaitable[Backend]],
         after_cancel: Callable[[Sequence[Changed]], Awaitable[None]],
-        insertion: Insertion,
+        insertion: Insertion | None,
         clock: Clock,
     ) -> None:
         self._open = open_backend
@@ -100,36 +102,47 @@ class StoredBatches:
         Raises:
             ConfigError: If the client works inline.
         """
-        self._refuse_inline()
-        await self._insertion.write_graph(batch.graph(), conn, notify)
+        await self._writer.write_graph(batch.graph(), conn, notify)
 
     def write_here(self, batch: Batch, conn: Any, notify: Notify) -> None:
         """Do the same from a thread without a loop, which the jobs are read on."""
-        self._refuse_inline()
-        self._insertion.write_graph_here(_read_here(batch.graph(), conn), conn, notify)
+        self._writer.write_graph_here(_read_here(batch.graph(), conn), conn, notify)
 
     async def append(
         self, batch: str, jobs: Iterable[Any] | Any, conn: Any, notify: Notify
     ) -> list[int]:
         """Add jobs to a batch, and return their ids."""
-        self._refuse_inline()
+        writer = self._writer
         graph = graph_of(check_members(jobs), batch)
-        return list((await self._insertion.write_graph(graph, conn, notify)).ids)
+        if conn is None:  # else its transaction may be the one that has written it
+            await self.read(batch)
+        return list((await writer.write_graph(graph, conn, notify)).ids)
 
     def append_here(
         self, batch: str, jobs: Iterable[Any] | Any, conn: Any, notify: Notify
     ) -> list[int]:
         """Do the same from a thread without a loop, which the jobs are read on."""
-        self._refuse_inline()
+        writer = self._writer
         graph = _read_here(graph_of(check_members(jobs), batch), conn)
-        return list(self._insertion.write_graph_here(graph, conn, notify).ids)
+        if conn is None:
+            call(self.read, batch)
+        return list(writer.write_graph_here(graph, conn, notify).ids)
 
-    def _refuse_inline(self) -> None:
+    @property
+    def _writer(self) -> Insertion:
+        if self._insertion is None:
+            raise ConfigError("this handle only looks at a batch: add jobs by app.batch(id)")
         if self._insertion.inline:
             raise ConfigError(
                 "a client that works inline stores no batches: give testing='manual', and use "
                 "run_batch"
             )
+        return self._insertion
+
+
+def batches_on(engine: Engine, clock: Clock) -> StoredBatches:
+    """Return the batches that an engine has, to look at and to cancel."""
+    return StoredBatches(side_of(engine), ignore, None, clock)
 
 
 def _read_here(graph: Graph, conn: Any) -> Graph:

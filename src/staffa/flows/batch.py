@@ -10,7 +10,7 @@ from staffa._internal.identifiers import is_storable_name, make_time_ordered_id
 from staffa._internal.shown import shown
 from staffa.errors import ConfigError, InvalidJob
 from staffa.flows.callbacks import Callbacks, check_callbacks
-from staffa.flows.graphs import make_graph
+from staffa.flows.graphs import in_batch, make_graph
 from staffa.flows.workflow import Workflow
 from staffa.jobs import Job
 from staffa.linking import BATCH_KEY, FlowKind, Graph, NeedsStep, NewFlow, NewStep
@@ -107,7 +107,10 @@ def graph_of(members: Iterable[Any], batch: str, flows: Sequence[NewFlow] = ()) 
         return Graph(flows, [_step(member, batch) for member in members], roots)
     graphs = {id(member): _graph_of(member) for member in members if isinstance(member, Workflow)}
     inner = [replace(flow, root=batch) for graph in graphs.values() for flow in graph.flows]
-    return Graph([*flows, *inner], _steps(members, graphs, batch), roots)
+    steps: Iterable[NewStep] = _steps(members, graphs, batch)
+    if all(isinstance(graph.steps, Collection) for graph in graphs.values()):
+        steps = list(steps)  # which can be written again
+    return Graph([*flows, *inner], steps, roots)
 
 
 def _graph_of(workflow: Workflow) -> Graph:
@@ -127,12 +130,12 @@ def _steps(members: Iterable[Any], graphs: dict[int, Graph], batch: str) -> Iter
             count += 1
             continue
         first = count
-        for step in graphs[id(member)].steps:
+        for step in in_batch(graphs[id(member)].steps, batch):
             needs = [
                 NeedsStep(need.place + first) if isinstance(need, NeedsStep) else need
                 for need in step.needs
             ]
-            yield replace(step, job=step.job.with_meta({BATCH_KEY: batch}), needs=needs)
+            yield replace(step, needs=needs)
             count += 1
 
 

@@ -8,7 +8,7 @@ a group they are read while they are written.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from staffa.flows.builder import Builder
@@ -28,6 +28,7 @@ from staffa.flows.parts import (
 from staffa.flows.workflow import Workflow
 from staffa.jobs import Job
 from staffa.linking import (
+    BATCH_KEY,
     CASCADE_KEY,
     GRAFT_KEY,
     NEEDS_KEY,
@@ -52,6 +53,7 @@ class Surroundings:
     Args:
         flow: The id of the flow; its steps are new ones of this.
         root: The root of that.
+        batch: The batch that it belongs to.
         contexts: The flows whose contexts hold, outer ones first.
         known: The names in those contexts.
         ignoring: What its steps ignore.
@@ -61,6 +63,7 @@ class Surroundings:
 
     flow: str
     root: str
+    batch: str | None = None
     contexts: tuple[str, ...] = ()
     known: Collection[str] = ()
     ignoring: Ignoring = UNSAID
@@ -115,9 +118,16 @@ def make_addition(builder: Builder, place: Surroundings) -> Graph:
         needs={name: list(needs) for name, needs in place.steps.items()},
         flows=dict(place.flows),
     )
-    return Graph(
-        flows=make_flows(inner), steps=_read_if_few(builder, _Steps([frame])), roots=[place.root]
-    )
+    steps: Iterable[NewStep] = _Steps([frame])
+    if place.batch is not None:
+        steps = in_batch(steps, place.batch)
+    return Graph(flows=make_flows(inner), steps=_read_if_few(builder, steps), roots=[place.root])
+
+
+def in_batch(steps: Iterable[NewStep], batch: str) -> Iterator[NewStep]:
+    """Yield steps whose jobs belong to a batch as well."""
+    for step in steps:
+        yield replace(step, job=step.job.with_meta({BATCH_KEY: batch}))
 
 
 def _outermost(
@@ -133,7 +143,7 @@ def _outermost(
     )
 
 
-def _read_if_few(builder: Builder, steps: _Steps) -> Iterable[NewStep]:
+def _read_if_few(builder: Builder, steps: Iterable[NewStep]) -> Iterable[NewStep]:
     """Return steps as a list if they are not very many: then a transaction can be tried again."""
     count = 0
     for around in inner_builders(builder):

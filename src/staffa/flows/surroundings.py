@@ -20,7 +20,9 @@ async def surroundings_of(flow: str, contexts: Collection[str], engine: Linking)
         UnknownFlow: If there is no such flow.
     """
     rows = {row.id: row for row in await engine.read_flows([*dict.fromkeys([*contexts, flow])])}
-    return _around(_stored(flow, rows), list(contexts), rows)
+    stored = _stored(flow, rows)
+    batch = await _batch_around(stored, rows, engine)
+    return _around(stored, list(contexts), rows, batch)
 
 
 async def surroundings_for(builder: Builder, flow: str, engine: Linking) -> Surroundings:
@@ -46,7 +48,8 @@ async def surroundings_for(builder: Builder, flow: str, engine: Linking) -> Surr
         jobs = await engine.find_steps(flow)
     needs: dict[str, list[Need]] = {name: [NeedsJob(number)] for name, number in jobs.items()}
     needs |= {name: [NeedsFlow(number)] for name, number in flows.items()}
-    return _around(stored, contexts, rows, needs, flows)
+    batch = await _batch_around(stored, rows, engine)
+    return _around(stored, contexts, rows, batch, needs, flows)
 
 
 def _stored(flow: str, rows: Mapping[str, FlowRow]) -> FlowRow:
@@ -56,10 +59,21 @@ def _stored(flow: str, rows: Mapping[str, FlowRow]) -> FlowRow:
     return row
 
 
+async def _batch_around(
+    stored: FlowRow, rows: Mapping[str, FlowRow], engine: Linking
+) -> str | None:
+    """Return the batch that a workflow was enqueued in: it is the root of it then."""
+    if stored.root in rows:
+        return None
+    found = await engine.read_flows([stored.root])
+    return stored.root if found and found[0].kind is FlowKind.BATCH else None
+
+
 def _around(
     stored: FlowRow,
     contexts: list[str],
     rows: Mapping[str, FlowRow],
+    batch: str | None,
     steps: Mapping[str, list[Need]] | None = None,
     flows: Mapping[str, str] | None = None,
 ) -> Surroundings:
@@ -69,6 +83,7 @@ def _around(
     return Surroundings(
         flow=stored.id,
         root=stored.root,
+        batch=batch,
         contexts=tuple(contexts),
         known=known.keys(),
         ignoring=Ignoring(

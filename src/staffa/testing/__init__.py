@@ -5,6 +5,7 @@
 - `run_chunk`: runs the jobs of a chunk without a database.
 - `drain_queue`: runs what is enqueued.
 - `run_workflow`: enqueues a workflow and runs it to its end.
+- `run_batch`: does so with a batch and its callbacks.
 - `assert_enqueued`, `refute_enqueued`, `all_enqueued`: look at what is enqueued.
 - `tick_crons`: has cron look what is due.
 - `VirtualClock`: time as the test wants it.
@@ -13,6 +14,7 @@
 
 from staffa.modes import mode
 from staffa.testing.asserts import all_enqueued, assert_enqueued, refute_enqueued
+from staffa.testing.batches import run_batch
 from staffa.testing.clock import VirtualClock
 from staffa.testing.crons import tick_crons
 from staffa.testing.drain import drain_queue
@@ -32,6 +34,7 @@ __all__ = [
     "refute_enqueued",
     "reset",
     "reset_oban",
+    "run_batch",
     "run_chunk",
     "run_workflow",
     "tick_crons",

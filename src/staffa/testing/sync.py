@@ -13,15 +13,16 @@ from typing import Any, ParamSpec, TypeVar, Unpack
 
 from staffa._internal.calls import Call
 from staffa.client import Staffa
+from staffa.client.batch_handles_now import SyncBatchHandle
 from staffa.client.inline import CallersThread
 from staffa.client.workflows_now import SyncWorkflowHandle
 from staffa.drivers.connections import run_on_sync
-from staffa.flows import Addition, Workflow
+from staffa.flows import Addition, Batch, Workflow
 from staffa.instance import refuse_loop
 from staffa.jobs import Job
 from staffa.options import JobOptions
 from staffa.rehearsal import Execute
-from staffa.testing import asserts, crons, drain, perform, resets, workflows
+from staffa.testing import asserts, batches, crons, drain, perform, resets, workflows
 from staffa.testing.targets import App, clock_of, find_app, transaction_of
 from staffa.testing.wanted import Wanted
 from staffa.types import Seconds, to_seconds
@@ -143,6 +144,37 @@ def run_workflow(
         lambda threads: workflows.run_on_app(found, workflow, plan, joined.execute, threads)
     )
     return SyncWorkflowHandle(handle, joined.run)
+
+
+def run_batch(
+    batch: Batch,
+    *,
+    with_scheduled: drain.Scheduled = True,
+    with_safety: bool = False,
+    limit: int | None = None,
+    app: App = None,
+    oban: App = None,
+    conn: Any = None,
+) -> SyncBatchHandle:
+    """Enqueue a batch and run its jobs and callbacks; see `staffa.testing.run_batch`.
+
+    Jobs that are plain functions run on the caller's thread. With `conn`, the handle reads through
+    that, on the thread that asks.
+
+    Example:
+        ```python
+        assert run_batch(Batch(mails)).status().state == "completed"
+        ```
+    """
+    _refuse_loop("run_batch")
+    found = find_app(app, oban)
+    now = clock_of(found)
+    plan = drain.Plan.of("default", with_scheduled, True, with_safety, limit, now=now)
+    joined = _Joined(transaction_of(found, conn))
+    handle = joined.call(
+        lambda threads: batches.run_on_app(found, batch, plan, joined.execute, threads)
+    )
+    return SyncBatchHandle(handle.id, handle.batches, joined.run)
 
 
 def perform_job(
