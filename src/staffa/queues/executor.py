@@ -34,7 +34,14 @@ from staffa.jobs import Job, find_job_in, set_current_job
 from staffa.queues import outcomes
 from staffa.queues.aftermath import call_hook
 from staffa.queues.checkpoints import Notes
-from staffa.queues.outcomes import Outcome, TakesHandovers, TakesOutcomes
+from staffa.queues.outcomes import (
+    Completion,
+    Ended,
+    Outcome,
+    TakesHandovers,
+    TakesOutcomes,
+    is_plain,
+)
 from staffa.queues.pools.process import ProcessCall, ProcessPool
 from staffa.queues.pools.thread import Threads
 from staffa.queues.run import Run, Stop
@@ -85,7 +92,7 @@ class Executor:
         self._checkpoints = checkpoints
         self._imports = imports
         self._unknown_after = unknown_after
-        self._clock = clock
+        self._monotonic = clock.monotonic
         self._on_lost = on_lost
         self._keys = keys
         self._handovers = handovers
@@ -156,17 +163,18 @@ class Executor:
 
     async def _run(self, run: Run, on_done: Callable[[Job], None]) -> None:
         job = run.job
-        started = self._clock.monotonic()
+        started = self._monotonic()
         run.task = asyncio.current_task()
         run.begun = True
         emit(JobStarted, job=job)
         try:
+            outcome: Ended | None
             try:
                 outcome = await self._perform(run)
             except BaseException as error:  # noqa: BLE001  # a defect of ours must not lose the job
                 report(f"judging the outcome of job {job.id} failed", error)
                 outcome = Outcome(job, outcomes.of_defect(job), result=error)
-            seconds = self._clock.monotonic() - started
+            seconds = self._monotonic() - started
             progress = self._checkpoints.take(run.lease)
             if outcome is None:
                 emit(JobLeaseLost, job=job, seconds=seconds)
@@ -174,6 +182,7 @@ class Executor:
             else:
                 outcome.seconds = seconds
                 if progress is not None:
+                    outcome = outcome.in_full()
                     ack = outcome.ack
                     outcome.ack = replace(ack, meta={**progress, **(ack.meta or {})})
                 self._submit(run, outcome)
@@ -182,14 +191,15 @@ class Executor:
             run.end()
             on_done(job)
 
-    def _submit(self, run: Run, outcome: Outcome) -> None:
+    def _submit(self, run: Run, outcome: Ended) -> None:
         if run.completion is None or self._handovers is None:
             self._acker.submit(outcome)
         else:
-            self._handovers.hand_over(replace(outcome, completion=run.completion))
+            handed = replace(outcome.in_full(), completion=run.completion)
+            self._handovers.hand_over(handed)
 
     @boundary("perform_job")
-    async def _perform(self, run: Run) -> Outcome | None:
+    async def _perform(self, run: Run) -> Ended | None:
         """Return the outcome to write, or None where the row is not ours any more."""
         job = run.job
         if run.why is not None:
@@ -213,9 +223,9 @@ class Executor:
             return self._fail(definition, run, error)
         if run.lease_ended:
             return None
-        ack = outcomes.of_result(job, result, definition, run.lease)
-        if result is None:  # by far the most frequent
-            return Outcome(job, ack)
+        if is_plain(job, result, definition):
+            return Completion(job, run.lease, result)
+        ack = outcomes.of_result(job, result, definition)
         reason = EndReason.RESULT if isinstance(result, Cancel | Discard) else None
         return Outcome(job, ack, result=result, reason=reason)
 
@@ -232,7 +242,7 @@ class Executor:
     ) -> Awaitable[Any]:
         """Return what is awaited for the function's result, with no idle layer around it."""
         before = hooks.find("before_process", definition.hooks)
-        left = _seconds_left(run.job)
+        left = _seconds_left(run.job) if DEADLINE_KEY in run.job.meta else None
         timeout = definition.timeout(run.job)
         awaited: Awaitable[Any]
         if definition.executor == "async" and not before:
@@ -294,7 +304,7 @@ def _seconds_left(job: Job) -> float | None:
     Raises:
         DeadlinePassed: If that was before it was claimed, on the database's clock.
     """
-    found = read_deadline(job.meta, job.inserted_at) if DEADLINE_KEY in job.meta else None
+    found = read_deadline(job.meta, job.inserted_at)
     if found is None:
         return None
     deadline, force = found

@@ -25,7 +25,7 @@ from staffa.queues.aftermath import call_all, calls_after
 from staffa.queues.checkpoints import KeptNotes
 from staffa.queues.executor import Executor
 from staffa.queues.handovers import completed
-from staffa.queues.outcomes import Outcome
+from staffa.queues.outcomes import Ended, Outcome
 from staffa.queues.pools.process import ProcessPool, ProcessPoolSettings
 from staffa.queues.pools.thread import PATIENCE_SECONDS, ThreadPool, Threads
 from staffa.queues.run import Stop
@@ -86,9 +86,9 @@ class InlineRunner:
         await self._processes.stop()
         self._own_threads.stop()
 
-    def submit(self, outcome: Outcome) -> None:
+    def submit(self, outcome: Ended) -> None:
         """Take an outcome; for the executor alone."""
-        self._outcomes[id(outcome.job)] = outcome
+        self._outcomes[id(outcome.job)] = outcome.in_full()
 
     def hand_over(self, outcome: Outcome) -> None:
         """Take the outcome of a job that was completed in a transaction; for the executor alone."""

@@ -26,12 +26,12 @@ from staffa.errors import DatabaseError
 from staffa.jobs import Job
 from staffa.queue import Queue
 from staffa.queues.acker import Acker
-from staffa.queues.aftermath import Aftermath
+from staffa.queues.aftermath import Aftermath, has_hook
 from staffa.queues.allowance import Allowance
 from staffa.queues.checkpoints import Checkpoints
 from staffa.queues.executor import Executor
 from staffa.queues.handovers import Handovers
-from staffa.queues.outcomes import Outcome
+from staffa.queues.outcomes import Completion, Outcome
 from staffa.queues.pools.process import ProcessPool, ProcessPoolSettings
 from staffa.queues.pools.thread import PATIENCE_SECONDS, ThreadPool
 from staffa.queues.producer import QueueProducer
@@ -91,6 +91,7 @@ class Supervisor:
             self._settle,
             self._lose,
             on_held=self._hand_over,
+            on_completed=self._settle_at_once,
         )
         self._handovers = Handovers(
             engine,
@@ -282,8 +283,17 @@ class Supervisor:
 
     def _held(self) -> Sequence[int]:
         running = [lease.id for lease in self._executor.leases()]
-        outcomes = self._acker.unwritten() + self._handovers.unwritten()
-        return running + [outcome.ack.lease.id for outcome in outcomes]
+        outcomes = [*self._acker.unwritten(), *self._handovers.unwritten()]
+        return running + [outcome.lease.id for outcome in outcomes]
+
+    def _settle_at_once(self, completions: Sequence[Completion]) -> bool:
+        """Take note of completions unless there are hooks to call after them; tell if so."""
+        workers = {completion.job.worker for completion in completions}
+        if any(has_hook("after_process", worker) for worker in workers):
+            return False
+        for queue in {completion.job.queue for completion in completions}:
+            self.roster.settled(queue)
+        return True
 
     def _settle(self, outcome: Outcome, state: State) -> None:
         """Take note of an outcome that is stored: the slot of its job is free for all nodes."""

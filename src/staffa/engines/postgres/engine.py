@@ -24,6 +24,7 @@ from staffa.engine import (
     Ack,
     Changed,
     Checkpoint,
+    Ending,
     Heartbeat,
     Hold,
     Lease,
@@ -188,7 +189,7 @@ class PostgresEngine(PostgresControls, PostgresAgeing, CronEngine, LimitVerbs):
             return await carry_out(steps, run)
 
     async def ack_jobs(
-        self, acks: Sequence[Ack], producer: Producer, *, wait: bool = True
+        self, acks: Sequence[Ending], producer: Producer, *, wait: bool = True
     ) -> dict[int, State]:
         """Write outcomes."""
         return await self._acks.run(self._jobs.ack(acks, producer, wait=wait))

@@ -23,6 +23,7 @@ from staffa.engine import (
     Ack,
     Changed,
     Checkpoint,
+    Ending,
     Heartbeat,
     Hold,
     Lease,
@@ -201,7 +202,7 @@ class SqliteEngine(SqliteControls, SqliteRehearsal, SqliteAgeing, CronEngine, Li
         return await self._writer.transact(partial(carry_out_sync, steps))
 
     async def ack_jobs(
-        self, acks: Sequence[Ack], producer: Producer, *, wait: bool = True
+        self, acks: Sequence[Ending], producer: Producer, *, wait: bool = True
     ) -> dict[int, State]:
         """Write outcomes; nobody holds rows, so there are none to wait for."""
         return await self._writer.write(self._jobs.ack(acks, producer))
