@@ -44,6 +44,7 @@ class Entry:
             the end.
         processes: How many of its processes run at once.
         analyzed: Whether the server has statistics of the rows that wait.
+        marked: Whether it says when that begins and ends which is measured of the server.
     """
 
     label: str
@@ -56,6 +57,7 @@ class Entry:
     jobs: int = 0
     processes: int = 1
     analyzed: bool = False
+    marked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +161,7 @@ def _insert(peer: Peer, jobs: int, label: str = "", action: str = "insert") -> E
 
 _REACTIONS = 300
 _REACTING = (STAFFA, PGQUEUER, OBAN, PROCRASTINATE, CHANCY, AWA)
-_IDLE_SECONDS = 10
+_IDLE_SECONDS = 30
 _CPU_JOBS = 200
 _THREAD_JOBS = 10_000
 
@@ -358,7 +360,7 @@ CASES = (
         "Transactions of an idle worker process with ten queues",
         "transactions/s",
         tuple(
-            Entry(peer.name, peer, "idle", {"seconds": _IDLE_SECONDS}, _per_second)
+            Entry(peer.name, peer, "idle", {"seconds": _IDLE_SECONDS}, _per_second, marked=True)
             for peer in _REACTING
             if peer is not AWA  # it starts for no other queues than those of its tasks
         ),

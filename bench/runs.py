@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bench.cases import Case, Entry, Outcome
+from bench.contenders.contract import MARK
 from bench.environments import PROJECT
 from bench.peers import Peer
 from bench.servers import Postgres
@@ -49,19 +50,38 @@ class Runner:
         ]
         for program in programs:
             program.ready(entry.options)
-        computed, seen = self.server.cpu_seconds(), self.server.transactions(name)
+        before = self._counted(name)
         for program in programs:
             program.go()
+        if entry.marked:
+            before = self._counted_at_marks(programs, name)
+            after = self._counted_at_marks(programs, name)
+            for program in programs:
+                program.go()
         outcomes = [program.result() for program in programs]
+        if not entry.marked:
+            after = self._counted(name)
         outcome = {
             **outcomes[0],
             "seconds": max(found["seconds"] for found in outcomes),
             "cpu": sum(found["cpu"] for found in outcomes),
-            "server_cpu": self.server.cpu_seconds() - computed,
-            "transactions": self.server.transactions(name) - seen,
+            **{what: after[what] - before[what] for what in after},
         }
         self._check(entry, name)
         return outcome
+
+    def _counted(self, name: str) -> dict[str, float]:
+        """Return what the server has done so far."""
+        return {
+            "server_cpu": self.server.cpu_seconds(),
+            "transactions": self.server.transactions(name),
+        }
+
+    def _counted_at_marks(self, programs: Iterable[_Program], name: str) -> dict[str, float]:
+        """Return the same once all programs have said that they are there."""
+        for program in programs:
+            program.await_mark()
+        return self._counted(name)
 
     def _database(self, entry: Entry) -> str:
         if entry.peer.redis:
@@ -138,8 +158,16 @@ class _Program:
         if self._process.stdout.readline().strip() != "ready":
             self._fail()
 
+    def await_mark(self) -> None:
+        """Wait until what is measured begins, or ends."""
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            if line.strip() == MARK:
+                return
+        self._fail()
+
     def go(self) -> None:
-        """Let it begin."""
+        """Let it begin, or go on."""
         assert self._process.stdin is not None
         self._process.stdin.write("go\n")
         self._process.stdin.flush()

@@ -22,6 +22,13 @@ from typing import Any
 POLL_SECONDS = 0.01
 PAUSE_SECONDS = 0.005
 """Between two jobs whose latency is measured: the worker is idle again."""
+SETTLE_SECONDS = 15
+"""From its start until a worker does nothing but what it does for ever.
+
+A server counts the transactions of connections that are idle up to ten seconds late.
+"""
+MARK = "now"
+"""What a program says when that begins which is measured of it, and when it ends."""
 
 Enqueue = Callable[[int], Awaitable[Any]]
 
@@ -118,10 +125,14 @@ class Contender:
         return {"waited": waited}
 
     async def idle(self, seconds: float) -> dict[str, Any]:
-        """Work on ten queues that have no jobs."""
+        """Work on ten queues that have no jobs; the start and the end are not measured."""
         async with self.working_on_ten_queues():
+            await asyncio.sleep(SETTLE_SECONDS)
+            print(MARK, flush=True)
             await asyncio.sleep(seconds)
-        return {}
+            print(MARK, flush=True)
+            await asyncio.to_thread(sys.stdin.readline)  # until the end is noted
+        return {"seconds": seconds}
 
     def working_on_ten_queues(self) -> AbstractAsyncContextManager[Any]:
         """Run a worker of ten queues."""

@@ -28,6 +28,7 @@ from staffa.filters import JobFilter
 from staffa.jobs import Job
 from staffa.leases import Ack as Ack
 from staffa.leases import Checkpoint as Checkpoint
+from staffa.leases import Ending as Ending
 from staffa.leases import Hold as Hold
 from staffa.leases import Lease as Lease
 from staffa.leases import Producer as Producer
@@ -299,12 +300,12 @@ class Engine(
         """
 
     async def ack_jobs(
-        self, acks: Sequence[Ack], producer: Producer, *, wait: bool = True
+        self, acks: Sequence[Ending], producer: Producer, *, wait: bool = True
     ) -> dict[int, State]:
         """Write outcomes; return the new states of those whose leases were still valid.
 
         Args:
-            acks: The outcomes.
+            acks: The outcomes; a lease alone stands for a completion with nothing to it.
             producer: Whose leases they end.
             wait: Whether rows that others hold are waited for; else they are left out.
         """

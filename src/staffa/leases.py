@@ -77,6 +77,15 @@ class Ack:
         return self.state is State.COMPLETED and not there_is_more
 
 
+Ending = Ack | Lease
+"""What ends a run; a lease alone stands for a completion with nothing to it."""
+
+
+def as_ack(ending: Ending) -> Ack:
+    """Return what ends a run as an outcome in any case."""
+    return Ack(lease=ending, state=State.COMPLETED) if isinstance(ending, Lease) else ending
+
+
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
     """What a running job notes in its row.

@@ -75,7 +75,7 @@ class Payload(Generic[A]):
     @property
     def encrypted(self) -> bool:
         """Whether the arguments are stored encrypted: keep them out of logs."""
-        if self._encrypt or self._meta == "{}":  # what is decoded would be dumped again
+        if self._encrypt or not self._meta or self._meta == "{}":  # it need not be decoded
             return self._encrypt
         return self.meta.get("encrypted") is True
 
@@ -94,14 +94,12 @@ class Payload(Generic[A]):
         Raises:
             ValueError: If the row holds JSON that can't be decoded here.
         """
-        if self._meta == "{}":
-            self._meta = {}
-        elif isinstance(self._meta, str):
-            found = json.loads(self._meta)
-            self._meta = (
-                found if isinstance(found, dict) else {}
-            )  # it does not keep it from running
-        return self._meta
+        meta = self._meta
+        if isinstance(meta, str):  # only once: it is asked for often
+            found = {} if meta == "{}" else json.loads(meta)
+            meta = found if isinstance(found, dict) else {}  # it does not keep it from running
+            self._meta = meta
+        return meta
 
     def sealed(self, keys: KeyRing) -> Self:
         """Return this job as it is to be written: args encrypted if asked; for the client alone.

@@ -100,7 +100,7 @@ def timeout_of(code: Any, default: float | None) -> Callable[[Job], float | None
 
     def timeout(job: Job) -> float | None:
         override = job.meta.get(TIMEOUT_KEY)
-        if isinstance(override, int | float) and not isinstance(override, bool):
+        if isinstance(override, (int, float)) and not isinstance(override, bool):
             return to_seconds(override, "timeout")
         if own is not None:
             chosen = code().timeout(job)

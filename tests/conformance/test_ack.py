@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from staffa.engine import Ack, Engine, Producer
+from staffa.engine import Ack, Ending, Engine, Lease, Producer
 from staffa.types import State
 from tests.conformance.rows import Since, changed, error
 from tests.conformance.stores import Store
@@ -109,6 +109,32 @@ async def test_each_failed_attempt_adds_its_error(
     expected = [error(number, text, moment) for number, text in enumerate(texts, 1)]
     assert job.errors == expected
     assert (await read(engine, job)).errors == expected
+
+
+async def test_a_lease_alone_completes_its_job(
+    store: Store, engine: Engine, producer: Producer
+) -> None:
+    before = await claim_one(engine, producer, meta={"kept": 1}, tags=["t"], priority=2)
+    moment = await store.now()
+    written = await engine.ack_jobs([Lease.of(before)], producer)
+    assert written == {before.id: State.COMPLETED}
+    expected = {"state": State.COMPLETED, "completed_at": Since(moment)}
+    assert changed(before, await read(engine, before)) == expected
+
+
+async def test_leases_and_outcomes_go_together(engine: Engine, producer: Producer) -> None:
+    await enqueue(engine, 3)
+    first, second, third = await engine.claim_jobs(QUEUE, 3, producer)
+    given: list[Ending] = [
+        Lease.of(first),
+        outcome(second, State.CANCELLED, error="no"),
+        Lease.of(third),
+    ]
+    assert await engine.ack_jobs(given, producer) == {
+        first.id: State.COMPLETED,
+        second.id: State.CANCELLED,
+        third.id: State.COMPLETED,
+    }
 
 
 async def test_no_outcomes_are_no_error(engine: Engine, producer: Producer) -> None:

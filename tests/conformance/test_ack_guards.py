@@ -35,6 +35,7 @@ async def test_a_wrong_part_of_the_lease_writes_nothing(
     ack = outcome(job, State.COMPLETED, meta={"written": True})
     wrong = replace(ack, lease=WRONG[part](ack.lease))
     assert await engine.ack_jobs([wrong], producer) == {}
+    assert await engine.ack_jobs([wrong.lease], producer) == {}
     assert changed(job, await read(engine, job)) == {}
 
 

@@ -9,10 +9,11 @@ from typing import Any, cast
 from uuid import UUID
 
 from staffa import State
-from staffa.engine import Ack, Engine, Hold, Lease, Producer
+from staffa.engine import Ack, Ending, Engine, Hold, Lease, Producer
 from staffa.errors import DataRefused
+from staffa.leases import as_ack
 from staffa.queues.acker import Acker
-from staffa.queues.outcomes import Outcome
+from staffa.queues.outcomes import Completion, Outcome
 from tests.unit.rows import CLAIMED_AT, claimed
 
 PRODUCER = Producer(UUID(int=1), "Oban", "node-a")
@@ -49,9 +50,10 @@ class ScriptedEngine:
         self.waiting = asyncio.Event()
 
     async def ack_jobs(
-        self, acks: Sequence[Ack], producer: Producer, *, wait: bool = True
+        self, endings: Sequence[Ending], producer: Producer, *, wait: bool = True
     ) -> dict[int, State]:
         """Write what is refused nowhere, all or nothing, but for what is held."""
+        acks = [as_ack(ending) for ending in endings]
         assert (producer, wait) == (PRODUCER, self.waits)
         self.bundles.append([ack.lease.id for ack in acks])
         self.waiting.set()
@@ -90,6 +92,12 @@ def outcome(number: int, state: State = State.COMPLETED, error: str | None = Non
     """Return the outcome of one run of a job."""
     job = claimed(PRODUCER, id=number, attempted_at=CLAIMED_AT + timedelta(seconds=number))
     return Outcome(job, Ack(lease=Lease.of(job), state=state, error=error), 0.5)
+
+
+def completion(number: int) -> Completion:
+    """Return a plain one."""
+    job = claimed(PRODUCER, id=number, attempted_at=CLAIMED_AT + timedelta(seconds=number))
+    return Completion(job, Lease.of(job), None, 0.5)
 
 
 def make_acker(

@@ -16,7 +16,7 @@ from staffa.errors import ConfigError
 from staffa.queues.acker import Acker
 from staffa.queues.checkpoints import Checkpoints
 from staffa.queues.executor import Executor
-from staffa.queues.outcomes import Outcome
+from staffa.queues.outcomes import Ended, Outcome
 from staffa.queues.pools.process import ProcessPool, ProcessPoolSettings
 from staffa.queues.pools.thread import ThreadPool
 from tests.unit.rows import claimed
@@ -29,8 +29,8 @@ class Outcomes:
     def __init__(self) -> None:
         self.found: asyncio.Queue[Outcome] = asyncio.Queue()
 
-    def submit(self, outcome: Outcome) -> None:
-        self.found.put_nowait(outcome)
+    def submit(self, outcome: Ended) -> None:
+        self.found.put_nowait(outcome.in_full())
 
 
 async def run(worker: str) -> State:

@@ -15,7 +15,7 @@ from staffa.engine import Ack, Lease
 from staffa.errors import InvalidJob, ResultUnavailable
 from staffa.queues import outcomes
 from staffa.queues.acker import _LARGEST_BUNDLE_CHARACTERS, _split
-from staffa.queues.outcomes import Outcome
+from staffa.queues.outcomes import Ended, Outcome
 from staffa.recorded import recorded_result
 from tests.unit.rows import claimed, row
 
@@ -198,7 +198,7 @@ def test_without_a_result_it_says_why(found: Job, reason: str) -> None:
 
 def test_large_results_go_in_bundles_that_the_database_takes() -> None:
     large = "x" * (_LARGEST_BUNDLE_CHARACTERS // 2)
-    pending = [
+    pending: list[Ended] = [
         Outcome(
             claimed(id=number),
             Ack(

@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 
 _LONG_INTEGER = re.compile(r"\d{19}")
+_SHORT = 19  # in fewer characters there is none, as of most jobs
 _LIKE_FLOAT = re.compile(rb"\d[.eE]")  # of what may be one, and found in a third of the time
 _MAYBE_FLOAT = re.compile(rb"(?:^|[\[:,])-?\d+[.eE]")
 
@@ -36,7 +37,7 @@ def loads(text: str) -> Any:
         >>> loads('{"id": 123456789012345678901234567890}')
         {'id': 123456789012345678901234567890}
     """
-    if _LONG_INTEGER.search(text):  # orjson would make floats of them
+    if len(text) >= _SHORT and _LONG_INTEGER.search(text):  # orjson would make floats of them
         try:
             return json.loads(text)
         except RecursionError as error:

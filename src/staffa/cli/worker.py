@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -31,6 +32,7 @@ async def run_worker(client: Staffa, queues: Mapping[str, Queue], parent: Parent
         queues: What to run.
         parent: The supervisor, in one of several processes.
     """
+    _keep_what_is_loaded()
     if parent is not None:
         serve_ports_by(parent.open_port)
         parent.patience = client.config.shutdown_grace + MARGIN_SECONDS
@@ -41,6 +43,16 @@ async def run_worker(client: Staffa, queues: Mapping[str, Queue], parent: Parent
     await _leave_behind_what_does_not_end()
     if parent is not None:
         parent.leave()
+
+
+def _keep_what_is_loaded() -> None:
+    """Have the garbage collector pass over all modules: they live as long as the process.
+
+    While jobs run it would walk them again and again, which took a tenth of the time of one that
+    does nothing.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 class _Stop:

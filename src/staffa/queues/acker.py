@@ -22,7 +22,7 @@ from staffa.engine import Ack, Engine, Hold, Lease, Producer
 from staffa.errors import DatabaseError, DatabaseUnavailable, DataRefused
 from staffa.jobs import Job
 from staffa.portions import takes_too_long
-from staffa.queues.outcomes import Outcome
+from staffa.queues.outcomes import Completion, Ended, Outcome
 from staffa.running import PROGRESS_KEY
 from staffa.service import Service
 from staffa.telemetry import emit, listening, report
@@ -38,6 +38,11 @@ def _ignore(what: object, how: object = None) -> None:
     """Nobody asks what became of an outcome."""
 
 
+def _refuse(completions: Sequence[Completion]) -> bool:
+    """Have each of them told."""
+    return False
+
+
 class Acker(Service):
     """Writes outcomes back.
 
@@ -50,6 +55,8 @@ class Acker(Service):
             that has ended.
         linked: Writes those of jobs that may belong to flows, beside the others; it starts and
             stops with this one.
+        on_completed: Called with completions that are stored while nobody listens; tells whether it
+            has taken note of all. Else `on_settled` is called with each.
     """
 
     def __init__(
@@ -60,33 +67,35 @@ class Acker(Service):
         on_lost: Callable[[Job, float], None] = _ignore,
         on_held: Callable[[Outcome], None] = _ignore,
         linked: Acker | None = None,
+        on_completed: Callable[[Sequence[Completion]], bool] = _refuse,
     ) -> None:
         super().__init__()
         self._linked = linked
+        self._on_completed = on_completed
         self._on_held = on_held
         self._on_settled = on_settled
         self._on_lost = on_lost
         self._engine = engine
         self._producer = producer
-        self._pending: list[Outcome] = []
-        self._writing: list[Outcome] = []
+        self._pending: list[Ended] = []
+        self._writing: list[Ended] = []
         self._aside: dict[Lease, Outcome] = {}
         self._arrived = asyncio.Event()
         self._settled = asyncio.Event()
         self._settled.set()
 
     @boundary("submit_outcome")
-    def submit(self, outcome: Outcome) -> None:
+    def submit(self, outcome: Ended) -> None:
         """Have an outcome written."""
         if self._linked is not None and outcome.job.linked:
-            self._linked.submit(outcome)
+            self._linked.submit(outcome.in_full())
             return
         if not self._pending:
             self._arrived.set()
             self._settled.clear()
         self._pending.append(outcome)
 
-    def unwritten(self) -> list[Outcome]:
+    def unwritten(self) -> list[Ended]:
         """Return the outcomes that are not known to be stored."""
         linked = [] if self._linked is None else self._linked.unwritten()
         return [*self._writing, *self._pending, *self._aside.values(), *linked]
@@ -114,17 +123,52 @@ class Acker(Service):
         while True:
             await self._arrived.wait()
             self._writing, self._pending = _split(self._pending)
-            await self._write(self._writing)
+            completions = [ended for ended in self._writing if isinstance(ended, Completion)]
+            if len(completions) == len(self._writing):
+                await self._complete(completions)
+            else:
+                await self._write([ended.in_full() for ended in self._writing])
             self._writing = []
             if not self._pending:
                 self._arrived.clear()
                 self._settled.set()
 
-    async def _write(self, bundle: Sequence[Outcome], *, uncertain: bool = False) -> None:
-        """Write a bundle, however long it takes; its reply may have been lost before."""
+    async def _complete(self, completions: Sequence[Completion]) -> None:
+        """Write completions, and tell of all at once if that comes off, as it mostly does."""
+        written: dict[int, State] = {}
+        uncertain = False
+        leases = [completion.lease for completion in completions]
+        try:
+            written = await self._engine.ack_jobs(leases, self._producer, wait=False)
+        except Exception as error:  # noqa: BLE001  # it is told if it happens again
+            uncertain = isinstance(error, DatabaseUnavailable)
+        if len(written) < len(leases) or not self._told_at_once(completions):
+            bundle = [completion.in_full() for completion in completions]
+            await self._write(bundle, written, uncertain=uncertain)
+
+    def _told_at_once(self, completions: Sequence[Completion]) -> bool:
+        try:
+            return not listening() and self._on_completed(completions)
+        except Exception:  # noqa: BLE001  # of hooks; it is told where each has its own turn
+            return False
+
+    async def _write(
+        self,
+        bundle: Sequence[Outcome],
+        written: dict[int, State] | None = None,
+        *,
+        uncertain: bool = False,
+    ) -> None:
+        """Write a bundle, however long it takes.
+
+        Args:
+            bundle: The outcomes.
+            written: The jobs of which that is done already, with their states.
+            uncertain: Whether the reply of an earlier try may have been lost.
+        """
         backoff = Backoff()
         acks = [outcome.ack for outcome in bundle]
-        written: dict[int, State] = {}
+        written = {} if written is None else written
         while True:
             try:
                 held, traced = await self._try(acks, written, uncertain=uncertain)
@@ -254,29 +298,23 @@ def _without(acks: Sequence[Ack], numbers: Container[int]) -> list[Ack]:
     return [ack for ack in acks if ack.lease.id not in numbers]
 
 
-def _split(pending: list[Outcome]) -> tuple[list[Outcome], list[Outcome]]:
+def _split(pending: Sequence[Ended]) -> tuple[list[Ended], list[Ended]]:
     """Return a bundle and what waits for the next: two runs of one job don't go together.
 
     Nor do many recorded results: PostgreSQL drops the connection over a statement of a gigabyte.
     """
-    bundle: dict[int, Outcome] = {}
-    rest: list[Outcome] = []
+    bundle: dict[int, Ended] = {}
+    rest: list[Ended] = []
     size = 0
     for outcome in pending:
-        number = outcome.ack.lease.id
-        size += _size(outcome.ack)
+        number = outcome.lease.id
+        size += outcome.size
         full = len(bundle) >= _LARGEST_BUNDLE or size > _LARGEST_BUNDLE_CHARACTERS
         if number in bundle or (bundle and full):
             rest.append(outcome)
         else:
             bundle[number] = outcome
     return list(bundle.values()), rest
-
-
-def _size(ack: Ack) -> int:
-    """Return about how many characters of results an outcome has."""
-    result = ack.meta.get("return") if ack.meta else None
-    return len(result) if isinstance(result, str) else 0
 
 
 def _without_progress(outcome: Outcome) -> Outcome:

@@ -20,7 +20,7 @@ from staffa.jobs import Job, set_current_job
 from staffa.queues import outcomes
 from staffa.queues.aftermath import call_hook
 from staffa.queues.checkpoints import Notes
-from staffa.queues.outcomes import Outcome
+from staffa.queues.outcomes import Ended, Outcome
 from staffa.queues.pools.thread import Threads
 from staffa.queues.run import Run
 from staffa.queues.timing import seconds_left, within
@@ -71,7 +71,7 @@ class Performs(Protocol):
     def refuse(self, run: Run, error: Exception) -> Outcome:
         """Return the outcome of a job that could not be prepared."""
 
-    def judge(self, definition: WorkerDefinition, run: Run, result: object) -> Outcome | None:
+    def judge(self, definition: WorkerDefinition, run: Run, result: object) -> Ended | None:
         """Return the outcome of a function that returned."""
 
     def fail(self, definition: WorkerDefinition, run: Run, error: BaseException) -> Outcome | None:
@@ -90,7 +90,7 @@ def broken_off(run: Run) -> Outcome | None:
     return Outcome(run.job, outcomes.of_interruption(run.job))
 
 
-async def perform_chunk(runs: Sequence[Run], executor: Performs) -> Mapping[Run, Outcome | None]:
+async def perform_chunk(runs: Sequence[Run], executor: Performs) -> Mapping[Run, Ended | None]:
     """Run jobs of one worker together; return the outcomes, None where a row is not ours any more.
 
     Args:
@@ -116,7 +116,7 @@ class _Chunk:
         self._executor = executor
         self._definition: WorkerDefinition | None = None
         self.ready: list[Run] = []
-        self.ended: dict[Run, Outcome | None] = {}
+        self.ended: dict[Run, Ended | None] = {}
 
     @property
     def definition(self) -> WorkerDefinition:

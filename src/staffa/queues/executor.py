@@ -22,6 +22,7 @@ from staffa import hooks, registry
 from staffa._internal.clock import Clock
 from staffa._internal.kill_points import boundary
 from staffa.args.encryption import NO_KEYS, KeyRing
+from staffa.deadlines import DEADLINE_KEY
 from staffa.engine import Lease
 from staffa.errors import (
     DatabaseError,
@@ -39,7 +40,14 @@ from staffa.queues.checkpoints import Notes
 from staffa.queues.chunks import MemberRun, broken_off, perform_chunk
 from staffa.queues.claims import Claimed
 from staffa.queues.composing import Composes
-from staffa.queues.outcomes import Outcome, TakesHandovers, TakesOutcomes
+from staffa.queues.outcomes import (
+    Completion,
+    Ended,
+    Outcome,
+    TakesHandovers,
+    TakesOutcomes,
+    is_plain,
+)
 from staffa.queues.pools.process import ProcessCall, ProcessPool
 from staffa.queues.pools.thread import Threads
 from staffa.queues.recording import Recording
@@ -96,7 +104,7 @@ class Executor:
         self._checkpoints = checkpoints
         self._imports = imports
         self._unknown_after = unknown_after
-        self._clock = clock
+        self._monotonic = clock.monotonic
         self._on_lost = on_lost
         self._keys = keys
         self._handovers = handovers
@@ -185,17 +193,18 @@ class Executor:
 
     async def _run(self, run: Run, on_done: Callable[[Job], None]) -> None:
         job = run.job
-        started = self._clock.monotonic()
+        started = self._monotonic()
         run.task = asyncio.current_task()
         run.begun = True
         emit(JobStarted, job=job)
         try:
+            outcome: Ended | None
             try:
                 outcome = await self._perform(run)
             except BaseException as error:  # noqa: BLE001  # a defect of ours must not lose the job
                 report(f"judging the outcome of job {job.id} failed", error)
                 outcome = Outcome(job, outcomes.of_defect(job), result=error)
-            self._settle(run, outcome, self._clock.monotonic() - started)
+            self._settle(run, outcome, self._monotonic() - started)
         finally:
             self._runs.discard(run)
             run.end()
@@ -204,13 +213,13 @@ class Executor:
     async def _run_chunk(
         self, runs: tuple[MemberRun, ...], jobs: tuple[Job, ...], on_done: Callable[[Any], None]
     ) -> None:
-        started = self._clock.monotonic()
+        started = self._monotonic()
         for run in runs:
             run.task = asyncio.current_task()
             run.begun = True
             emit(JobStarted, job=run.job)
         try:
-            ended: Mapping[Run, Outcome | None]
+            ended: Mapping[Run, Ended | None]
             try:
                 ended = await perform_chunk(runs, self)
             except BaseException as error:  # noqa: BLE001  # a defect of ours must not lose the jobs
@@ -218,7 +227,7 @@ class Executor:
                 ended = {
                     run: Outcome(run.job, outcomes.of_defect(run.job), result=error) for run in runs
                 }
-            seconds = self._clock.monotonic() - started
+            seconds = self._monotonic() - started
             for run in runs:
                 self._settle(run, ended[run], seconds)
         finally:
@@ -227,7 +236,7 @@ class Executor:
                 run.end()
             on_done(jobs)
 
-    def _settle(self, run: Run, outcome: Outcome | None, seconds: float) -> None:
+    def _settle(self, run: Run, outcome: Ended | None, seconds: float) -> None:
         """Hand on what came of a run; None where its row is somebody else's."""
         progress = self._checkpoints.take(run.lease)
         if outcome is None:
@@ -236,18 +245,20 @@ class Executor:
             return
         outcome.seconds = seconds
         if progress is not None:
+            outcome = outcome.in_full()
             ack = outcome.ack
             outcome.ack = replace(ack, meta={**progress, **(ack.meta or {})})
         self._submit(run, outcome)
 
-    def _submit(self, run: Run, outcome: Outcome) -> None:
+    def _submit(self, run: Run, outcome: Ended) -> None:
         if run.completion is None or self._handovers is None:
             self._acker.submit(outcome)
         else:
-            self._handovers.hand_over(replace(outcome, completion=run.completion))
+            handed = replace(outcome.in_full(), completion=run.completion)
+            self._handovers.hand_over(handed)
 
     @boundary("perform_job")
-    async def _perform(self, run: Run) -> Outcome | None:
+    async def _perform(self, run: Run) -> Ended | None:
         """Return the outcome to write, or None where the row is not ours any more."""
         job = run.job
         if run.why is not None:
@@ -300,14 +311,14 @@ class Executor:
         ack = outcomes.of_undecodable(job, error)
         return Outcome(job, ack, result=error, reason=EndReason.UNDECODABLE)
 
-    def judge(self, definition: WorkerDefinition, run: Run, result: object) -> Outcome | None:
+    def judge(self, definition: WorkerDefinition, run: Run, result: object) -> Ended | None:
         """Return the outcome of a function that returned."""
         if run.lease_ended:
             return None
         job = run.job
-        ack = outcomes.of_result(job, result, definition, run.lease)
-        if result is None:  # by far the most frequent
-            return Outcome(job, ack)
+        if is_plain(job, result, definition):
+            return Completion(job, run.lease, result)
+        ack = outcomes.of_result(job, result, definition)
         reason = EndReason.RESULT if isinstance(result, Cancel | Discard) else None
         return Outcome(job, ack, result=result, reason=reason)
 
@@ -341,7 +352,7 @@ class Executor:
     ) -> Awaitable[Any]:
         """Return what is awaited for the function's result, with no idle layer around it."""
         before = hooks.find("before_process", definition.hooks)
-        left = seconds_left(run.job)
+        left = seconds_left(run.job) if DEADLINE_KEY in run.job.meta else None
         timeout = definition.timeout(run.job)
         awaited: Awaitable[Any]
         if definition.executor == "async" and not before:

@@ -27,7 +27,7 @@ from staffa.queues.claims import Claimed
 from staffa.queues.composing import Composes
 from staffa.queues.executor import Executor
 from staffa.queues.handovers import completed
-from staffa.queues.outcomes import Outcome
+from staffa.queues.outcomes import Ended, Outcome
 from staffa.queues.pools.process import ProcessPool, ProcessPoolSettings
 from staffa.queues.pools.thread import PATIENCE_SECONDS, ThreadPool, Threads
 from staffa.queues.run import Stop
@@ -96,9 +96,9 @@ class InlineRunner:
         await self._processes.stop()
         self._own_threads.stop()
 
-    def submit(self, outcome: Outcome) -> None:
+    def submit(self, outcome: Ended) -> None:
         """Take an outcome; for the executor alone."""
-        self._outcomes[id(outcome.job)] = outcome
+        self._outcomes[id(outcome.job)] = outcome.in_full()
 
     def hand_over(self, outcome: Outcome) -> None:
         """Take the outcome of a job that was completed in a transaction; for the executor alone."""

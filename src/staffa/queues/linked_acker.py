@@ -15,7 +15,7 @@ from staffa.engine import Ack, Engine, Hold, Producer
 from staffa.jobs import Job
 from staffa.linking import Followed
 from staffa.queues.acker import Acker
-from staffa.queues.outcomes import Outcome
+from staffa.queues.outcomes import Ended, Outcome
 from staffa.telemetry import report
 from staffa.types import State
 
@@ -53,7 +53,7 @@ class LinkedAcker(Acker):
         self._free: frozenset[int] = frozenset()
         self._put_aside: list[Outcome] = []
 
-    def unwritten(self) -> list[Outcome]:
+    def unwritten(self) -> list[Ended]:
         """Return the outcomes that are not known to be stored."""
         return [*super().unwritten(), *self._put_aside]
 

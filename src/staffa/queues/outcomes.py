@@ -6,7 +6,7 @@ import traceback
 from dataclasses import dataclass
 from datetime import datetime
 from types import TracebackType
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from staffa._internal.backoff import retry_delay
 from staffa._internal.json import clean
@@ -43,6 +43,21 @@ class Outcome:
     unknown_worker: bool = False
     substitute: bool = False
     completion: Ack | None = None
+
+    @property
+    def lease(self) -> Lease:
+        """The run."""
+        return self.ack.lease
+
+    @property
+    def size(self) -> int:
+        """About how many characters of results it has."""
+        result = self.ack.meta.get("return") if self.ack.meta else None
+        return len(result) if isinstance(result, str) else 0
+
+    def in_full(self) -> Outcome:
+        """Return this."""
+        return self
 
     @property
     def exception(self) -> BaseException | None:
@@ -84,10 +99,39 @@ class Parking:
     seconds: float
 
 
+@dataclass(slots=True)
+class Completion:
+    """A run that has returned, of which nothing else is to be written, as it is with most.
+
+    It is made for each job, and costs a third of what an `Outcome` does with its `Ack`.
+
+    Args:
+        job: The job, as it was claimed.
+        lease: The run.
+        result: What it returned.
+        seconds: How long it ran.
+    """
+
+    job: Job
+    lease: Lease
+    result: object
+    seconds: float = 0.0
+
+    size: ClassVar[int] = 0
+
+    def in_full(self) -> Outcome:
+        """Return the same as any other outcome."""
+        ack = Ack(lease=self.lease, state=State.COMPLETED)
+        return Outcome(self.job, ack, self.seconds, self.result)
+
+
+Ended = Outcome | Completion
+
+
 class TakesOutcomes(Protocol):
     """Where outcomes go."""
 
-    def submit(self, outcome: Outcome) -> None:
+    def submit(self, outcome: Ended) -> None:
         """Take an outcome."""
 
 
@@ -114,24 +158,23 @@ def of_completion(job: Job, result: object, definition: WorkerDefinition | None)
     return Ack(lease=lease, state=State.COMPLETED)
 
 
-def of_result(
-    job: Job,
-    result: object,
-    definition: WorkerDefinition | None = None,
-    lease: Lease | None = None,
-) -> Ack:
+def is_plain(job: Job, result: object, definition: WorkerDefinition | None) -> bool:
+    """Tell whether nothing is to be written of a function that returned but that it has."""
+    if result is not None and isinstance(result, Cancel | Discard | Snooze | Recording):
+        return False
+    return not wants_record(job, result, definition)
+
+
+def of_result(job: Job, result: object, definition: WorkerDefinition | None = None) -> Ack:
     """Return the outcome of a function that returned.
 
     Args:
         job: The job.
         result: What it returned.
         definition: Says whether and how the result is recorded, where the job does not.
-        lease: That of the job, where it is at hand.
     """
-    lease = lease or Lease.of(job)
+    lease = Lease.of(job)
     match result:
-        case None if not wants_record(job, result, definition):
-            return Ack(lease=lease, state=State.COMPLETED)
         case Cancel():
             return Ack(lease=lease, state=State.CANCELLED, error=_reason("Cancel", result.reason))
         case Discard():

@@ -28,7 +28,7 @@ from staffa.jobs import Job
 from staffa.linking import Followed
 from staffa.queue import Queue
 from staffa.queues.acker import Acker
-from staffa.queues.aftermath import Aftermath
+from staffa.queues.aftermath import Aftermath, has_hook
 from staffa.queues.allowance import Allowance
 from staffa.queues.awaits import Awaits
 from staffa.queues.checkpoints import Checkpoints
@@ -36,7 +36,7 @@ from staffa.queues.composing import Composes
 from staffa.queues.executor import Executor
 from staffa.queues.handovers import Handovers
 from staffa.queues.linked_acker import LinkedAcker
-from staffa.queues.outcomes import Outcome
+from staffa.queues.outcomes import Completion, Outcome
 from staffa.queues.pools.process import ProcessPool, ProcessPoolSettings
 from staffa.queues.pools.thread import PATIENCE_SECONDS, ThreadPool
 from staffa.queues.producer import QueueProducer
@@ -109,6 +109,7 @@ class Supervisor:
             linked=LinkedAcker(
                 engine, producer, self._settle, self._lose, self._hand_over, on_followed
             ),
+            on_completed=self._settle_at_once,
         )
         self._handovers = Handovers(
             engine,
@@ -311,8 +312,17 @@ class Supervisor:
 
     def _held(self) -> Sequence[int]:
         running = [lease.id for lease in self._executor.leases()]
-        outcomes = self._acker.unwritten() + self._handovers.unwritten()
-        return running + [outcome.ack.lease.id for outcome in outcomes]
+        outcomes = [*self._acker.unwritten(), *self._handovers.unwritten()]
+        return running + [outcome.lease.id for outcome in outcomes]
+
+    def _settle_at_once(self, completions: Sequence[Completion]) -> bool:
+        """Take note of completions unless there are hooks to call after them; tell if so."""
+        workers = {completion.job.worker for completion in completions}
+        if any(has_hook("after_process", worker) for worker in workers):
+            return False
+        for queue in {completion.job.queue for completion in completions}:
+            self.roster.settled(queue)
+        return True
 
     def _settle(self, outcome: Outcome, state: State) -> None:
         """Take note of an outcome that is stored: the slot of its job is free for all nodes."""

@@ -23,6 +23,7 @@ from staffa.engine import (
     Ack,
     Changed,
     Checkpoint,
+    Ending,
     Heartbeat,
     Hold,
     Lease,
@@ -218,7 +219,7 @@ class PostgresEngine(
         return await self._claims.run(self._jobs.claim(queue, limit, producer, without))
 
     async def ack_jobs(
-        self, acks: Sequence[Ack], producer: Producer, *, wait: bool = True
+        self, acks: Sequence[Ending], producer: Producer, *, wait: bool = True
     ) -> dict[int, State]:
         """Write outcomes."""
         return await self._acks.run(self._jobs.ack(acks, producer, wait=wait))

@@ -22,6 +22,7 @@ from staffa.engine import (
     Ack,
     Changed,
     Checkpoint,
+    Ending,
     Heartbeat,
     Hold,
     Lease,
@@ -231,7 +232,7 @@ class SqliteEngine(
         return await self._writer.write(self._jobs.claim(queue, limit, producer, without))
 
     async def ack_jobs(
-        self, acks: Sequence[Ack], producer: Producer, *, wait: bool = True
+        self, acks: Sequence[Ending], producer: Producer, *, wait: bool = True
     ) -> dict[int, State]:
         """Write outcomes; nobody holds rows, so there are none to wait for."""
         return await self._writer.write(self._jobs.ack(acks, producer))

@@ -16,6 +16,7 @@ from staffa._internal.epoch import from_epoch
 from staffa.engine import (
     Ack,
     Checkpoint,
+    Ending,
     Hold,
     Lease,
     Producer,
@@ -25,6 +26,7 @@ from staffa.engine import (
 )
 from staffa.engines.statements.area import Area, Rows, count
 from staffa.jobs import Job
+from staffa.leases import as_ack
 from staffa.running import PROGRESS_KEY
 from staffa.types import State
 
@@ -104,11 +106,17 @@ class JobStatements(Area):
         )
 
     def ack(
-        self, acks: Sequence[Ack], producer: Producer, *, wait: bool = True
+        self, acks: Sequence[Ending], producer: Producer, *, wait: bool = True
     ) -> Statement[dict[int, State]]:
         """Write outcomes."""
-        write = self._complete if all(ack.plain for ack in acks) else self.ack_any
-        return write(acks, producer, wait=wait)
+        leases = [
+            ack if isinstance(ack, Lease) else ack.lease
+            for ack in acks
+            if isinstance(ack, Lease) or ack.plain
+        ]
+        if len(leases) == len(acks):
+            return self._complete(leases, producer, wait=wait)
+        return self.ack_any([as_ack(ack) for ack in acks], producer, wait=wait)
 
     def ack_any(
         self, acks: Sequence[Ack], producer: Producer, *, wait: bool = True
@@ -132,10 +140,9 @@ class JobStatements(Area):
         )
 
     def _complete(
-        self, acks: Sequence[Ack], producer: Producer, *, wait: bool
+        self, leases: Sequence[Lease], producer: Producer, *, wait: bool
     ) -> Statement[dict[int, State]]:
         """Write completions with nothing to them, as by far the most outcomes are."""
-        leases = [ack.lease for ack in acks]
         times: dict[datetime, int] = {}  # those of one claim have one
         params = (
             [lease.id for lease in leases],

@@ -8,7 +8,6 @@ from typing import Any
 import orjson
 
 from staffa.engine import (
-    Ack,
     Checkpoint,
     Lease,
     Producer,
@@ -21,6 +20,7 @@ from staffa.engines.sqlite.times import cut_time
 from staffa.engines.statements import jobs as shared
 from staffa.engines.statements.area import Area, Rows
 from staffa.jobs import Job
+from staffa.leases import as_ack
 from staffa.types import State
 
 
@@ -39,10 +39,10 @@ class JobStatements(shared.JobStatements):
         return self.statement(verb, (orjson.dumps(rows).decode(), now), decode)
 
     def _complete(
-        self, acks: Sequence[Ack], producer: Producer, *, wait: bool
+        self, leases: Sequence[Lease], producer: Producer, *, wait: bool
     ) -> Statement[dict[int, State]]:
         """Write completions as other outcomes: SQLite gains nothing by a statement of its own."""
-        return self.ack_any(acks, producer, wait=wait)
+        return self.ack_any([as_ack(lease) for lease in leases], producer, wait=wait)
 
     def write(self, jobs: Sequence[Job]) -> Statement[Written]:
         """Insert jobs, and return their ids."""
