@@ -25,9 +25,9 @@ from staffa.flows.parts import (
     check_step_job,
 )
 from staffa.flows.pictures import Node, Picture, to_dot, to_graph, to_mermaid
+from staffa.functions import JobCall, JobFunction
 from staffa.jobs import Job
 from staffa.options import check_flag
-from staffa.workers import JobCall, JobFunction
 
 if TYPE_CHECKING:
     from staffa.flows.workflow import Workflow

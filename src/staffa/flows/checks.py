@@ -10,7 +10,7 @@ from staffa.errors import InvalidWorkflow
 from staffa.flows.builder import Builder
 from staffa.flows.parts import CONTEXT_PARAMETER, CascadePart, FlowPart, GroupPart, Part
 from staffa.flows.workflow import Workflow
-from staffa.workers import JobCall
+from staffa.functions import JobCall
 
 _MOST_LISTED = 20
 

@@ -9,8 +9,8 @@ from staffa._internal.identifiers import is_storable_name
 from staffa._internal.shown import shown
 from staffa.errors import InvalidWorkflow
 from staffa.flows.parts import Ignoring
+from staffa.functions import JobCall, JobFunction
 from staffa.options import check_flag
-from staffa.workers import JobCall, JobFunction
 
 
 def check_text(value: object, what: str) -> str:

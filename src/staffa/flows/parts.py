@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from staffa._internal.identifiers import is_storable_name, make_time_ordered_id
 from staffa._internal.shown import shown
 from staffa.errors import InvalidJob, InvalidWorkflow
+from staffa.functions import JobCall
 from staffa.jobs import Job
 from staffa.linking import Policies, Policy
-from staffa.workers import JobCall
 
 if TYPE_CHECKING:
     from staffa.flows.workflow import Workflow

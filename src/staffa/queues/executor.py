@@ -23,7 +23,6 @@ from staffa._internal.clock import Clock
 from staffa._internal.kill_points import boundary
 from staffa.args.encryption import NO_KEYS, KeyRing
 from staffa.deadlines import DEADLINE_KEY
-from staffa.engine import Lease
 from staffa.errors import (
     DatabaseError,
     DeadlinePassed,
@@ -31,7 +30,7 @@ from staffa.errors import (
     UnknownKey,
     UnknownWorker,
 )
-from staffa.jobs import Job, find_job_in, set_current_job
+from staffa.jobs import Job, set_current_job
 from staffa.linking import CASCADE_KEY, GRAFT_KEY, GRAFTED_KEY
 from staffa.queues import outcomes
 from staffa.queues.aftermath import call_hook
@@ -51,7 +50,8 @@ from staffa.queues.outcomes import (
 from staffa.queues.pools.process import ProcessCall, ProcessPool
 from staffa.queues.pools.thread import Threads
 from staffa.queues.recording import Recording
-from staffa.queues.run import Run, Stop
+from staffa.queues.run import Run
+from staffa.queues.runs import Runs
 from staffa.queues.timing import seconds_left, within
 from staffa.registry import WorkerDefinition
 from staffa.results import Cancel, Discard, Snooze
@@ -64,7 +64,7 @@ def _ignore(job: Job, seconds: float) -> None:
     """Nobody asks what became of a job."""
 
 
-class Executor:
+class Executor(Runs):
     """Runs jobs and hands their outcomes to the acker.
 
     Args:
@@ -98,6 +98,7 @@ class Executor:
         awaits: ReceivesSignals | None = None,
         composer: Composes | None = None,
     ) -> None:
+        super().__init__()
         self._acker = acker
         self.threads = threads
         self._processes = processes
@@ -110,7 +111,6 @@ class Executor:
         self._handovers = handovers
         self._awaits = awaits
         self._composer = composer
-        self._runs: set[Run] = set()
         self._loop = asyncio.get_running_loop()
 
     def start(self, claimed: Claimed, on_done: Callable[[Any], None]) -> None:
@@ -142,54 +142,6 @@ class Executor:
         if not task.done():
             for run in runs:
                 run.task = task
-
-    def stop_job(self, lease: Lease, why: Stop) -> None:
-        """Ask a job to stop if it runs under a lease: a task is cancelled, a thread is told."""
-        for run in self._runs.copy():
-            # A lease may have ended by the job's own doing: then its row tells, once it has ended.
-            if run.why is None and run.lease == lease and run.completion is None:
-                self._stop(run, why)
-
-    def leases(self) -> list[Lease]:
-        """Return the leases of all jobs that run and are to go on; any thread may ask."""
-        return [run.lease for run in self._runs.copy() if run.why is not Stop.LEASE_ENDED]
-
-    def lease_of(self, number: int) -> Lease | None:
-        """Return the lease under which a job runs, unless it has been asked to stop."""
-        for run in self._runs:
-            if run.lease.id == number and run.why is None and run.completion is None:
-                return run.lease
-        return None
-
-    async def wait(self, seconds: float) -> bool:
-        """Wait until nothing runs any more, at most so many seconds; tell if so."""
-        tasks = [run.task for run in self._runs if run.task is not None]
-        if tasks:
-            await asyncio.wait(tasks, timeout=seconds)
-        return not self._runs
-
-    @boundary("stop_jobs")
-    def stop_all(self, why: Stop) -> None:
-        """Ask all running jobs to stop."""
-        for run in self._runs.copy():
-            if run.why is None:
-                self._stop(run, why)
-
-    def _stop(self, run: Run, why: Stop) -> None:
-        run.why = why
-        run.ask_to_stop()
-        if run.task is not None and run.begun and run.ends_task:  # else it sees `why` later
-            run.task.cancel()
-
-    def job_of(self, task: asyncio.Task[Any] | None) -> Job | None:
-        """Return the job that runs in a task or has made it; any thread may ask."""
-        if task is None:
-            return None
-        for run in self._runs.copy():
-            if run.task is task:
-                return getattr(run, "job", None)  # it may end meanwhile, on its own thread
-        context = getattr(task, "get_context", None)  # from Python 3.12
-        return None if context is None else find_job_in(context())
 
     async def _run(self, run: Run, on_done: Callable[[Job], None]) -> None:
         job = run.job

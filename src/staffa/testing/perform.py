@@ -12,6 +12,7 @@ from staffa._internal.clock import Clock
 from staffa.client.inline import CallersThread
 from staffa.config import Config
 from staffa.errors import ConfigError
+from staffa.functions import JobFunction
 from staffa.jobs import Job
 from staffa.options import JobOptions, check_whole_number
 from staffa.queues.inline import InlineRunner
@@ -22,7 +23,6 @@ from staffa.registry import WorkerDefinition
 from staffa.signals import given_signals
 from staffa.testing.targets import App, find_settings
 from staffa.types import EndReason, State
-from staffa.workers import JobFunction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -28,7 +28,6 @@ from staffa.engine import (
     Hold,
     Lease,
     Producer,
-    Pulse,
     Staged,
     Statement,
     Statements,
@@ -42,6 +41,7 @@ from staffa.engines.linked.graphs import GraphVerbs
 from staffa.engines.linked.recipes import write_recipe
 from staffa.engines.linked.verbs import FollowVerbs
 from staffa.engines.postgres.ageing import PostgresAgeing
+from staffa.engines.postgres.heartbeat import PostgresHeartbeat
 from staffa.engines.postgres.maintenance import PostgresMaintenance, check_vacuum
 from staffa.engines.postgres.queues import PostgresControls, PostgresQueues
 from staffa.engines.postgres.survey import PostgresSurvey
@@ -63,7 +63,8 @@ from staffa.engines.statements.prunes import PruneStatements
 from staffa.engines.statements.repairs import RepairStatements
 from staffa.engines.statements.rescues import RescueStatements
 from staffa.engines.statements.signals import SignalStatements
-from staffa.engines.statements.unique import UniqueStatements
+from staffa.engines.statements.unique import Pruned, UniqueStatements
+from staffa.engines.unique import UniqueVerbs
 from staffa.engines.walks import Walks
 from staffa.filters import JobFilter
 from staffa.jobs import Job
@@ -75,9 +76,7 @@ from staffa.types import State
 
 T = TypeVar("T")
 
-_KEYS_AT_ONCE = 1_000
 _LIMITED_CLAIMS_AT_ONCE = 2  # one may wait for the claim of another node
-_WORTH_GOING_ON = 0.1  # the share of a page that makes the next one worth a look
 
 
 @observed("staffa.engine")
@@ -87,6 +86,7 @@ class PostgresEngine(
     PostgresAgeing,
     CronEngine,
     SignalEngine,
+    UniqueVerbs,
     LimitVerbs,
     FollowVerbs,
     GraphVerbs,
@@ -124,7 +124,6 @@ class PostgresEngine(
         self._walks = Walks(self._read, self._operations)
         self._unique = UniqueStatements(prefix)
         self._enqueueing = EnqueueStatements(self._jobs, self._unique, ChainStatements(prefix))
-        self._pruned_until = ""
         self._rescues = RescueStatements(prefix)
         self._prunes = PruneStatements(prefix)
         self._producers = ProducerStatements(prefix)
@@ -196,17 +195,8 @@ class PostgresEngine(
         """Insert jobs in a user's transaction, on this thread."""
         return run_on_sync(conn, self._enqueueing.enqueue(jobs))
 
-    async def prune_unique_keys(self, limit: int) -> int:
-        """Forget keys of unique jobs none of which is left."""
-        forgotten = 0
-        while forgotten < limit:
-            page = min(limit - forgotten, _KEYS_AT_ONCE)
-            found = await self.pool.run(self._unique.prune(self._pruned_until, page))
-            self._pruned_until = found.stopped_at if found.seen == page else ""
-            forgotten += found.forgotten
-            if not self._pruned_until or found.forgotten < page * _WORTH_GOING_ON:
-                break
-        return forgotten
+    def _prune_keys(self, after: str, limit: int) -> Statements[Pruned]:
+        return Statements.of(self._unique.prune(after, limit))
 
     async def count_available(self, limits: Mapping[str, int]) -> dict[str, int]:
         """Count the available jobs of queues."""
@@ -384,33 +374,3 @@ class PostgresEngine(
         """Hold a dialogue; outcomes have a connection of their own."""
         pool = self._links if acks else self.pool
         return await pool.run_together(Conversation.held(begin))
-
-
-@boundaries
-class PostgresHeartbeat:
-    """The signs of life of one producer; used on the watchman's thread alone."""
-
-    def __init__(
-        self,
-        connection: Dedicated,
-        producers: ProducerStatements,
-        jobs: JobStatements,
-        queues: PostgresQueues,
-    ) -> None:
-        self._connection = connection
-        self._producers = producers
-        self._jobs = jobs
-        self._queues = queues
-
-    async def beat(self, producer: Producer, known: int | None = None) -> Pulse:
-        """Show that a producer lives, and read what has changed."""
-        pulse = await self._connection.run(self._producers.beat(producer, known))
-        return await self._queues.follow(self._connection, producer, known, pulse)
-
-    async def find_lost_leases(self, producer: Producer, leases: Sequence[Lease]) -> list[Lease]:
-        """Return those of the leases that have ended."""
-        return await self._connection.run(self._jobs.find_lost_leases(producer, leases))
-
-    async def close(self) -> None:
-        """Close the connection."""
-        await self._connection.close()

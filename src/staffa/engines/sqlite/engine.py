@@ -71,6 +71,8 @@ from staffa.engines.statements.nodes import LeaderStatements
 from staffa.engines.statements.repairs import RepairStatements
 from staffa.engines.statements.rescues import RescueStatements
 from staffa.engines.statements.signals import SignalStatements
+from staffa.engines.statements.unique import Pruned
+from staffa.engines.unique import UniqueVerbs
 from staffa.engines.walks import Walks
 from staffa.errors import StatementConflict
 from staffa.filters import JobFilter
@@ -91,8 +93,6 @@ CAPABILITIES = Capabilities(
     holds_rows=False,
 )
 
-_KEYS_AT_ONCE = 1_000
-_WORTH_GOING_ON = 0.1  # the share of a page that makes the next one worth a look
 _PREFIX = "main"
 
 
@@ -104,6 +104,7 @@ class SqliteEngine(
     SqliteAgeing,
     CronEngine,
     SignalEngine,
+    UniqueVerbs,
     LimitVerbs,
     FollowVerbs,
     GraphVerbs,
@@ -138,7 +139,6 @@ class SqliteEngine(
         self._enqueueing = EnqueueStatements(
             self._jobs, self._unique, self._chains, settings.prepare
         )
-        self._pruned_until = ""
         self._rescues = RescueStatements(_PREFIX, SQLITE)
         self._prunes = PruneStatements(_PREFIX, SQLITE)
         self._producers = BeatStatements(_PREFIX, SQLITE)
@@ -206,17 +206,8 @@ class SqliteEngine(
         """Insert jobs in a user's transaction, on this thread."""
         return run_on_sync(conn, self._enqueueing.enqueue(jobs))
 
-    async def prune_unique_keys(self, limit: int) -> int:
-        """Forget keys of unique jobs none of which is left."""
-        forgotten = 0
-        while forgotten < limit:
-            page = min(limit - forgotten, _KEYS_AT_ONCE)
-            found = await self._writer.write(self._unique.prune(self._pruned_until, page))
-            self._pruned_until = found.stopped_at if found.seen == page else ""
-            forgotten += found.forgotten
-            if not self._pruned_until or found.forgotten < page * _WORTH_GOING_ON:
-                break
-        return forgotten
+    def _prune_keys(self, after: str, limit: int) -> Statements[Pruned]:
+        return self._unique.prune(after, limit)
 
     async def count_available(self, limits: Mapping[str, int]) -> dict[str, int]:
         """Count the available jobs of queues."""
