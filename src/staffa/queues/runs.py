@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+from staffa._internal.kill_points import boundary
 from staffa.engine import Lease
 from staffa.jobs import Job, find_job_in
 from staffa.queues.run import Run, Stop
