@@ -364,5 +364,5 @@ class Linking(Follows, Protocol):
 
         Args:
             age: The age.
-            limit: How many flows are looked at; the next call goes on behind them.
+            limit: How many are forgotten at most, about.
         """

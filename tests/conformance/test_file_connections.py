@@ -238,7 +238,7 @@ async def test_without_a_transaction_the_library_decides_when_jobs_are_committed
 
 async def test_a_graph_comes_with_the_users_commit(engine: Engine, user: UserConnection) -> None:
     async with user.transaction():
-        written = await user.insert_graph(engine, graph(*members(1200), step(needs=[0, 1199])))
+        written = await user.insert_graph(engine, graph(*members(2200), step(needs=[0, 2199])))
         assert await engine.read_flows(["order"]) == []
     await user.commit()
     assert counts(await flow_of(engine)) == {"total": 1201, "suspended": 1}
@@ -251,7 +251,7 @@ async def test_of_a_graph_that_can_not_be_nothing_is_left_where_the_user_goes_on
     async with user.transaction():
         kept = await user.enqueue(engine, [new_job()])
         with pytest.raises(InvalidJob):
-            await user.insert_graph(engine, graph(*members(1200), step(needs=[5000])))
+            await user.insert_graph(engine, graph(*members(2200), step(needs=[5000])))
         kept += await user.enqueue(engine, [new_job()])
     await user.commit()
     assert await engine.read_flows(["order"]) == []
@@ -262,7 +262,7 @@ async def test_without_a_transaction_the_library_decides_when_a_graph_is_committ
     engine: Engine, user: UserConnection
 ) -> None:
     with pytest.raises(InvalidJob):
-        await user.insert_graph(engine, graph(*members(1200), step(needs=[5000])))
+        await user.insert_graph(engine, graph(*members(2200), step(needs=[5000])))
     await user.insert_graph(engine, graph(step(), step(needs=[0])))
     await user.commit()
     assert counts(await flow_of(engine)) == {"total": 2, "suspended": 1}

@@ -356,26 +356,64 @@ async def test_flows_that_can_not_be_forgotten_do_not_hold_up_those_behind_them(
         await runs.write(step(name), flows=[workflow(name)])
         await runs.end(0)
     await runs.write(flows=[workflow("empty")])
-    forgotten = [await engine.forget_flows(age=0, limit=2) for _ in range(2)]
-    assert forgotten == [0, 1]
-    assert [row.id for row in await engine.list_flows(FlowKind.WORKFLOW, limit=9)] == [
-        "c", "b", "a",
-    ]  # fmt: skip
+    forgotten = [await engine.forget_flows(age=0, limit=2) for _ in range(3)]
+    assert sorted(forgotten) == [0, 0, 1]
+    listed = await engine.list_flows(FlowKind.WORKFLOW, limit=9)
+    assert [row.id for row in listed] == ["c", "b", "a"]
+
+
+async def test_many_flows_are_forgotten_at_once(engine: Engine) -> None:
+    flows = [workflow(f"flow {number}") for number in range(2_500)]
+    await engine.insert_graph(Graph(flows, []))
+    assert await engine.forget_flows(age=0, limit=10_000) == 2_500
+    assert await engine.list_flows(FlowKind.WORKFLOW, limit=9) == []
 
 
 # --- beside others
 
 
-async def test_what_is_appended_behind_a_job_is_released_whoever_is_first(
+@pytest.mark.parametrize("whole", [False, True], ids=["behind a job", "behind a flow"])
+async def test_what_is_appended_is_released_whoever_is_first(
+    engine: Engine, other_engine: Engine, runs: Runs, whole: bool
+) -> None:
+    for turn in range(10):
+        name = f"flow {turn}"
+        inner = f"inner {turn}"
+        await runs.write(step(inner), flows=[workflow(name), workflow(inner, name)])
+        need = NeedsFlow(inner) if whole else NeedsJob(runs.ids[0])
+        behind = Graph([], [step(name, [need])], roots=[name])
+        more, _ = await asyncio.gather(other_engine.insert_graph(behind), runs.end(0))
+        assert await states(engine, more.ids) == ["available"]
+        row = await flow_of(engine, name)
+        assert (counts(row), row.finished_at) == ({"total": 1}, None)
+        await engine.cancel_flow(name)
+        assert (await flow_of(engine, name)).state is State.CANCELLED
+
+
+async def test_many_who_append_at_once_lose_nothing(
+    engine: Engine, other_engine: Engine, runs: Runs
+) -> None:
+    await runs.write(step())
+    behind = Graph([], [step(needs=[NeedsJob(runs.ids[0])])], roots=["order"])
+    appended = [(engine, other_engine)[n % 2].insert_graph(behind) for n in range(12)]
+    await asyncio.gather(*appended, runs.end(0))
+    row = await flow_of(engine)
+    assert counts(row) == {"total": 13, "completed": 1, "attempted": 1}
+    assert len(await engine.claim_jobs(QUEUE, 100, runs.producer)) == 12
+
+
+async def test_a_flow_is_cancelled_with_what_is_appended_before_and_goes_on_with_the_rest(
     engine: Engine, other_engine: Engine, runs: Runs
 ) -> None:
     for turn in range(10):
         name = f"flow {turn}"
         await runs.write(step(name), flows=[workflow(name)])
-        behind = Graph([], [step(name, [NeedsJob(runs.ids[0])])], roots=[name])
-        more, _ = await asyncio.gather(other_engine.insert_graph(behind), runs.end(0))
-        assert await states(engine, more.ids) == ["available"]
+        behind = Graph([], [step(name)], roots=[name])
+        more, changed = await asyncio.gather(
+            other_engine.insert_graph(behind), engine.cancel_flow(name)
+        )
+        (state,) = await states(engine, more.ids)
         row = await flow_of(engine, name)
-        assert counts(row) == {"total": 2, "completed": 1, "attempted": 1}
-        assert row.finished_at is None
-        await engine.cancel_flow(name)
+        assert len(changed) == (2 if state == "cancelled" else 1)
+        assert (row.finished_at is None) == (state == "available")
+        assert row.cancelled == len(changed)

@@ -8,8 +8,12 @@ from collections.abc import Iterator
 
 import pytest
 
+from staffa import GlobalLimit
+from staffa.dialogues import Dialogue
 from staffa.engine import Engine, Producer
-from staffa.errors import FlowExists, InvalidJob, UnknownFlow
+from staffa.engines.linked.graphs import Beginning
+from staffa.errors import FlowExists, InvalidJob, StatementConflict, UnknownFlow
+from staffa.limits import Limits
 from staffa.linking import (
     FlowKind,
     Graph,
@@ -72,16 +76,16 @@ async def test_jobs_keep_what_they_were_given(engine: Engine) -> None:
 
 
 async def test_ids_are_in_the_order_of_the_steps_over_several_portions(engine: Engine) -> None:
-    written = await engine.insert_graph(graph(*members(2500)))
+    written = await engine.insert_graph(graph(*members(5000)))
     jobs = await engine.get_jobs(written.ids)
     assert list(written.ids) == sorted(written.ids)
-    assert [job.args["n"] for job in jobs] == list(range(2500))
+    assert [job.args["n"] for job in jobs] == list(range(5000))
 
 
 async def test_a_step_may_need_one_of_an_earlier_portion(engine: Engine) -> None:
-    written = await engine.insert_graph(graph(*members(1500), step(needs=[0, 1499])))
+    written = await engine.insert_graph(graph(*members(2500), step(needs=[0, 2499])))
     assert (await states(engine, [written.ids[-1]])) == ["suspended"]
-    assert counts(await flow_of(engine)) == {"total": 1501, "suspended": 1}
+    assert counts(await flow_of(engine)) == {"total": 2501, "suspended": 1}
 
 
 async def test_all_that_was_told_of_a_flow_is_read(engine: Engine) -> None:
@@ -151,6 +155,20 @@ async def test_an_empty_batch_writes_the_callbacks_of_its_end_at_once(engine: En
     assert (told.meta["callback"], told.worker) == ("exhausted", "tests.Told")
     assert dict(written.woken) == {QUEUE: 1}
     assert await engine.list_linked_jobs("bunch") == []
+
+
+async def test_jobs_of_limited_queues_have_the_keys_of_their_partitions(
+    engine: Engine, store: Store
+) -> None:
+    limits = Limits(global_limit=GlobalLimit(1, partition="args.tenant"))
+    await engine.configure_limits({QUEUE: limits})
+    steps = [step(args={"tenant": "a"}), step(needs=[0], args={"tenant": "a"}), step(queue="free")]
+    written = await engine.insert_graph(graph(*steps))
+    (plain,) = await engine.enqueue_jobs([new_job(args={"tenant": "a"})])
+    keys = [(await store.row(number))["meta"].get("partition_key") for number in written.ids]
+    expected = (await store.row(plain.id))["meta"]["partition_key"]
+    assert keys == [expected, expected, None]
+    assert await states(engine, written.ids) == ["available", "suspended", "available"]
 
 
 # --- adding to what is stored
@@ -300,6 +318,20 @@ async def test_an_id_that_is_taken_is_told_of_a_unique_graph_too(engine: Engine)
         await engine.insert_graph(Graph([workflow()], [step()], once="k"))
 
 
+async def test_two_flows_of_one_id_are_refused(engine: Engine) -> None:
+    with pytest.raises(FlowExists, match="two flows of the graph have the id 'order'"):
+        await engine.insert_graph(graph(flows=[workflow(), workflow()]))
+
+
+@pytest.mark.parametrize("given", ["", "x" * 128], ids=["empty", "too long"])
+async def test_an_id_of_a_length_that_no_index_holds_is_refused(engine: Engine, given: str) -> None:
+    with pytest.raises(InvalidJob, match="characters: give 1 to 127"):
+        await engine.insert_graph(graph(flows=[workflow(given)]))
+    longest = "ž" * 127
+    written = await engine.insert_graph(graph(step(longest), flows=[workflow(longest)]))
+    assert [job.id for job in await engine.list_linked_jobs(longest)] == list(written.ids)
+
+
 @pytest.mark.parametrize(
     "given",
     [
@@ -364,9 +396,22 @@ async def test_a_step_whose_name_a_stored_one_has_is_refused(engine: Engine) -> 
     assert counts(await flow_of(engine)) == {"total": 1, "inner": 1}
 
 
+async def test_a_stream_that_has_to_be_read_again_is_told_and_jobs_in_a_list_are_written() -> None:
+    def begin() -> Dialogue[InsertedGraph]:
+        yield from ()
+        return InsertedGraph((), {})
+
+    streamed = Beginning(begin, Graph([], iter([])))
+    streamed()
+    with pytest.raises(StatementConflict, match="can't be read again: nothing was written"):
+        streamed()
+    listed = Beginning(begin, Graph([], []))
+    assert listed() is not listed()
+
+
 async def test_an_error_of_the_iterable_leaves_nothing_behind(engine: Engine) -> None:
     def steps() -> Iterator[NewStep]:
-        yield from members(1500)
+        yield from members(2500)
         raise LookupError("no more")
 
     with pytest.raises(LookupError):
@@ -378,23 +423,32 @@ async def test_an_error_of_the_iterable_leaves_nothing_behind(engine: Engine) ->
 # --- many
 
 
-async def test_fifty_thousand_members_are_read_as_they_are_written(engine: Engine) -> None:
-    written = await engine.insert_graph(Graph([workflow("warm")], iter(members(1, "warm"))))
-    assert len(written.ids) == 1
+def stream(count: int) -> Iterator[NewStep]:
+    """Yield steps that nobody holds on to."""
+    for number in range(count):
+        yield step(args={"n": number})
 
-    def steps() -> Iterator[NewStep]:
-        for number in range(50_000):
-            yield step(needs=[], args={"n": number})
 
-    tracemalloc.start()
-    try:
-        written = await engine.insert_graph(Graph([workflow()], steps()))
-        _, peak = tracemalloc.get_traced_memory()
-    finally:
-        tracemalloc.stop()
-    assert len(written.ids) == 50_000
+async def test_fifty_thousand_members_are_written_together(engine: Engine) -> None:
+    written = await engine.insert_graph(Graph([workflow()], stream(50_000)))
+    assert (len(written.ids), dict(written.woken)) == (50_000, {QUEUE: 50_000})
     assert counts(await flow_of(engine)) == {"total": 50_000}
-    assert peak < 8 * 1024 * 1024
+
+
+async def test_of_many_members_only_a_portion_is_in_memory(engine: Engine) -> None:
+    await engine.insert_graph(Graph([workflow("first")], [step("first")]))  # what is made once
+    peaks = []
+    for count in (5_000, 15_000):
+        tracemalloc.start()
+        try:
+            name = f"flow of {count}"
+            steps = (NewStep(new_job(meta={"workflow_id": name})) for _ in range(count))
+            await engine.insert_graph(Graph([workflow(name)], steps))
+            peaks.append(tracemalloc.get_traced_memory()[1])
+        finally:
+            tracemalloc.stop()
+    few, many = peaks
+    assert many < few * 1.25
 
 
 async def test_a_stream_behind_something_is_suspended_and_one_edge_waits_for_all(

@@ -48,12 +48,12 @@ async def test_a_graph_is_visible_to_others_from_the_commit_on(
     engine: PostgresEngine, user: UserConnection
 ) -> None:
     flows = [workflow(), workflow("group", "order")]
-    given = graph(step(), *members(1200, "group", 0), step(needs=[NeedsFlow("group")]), flows=flows)
+    given = graph(step(), *members(2200, "group", 0), step(needs=[NeedsFlow("group")]), flows=flows)
     async with user.transaction():
         written = await user.insert_graph(engine, given)
         assert await engine.read_flows(["order"]) == []
     assert counts(await flow_of(engine)) == {"total": 2, "suspended": 1, "inner": 1}
-    assert counts(await flow_of(engine, "group")) == {"total": 1200, "suspended": 1200}
+    assert counts(await flow_of(engine, "group")) == {"total": 2200, "suspended": 2200}
     assert dict(written.woken) == {QUEUE: 1}
     assert await states(engine, [written.ids[0], written.ids[-1]]) == ["available", "suspended"]
 
@@ -76,7 +76,7 @@ async def test_of_a_graph_that_can_not_be_nothing_is_left_where_the_user_goes_on
     engine: PostgresEngine, user: UserConnection
 ) -> None:
     def steps() -> Iterator[NewStep]:
-        yield from members(1200)
+        yield from members(2200)
         yield step(needs=[5000])
 
     await engine.insert_graph(graph(flows=[workflow("taken")]))

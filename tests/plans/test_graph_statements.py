@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import asyncpg
 import pytest
 
+import staffa.engines.sqlite
 from staffa._internal.identifiers import quote_identifier
 from staffa.engine import Statement
+from staffa.engines.sqlite.functions import install
+from staffa.engines.sqlite.statements.idiom import SQLITE
+from staffa.engines.statements.area import POSTGRES, Idiom
 from staffa.engines.statements.flow_control import FlowControlStatements
 from staffa.engines.statements.flows import FlowStatements
 from staffa.engines.statements.graphs import GraphStatements
@@ -33,10 +41,10 @@ def _flows(size: int) -> list[str]:
 class All:
     """All statements of a schema."""
 
-    def __init__(self, prefix: str) -> None:
-        self.graphs = GraphStatements(prefix)
-        self.flows = FlowStatements(prefix)
-        self.control = FlowControlStatements(prefix)
+    def __init__(self, prefix: str, idiom: Idiom = POSTGRES) -> None:
+        self.graphs = GraphStatements(prefix, idiom)
+        self.flows = FlowStatements(prefix, idiom)
+        self.control = FlowControlStatements(prefix, idiom)
 
 
 STATEMENTS: dict[str, Callable[[All, int], Statement[Any]]] = {
@@ -120,3 +128,39 @@ async def test_all_of_it_is_found_by_index(
                         if scan.index is None
                     ]
     assert not wrong, "\n".join(wrong)
+
+
+@pytest.fixture(scope="module", params=["without statistics", "with statistics"])
+def raw(request: pytest.FixtureRequest) -> Iterator[sqlite3.Connection]:
+    """A file's tables with as much in them."""
+    folder = Path(staffa.engines.sqlite.__file__).parent
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as made:
+        install(made)
+        for path in sorted((folder / "migrations").glob("*.up.sql")):
+            made.executescript(path.read_text("utf-8"))
+        for number in range(2000):
+            parent = f"w{number - 1}" if number % 2 else None
+            made.execute(
+                "INSERT INTO staffa_flows (id, kind, root, parent, inserted_at, checked_at,"
+                " finished_at) VALUES (?, 'workflow', ?, ?, '2026', '2026', ?)",
+                (f"w{number}", parent or f"w{number}", parent, "2026" if number % 4 < 2 else None),
+            )
+            meta = f'{{"workflow_id": "w{number}", "name": "a"}}'
+            made.execute("INSERT INTO oban_jobs (worker, meta) VALUES ('w', ?)", (meta,))
+            made.execute(
+                "INSERT INTO staffa_steps (job_id, root, open) VALUES (?, 'w', 1)", (number,)
+            )
+            made.execute("INSERT INTO staffa_edges (job_id, needs_job) VALUES (?, 1)", (number,))
+        if request.param == "with statistics":
+            made.execute("ANALYZE")
+        yield made
+
+
+@pytest.mark.parametrize("name", STATEMENTS)
+def test_all_of_it_is_found_by_index_in_a_file(raw: sqlite3.Connection, name: str) -> None:
+    statement = STATEMENTS[name](All("main", SQLITE), 10)
+    params = {str(place): value for place, value in enumerate(statement.params, start=1)}
+    plan = [row[3] for row in raw.execute(f"EXPLAIN QUERY PLAN {statement.sql}", params)]
+    tables = "job|flow|batch|other|last|edge|step|inner_flow|staffa_\\w+|oban_jobs"
+    whole = [line for line in plan if re.match(rf"SCAN ({tables})\b(?! VIRTUAL)", line)]
+    assert not [line for line in whole if "USING INDEX staffa_flows_newest" not in line], plan

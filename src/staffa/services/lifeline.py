@@ -2,8 +2,8 @@
 
 Every node rescues the jobs of dead producers, as its own watchman finds them, so that the death of
 the leader delays nothing. The leader alone looks for old jobs of other implementations, for
-available ones without attempts left, and forgets producers that died long ago and keys of unique
-jobs that are gone.
+available ones without attempts left, and forgets producers that died long ago, and keys of unique
+jobs and flows whose jobs are gone.
 
 Options: `max_rescues`, `foreign_dead_after`.
 Events: `staffa.job.rescued` and `staffa.job.discarded` for each job.
@@ -25,6 +25,7 @@ from staffa.types import EndReason, State
 _INTERVAL_SECONDS = 60.0
 _LARGEST_BATCH = 1000
 _MOST_KEYS = 50_000
+_MOST_FLOWS = 50_000
 _FORGET_AFTER_SECONDS = 86_400.0
 
 
@@ -89,6 +90,7 @@ class Lifeline(Loop):
             await self._engine.forget_controls(age=_FORGET_AFTER_SECONDS)
             await self._engine.forget_limits(age=_FORGET_AFTER_SECONDS)
             await self._engine.prune_unique_keys(_MOST_KEYS)
+            await self._engine.forget_flows(age=_FORGET_AFTER_SECONDS, limit=_MOST_FLOWS)
 
     async def _repair_links(self) -> None:
         """Follow what others have ended, who know nothing of what depends on it."""

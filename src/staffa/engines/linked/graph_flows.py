@@ -6,8 +6,10 @@ from collections.abc import Collection, Iterable, Mapping
 
 from staffa.dialogues import Dialogue
 from staffa.engines.statements.graphs import GraphStatements, KnownFlow
-from staffa.errors import InvalidJob, UnknownFlow
+from staffa.errors import FlowExists, InvalidJob, UnknownFlow
 from staffa.linking import NewFlow
+
+_LONGEST_ID = 127  # which is what the indexes of jobs by their flows hold
 
 
 class GraphFlows:
@@ -24,7 +26,7 @@ class GraphFlows:
     ) -> None:
         self._statements = statements
         self._locked = locked
-        self.new: Mapping[str, NewFlow] = {flow.id: flow for flow in new}
+        self.new: Mapping[str, NewFlow] = _by_id(new)
         self._stored: dict[str, KnownFlow] = {}
 
     def read(self, ids: Iterable[str]) -> Dialogue[None]:
@@ -65,6 +67,19 @@ class GraphFlows:
             known = self.new.get(inner) or self._stored.get(inner)
             inner = None if known is None else known.parent
         return False
+
+
+def _by_id(flows: Iterable[NewFlow]) -> dict[str, NewFlow]:
+    found: dict[str, NewFlow] = {}
+    for flow in flows:
+        if not 1 <= len(flow.id) <= _LONGEST_ID:
+            raise InvalidJob(
+                f"the id {flow.id!r:.200} of a flow has {len(flow.id)} characters: give 1 to "
+                f"{_LONGEST_ID}"
+            )
+        if found.setdefault(flow.id, flow) is not flow:
+            raise FlowExists(f"two flows of the graph have the id {flow.id!r}: give each its own")
+    return found
 
 
 def _unknown(flow: str) -> UnknownFlow:

@@ -17,11 +17,43 @@ from staffa.engines.statements.flows import FlowStatements
 from staffa.engines.statements.following import FollowStatements
 from staffa.engines.statements.graphs import GraphStatements
 from staffa.engines.statements.operations import OperationStatements
+from staffa.errors import StatementConflict
 from staffa.jobs import Job
 from staffa.linking import FlowKind, FlowRow, Followed, Graph, InsertedGraph
 from staffa.telemetry import observed
 
 T = TypeVar("T")
+
+_FLOWS_AT_ONCE = 1_000
+_WORTH_GOING_ON = 0.5  # the share of a page that makes the next one worth a look
+
+
+class Beginning:
+    """Begins to insert a graph, again only if its steps can be read again.
+
+    Args:
+        begin: Begins.
+        graph: The graph.
+    """
+
+    def __init__(self, begin: Callable[[], Dialogue[InsertedGraph]], graph: Graph) -> None:
+        self._begin = begin
+        self._repeatable = isinstance(graph.steps, Collection)
+        self._begun = False
+
+    def __call__(self) -> Dialogue[InsertedGraph]:
+        """Begin.
+
+        Raises:
+            StatementConflict: If the steps were read before.
+        """
+        if self._begun and not self._repeatable:
+            raise StatementConflict(
+                "the transaction lost against another one's locks, and the stream of its jobs "
+                "can't be read again: nothing was written; give the jobs anew"
+            )
+        self._begun = True
+        return self._begin()
 
 
 @observed("staffa.engine")
@@ -34,13 +66,9 @@ class GraphVerbs:
     _flows: FlowStatements
     _flow_control: FlowControlStatements
     _operations: OperationStatements
-    _forgotten_until: EndedFlow | None = None
+    _walked_until: EndedFlow | None = None
     _prepare: Callable[[Any], None] | None = None
     """Registers what statements need on a connection, if anything."""
-
-    async def _hold(self, dialogue: Dialogue[T]) -> T:
-        """Hold a dialogue in a transaction."""
-        raise NotImplementedError
 
     async def _follow(self, begin: Callable[[], Dialogue[T]], *, acks: bool = False) -> T:
         """Hold a dialogue in a transaction, again if it loses against another one's locks."""
@@ -58,9 +86,7 @@ class GraphVerbs:
         """Write flows and jobs."""
         if conn is not None:
             return await run_on(conn, self._inserting(graph))
-        if isinstance(graph.steps, Collection):
-            return await self._follow(lambda: self._insert(graph))
-        return await self._hold(self._insert(graph))  # the steps can be read only once
+        return await self._follow(Beginning(partial(self._insert, graph), graph))
 
     def insert_graph_on(self, graph: Graph, conn: Any) -> InsertedGraph:
         """Do the same in the transaction of a user's connection, on this thread."""
@@ -100,12 +126,31 @@ class GraphVerbs:
         return await self._follow(lambda: self._flow_changes.release(job))
 
     async def forget_flows(self, *, age: float, limit: int) -> int:
-        """Forget flows that ended long ago, and have no jobs any more."""
-        page = await self._read(
-            self._flow_control.find_ended(age=age, after=self._forgotten_until, limit=limit)
-        )
-        self._forgotten_until = page[-1] if len(page) == limit else None
-        return await self._follow(lambda: self._flow_changes.forget(page)) if page else 0
+        """Forget flows that ended long ago, and have no jobs any more.
+
+        Those that ended first mostly lose their jobs first, so it is begun there each time, and
+        gone on with as long as that is worth it. As jobs of some are kept for longer, the others
+        are walked through as well, a page each time.
+        """
+        forgotten, looked, last = 0, 0, None
+        while looked < limit:
+            found, page = await self._forget_page(age, last, limit - looked)
+            forgotten, looked = forgotten + found, looked + len(page)
+            if not page or found < len(page) * _WORTH_GOING_ON:
+                break
+            last = page[-1]
+        found, page = await self._forget_page(age, self._walked_until, limit)
+        self._walked_until = page[-1] if page else None
+        return forgotten + found
+
+    async def _forget_page(
+        self, age: float, after: EndedFlow | None, limit: int
+    ) -> tuple[int, list[EndedFlow]]:
+        limit = min(limit, _FLOWS_AT_ONCE)
+        page = await self._read(self._flow_control.find_ended(age=age, after=after, limit=limit))
+        if not page:
+            return 0, page
+        return await self._follow(partial(self._flow_changes.forget, page)), page
 
     @property
     def _flow_changes(self) -> FlowControl:
@@ -116,7 +161,7 @@ class GraphVerbs:
         return await self._change(self._flows.change_options(flow, changes))
 
     def _inserting(self, graph: Graph) -> Conversation[InsertedGraph]:
-        begin = partial(self._insert, graph)
+        begin = Beginning(partial(self._insert, graph), graph)
         return Conversation.held(begin, self._graphs.dialect, self._prepare)
 
     def _insert(self, graph: Graph) -> Dialogue[InsertedGraph]:

@@ -21,7 +21,7 @@ from staffa.engines.statements.graphs import GraphStatements
 from staffa.errors import FlowExists
 from staffa.linking import Graph, InsertedGraph, NewFlow, NewStep
 
-_PORTION_JOBS = 1_000
+_PORTION_JOBS = 2_000
 _PORTION_CHARACTERS = 4 * 1024 * 1024
 
 

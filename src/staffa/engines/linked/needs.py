@@ -32,6 +32,9 @@ class Outlook:
     culprit: tuple[int | str, str] | None
 
 
+_FREE = Outlook((), waits=False, culprit=None)
+
+
 class Needs:
     """Resolves what the steps of one graph wait for.
 
@@ -70,6 +73,8 @@ class Needs:
         Raises:
             InvalidJob: If it needs what can't end before it.
         """
+        if not step.needs and not step.held:
+            return _FREE
         ends: list[str | None] = []
         culprit: tuple[int | str, str] | None = None
         for need in step.needs:

@@ -1,7 +1,7 @@
 -- Read a name that two steps of a workflow have, be they jobs or flows inside of it.
 -- $1: a JSON array of the workflows.
 -- Index: staffa_jobs_workflow and staffa_flows_parent.
-SELECT step.flow, step.name
+SELECT named.flow, named.name
   FROM (
            SELECT given.value AS flow, job.meta ->> '$.name' AS name
              FROM json_each($1) AS given
@@ -14,8 +14,8 @@ SELECT step.flow, step.name
             CROSS JOIN staffa_flows AS inner_flow
             WHERE inner_flow.parent = given.value
               AND inner_flow.parent IS NOT NULL
-       ) AS step
- WHERE step.name IS NOT NULL
- GROUP BY step.flow, step.name
+       ) AS named
+ WHERE named.name IS NOT NULL
+ GROUP BY named.flow, named.name
 HAVING count(*) > 1
  LIMIT 1;

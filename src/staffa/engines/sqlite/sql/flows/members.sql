@@ -1,6 +1,7 @@
 -- Read the jobs of a flow, and of all flows inside of it, that are in given states; callbacks are not among them.
 -- A batch has the flows inside of it that it is the root of.
 -- $1: the flow, $2: a JSON array of states.
+-- +tree.id has no type: an index of an expression has none either.
 -- Index: staffa_jobs_workflow, staffa_jobs_batch, staffa_flows_parent, staffa_flows_root.
 WITH RECURSIVE tree (id) AS (
     SELECT flow.id
@@ -24,14 +25,14 @@ WITH RECURSIVE tree (id) AS (
 SELECT job.id
   FROM tree
  CROSS JOIN oban_jobs AS job
- WHERE job.meta ->> '$.workflow_id' = tree.id
+ WHERE job.meta ->> '$.workflow_id' = +tree.id
    AND job.meta ->> '$.workflow_id' IS NOT NULL
    AND +job.state IN (SELECT given.value FROM json_each($2) AS given)
  UNION
 SELECT job.id
   FROM tree
  CROSS JOIN oban_jobs AS job
- WHERE job.meta ->> '$.batch_id' = tree.id
+ WHERE job.meta ->> '$.batch_id' = +tree.id
    AND job.meta ->> '$.batch_id' IS NOT NULL
    AND json_type(job.meta, '$.callback') IS NULL
    AND +job.state IN (SELECT given.value FROM json_each($2) AS given)

@@ -3,9 +3,12 @@
 -- Index: staffa_edges_needs_flow, the primary key.
 UPDATE staffa_edges
    SET ended = NULL
- WHERE needs_flow IN (SELECT given.value FROM json_each($1) AS given)
-   AND needs_flow IS NOT NULL
-   AND ended IS NOT NULL
+ WHERE rowid IN (SELECT edge.rowid
+                   FROM json_each($1) AS given
+                  CROSS JOIN staffa_edges AS edge
+                  WHERE edge.needs_flow = given.value
+                    AND edge.needs_flow IS NOT NULL
+                    AND edge.ended IS NOT NULL)
    AND (job_id IN (SELECT given.value FROM json_each($2) AS given)
         OR EXISTS (SELECT 1 FROM oban_jobs AS job
                     WHERE job.id = staffa_edges.job_id
