@@ -6,7 +6,7 @@ one that does not run the same.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Awaitable, Callable, Generator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -23,9 +23,11 @@ class Conversation(Statements[T]):
 
     Args:
         begin: Begins the dialogue.
+        recipe: Describes it as plain JSON, where another process is to hold it.
     """
 
     begin: Callable[[], Dialogue[T]] | None = None
+    recipe: Mapping[str, Any] | None = None
 
     @classmethod
     def held(
@@ -33,9 +35,10 @@ class Conversation(Statements[T]):
         begin: Callable[[], Dialogue[T]],
         dialect: Dialect = "postgres",
         prepare: Callable[[Any], None] | None = None,
+        recipe: Mapping[str, Any] | None = None,
     ) -> Conversation[T]:
         """Return a dialogue as statements."""
-        return cls((), _unasked, dialect, prepare, begin)
+        return cls((), _unasked, dialect, prepare, begin, recipe)
 
 
 def is_dialogue(statements: Statements[Any]) -> bool:

@@ -88,6 +88,9 @@ class Store(Protocol):
     future_times: Sequence[str]
     """The same, far ahead."""
 
+    connection: Any
+    """A connection of the test's own, of the library for it."""
+
     @property
     def limits_names(self) -> bool:
         """Whether the table refuses names that are too long."""

@@ -6,11 +6,14 @@ import asyncio
 from datetime import timedelta
 from typing import Any
 
+import orjson
 import pytest
 
 from staffa.deadlines import read_deadline
+from staffa.drivers.connections import run_on
 from staffa.engine import Engine, Producer
 from staffa.linking import NOTHING
+from staffa.queues.completions import dump_statements, load_statements
 from staffa.types import State
 from tests.conformance.graphs import Flows
 from tests.conformance.rows import Since, error
@@ -391,3 +394,20 @@ async def test_a_change_of_meta_leaves_a_job_in_its_flows(
     assert (await store.row(first))["meta"] == {"workflow_id": "w", "name": "a", "other": 2}
     assert (await store.row(plain))["meta"] == {"workflow_id": "v", "other": 2}
     assert (await flows.end(first)).followed.ended == ("w",)
+
+
+@pytest.mark.parametrize("in_a_child", [False, True])
+async def test_a_completion_in_a_transaction_of_the_users_is_followed(
+    flows: Flows, engine: Engine, store: Store, producer: Producer, in_a_child: bool
+) -> None:
+    await flows.add("w")
+    first = await flows.job("w")
+    second = await flows.job("w", first)
+    (claimed,) = await flows.claim(first)
+    statements = engine.acknowledging([flows.outcome(claimed)], producer, linked=True)
+    if in_a_child:
+        statements = load_statements(orjson.loads(orjson.dumps(dump_statements(statements))))
+    assert await run_on(store.connection, statements) == {first: State.COMPLETED}
+    assert await flows.states(first, second) == ["completed", "available"]
+    await flows.check_counts("w")
+    assert await run_on(store.connection, statements) == {}

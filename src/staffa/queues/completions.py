@@ -12,7 +12,7 @@ from typing import Any
 
 from staffa._internal.kill_points import boundary
 from staffa._internal.lazy import load
-from staffa.dialogues import all_of
+from staffa.dialogues import Conversation, all_of
 from staffa.engine import Statement, Statements
 from staffa.errors import JobCancelled
 from staffa.types import State
@@ -42,12 +42,14 @@ def _check(written: States, job_id: int | None) -> None:
 
 
 def dump_statements(statements: Statements[States]) -> dict[str, Any]:
-    """Return a single statement as plain JSON, for a child to run.
+    """Return a single statement, or a dialogue, as plain JSON, for a child to run.
 
     Example:
         >>> dump_statements(Statements.of(Statement("SELECT $1", (["a"],), dict)))
         {'sql': 'SELECT $1', 'params': [['a']], 'times': [], 'dialect': 'postgres'}
     """
+    if isinstance(statements, Conversation):
+        return {"recipe": statements.recipe}
     statement = next(all_of(statements))
     params = [list(value) if isinstance(value, tuple) else value for value in statement.params]
     times = [place for place, value in enumerate(params) if _has_times(value)]
@@ -62,7 +64,12 @@ def dump_statements(statements: Statements[States]) -> dict[str, Any]:
 
 
 def load_statements(fields: Mapping[str, Any]) -> Statements[States]:
-    """Return the statement that the parent has sent."""
+    """Return the statement that the parent has sent, or the dialogue."""
+    if "recipe" in fields:
+        found: Statements[States] = load("staffa.engines.linked.recipes:read_recipe")(
+            fields["recipe"]
+        )
+        return found
     params = list(fields["params"])
     for place in fields["times"]:
         params[place] = [datetime.fromisoformat(moment) for moment in params[place]]

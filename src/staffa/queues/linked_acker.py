@@ -52,6 +52,7 @@ class LinkedAcker(Acker):
         )
         self._free: frozenset[int] = frozenset()
         self._put_aside: list[Outcome] = []
+        self._submitted = asyncio.Event()
 
     def unwritten(self) -> list[Outcome]:
         """Return the outcomes that are not known to be stored."""
@@ -61,7 +62,7 @@ class LinkedAcker(Acker):
         """Return once everything submitted so far, and since, is written."""
         await super().flush()
         while self._put_aside:
-            await asyncio.sleep(_FIRST_PAUSE_SECONDS)
+            await self._submitted.wait()
             await super().flush()
 
     async def _ack(self, acks: Sequence[Ack]) -> dict[int, State]:
@@ -86,6 +87,7 @@ class LinkedAcker(Acker):
             self._on_held_row(outcome)
             return
         if not self._put_aside:
+            self._submitted.clear()
             pause = self._backoff.next_seconds()
             asyncio.get_running_loop().call_later(pause, self._try_again)
         self._put_aside.append(outcome)
@@ -94,3 +96,4 @@ class LinkedAcker(Acker):
         outcomes, self._put_aside = self._put_aside, []
         for outcome in outcomes:
             self.submit(outcome)
+        self._submitted.set()

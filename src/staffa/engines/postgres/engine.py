@@ -38,6 +38,7 @@ from staffa.engines.crons import CronEngine
 from staffa.engines.limited import LimitVerbs, Steps, carry_out
 from staffa.engines.linked.ending import complete
 from staffa.engines.linked.graphs import GraphVerbs
+from staffa.engines.linked.recipes import write_recipe
 from staffa.engines.linked.verbs import FollowVerbs
 from staffa.engines.postgres.ageing import PostgresAgeing
 from staffa.engines.postgres.maintenance import PostgresMaintenance, check_vacuum
@@ -214,7 +215,10 @@ class PostgresEngine(
         """Return what writes outcomes."""
         if not linked:
             return Statements.of(self._jobs.ack_any(acks, producer))
-        return Conversation.held(lambda: complete(self._following, self._jobs, acks, producer))
+        return Conversation.held(
+            lambda: complete(self._following, self._jobs, acks, producer),
+            recipe=write_recipe("postgres", self._prefix, acks, producer),
+        )
 
     async def find_holds(self, leases: Sequence[Lease], producer: Producer) -> list[Hold]:
         """Tell how it stands with leases."""

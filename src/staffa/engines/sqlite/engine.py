@@ -36,6 +36,7 @@ from staffa.engines.crons import CronEngine
 from staffa.engines.limited import LimitVerbs, Steps, carry_out_sync
 from staffa.engines.linked.ending import complete
 from staffa.engines.linked.graphs import GraphVerbs
+from staffa.engines.linked.recipes import write_recipe
 from staffa.engines.linked.verbs import FollowVerbs
 from staffa.engines.sqlite.ageing import SqliteAgeing
 from staffa.engines.sqlite.functions import install
@@ -227,7 +228,10 @@ class SqliteEngine(
         prepare = partial(install, clock=self._clock)
         if linked:
             return Conversation.held(
-                lambda: complete(self._following, self._jobs, acks, producer), "sqlite", prepare
+                lambda: complete(self._following, self._jobs, acks, producer),
+                "sqlite",
+                prepare,
+                write_recipe("sqlite", _PREFIX, acks, producer),
             )
         statement = self._jobs.ack_any(acks, producer)
         return Statements(
