@@ -10,6 +10,7 @@ from staffa._internal import json
 from staffa.args.plain import dump_object
 from staffa.chains import CHAIN_KEY, Chain, ChainOptions, Digest, make_chain_id, parse_chain
 from staffa.conflicts import Conflicting
+from staffa.errors import ConfigError
 from staffa.payload import A
 
 _BATCH_KEY = "batch_id"
@@ -28,6 +29,12 @@ class Chained(Conflicting[A]):
     def _set_chain(self, chain: Chain | ChainOptions | Mapping[str, Any] | None) -> None:
         """Take the option of a job that is made."""
         self.chain = parse_chain(chain)
+        for state, chosen in (self.replace or {}).items():
+            if self.chain is not None and "meta" in chosen:
+                raise ConfigError(
+                    f"replace while {state} has meta, where the chain of a job is kept: leave out "
+                    "meta, or chain="
+                )
 
     @property
     def chain_id(self) -> str | None:

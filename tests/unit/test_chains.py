@@ -119,3 +119,9 @@ def test_a_chain_is_told_as_an_object_a_mapping_or_none() -> None:
 def test_a_worker_refuses_a_wrong_chain_where_it_is_written() -> None:
     with pytest.raises(ConfigError, match="by of chain"):
         job(chain=Chain(by="tenant"))
+
+
+def test_a_replace_may_not_take_a_job_out_of_its_chain() -> None:
+    with pytest.raises(ConfigError, match="replace while scheduled has meta"):
+        Job(worker="w", chain=Chain(), unique=True, replace={"scheduled": ["meta"]})
+    assert Job(worker="w", chain=Chain(), unique=True, replace={"scheduled": ["priority"]})
