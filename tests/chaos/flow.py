@@ -52,8 +52,10 @@ class FlowsScenario:
             return
         for workflow in await scene.client.workflows(limit=20):
             if scene.random.random() < 0.2:
-                scene.notebook.write("cancelling flow", flow=workflow.id)
-                await scene.client.workflow(workflow.id).cancel()
+                handle = scene.client.workflow(workflow.id)
+                for job in await handle.jobs():
+                    scene.notebook.write("cancelling", job=job.id)
+                await handle.cancel()
                 return
 
     async def settle(self, scene: Scene) -> None:

@@ -22,21 +22,29 @@ _COUNTED = ("completed", "cancelled", "discarded")
 
 
 @dataclass(frozen=True, slots=True)
+class Edge:
+    """What a job needs: a job or a flow, and what it does by how that has ended."""
+
+    job: int
+    needed: int | None
+    flow: str | None
+    policies: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class Tables:
     """What the tables hold in the end.
 
     Args:
         flows: Rows of `staffa_flows` by id.
-        edges: What each job needs: jobs, and flows.
-        policies: By job, what it does by how something has ended.
+        edges: What jobs need.
         jobs: Of each flow, its own members and their states.
         calls: How often each callback of a batch was written.
         repairs: What was repaired, in words.
     """
 
     flows: Mapping[str, Mapping[str, Any]]
-    edges: Sequence[tuple[int, int | None, str | None]]
-    policies: Mapping[int, Mapping[str, str]]
+    edges: Sequence[Edge]
     jobs: Mapping[str, Mapping[int, str]]
     calls: Mapping[tuple[str, str], int]
     repairs: Sequence[str]
@@ -52,8 +60,12 @@ async def read_flows(connection: asyncpg.Connection, prefix: str) -> Tables:
     """Read the tables."""
     schema = quote_identifier(prefix)
     flows = await connection.fetch(f"SELECT * FROM {schema}.staffa_flows")
-    edges = await connection.fetch(f"SELECT * FROM {schema}.staffa_edges")
-    steps = await connection.fetch(f"SELECT * FROM {schema}.staffa_steps")
+    edges = await connection.fetch(
+        f"SELECT edge.job_id, needs_job, needs_flow,"
+        f" coalesce(edge.on_cancelled, step.on_cancelled) AS cancelled,"
+        f" coalesce(edge.on_discarded, step.on_discarded) AS discarded"
+        f" FROM {schema}.staffa_edges AS edge JOIN {schema}.staffa_steps AS step USING (job_id)"
+    )
     rows = await connection.fetch(
         f"SELECT id, state::text, meta ->> 'workflow_id' AS workflow, meta ->> 'batch_id' AS batch,"
         f" meta ->> 'callback' AS callback FROM {schema}.oban_jobs"
@@ -69,11 +81,15 @@ async def read_flows(connection: asyncpg.Connection, prefix: str) -> Tables:
                 jobs.setdefault(flow, {})[row["id"]] = row["state"]
     return Tables(
         flows={row["id"]: dict(row) for row in flows},
-        edges=[(row["job_id"], row["needs_job"], row["needs_flow"]) for row in edges],
-        policies={
-            row["job_id"]: {end: row[f"on_{end}"] for end in ("cancelled", "discarded")}
-            for row in steps
-        },
+        edges=[
+            Edge(
+                row["job_id"],
+                row["needs_job"],
+                row["needs_flow"],
+                {end: row[end] for end in ("cancelled", "discarded")},
+            )
+            for row in edges
+        ],
         jobs=jobs,
         calls=calls,
         repairs=await read_repairs(connection, prefix),
@@ -98,35 +114,35 @@ class Flows:
         }
 
     def out_of_order(self, history: History) -> list[str]:
-        """No step runs before all that it needs has ended, those of flows at that time."""
+        """No step goes on before all that it needs has ended once, those of flows at that time."""
         wrong = []
-        for job, needed, flow in self.tables.edges:
-            claim = _first(history, job, Step.CLAIM)
-            if claim is None:
+        for edge in self.tables.edges:
+            begun = _goes_on(history, edge.job)
+            if begun is None:
                 continue
-            needs = {needed} if needed is not None else self.tables.members(str(flow))
+            needs = self.tables.members(edge.flow) if edge.flow is not None else {edge.needed}
             for need in needs:
-                changes = [c for c in history.of_job.get(need, ()) if c.seq < claim.seq]
-                after = changes[-1].after if changes else None
-                if after is not None and after.state not in FINAL:
-                    wrong.append(f"job {job} ran while {need}, which it needs, was {after.state}")
+                changes = [c for c in history.of_job.get(need or 0, ()) if c.seq < begun.seq]
+                if changes and not any(c.after is None or c.after.state in FINAL for c in changes):
+                    wrong.append(f"job {edge.job} went on before {need}, which it needs, had ended")
         return wrong
 
     def without_reason(self, history: History) -> list[str]:
-        """No step runs where something has ended so that it should have been cancelled."""
+        """No step goes on where something has ended so that it should have been cancelled."""
         wrong = []
-        for job, needed, _ in self.tables.edges:
-            claim = _first(history, job, Step.CLAIM)
-            if claim is None or needed is None:
+        for edge in self.tables.edges:
+            begun = _goes_on(history, edge.job)
+            if begun is None or edge.needed is None:
                 continue
             ends = [
                 change.after.state
-                for change in history.of_job.get(needed, ())
-                if change.seq < claim.seq and change.after is not None
+                for change in history.of_job.get(edge.needed, ())
+                if change.seq < begun.seq and change.after is not None
             ]
-            policy = self.tables.policies.get(job, {}).get(ends[-1]) if ends else None
-            if policy == "cancel":
-                wrong.append(f"job {job} ran though {needed} was {ends[-1]}")
+            if {edge.policies.get(state, "ignore") for state in ends if state in FINAL} == {
+                "cancel"
+            }:
+                wrong.append(f"job {edge.job} went on though {edge.needed} was {ends[-1]}")
         return wrong
 
     def miscounted(self, history: History) -> list[str]:
@@ -187,6 +203,11 @@ class Flows:
         }
 
 
-def _first(history: History, job: int, step: Step) -> Change | None:
-    """Return the first change of a kind that a job went through."""
-    return next((c for c in history.of_job.get(job, ()) if c.step is step), None)
+def _goes_on(history: History, job: int) -> Change | None:
+    """Return the change by which a step that has waited goes on; None if none does."""
+    for change in history.of_job.get(job, ()):
+        if change.step is Step.RELEASE:
+            return change
+        if change.step is Step.CLAIM:  # it has never waited: what it needs had ended before
+            return history.of_job[job][0]
+    return None

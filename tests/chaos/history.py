@@ -46,6 +46,7 @@ class Step(StrEnum):
     STAGE = "stage"
     RETRY = "retry"
     RELEASE = "release"
+    SUSPEND = "suspend"
     DELETE = "delete"
     EDIT = "edit"
     UNKNOWN = "unknown"
@@ -142,6 +143,7 @@ _STEPS: Mapping[tuple[str, str], Step] = {
     ("retryable", "available"): Step.STAGE,
     ("available", "scheduled"): Step.EDIT,
     ("suspended", "scheduled"): Step.RELEASE,
+    **{(state, "suspended"): Step.SUSPEND for state in (*FINAL, "available", "scheduled")},
     **{(state, "cancelled"): Step.CANCEL for state in ("executing", *_WAITING)},
 }
 

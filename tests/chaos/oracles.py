@@ -135,7 +135,10 @@ def unfenced(history: History) -> list[str]:
 
 
 def unexplained_ends(history: History) -> list[str]:
-    """A job is cancelled by itself or by somebody, and discarded for one of the reasons known."""
+    """A job is cancelled by itself or by somebody, and discarded for one of the reasons known.
+
+    One that waits for others is cancelled with them as well: oracles of flows judge that.
+    """
     asked = {note.data["job"] for note in history.noted("cancelling")}
     wrong = []
     for change in history.changes:
@@ -143,7 +146,9 @@ def unexplained_ends(history: History) -> list[str]:
         if after is None or change.before is None or change.before.state == after.state:
             continue
         kinds = {mark.kind for mark in history.marks_of.get(lease, [])} if lease else set()
-        if after.state == "cancelled" and not (change.job in asked or "cancelling" in kinds):
+        waited = change.before.state == "suspended"
+        known = waited or change.job in asked or "cancelling" in kinds
+        if after.state == "cancelled" and not known:
             wrong.append(f"job {change.job} was cancelled by nobody")
         if after.state == "discarded" and not ("discarding" in kinds or _is_spent(change)):
             wrong.append(f"job {change.job} was discarded without a reason")
