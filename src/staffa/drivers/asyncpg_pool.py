@@ -73,8 +73,12 @@ class Pool:
         Raises:
             DatabaseError: In the subclass that tells what to do about it.
         """
-        async with self.connection() as connection:
+        pool = await self._open()
+        connection = await self._take(pool)
+        try:  # not by `connection`: this is what a job costs that is enqueued alone
             return await fetch(connection, statement)
+        finally:
+            await self._hand_back(pool, connection)
 
     async def run_together(self, statements: Statements[T]) -> T:
         """Run statements in one transaction, again if it loses against another one's locks.
@@ -103,14 +107,24 @@ class Pool:
     async def connection(self) -> AsyncIterator[PoolConnectionProxy[asyncpg.Record]]:
         """Lend a connection."""
         pool = await self._open()
-        connection = self._take_spare() or await self._acquire(pool)
+        connection = await self._take(pool)
         try:
             yield connection
         finally:
-            if self._pool is pool and self._spare is None and not self._waiting:
-                self._spare = connection
-            else:
-                await _give_back(pool, connection)
+            await self._hand_back(pool, connection)
+
+    async def _take(
+        self, pool: asyncpg.Pool[asyncpg.Record]
+    ) -> PoolConnectionProxy[asyncpg.Record]:
+        return self._take_spare() or await self._acquire(pool)
+
+    async def _hand_back(
+        self, pool: asyncpg.Pool[asyncpg.Record], connection: PoolConnectionProxy[asyncpg.Record]
+    ) -> None:
+        if self._pool is pool and self._spare is None and not self._waiting:
+            self._spare = connection
+        else:
+            await _give_back(pool, connection)
 
     def _take_spare(self) -> PoolConnectionProxy[asyncpg.Record] | None:
         """Return the connection that was used last, if it is free and open."""
