@@ -31,6 +31,7 @@ class JobFunction(Generic[P, R_co]):
     """A function that `job` decorated: callable as before, and a maker of jobs.
 
     Example:
+        >>> from staffa import job
         >>> @job(queue="mail")
         ... def greet(name: str) -> str:
         ...     return f"hello {name}"

@@ -43,6 +43,7 @@ from staffa.engines.signals import SignalEngine
 from staffa.engines.sqlite.ageing import SqliteAgeing
 from staffa.engines.sqlite.functions import install
 from staffa.engines.sqlite.heartbeat import SqliteHeartbeat
+from staffa.engines.sqlite.maintenance import SqliteTidying
 from staffa.engines.sqlite.queues import SqliteControls
 from staffa.engines.sqlite.rehearsal import SqliteRehearsal
 from staffa.engines.sqlite.statements.chains import ChainStatements
@@ -77,7 +78,6 @@ from staffa.engines.walks import Walks
 from staffa.errors import StatementConflict
 from staffa.filters import JobFilter
 from staffa.jobs import Job
-from staffa.maintenance import Finished, Maintenance, VacuumHealth
 from staffa.survey import Survey
 from staffa.telemetry import observed
 from staffa.types import State
@@ -102,6 +102,7 @@ class SqliteEngine(
     SqliteControls,
     SqliteRehearsal,
     SqliteAgeing,
+    SqliteTidying,
     CronEngine,
     SignalEngine,
     UniqueVerbs,
@@ -331,35 +332,6 @@ class SqliteEngine(
         """Put back what a producer holds but does not run."""
         release = self._rescues.release(producer, queue=queue, running=running)
         return await self._writer.write(release)
-
-    async def find_oldest_finished(
-        self, state: State, *, age: float, after: Finished | None, limit: int
-    ) -> list[Finished]:
-        """Walk finished jobs from the one that ended first."""
-        return await self._reader.read(
-            self._prunes.find_oldest(state, age=age, after=after, limit=limit)
-        )
-
-    async def find_newest_finished(
-        self, state: State, *, age: float, before: Finished | None, limit: int
-    ) -> list[Finished]:
-        """Walk finished jobs from the one that ended last."""
-        return await self._reader.read(
-            self._prunes.find_newest(state, age=age, before=before, limit=limit)
-        )
-
-    async def prune_jobs(self, jobs: Sequence[Finished]) -> frozenset[int]:
-        """Delete finished jobs that have not changed since they were read."""
-        return await self._follow(lambda: self._prunes.prune_all(jobs, self._following))
-
-    async def check_vacuum(self) -> VacuumHealth:
-        """There are no dead rows: SQLite uses the room of deleted ones again."""
-        return VacuumHealth(live=0, dead=0, vacuumed_at=None, oldest_snapshot=None)
-
-    @property
-    def maintenance(self) -> Maintenance | None:
-        """Nothing: indexes of SQLite do not bloat."""
-        return None
 
     async def remove_producer(self, producer: Producer) -> None:
         """Forget a producer that has stopped."""
