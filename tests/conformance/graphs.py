@@ -34,6 +34,11 @@ class Flows:
         self.producer = producer
         self._claimed: dict[int | None, Job] = {}
 
+    @property
+    def claimed(self) -> frozenset[int | None]:
+        """The jobs that were leased beside those that were asked for."""
+        return frozenset(self._claimed)
+
     async def add(
         self,
         flow: str,

@@ -411,3 +411,25 @@ async def test_a_completion_in_a_transaction_of_the_users_is_followed(
     assert await flows.states(first, second) == ["completed", "available"]
     await flows.check_counts("w")
     assert await run_on(store.connection, statements) == {}
+
+
+async def test_an_outcome_that_leads_to_a_root_that_is_held_is_left_out_and_others_not(
+    flows: Flows, engine: Engine, store: Store
+) -> None:
+    if not engine.capabilities.holds_rows:
+        pytest.skip("a file has one writer")
+    await flows.add("c", "chain")
+    for name in ("w", "v"):
+        await flows.add(name)
+    first = await flows.job("w", chain="c")
+    second = await flows.job("v", first, chain="c")
+    others = [await flows.job("w") for _ in range(4)]
+    claimed = await flows.claim(others[0], first, *others[1:])
+    async with store.holding("v"):
+        found = await flows.ack(*claimed, wait=False)
+        assert set(found.states) == set(others)
+        assert found.left == {first}
+        assert await flows.states(first, second) == ["executing", "suspended"]
+    assert (await flows.ack(*claimed, wait=False)).followed.woken == {QUEUE: 1}
+    assert await flows.states(first, second) == ["completed", "available"]
+    await flows.check_counts("w", "v", "c")

@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 
 from staffa._internal.backoff import Backoff
-from staffa.engine import Ack, Engine, Hold, Producer
+from staffa.engine import Ack, Engine, Producer
 from staffa.jobs import Job
 from staffa.linking import Followed
 from staffa.queues.acker import Acker
@@ -50,8 +50,9 @@ class LinkedAcker(Acker):
         self._backoff = Backoff(
             first_seconds=_FIRST_PAUSE_SECONDS, cap_seconds=_LONGEST_PAUSE_SECONDS
         )
-        self._free: frozenset[int] = frozenset()
+        self._left: frozenset[int] = frozenset()
         self._put_aside: list[Outcome] = []
+        self._submitted = asyncio.Event()
 
     def unwritten(self) -> list[Outcome]:
         """Return the outcomes that are not known to be stored."""
@@ -61,11 +62,12 @@ class LinkedAcker(Acker):
         """Return once everything submitted so far, and since, is written."""
         await super().flush()
         while self._put_aside:
-            await asyncio.sleep(_FIRST_PAUSE_SECONDS)
+            await self._submitted.wait()
             await super().flush()
 
     async def _ack(self, acks: Sequence[Ack]) -> dict[int, State]:
         found = await self._engine.ack_linked_jobs(acks, self._producer, wait=False)
+        self._left = found.left
         if found.states:
             self._backoff.reset()
         try:
@@ -75,17 +77,17 @@ class LinkedAcker(Acker):
         return dict(found.states)
 
     async def _find_held(self, acks: Sequence[Ack]) -> frozenset[int]:
-        holds = await self._engine.find_holds([ack.lease for ack in acks], self._producer)
-        pairs = [(ack.lease.id, hold) for ack, hold in zip(acks, holds, strict=True)]
-        self._free = frozenset(number for number, hold in pairs if hold is Hold.FREE)
-        return frozenset(number for number, hold in pairs if hold is not Hold.ENDED)
+        others = [ack for ack in acks if ack.lease.id not in self._left]
+        held = await super()._find_held(others) if others else frozenset()
+        return held | self._left.intersection(ack.lease.id for ack in acks)
 
     def _put_off(self, outcome: Outcome) -> None:
         """Have an outcome written later: soon where it is the root that was held."""
-        if outcome.ack.lease.id not in self._free:
+        if outcome.ack.lease.id not in self._left:
             self._on_held_row(outcome)
             return
         if not self._put_aside:
+            self._submitted.clear()
             pause = self._backoff.next_seconds()
             asyncio.get_running_loop().call_later(pause, self._try_again)
         self._put_aside.append(outcome)
@@ -94,3 +96,4 @@ class LinkedAcker(Acker):
         outcomes, self._put_aside = self._put_aside, []
         for outcome in outcomes:
             self.submit(outcome)
+        self._submitted.set()

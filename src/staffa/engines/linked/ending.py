@@ -26,7 +26,11 @@ def acknowledge(
     *,
     wait: bool,
 ) -> Dialogue[LinkedAcks]:
-    """Write outcomes of jobs of flows; those whose roots others hold can be left out."""
+    """Write outcomes of jobs of flows; those whose roots others hold can be left out.
+
+    Raises:
+        RootHeldError: If one leads to a flow whose root somebody else holds, and is not waited for.
+    """
     numbers = [ack.lease.id for ack in acks]
     members = yield from lock_roots_of_jobs(following, numbers, wait=wait)
     free = [ack for ack in acks if ack.lease.id not in members.left]
@@ -45,8 +49,8 @@ def acknowledge(
         for ack in free
         if ack.lease.id in states and ack.lease.id in members.flows
     ]
-    followed = yield from follow(following, transitions)
-    return LinkedAcks(states, followed)
+    followed = yield from follow(following, transitions, wait=wait)
+    return LinkedAcks(states, followed, members.left)
 
 
 def complete(

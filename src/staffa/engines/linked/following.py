@@ -13,7 +13,7 @@ from staffa._internal import json
 from staffa.deadlines import DEADLINE_KEY, postpone
 from staffa.dialogues import Dialogue
 from staffa.engines.linked.callbacks import due_events
-from staffa.engines.linked.roots import lock_roots
+from staffa.engines.linked.roots import lock_more_roots
 from staffa.engines.linked.transitions import Counts, Transition, count_changes
 from staffa.engines.statements.following import Counted, Due, Fired, FollowStatements, Released
 from staffa.linking import Followed
@@ -25,6 +25,8 @@ def follow(
     transitions: Sequence[Transition],
     changes: Mapping[str, Counts] | None = None,
     ended: Sequence[str] = (),
+    *,
+    wait: bool = True,
 ) -> Dialogue[Followed]:
     """Follow changes of jobs' states that this transaction has written, to the last consequence.
 
@@ -37,8 +39,21 @@ def follow(
         transitions: What has changed.
         changes: By flow, more changes of counts.
         ended: Flows that have ended before, though what needs them was not told.
+        wait: Whether roots of more flows, which steps lead to, are waited for.
+
+    Raises:
+        RootHeldError: If one is held by somebody else, and must not be waited for.
     """
-    return (yield from _Following(statements).follow(transitions, changes or {}, ended))
+    return (yield from _Following(statements, wait).follow(transitions, changes or {}, ended))
+
+
+def followed_together(one: Followed, other: Followed) -> Followed:
+    """Return what has come of two transactions."""
+    return Followed(
+        Counter(one.woken) + Counter(other.woken),
+        (*one.cancelled, *other.cancelled),
+        (*one.ended, *other.ended),
+    )
 
 
 class _Following:
@@ -46,11 +61,13 @@ class _Following:
 
     Args:
         statements: The engine's statements.
+        wait: Whether roots that others hold are waited for.
     """
 
-    def __init__(self, statements: FollowStatements) -> None:
+    def __init__(self, statements: FollowStatements, wait: bool) -> None:
         self._statements = statements
         self._chains = statements.chains
+        self._wait = wait
         self._locked: set[str] = set()
         self._woken: Counter[str] = Counter()
         self._cancelled: list[int] = []
@@ -117,7 +134,7 @@ class _Following:
         yield from self._postpone(released)
         others = {flow for one in found for flow in one.flows} - self._locked
         if others:  # the next statement sees what those have committed that it has waited for
-            yield from lock_roots(self._statements, sorted(others))
+            yield from lock_more_roots(self._statements, sorted(others), wait=self._wait)
             self._locked |= others
         return found
 

@@ -5,16 +5,15 @@ Ours never leave anything behind. Other clients do, which know nothing of what d
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 
 from staffa.dialogues import Dialogue
-from staffa.engines.linked.following import follow
+from staffa.engines.linked.following import follow, followed_together
 from staffa.engines.linked.roots import lock_roots
 from staffa.engines.linked.transitions import Counts, Transition
 from staffa.engines.statements.following import FollowStatements
 from staffa.engines.statements.repairs import Recount, RepairStatements, Stray
-from staffa.linking import Followed, Repairs
+from staffa.linking import Repairs
 from staffa.types import State
 
 _MOST_STRAYS = 1000
@@ -36,16 +35,11 @@ def find_wrong(
 
 def together(one: Repairs, other: Repairs) -> Repairs:
     """Return what two sweeps have found."""
-    followed = Followed(
-        Counter(one.followed.woken) + Counter(other.followed.woken),
-        (*one.followed.cancelled, *other.followed.cancelled),
-        (*one.followed.ended, *other.followed.ended),
-    )
     return Repairs(
         one.foreign + other.foreign,
         one.own + other.own,
         one.recounted + other.recounted,
-        followed,
+        followed_together(one.followed, other.followed),
     )
 
 

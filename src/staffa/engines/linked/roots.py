@@ -9,6 +9,10 @@ from staffa.dialogues import Dialogue
 from staffa.engines.statements.following import FollowStatements, Link
 
 
+class RootHeldError(Exception):
+    """The root of a flow is held by somebody else; nothing of the transaction may stay."""
+
+
 @dataclass(frozen=True, slots=True)
 class Members:
     """Jobs that belong to flows, whose roots are locked now.
@@ -35,8 +39,21 @@ def lock_roots(
     Returns:
         The ids of the roots that are locked.
     """
-    locked: frozenset[str] = yield statements.lock(ids, wait=wait)
-    return locked
+    found: dict[str, bool] = yield statements.lock(ids, wait=wait)
+    return frozenset(root for root, is_locked in found.items() if is_locked)
+
+
+def lock_more_roots(
+    statements: FollowStatements, ids: Sequence[str], *, wait: bool = True
+) -> Dialogue[None]:
+    """Lock the rows of roots after others, for steps that are in flows of other roots.
+
+    Raises:
+        RootHeldError: If somebody else holds one, and it must not be waited for.
+    """
+    found: dict[str, bool] = yield statements.lock(ids, wait=wait)
+    if not wait and not all(found.values()):
+        raise RootHeldError
 
 
 def lock_roots_of_jobs(

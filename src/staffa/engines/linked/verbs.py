@@ -15,7 +15,9 @@ from staffa._internal.kill_points import boundaries
 from staffa.dialogues import Dialogue
 from staffa.engine import Ack, Changed, Changes, Producer, Rescued, Rescues, Statement, Statements
 from staffa.engines.linked.ending import acknowledge, change, numbers_of, rescue
+from staffa.engines.linked.following import followed_together
 from staffa.engines.linked.repairing import find_wrong, repair, together
+from staffa.engines.linked.roots import RootHeldError
 from staffa.engines.statements.conditions import Wanted
 from staffa.engines.statements.following import FollowStatements
 from staffa.engines.statements.jobs import JobStatements
@@ -68,8 +70,21 @@ class FollowVerbs:
         self, acks: Sequence[Ack], producer: Producer, *, wait: bool = True
     ) -> LinkedAcks:
         """Write outcomes, and what follows from them."""
-        return await self._follow(
-            lambda: acknowledge(self._following, self._acking, acks, producer, wait=wait), acks=True
+        try:
+            return await self._follow(
+                lambda: acknowledge(self._following, self._acking, acks, producer, wait=wait),
+                acks=True,
+            )
+        except RootHeldError:  # one of them leads to a flow whose root somebody else holds
+            if len(acks) == 1:
+                return LinkedAcks({}, NOTHING, frozenset({acks[0].lease.id}))
+        middle = len(acks) // 2
+        one = await self.ack_linked_jobs(acks[:middle], producer, wait=wait)
+        other = await self.ack_linked_jobs(acks[middle:], producer, wait=wait)
+        return LinkedAcks(
+            {**one.states, **other.states},
+            followed_together(one.followed, other.followed),
+            one.left | other.left,
         )
 
     async def cancel_jobs(self, wanted: Wanted, *, wait: bool = True) -> Changes:

@@ -132,10 +132,13 @@ class FollowStatements(Area):
             "kept", (list(numbers),), lambda rows: frozenset(row["id"] for row in rows)
         )
 
-    def lock(self, ids: Sequence[str], *, wait: bool = True) -> Statement[frozenset[str]]:
-        """Lock the roots of flows, and return them."""
+    def lock(self, ids: Sequence[str], *, wait: bool = True) -> Statement[dict[str, bool]]:
+        """Lock the roots of flows, and tell which are locked."""
         return self.statement(
-            "lock", (list(ids),), lambda rows: frozenset(row["id"] for row in rows), wait=wait
+            "lock",
+            (list(ids),),
+            lambda rows: {row["id"]: bool(row["locked"]) for row in rows},
+            wait=wait,
         )
 
     def is_any_linked(self, numbers: Sequence[int]) -> Statement[bool]:

@@ -1,0 +1,185 @@
+"""Outcomes of jobs of flows are written beside the others, and what follows from them is told."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import cast
+
+import pytest
+
+from staffa import State
+from staffa.engine import Ack, Engine, Hold, Lease, Producer
+from staffa.linking import Followed, LinkedAcks
+from staffa.queues.acker import Acker
+from staffa.queues.linked_acker import LinkedAcker
+from staffa.queues.outcomes import Outcome
+from tests.support.events import eventually
+from tests.unit.rows import CLAIMED_AT, claimed
+from tests.unit.scripted import PRODUCER, ScriptedEngine, outcome, until
+
+
+class LinkedEngine(ScriptedEngine):
+    """Writes outcomes of jobs of flows apart.
+
+    Attributes:
+        linked: The bundles of those.
+        roots: The jobs whose roots somebody else holds, for so many more tries.
+        door: A write of those waits for it.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linked: list[list[int]] = []
+        self.roots: dict[int, int] = {}
+        self.door = asyncio.Event()
+        self.door.set()
+
+    async def ack_linked_jobs(
+        self, acks: Sequence[Ack], producer: Producer, *, wait: bool = True
+    ) -> LinkedAcks:
+        """Write what nobody else holds."""
+        assert not wait
+        self.linked.append([ack.lease.id for ack in acks])
+        await self.door.wait()
+        left = frozenset(ack.lease.id for ack in acks if self._is_held(ack.lease.id))
+        numbers = [ack.lease.id for ack in acks if ack.lease.id not in left]
+        found = [number for number in numbers if number not in self.held]
+        states = {ack.lease.id: ack.state for ack in acks if ack.lease.id in found}
+        followed = Followed({"mail": len(found)}, ended=("w",) if found else ())
+        return LinkedAcks(states, followed, left)
+
+    def _is_held(self, number: int) -> bool:
+        left = self.roots.get(number, 0)
+        self.roots[number] = left - 1
+        return left > 0
+
+    async def find_holds(self, leases: Sequence[Lease], producer: Producer) -> list[Hold]:
+        """Tell what is held; of those whose roots are held nobody asks."""
+        assert all(self.roots[lease.id] <= 0 for lease in leases)
+        return [Hold.HELD if lease.id in self.held else Hold.FREE for lease in leases]
+
+
+@dataclass
+class Told:
+    """What was told.
+
+    Args:
+        settled: The jobs whose outcomes are stored.
+        held: Those whose rows somebody holds.
+        followed: What has followed.
+    """
+
+    settled: list[int | None] = field(default_factory=list)
+    held: list[int | None] = field(default_factory=list)
+    followed: list[Followed] = field(default_factory=list)
+
+
+@pytest.fixture
+async def engine() -> LinkedEngine:
+    return LinkedEngine()
+
+
+@pytest.fixture
+async def told() -> Told:
+    return Told()
+
+
+@pytest.fixture
+async def acker(engine: LinkedEngine, told: Told) -> AsyncIterator[Acker]:
+    there = cast("Engine", engine)
+
+    def settle(one: Outcome, state: State) -> None:
+        told.settled.append(one.job.id)
+
+    linked = LinkedAcker(
+        there,
+        PRODUCER,
+        settle,
+        lambda job, seconds: None,
+        lambda one: told.held.append(one.job.id),
+        told.followed.append,
+    )
+    made = Acker(there, PRODUCER, settle, linked=linked)
+    await made.start()
+    yield made
+    await made.stop()
+
+
+def linked_outcome(number: int, key: str = "workflow_id") -> Outcome:
+    """Return the outcome of a job of a flow."""
+    job = claimed(
+        PRODUCER, id=number, attempted_at=CLAIMED_AT + timedelta(seconds=number), meta={key: "w"}
+    )
+    return Outcome(job, Ack(lease=Lease.of(job), state=State.COMPLETED), 0.5)
+
+
+async def flush(acker: Acker) -> None:
+    """Wait until all is written."""
+    await until(acker, asyncio.ensure_future(acker.flush()))
+    assert acker.unwritten() == []
+
+
+@pytest.mark.parametrize("key", ["workflow_id", "batch_id", "chain_id"])
+@pytest.mark.parametrize("decoded", [False, True])
+async def test_outcomes_of_jobs_of_flows_are_written_apart(
+    acker: Acker, engine: LinkedEngine, told: Told, key: str, decoded: bool
+) -> None:
+    linked, plain = linked_outcome(1, key), outcome(2)
+    if decoded:
+        assert (linked.job.meta, plain.job.meta) == ({key: "w"}, {})
+    acker.submit(linked)
+    acker.submit(plain)
+    await flush(acker)
+    assert (engine.linked, engine.bundles) == ([[1]], [[2]])
+    assert sorted(told.settled, key=str) == [1, 2]
+    assert told.followed == [Followed({"mail": 1}, ended=("w",))]
+
+
+async def test_neither_hold_up_the_other(acker: Acker, engine: LinkedEngine, told: Told) -> None:
+    engine.door.clear()
+    acker.submit(linked_outcome(1))
+    acker.submit(outcome(2))
+    await asyncio.wait_for(engine.waiting.wait(), 5)
+    await eventually(lambda: bool(told.settled), "the plain one")
+    assert told.settled == [2]
+    assert [one.job.id for one in acker.unwritten()] == [1]
+    engine.gate.clear()
+    engine.door.set()
+    acker.submit(outcome(3))
+    await eventually(lambda: len(told.settled) == 2, "the linked one")
+    assert told.settled == [2, 1]
+    engine.gate.set()
+    await flush(acker)
+
+
+async def test_an_outcome_whose_root_is_held_comes_again_until_it_is_written(
+    acker: Acker, engine: LinkedEngine, told: Told
+) -> None:
+    engine.roots[1] = 3
+    acker.submit(linked_outcome(1))
+    acker.submit(linked_outcome(2))
+    await flush(acker)
+    assert told.settled == [2, 1]
+    assert engine.linked == [[1, 2], [1], [1], [1]]
+    assert told.held == []
+
+
+async def test_an_outcome_whose_row_is_held_is_handed_on(
+    acker: Acker, engine: LinkedEngine, told: Told
+) -> None:
+    engine.held.add(1)
+    acker.submit(linked_outcome(1))
+    await flush(acker)
+    assert (told.settled, told.held) == ([], [1])
+
+
+async def test_outcomes_that_wait_for_a_root_are_not_lost_at_a_stop(
+    acker: Acker, engine: LinkedEngine
+) -> None:
+    engine.roots[1] = 1000
+    acker.submit(linked_outcome(1))
+    await eventually(lambda: len(engine.linked) > 1, "another try")
+    assert [one.job.id for one in acker.unwritten()] == [1]
