@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import asyncpg
+import psycopg
 import pytest
 
 from staffa import Job, Snooze, Staffa, State, Workflow, job
-from staffa.errors import ConfigError, InvalidWorkflow
+from staffa.errors import ConfigError, InvalidWorkflow, UnknownFlow
 from staffa.testing import mode, perform_job, run_workflow
 from staffa.testing import sync as testing
 
@@ -132,3 +134,34 @@ async def test_a_function_of_a_cascade_is_performed_like_any_other() -> None:
 async def test_a_workflow_that_does_not_fit_together_is_refused_inline_too(app: Staffa) -> None:
     with mode("inline"), pytest.raises(InvalidWorkflow):
         await app.enqueue(Workflow().add("a", Job(worker="x"), deps="b"))
+
+
+async def test_it_runs_in_the_transaction_of_the_test(
+    server_app: Staffa, connection: asyncpg.Connection
+) -> None:
+    transaction = connection.transaction()
+    await transaction.start()
+    handle = await run_workflow(order(), conn=connection)
+    assert await handle.results() == EXPECTED
+    await transaction.rollback()
+    with pytest.raises(UnknownFlow):
+        await server_app.workflow(handle.id).status()
+
+
+async def test_it_runs_in_the_transaction_of_a_synchronous_test(
+    server_app: Staffa, dsn: str
+) -> None:
+    def run() -> str:
+        with psycopg.connect(dsn) as conn:
+            handle = testing.run_workflow(order(), conn=conn)
+            assert handle.results() == EXPECTED
+            assert handle.status().state is State.COMPLETED
+            assert len(handle.jobs()) == 5
+            more = handle.append().add_cascade("again", total, deps="prices")
+            assert testing.run_workflow(more, conn=conn).results()["again"] == 27
+            conn.rollback()
+        return handle.id
+
+    found = await asyncio.to_thread(run)
+    with pytest.raises(UnknownFlow):
+        await server_app.workflow(found).status()

@@ -219,3 +219,13 @@ async def test_meta_that_somebody_has_changed_is_refused(cascade: Any, stored: S
     made = Job(worker="w", meta={"cascade": cascade})
     with pytest.raises(InvalidArgs, match="it was changed"):
         await fill(made, total.definition, stored)  # type: ignore[arg-type]  # likewise
+
+
+async def test_results_are_nested_deeper_than_functions_can_be(stored: Stored) -> None:
+    for level in range(2_000):
+        stored.flows[f"f{level}"] = ResultFlow(f"f{level - 1}" if level else "w", "deeper", None)
+    stored.add_result("f1999", "last", 7)
+    found = (await filled(everything, stored, flows={"top": "f0"}))["top"]
+    for _ in range(1_999):
+        found = found["deeper"]
+    assert found == {"last": 7}

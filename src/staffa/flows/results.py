@@ -37,7 +37,18 @@ class Results:
         Raises:
             ResultUnavailable: If a recorded result can't be read.
         """
-        found = dict(self._named(flow, with_subs=with_subs))
+        order, waiting = [], [flow]  # no recursion: grafts may go deep
+        while waiting:
+            order.append(waiting.pop())
+            waiting += self._inner.get(order[-1], ()) if with_subs else ()
+        values: dict[str, Any] = {}
+        for number in reversed(order):
+            values[number] = self._value_of(number, values)
+        return values[flow]
+
+    def _value_of(self, flow: str, inner: Mapping[str, Any]) -> Any:
+        """Return the results of a flow, those of what is inside of it being there."""
+        found = dict(self._named(flow, inner))
         form = self._form_of(flow)
         if form == "workflow":
             return next((value for value, _ in found.values()), {})
@@ -74,17 +85,17 @@ class Results:
             return next((note for note in notes if isinstance(note, str)), form)
         return form
 
-    def _named(self, flow: str, *, with_subs: bool) -> Iterator[tuple[str, tuple[Any, bool]]]:
+    def _named(self, flow: str, inner: Mapping[str, Any]) -> Iterator[tuple[str, tuple[Any, bool]]]:
         """Yield the names in a flow, each with its result and whether it has one."""
         for job in self._jobs.get(flow, ()):
             name = job.meta.get(STEP_KEY)
             if isinstance(name, str) and GRAFT_KEY not in job.meta:
                 there = has_result(job)
                 yield name, (recorded_result(job) if there else None, there)
-        for inner in self._inner.get(flow, ()) if with_subs else ():
-            place = self._flows[inner].place
-            if place is not None:
-                yield place, (self.of_flow(inner), True)
+        for number in self._inner.get(flow, ()):
+            place = self._flows[number].place
+            if place is not None and number in inner:
+                yield place, (inner[number], True)
 
 
 def has_result(job: Job) -> bool:

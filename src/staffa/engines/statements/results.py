@@ -43,11 +43,10 @@ def _results(rows: Rows) -> FlowResults:
     flows: dict[str, ResultFlow] = {}
     jobs: dict[int, tuple[str, Job]] = {}
     for row in rows:
-        flow = row["flow"]
-        if row["parent"] is not None or row["form"] is not None or flow not in flows:
-            flows[flow] = ResultFlow(row["parent"], row["place"], row["form"])
-        if row["id"] is not None:
-            jobs[row["id"]] = (flow, _job(row))
+        if row["id"] is None:
+            flows[row["flow"]] = ResultFlow(row["parent"], row["place"], row["form"])
+        else:
+            jobs[row["id"]] = (row["flow"], _job(row))
     return FlowResults(flows, list(jobs.values()))
 
 
