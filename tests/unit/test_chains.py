@@ -124,4 +124,5 @@ def test_a_worker_refuses_a_wrong_chain_where_it_is_written() -> None:
 def test_a_replace_may_not_take_a_job_out_of_its_chain() -> None:
     with pytest.raises(ConfigError, match="replace while scheduled has meta"):
         Job(worker="w", chain=Chain(), unique=True, replace={"scheduled": ["meta"]})
-    assert Job(worker="w", chain=Chain(), unique=True, replace={"scheduled": ["priority"]})
+    kept = Job(worker="w", chain=Chain(), unique=True, replace={"scheduled": ["priority"]})
+    assert kept.chain == Chain()

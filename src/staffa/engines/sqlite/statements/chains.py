@@ -26,7 +26,7 @@ class ChainStatements(shared.ChainStatements):
         Args:
             jobs: Their ids, and what they were made of.
         """
-        params = shared.describe_links(jobs)
+        params = (_describe(jobs),)
         waiting: list[frozenset[int]] = []
 
         def keep(rows: Rows) -> None:
@@ -38,7 +38,7 @@ class ChainStatements(shared.ChainStatements):
         return [
             partial(self.statement, "edges", params, lambda rows: None),
             partial(self.statement, "steps", params, lambda rows: None),
-            partial(self.statement, "suspend", (params[0],), keep),
+            partial(self.statement, "suspend", params, keep),
             extend,
         ]
 
@@ -54,3 +54,13 @@ class ChainStatements(shared.ChainStatements):
             yield self.statement(verb, (numbers,), lambda rows: None)
         names = orjson.dumps(list(flows)).decode()
         yield self.statement("shorten", (numbers, names), lambda rows: None)
+
+
+def _describe(jobs: Sequence[tuple[int, Job]]) -> str:
+    """Return stored jobs of chains as the statements read them."""
+    rows = [
+        [number, job.chain_id, job.chain.on_cancelled, job.chain.on_discarded]
+        for number, job in jobs
+        if job.chain is not None
+    ]
+    return orjson.dumps(rows).decode()

@@ -4,32 +4,43 @@
 -- $1 bigint[]: the jobs; the rows of deleted ones are gone, those of their edges not yet; $2 text[]: their
 -- flows.
 -- Locks: the steps, the chains, which the transaction holds. Index: staffa_edges_needs_job,
--- staffa_edges_job, the primary keys.
+-- staffa_edges_job, the primary keys; OFFSET 0 has them asked for each job, see flows/close_jobs.sql.
 WITH RECURSIVE given AS MATERIALIZED (
     SELECT DISTINCT found.id, job.id IS NULL AS deleted
       FROM unnest((SELECT $1::bigint[])) AS found (id)
-      LEFT JOIN :"prefix".oban_jobs AS job ON job.id = found.id
-     WHERE EXISTS (
-               SELECT FROM :"prefix".staffa_edges AS edge
-                WHERE edge.job_id = found.id AND edge.on_cancelled IS NOT NULL
-           )
+      LEFT JOIN LATERAL (
+               SELECT job.id FROM :"prefix".oban_jobs AS job WHERE job.id = found.id OFFSET 0
+           ) AS job ON true
 ), before AS (
     SELECT edge.job_id AS waiting, own.needs_job AS needed, edge.on_cancelled, edge.on_discarded
       FROM given
-      JOIN :"prefix".staffa_edges AS edge
-        ON edge.needs_job = given.id
-       AND edge.on_cancelled IS NOT NULL
-       AND edge.job_id NOT IN (SELECT given.id FROM given)
-      JOIN :"prefix".staffa_edges AS own
-        ON own.job_id = given.id
-       AND own.on_cancelled IS NOT NULL
+     CROSS JOIN LATERAL (
+               SELECT edge.job_id, edge.on_cancelled, edge.on_discarded
+                 FROM :"prefix".staffa_edges AS edge
+                WHERE edge.needs_job = given.id AND edge.on_cancelled IS NOT NULL
+               OFFSET 0
+           ) AS edge
+     CROSS JOIN LATERAL (
+               SELECT own.needs_job
+                 FROM :"prefix".staffa_edges AS own
+                WHERE own.job_id = given.id AND own.needs_job IS NOT NULL
+                  AND own.on_cancelled IS NOT NULL
+               OFFSET 0
+           ) AS own
+     WHERE edge.job_id NOT IN (SELECT given.id FROM given)
      UNION
     SELECT before.waiting, own.needs_job, before.on_cancelled, before.on_discarded
       FROM before
-      LEFT JOIN :"prefix".oban_jobs AS job ON job.id = before.needed
-      JOIN :"prefix".staffa_edges AS own
-        ON own.job_id = before.needed
-       AND own.on_cancelled IS NOT NULL
+      LEFT JOIN LATERAL (
+               SELECT job.state FROM :"prefix".oban_jobs AS job WHERE job.id = before.needed OFFSET 0
+           ) AS job ON true
+     CROSS JOIN LATERAL (
+               SELECT own.needs_job
+                 FROM :"prefix".staffa_edges AS own
+                WHERE own.job_id = before.needed AND own.needs_job IS NOT NULL
+                  AND own.on_cancelled IS NOT NULL
+               OFFSET 0
+           ) AS own
      WHERE job.state = 'cancelled'
         OR before.needed IN (SELECT given.id FROM given)
 ), edges AS (
@@ -37,7 +48,9 @@ WITH RECURSIVE given AS MATERIALIZED (
         (job_id, needs_job, on_cancelled, on_discarded, on_deleted)
     SELECT before.waiting, before.needed, before.on_cancelled, before.on_discarded, 'ignore'
       FROM before
-      JOIN :"prefix".oban_jobs AS job ON job.id = before.needed
+     CROSS JOIN LATERAL (
+               SELECT job.state FROM :"prefix".oban_jobs AS job WHERE job.id = before.needed OFFSET 0
+           ) AS job
      WHERE job.state IN ('suspended', 'available', 'scheduled', 'executing', 'retryable')
     ON CONFLICT DO NOTHING
     RETURNING job_id
@@ -55,9 +68,13 @@ WITH RECURSIVE given AS MATERIALIZED (
     SELECT last.chain, own.needs_job
       FROM last
       JOIN given ON given.id = last.job AND given.deleted
-      JOIN :"prefix".staffa_edges AS own
-        ON own.job_id = last.job
-       AND own.on_cancelled IS NOT NULL
+     CROSS JOIN LATERAL (
+               SELECT own.needs_job
+                 FROM :"prefix".staffa_edges AS own
+                WHERE own.job_id = last.job AND own.needs_job IS NOT NULL
+                  AND own.on_cancelled IS NOT NULL
+               OFFSET 0
+           ) AS own
 )
 UPDATE :"prefix".staffa_flows AS chain
    SET tail = found.tail

@@ -30,16 +30,23 @@ WITH RECURSIVE kind AS (
       FROM foremost
       JOIN :"prefix".staffa_edges AS edge
         ON edge.job_id = foremost.tail
+       AND edge.needs_job IS NOT NULL
        AND edge.on_cancelled IS NOT NULL
       JOIN :"prefix".oban_jobs AS job ON job.id = edge.needs_job
      WHERE foremost.state = 'cancelled'
      UNION
     SELECT before.id, edge.needs_job, job.state::text, before.on_cancelled, before.on_discarded
       FROM before
-      JOIN :"prefix".staffa_edges AS edge
-        ON edge.job_id = before.needed
-       AND edge.on_cancelled IS NOT NULL
-      JOIN :"prefix".oban_jobs AS job ON job.id = edge.needs_job
+     CROSS JOIN LATERAL (
+               SELECT edge.needs_job
+                 FROM :"prefix".staffa_edges AS edge
+                WHERE edge.job_id = before.needed AND edge.needs_job IS NOT NULL
+                  AND edge.on_cancelled IS NOT NULL
+               OFFSET 0
+           ) AS edge
+     CROSS JOIN LATERAL (
+               SELECT job.state FROM :"prefix".oban_jobs AS job WHERE job.id = edge.needs_job OFFSET 0
+           ) AS job
      WHERE before.state = 'cancelled'
 ), needs AS MATERIALIZED (
     SELECT given.id, given.earlier AS needed, given.on_cancelled, given.on_discarded

@@ -12,12 +12,14 @@ WITH RECURSIVE given AS MATERIALIZED (
         ON edge.needs_job = given.id
        AND edge.on_cancelled IS NOT NULL
        AND edge.job_id NOT IN (SELECT given.id FROM given)
-      JOIN staffa_edges AS own ON own.job_id = given.id AND own.on_cancelled IS NOT NULL
+      JOIN staffa_edges AS own ON own.job_id = given.id
+       AND own.needs_job IS NOT NULL AND own.on_cancelled IS NOT NULL
      UNION
     SELECT before.waiting, own.needs_job, before.on_cancelled, before.on_discarded
       FROM before
       LEFT JOIN oban_jobs AS job ON job.id = before.needed
-      JOIN staffa_edges AS own ON own.job_id = before.needed AND own.on_cancelled IS NOT NULL
+      JOIN staffa_edges AS own ON own.job_id = before.needed
+       AND own.needs_job IS NOT NULL AND own.on_cancelled IS NOT NULL
      WHERE job.state = 'cancelled'
         OR before.needed IN (SELECT given.id FROM given)
 )

@@ -1,16 +1,14 @@
 -- Have jobs wait that this transaction has written, each for the one before it in its chain; the
 -- first for the last one that there was. One that was cancelled may have waited itself: what it waited
 -- for is waited for then.
--- $1: a JSON array of pairs: the id of a job and the place of its kind, in the order of the jobs;
--- $2: the kinds, a JSON array of arrays: the chain, on_cancelled, on_discarded.
+-- $1: a JSON array of arrays: the id of a job, its chain, on_cancelled, on_discarded; in the order of the jobs.
 -- Index: the primary keys, staffa_edges_job.
 WITH RECURSIVE given AS MATERIALIZED (
-    SELECT found.key AS place, found.value ->> '$[0]' AS id, kind.value ->> '$[0]' AS chain,
-           kind.value ->> '$[1]' AS on_cancelled, kind.value ->> '$[2]' AS on_discarded,
-           lag(found.value ->> '$[0]') OVER (PARTITION BY kind.value ->> '$[0]' ORDER BY found.key)
+    SELECT found.key AS place, found.value ->> '$[0]' AS id, found.value ->> '$[1]' AS chain,
+           found.value ->> '$[2]' AS on_cancelled, found.value ->> '$[3]' AS on_discarded,
+           lag(found.value ->> '$[0]') OVER (PARTITION BY found.value ->> '$[1]' ORDER BY found.key)
                AS earlier
       FROM json_each($1) AS found
-      JOIN json_each($2) AS kind ON kind.key = found.value ->> '$[1]'
 ), foremost AS MATERIALIZED (
     SELECT given.id, given.on_cancelled, given.on_discarded, tail.id AS tail, tail.state
       FROM given
@@ -21,13 +19,15 @@ WITH RECURSIVE given AS MATERIALIZED (
     SELECT foremost.id, edge.needs_job AS needed, job.state, foremost.on_cancelled,
            foremost.on_discarded
       FROM foremost
-      JOIN staffa_edges AS edge ON edge.job_id = foremost.tail AND edge.on_cancelled IS NOT NULL
+      JOIN staffa_edges AS edge ON edge.job_id = foremost.tail
+       AND edge.needs_job IS NOT NULL AND edge.on_cancelled IS NOT NULL
       JOIN oban_jobs AS job ON job.id = edge.needs_job
      WHERE foremost.state = 'cancelled'
      UNION
     SELECT before.id, edge.needs_job, job.state, before.on_cancelled, before.on_discarded
       FROM before
-      JOIN staffa_edges AS edge ON edge.job_id = before.needed AND edge.on_cancelled IS NOT NULL
+      JOIN staffa_edges AS edge ON edge.job_id = before.needed
+       AND edge.needs_job IS NOT NULL AND edge.on_cancelled IS NOT NULL
       JOIN oban_jobs AS job ON job.id = edge.needs_job
      WHERE before.state = 'cancelled'
 )

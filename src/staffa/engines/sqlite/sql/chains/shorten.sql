@@ -15,7 +15,8 @@ WITH RECURSIVE given AS MATERIALIZED (
     SELECT last.chain, own.needs_job
       FROM last
       JOIN given ON given.id = last.job
-      JOIN staffa_edges AS own ON own.job_id = last.job AND own.on_cancelled IS NOT NULL
+      JOIN staffa_edges AS own ON own.job_id = last.job
+       AND own.needs_job IS NOT NULL AND own.on_cancelled IS NOT NULL
 )
 UPDATE staffa_flows
    SET tail = found.tail

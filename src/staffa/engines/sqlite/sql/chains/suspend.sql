@@ -1,5 +1,5 @@
 -- Suspend the jobs of chains that wait, and return them.
--- $1: a JSON array of pairs, the first of each the id of a job.
+-- $1: a JSON array of arrays, the first of each the id of a job.
 -- Index: the primary keys.
 UPDATE oban_jobs
    SET state = 'suspended'
