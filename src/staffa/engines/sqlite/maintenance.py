@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from staffa._internal.kill_points import boundaries
 from staffa.drivers.sqlite import FileConnection
-from staffa.engines.sqlite.statements.following import FollowStatements
 from staffa.engines.sqlite.statements.prunes import PruneStatements
+from staffa.engines.statements.following import FollowStatements
 from staffa.engines.transacting import Transacting
 from staffa.maintenance import Finished, Maintenance, VacuumHealth
 from staffa.telemetry import observed
