@@ -201,10 +201,17 @@ class InsertedGraph:
 
 @dataclass(frozen=True, slots=True)
 class LinkedAcks:
-    """What became of outcomes of jobs that belong to flows."""
+    """What became of outcomes of jobs that belong to flows.
+
+    Args:
+        states: The new states of those whose leases were still valid.
+        followed: What came of it.
+        left: The jobs of flows whose roots others hold, if these were not waited for.
+    """
 
     states: Mapping[int, State]
     followed: Followed
+    left: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

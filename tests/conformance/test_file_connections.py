@@ -19,10 +19,12 @@ from sqlalchemy.pool import NullPool
 from staffa.client.backend import make_backend
 from staffa.config import Config
 from staffa.drivers.asyncpg import ConnectionSettings
-from staffa.engine import Engine
+from staffa.drivers.connections import run_on, run_on_sync
+from staffa.engine import Engine, Statements
 from staffa.engines.postgres import PostgresEngine
 from staffa.errors import ConfigError, DatabaseError, InvalidJob
-from tests.conformance.new_graphs import counts, flow_of, graph, members, step
+from staffa.linking import Graph
+from tests.conformance.new_graphs import counts, flow_of, graph, members, step, workflow
 from tests.conformance.users import (
     AUTOCOMMIT_KINDS,
     DjangoUserConnection,
@@ -266,6 +268,29 @@ async def test_without_a_transaction_the_library_decides_when_a_graph_is_committ
     await user.insert_graph(engine, graph(step(), step(needs=[0])))
     await user.commit()
     assert counts(await flow_of(engine)) == {"total": 2, "suspended": 1}
+
+
+async def test_a_joined_engine_writes_flows_and_ends_them_in_the_users_transaction(
+    engine: Engine, user: UserConnection
+) -> None:
+    async def execute(statements: Statements[Any]) -> Any:
+        if user.waits:
+            return await run_on(user.raw, statements)
+        return run_on_sync(user.raw, statements)
+
+    async def write_and_give_up() -> None:
+        async with user.transaction():
+            stream = iter([step(), step(needs=[0])])
+            await joined.insert_graph(Graph([workflow()], stream))
+            assert len(await joined.cancel_flow("order")) == 2
+            await joined.retry_flow("order")
+            assert counts(await flow_of(joined)) == {"total": 2, "suspended": 1}
+            raise GivenUpError
+
+    joined = engine.joined(execute)
+    with pytest.raises(GivenUpError):
+        await write_and_give_up()
+    assert await engine.read_flows(["order"]) == []
 
 
 async def test_a_connection_that_was_closed_is_told(engine: Engine, path: Path) -> None:

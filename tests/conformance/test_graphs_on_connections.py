@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
+from functools import partial
 
 import asyncpg
 import pytest
 
 from staffa.drivers.asyncpg import ConnectionSettings
+from staffa.drivers.connections import run_on
 from staffa.engines.postgres import PostgresEngine
 from staffa.errors import ConfigError, DataRefused, FlowExists, InvalidJob
 from staffa.linking import Graph, NeedsFlow, NeedsJob, NewStep
@@ -152,3 +154,24 @@ async def test_without_an_event_loop_an_async_connection_is_refused(
             engine.insert_graph_on(graph(step()), connection)
     finally:
         await connection.close()
+
+
+async def test_a_joined_engine_writes_flows_and_ends_them_in_the_users_transaction(
+    engine: PostgresEngine, dsn: str
+) -> None:
+    connection = await asyncpg.connect(dsn)
+    begun = connection.transaction()
+    await begun.start()
+    joined = engine.joined(partial(run_on, connection))
+    try:
+        stream = iter([step(), step(needs=[0])])
+        written = await joined.insert_graph(Graph([workflow()], stream))
+        assert await states(joined, written.ids) == ["available", "suspended"]
+        await joined.cancel_flow("order")
+        assert await states(joined, written.ids) == ["cancelled", "cancelled"]
+        followed = await joined.retry_flow("order")
+        assert dict(followed.woken) == {QUEUE: 1}
+    finally:
+        await begun.rollback()
+        await connection.close()
+    assert await engine.read_flows(["order"]) == []

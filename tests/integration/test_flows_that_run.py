@@ -172,8 +172,9 @@ async def test_a_job_completes_in_a_transaction_of_the_users_and_is_followed(
     @job(name="ships")
     async def ships() -> None: ...
 
-    async with make_client(queues={"default": 5}):
+    async with make_client(queues={"default": 5}, **SLOW_POLL) as app:
         inserted = await engine.insert_graph(Graph([new_flow()], [step("pays"), step("ships", 0)]))
+        await app._wake(inserted.woken)
         await events.wait("staffa.flow.end")
     assert [(await rows.get(number))["state"] for number in inserted.ids] == ["completed"] * 2
 

@@ -9,6 +9,7 @@ import pytest
 
 from staffa.engine import Ack, Engine, Lease, Producer
 from staffa.errors import DatabaseUnavailable, DataRefused
+from staffa.linking import Followed, LinkedAcks
 from staffa.queues.kills import ERROR, Kills
 from staffa.types import State
 from tests.support.events import eventually
@@ -22,6 +23,7 @@ class Subject:
     def __init__(self) -> None:
         self.running = {number: Lease.of(claimed(id=number)) for number in (1, 2, 3)}
         self.written: list[list[int]] = []
+        self.followed: list[Followed] = []
         self.told = 0
         self.unavailable = 0
         self.refused: set[int] = set()
@@ -30,9 +32,10 @@ class Subject:
             PRODUCER,
             lease_of=self.running.get,
             on_cancelled=self._tell,
+            on_followed=self.followed.append,
         )
 
-    async def ack_jobs(self, acks: Sequence[Ack], producer: Producer) -> dict[int, State]:
+    async def ack_linked_jobs(self, acks: Sequence[Ack], producer: Producer) -> LinkedAcks:
         if self.unavailable:
             self.unavailable -= 1
             raise DatabaseUnavailable("down")
@@ -43,7 +46,8 @@ class Subject:
         }
         assert [ack.lease for ack in acks] == [self.running[ack.lease.id] for ack in acks]
         self.written.append([ack.lease.id for ack in acks])
-        return {ack.lease.id: ack.state for ack in acks}
+        followed = Followed(cancelled=[ack.lease.id + 100 for ack in acks])
+        return LinkedAcks({ack.lease.id: ack.state for ack in acks}, followed)
 
     def _tell(self) -> None:
         self.told += 1
@@ -62,6 +66,7 @@ async def test_what_runs_here_is_cancelled_once_in_one_statement(subject: Subjec
         subject.kills.hear(number)
     await eventually(lambda: subject.told == 1, "the end of the write")
     assert subject.written == [[1, 2]]
+    assert [list(one.cancelled) for one in subject.followed] == [[101, 102]]
 
 
 @pytest.mark.parametrize("number", [None, "1", 1.0, True, [1], {"a": 1}])

@@ -44,10 +44,12 @@ class LinkedEngine(ScriptedEngine):
         assert not wait
         self.linked.append([ack.lease.id for ack in acks])
         await self.door.wait()
-        numbers = [ack.lease.id for ack in acks if not self._is_held(ack.lease.id)]
+        left = frozenset(ack.lease.id for ack in acks if self._is_held(ack.lease.id))
+        numbers = [ack.lease.id for ack in acks if ack.lease.id not in left]
         found = [number for number in numbers if number not in self.held]
         states = {ack.lease.id: ack.state for ack in acks if ack.lease.id in found}
-        return LinkedAcks(states, Followed({"mail": len(found)}, ended=("w",) if found else ()))
+        followed = Followed({"mail": len(found)}, ended=("w",) if found else ())
+        return LinkedAcks(states, followed, left)
 
     def _is_held(self, number: int) -> bool:
         left = self.roots.get(number, 0)
@@ -55,7 +57,8 @@ class LinkedEngine(ScriptedEngine):
         return left > 0
 
     async def find_holds(self, leases: Sequence[Lease], producer: Producer) -> list[Hold]:
-        """Tell what is held; nobody holds a row for its root."""
+        """Tell what is held; of those whose roots are held nobody asks."""
+        assert all(self.roots[lease.id] <= 0 for lease in leases)
         return [Hold.HELD if lease.id in self.held else Hold.FREE for lease in leases]
 
 

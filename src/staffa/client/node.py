@@ -93,6 +93,7 @@ class Node:
             self.producer,
             lease_of=self.supervisor.lease_of,
             on_cancelled=self.supervisor.check_leases,
+            on_followed=self._after_follow,
         )
         self.stager = Stager(
             engine,

@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 
 from staffa.engine import Ack, Engine, Lease, Producer
 from staffa.errors import DataRefused
+from staffa.linking import Followed
 from staffa.queues.inbox import Inbox
 from staffa.telemetry import report
 from staffa.types import State
@@ -29,6 +30,7 @@ class Kills(Inbox[int, Lease]):
         producer: Who this process is.
         lease_of: Returns the lease under which a job runs here, if it does.
         on_cancelled: Called when rows were cancelled: their jobs are to be stopped.
+        on_followed: Called with what has come of that for jobs that depend on them.
     """
 
     def __init__(
@@ -38,12 +40,14 @@ class Kills(Inbox[int, Lease]):
         *,
         lease_of: Callable[[int], Lease | None],
         on_cancelled: Callable[[], None],
+        on_followed: Callable[[Followed], None],
     ) -> None:
         super().__init__("cancels of running jobs")
         self._engine = engine
         self._producer = producer
         self._lease_of = lease_of
         self._on_cancelled = on_cancelled
+        self._on_followed = on_followed
 
     def hear(self, number: object) -> None:
         """Have a job cancelled soon, if it runs here."""
@@ -61,7 +65,8 @@ class Kills(Inbox[int, Lease]):
     async def _cancel(self, leases: Sequence[Lease]) -> None:
         acks = [Ack(lease=lease, state=State.CANCELLED, error=ERROR) for lease in leases]
         try:
-            await self._engine.ack_jobs(acks, self._producer)
+            found = await self._engine.ack_linked_jobs(acks, self._producer)
+            self._on_followed(found.followed)
         except DataRefused as error:  # a row that can't be written must not keep others
             if len(leases) == 1:
                 report(f"job {leases[0].id} can't be cancelled by a signal", error)

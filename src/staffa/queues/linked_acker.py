@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 
 from staffa._internal.backoff import Backoff
-from staffa.engine import Ack, Engine, Hold, Producer
+from staffa.engine import Ack, Engine, Producer
 from staffa.jobs import Job
 from staffa.linking import Followed
 from staffa.queues.acker import Acker
@@ -50,7 +50,7 @@ class LinkedAcker(Acker):
         self._backoff = Backoff(
             first_seconds=_FIRST_PAUSE_SECONDS, cap_seconds=_LONGEST_PAUSE_SECONDS
         )
-        self._free: frozenset[int] = frozenset()
+        self._left: frozenset[int] = frozenset()
         self._put_aside: list[Outcome] = []
         self._submitted = asyncio.Event()
 
@@ -67,6 +67,7 @@ class LinkedAcker(Acker):
 
     async def _ack(self, acks: Sequence[Ack]) -> dict[int, State]:
         found = await self._engine.ack_linked_jobs(acks, self._producer, wait=False)
+        self._left = found.left
         if found.states:
             self._backoff.reset()
         try:
@@ -76,14 +77,13 @@ class LinkedAcker(Acker):
         return dict(found.states)
 
     async def _find_held(self, acks: Sequence[Ack]) -> frozenset[int]:
-        holds = await self._engine.find_holds([ack.lease for ack in acks], self._producer)
-        pairs = [(ack.lease.id, hold) for ack, hold in zip(acks, holds, strict=True)]
-        self._free = frozenset(number for number, hold in pairs if hold is Hold.FREE)
-        return frozenset(number for number, hold in pairs if hold is not Hold.ENDED)
+        others = [ack for ack in acks if ack.lease.id not in self._left]
+        held = await super()._find_held(others) if others else frozenset()
+        return held | self._left.intersection(ack.lease.id for ack in acks)
 
     def _put_off(self, outcome: Outcome) -> None:
         """Have an outcome written later: soon where it is the root that was held."""
-        if outcome.ack.lease.id not in self._free:
+        if outcome.ack.lease.id not in self._left:
             self._on_held_row(outcome)
             return
         if not self._put_aside:

@@ -106,7 +106,7 @@ class Supervisor:
             engine,
             producer,
             self._acker.submit,
-            lambda outcome, stored: self._acker.tell(outcome, outcome.state if stored else None),
+            self._tell_handed_over,
         )
         self._checkpoints = Checkpoints(engine, producer, clock)
         self._executor = Executor(
@@ -124,6 +124,7 @@ class Supervisor:
         )
         self._clock = clock
         self._on_done = on_done
+        self._on_followed = on_followed
         limit = config.node_limit
         self._slots = Slots(None if limit is None else config.share.of(limit))
         configured = config.queues if config.dynamic_queues is None else {}
@@ -308,6 +309,12 @@ class Supervisor:
 
     def _hand_over(self, outcome: Outcome) -> None:
         self._handovers.hand_over(outcome)
+
+    def _tell_handed_over(self, outcome: Outcome, stored: bool) -> None:
+        self._acker.tell(outcome, outcome.state if stored else None)
+        if stored and outcome.job.linked:
+            # What has followed was told to the user's connection: any queue may have jobs by that.
+            self._on_followed(Followed(dict.fromkeys(self.queues, 1)))
 
     def _stop_lost(self, leases: Sequence[Lease]) -> None:
         for lease in leases:

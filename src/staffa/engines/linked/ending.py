@@ -46,7 +46,7 @@ def acknowledge(
         if ack.lease.id in states and ack.lease.id in members.flows
     ]
     followed = yield from follow(following, transitions)
-    return LinkedAcks(states, followed)
+    return LinkedAcks(states, followed, members.left)
 
 
 def complete(
