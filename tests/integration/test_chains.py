@@ -13,9 +13,21 @@ from contextlib import AsyncExitStack
 from typing import Any
 
 import asyncpg
+import psycopg
 import pytest
 
-from staffa import Cancel, Chain, Job, JobFilter, Snooze, Staffa, current_job, job
+from staffa import (
+    Cancel,
+    Chain,
+    GlobalLimit,
+    Job,
+    JobFilter,
+    Queue,
+    Snooze,
+    Staffa,
+    current_job,
+    job,
+)
 from staffa._internal.identifiers import quote_identifier
 from staffa.types import State
 from tests.conftest import MakeClient
@@ -193,3 +205,48 @@ async def test_a_job_whose_process_dies_holds_the_next_one_until_it_has_run_agai
         await eventually_ended(alive)
     runs = (await history.by_key())[1]
     assert [number for number, _ in runs] == [first.id, first.id, first.id, second.id, second.id]
+
+
+async def test_encrypted_args_are_chained_by_a_digest_that_shows_nothing(
+    make_client: MakeClient,
+) -> None:
+    @job(name="tests.secret", chain=Chain(by="args.ssn"), encrypted=True)
+    async def secret(ssn: str) -> None: ...
+
+    app = make_client(encryption_keys={"2026": bytes(32)}, queues={"default": 2})
+    first, second, other = await app.enqueue_many(secret.new("078"), secret.new("078"),
+                                                  secret.new("079"))  # fmt: skip
+    assert [one.state for one in (first, second, other)] == ["available", "suspended", "available"]
+    assert first.chain_id == second.chain_id != other.chain_id
+    assert first.chain_id is not None
+    assert first.chain_id.startswith("args.ssn=encrypted:")
+    async with app, asyncio.timeout(30):
+        await eventually_ended(app)
+    assert [(await app.get_job(one)).state for one in (first, second, other)] == ["completed"] * 3  # type: ignore[union-attr]  # they are there
+
+
+async def test_a_synchronous_transaction_adds_to_a_chain_under_limits(
+    make_client: MakeClient, dsn: str
+) -> None:
+    @job(name="tests.limited", chain=Chain(by="args.key"))
+    async def limited(key: int) -> None: ...
+
+    limits = Queue(limit=5, global_limit=GlobalLimit(1, partition="args.key"))
+    app = make_client(queues={"default": limits})
+    await app.start()
+    await app.pause_queue("default")
+
+    def write() -> list[Job]:
+        with psycopg.connect(dsn) as connection:
+            found = [app.sync.enqueue(limited.new(1), conn=connection) for _ in range(2)]
+            return [*found, *app.sync.enqueue_many([limited.new(1)], conn=connection)]
+
+    jobs = await asyncio.to_thread(write)
+    assert [one.state for one in jobs] == ["available", "suspended", "suspended"]
+    await app.resume_queue("default")
+    async with asyncio.timeout(30):
+        await eventually_ended(app)
+    found = [await app.get_job(one) for one in jobs]
+    times = [one.completed_at for one in found if one is not None]
+    assert None not in times
+    assert times == sorted(times)  # type: ignore[type-var]  # none is None
