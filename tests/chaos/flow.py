@@ -20,7 +20,8 @@ from tests.chaos.oracles import Oracle
 from tests.chaos.plans import draw
 from tests.chaos.scenario import Scene
 
-_MOST_STEPS = 12
+_MOST_STEPS = (12, 200)
+_LARGE = 0.03
 _DEEPEST = 2
 _KEYS = 4
 _EVENTS = ("attempted", "completed", "cancelled", "discarded", "exhausted", "retryable")
@@ -103,7 +104,8 @@ def draw_workflow(random: Random, token: str, depth: int = 0) -> Workflow:
         token, ignore_cancelled=tolerant, ignore_discarded=tolerant, ignore_deleted=tolerant
     )
     names: list[str] = []
-    for number in range(random.randint(1, _MOST_STEPS)):
+    large = depth == 0 and random.random() < _LARGE
+    for number in range(random.randint(1, _MOST_STEPS[large])):
         name, part = f"{number}", f"{token}.{number}"
         deps = random.sample(names, min(len(names), random.choice((0, 1, 1, 2, 3))))
         kinds: tuple[Callable[..., None], ...] = (_add_step, _add_group, _add_graft, _add_inner)
