@@ -25,6 +25,9 @@ MONOTONIC_CLOCKS = {"time": {"monotonic", "monotonic_ns", "perf_counter", "perf_
 """An event loop's own is read as the loop's: whoever makes the loop chooses it."""
 
 LOOKS_AT_THE_WALL_CLOCK = {
+    "_internal/identifiers.py": "makes ids, which come in the order of time as a rule",
+    "client/flows.py": "tells people for how long a workflow has gone on",
+    "client/inline_flows.py": "workflows that run in tests, without a database",
     "client/broadcasts.py": "tells dashboards since when a node is stopping",
     "met/metrics.py": "tells dashboards when it has measured",
     "cli/doctor/command.py": "compares it with the database's: that is a finding",

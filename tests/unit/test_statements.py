@@ -32,6 +32,7 @@ from staffa.engine import (
 from staffa.engines.statements.ages import AgeStatements
 from staffa.engines.statements.crons import CronStatements
 from staffa.engines.statements.dynamic import DynamicStatements
+from staffa.engines.statements.flows import FlowStatements
 from staffa.engines.statements.jobs import JobStatements
 from staffa.engines.statements.limited import Owner, Ring, Spending, Weights
 from staffa.engines.statements.limits import LimitStatements
@@ -94,6 +95,7 @@ def _signed() -> JobStatements:
 
 
 BUILDERS: dict[str, Callable[[], Statement[Any]]] = {
+    "flows/results": lambda: FlowStatements(PREFIX).results(["w1"], "w2", ["a"]),
     "jobs/enqueue": lambda: JOBS.enqueue([Job(worker="w"), Job(worker="w")]),
     "jobs/enqueue_one": lambda: JOBS.enqueue([Job(worker="w")]),
     "jobs/write": lambda: JOBS.write([Job(worker="w")]),

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import secrets
-import time
 from uuid import UUID
 
+from staffa._internal.clock import SYSTEM_CLOCK
 from staffa._internal.json import clean
 
 MAX_NAME_LENGTH = 127  # Elixir's check on queue and worker
@@ -39,7 +39,8 @@ def make_time_ordered_id() -> str:
         True
     """
     global _last_ticks  # noqa: PLW0603
-    ticks = _last_ticks = max(time.time_ns() * 4096 // 1_000_000, _last_ticks + 1)
+    now = int(SYSTEM_CLOCK.now().timestamp() * 1000 * 4096)
+    ticks = _last_ticks = max(now, _last_ticks + 1)
     milliseconds, fraction = divmod(ticks, 4096)
     value = milliseconds << 80 | 7 << 76 | fraction << 64 | 2 << 62 | secrets.randbits(62)
     return str(UUID(int=value))
