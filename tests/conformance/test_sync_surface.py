@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 import pytest
 
-from staffa import Cron, Job, JobFilter, Staffa, State, Unique, Workflow, job
+from staffa import Batch, Cron, Job, JobFilter, Staffa, State, Unique, Workflow, job
 from staffa.errors import ConfigError, InvalidJob, UnknownOption
 from staffa.sync import SyncStaffa
 from tests.conftest import QUICK
@@ -419,6 +419,14 @@ async def test_an_async_iterable_is_refused_where_nothing_awaits_it(fresh: Fresh
     app = await fresh()
     with pytest.raises(ConfigError, match="async iterable"):
         await synchronous(app)("enqueue_many", produce())
+
+
+@of("batches")
+async def batches(do: Do, app: Staffa) -> Any:
+    handle = await do("enqueue", Batch([Job(worker="a.b")], id="b", name="bunch"))
+    (status,) = await do("batches", limit=1)
+    told = (status.id, status.name, status.state, status.total, dict(status.counts))
+    return handle.id, told, await refusal(do("batches", limit=0))
 
 
 @of("workflows")

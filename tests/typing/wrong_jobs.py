@@ -50,7 +50,7 @@ async def wrong_options() -> None:
     send.options(queue=5)  # wrong: the wrong type
     send.options(priority="high")  # wrong: the wrong type
     send.options(backoff=5)  # wrong, unseen by ty: of the worker, not of one job
-    send.options(chain=2)  # wrong, unseen by ty: of a later version
+    send.options(chain=2)  # wrong: the wrong type
     send.options(unique="yes")  # wrong: the wrong type
     send.options(unique={"perod": 60})  # wrong: misspelt
     send.options(unique=True, replace={"scheduled": ["state"]})  # wrong: never
