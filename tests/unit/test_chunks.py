@@ -25,8 +25,8 @@ def test_a_chunk_has_sensible_values_and_takes_a_timedelta() -> None:
 @pytest.mark.parametrize(
     ("options", "named"),
     [
-        ({"size": 0}, "size of chunk is 0: give a whole number from 1 to 5000"),
-        ({"size": 5001}, "size of chunk is 5001"),
+        ({"size": 0}, "size of chunk is 0: give a whole number from 1 to 20000"),
+        ({"size": 20001}, "size of chunk is 20001"),
         ({"size": True}, "size of chunk is True"),
         ({"size": 2.5}, "size of chunk is 2.5"),
         ({"timeout": -1}, "timeout of chunk"),

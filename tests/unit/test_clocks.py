@@ -27,6 +27,7 @@ MONOTONIC_CLOCKS = {"time": {"monotonic", "monotonic_ns", "perf_counter", "perf_
 LOOKS_AT_THE_WALL_CLOCK = {
     "_internal/identifiers.py": "makes ids, which come in the order of time as a rule",
     "client/flows.py": "tells people for how long a workflow has gone on",
+    "client/stored_batches.py": "tells people for how long a batch has gone on",
     "client/inline_flows.py": "workflows that run in tests, without a database",
     "client/broadcasts.py": "tells dashboards since when a node is stopping",
     "met/metrics.py": "tells dashboards when it has measured",
@@ -35,6 +36,7 @@ LOOKS_AT_THE_WALL_CLOCK = {
     "engines/sqlite/functions.py": "it is the clock of the database, as a file has none",
     "queues/inline.py": "jobs that run in tests, without a database",
     "queues/roster.py": "shows people when a queue was started or changed",
+    "testing/perform.py": "jobs that run in tests, without a database",
     "testing/clock.py": "where a clock of tests begins",
 }
 

@@ -28,8 +28,10 @@ from staffa.engines.postgres.engine import PostgresHeartbeat
 from staffa.engines.signals import SignalEngine
 from staffa.engines.sqlite import SqliteEngine
 from staffa.engines.sqlite.heartbeat import SqliteHeartbeat
+from staffa.engines.sqlite.maintenance import SqliteTidying
 from staffa.engines.statements.following import FollowStatements
 from staffa.engines.statements.graphs import GraphStatements
+from staffa.engines.unique import UniqueVerbs
 from staffa.errors import ConfigError
 from staffa.flows.composer import Composer
 from staffa.queues import completions
@@ -62,6 +64,8 @@ CLASSES: list[type] = [
     PostgresHeartbeat,
     SqliteEngine,
     SqliteHeartbeat,
+    SqliteTidying,
+    UniqueVerbs,
 ]
 
 

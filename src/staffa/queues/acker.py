@@ -140,11 +140,16 @@ class Acker(Service):
         leases = [completion.lease for completion in completions]
         try:
             written = await self._engine.ack_jobs(leases, self._producer, wait=False)
-        except Exception as error:  # noqa: BLE001  # it is told if it happens again
+        except Exception as error:  # noqa: BLE001  # others are told of when they happen again
             uncertain = isinstance(error, DatabaseUnavailable)
+            if isinstance(error, DatabaseError) and not isinstance(error, DataRefused):
+                self._report(len(leases), error)
         if len(written) < len(leases) or not self._told_at_once(completions):
             bundle = [completion.in_full() for completion in completions]
             await self._write(bundle, written, uncertain=uncertain)
+
+    def _report(self, count: int, error: DatabaseError) -> None:
+        report(f"{count} outcomes wait to be written", error, level=logging.WARNING)
 
     def _told_at_once(self, completions: Sequence[Completion]) -> bool:
         try:
@@ -178,8 +183,7 @@ class Acker(Service):
                 return
             except DatabaseError as error:
                 uncertain = uncertain or isinstance(error, DatabaseUnavailable)
-                what = f"{len(bundle)} outcomes wait to be written"
-                report(what, error, level=logging.WARNING)
+                self._report(len(bundle), error)
                 await asyncio.sleep(backoff.next_seconds())
                 if takes_too_long(error) and len(bundle) > 1 and not written:
                     await self._write_halves(bundle, uncertain=uncertain)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Protocol
 
+from staffa._internal.clock import SYSTEM_CLOCK, Clock
 from staffa._internal.kill_points import boundaries
 from staffa.chunking import ChunkRule
 from staffa.dialogues import Dialogue
@@ -39,6 +39,7 @@ class LimitVerbs(ChunkVerbs):
 
     _limits: LimitStatements
     _signing: Sequence[Signs]
+    _clock: Clock = SYSTEM_CLOCK
     _signs = False
     _looked_at = -math.inf
 
@@ -52,7 +53,7 @@ class LimitVerbs(ChunkVerbs):
 
         Otherwise each of them would be written twice: once more by the claim that finds it.
         """
-        self._looked_at = time.monotonic()
+        self._looked_at = self._clock.monotonic()
         with suppress(DatabaseError):  # an older schema lacks the table; jobs are written anyway
             known = await self._read(self._limits.list_limits(None))
             if any(limits.partition is not None for limits in known.values()):
@@ -61,7 +62,7 @@ class LimitVerbs(ChunkVerbs):
     @property
     def knows_partitions(self) -> bool:
         """Whether it signs jobs, or has looked a short while ago whether to."""
-        return self._signs or time.monotonic() < self._looked_at + _NOTICE_SECONDS
+        return self._signs or self._clock.monotonic() < self._looked_at + _NOTICE_SECONDS
 
     def _sign(self) -> None:
         """Have jobs get their keys from now on: the tables for that are there."""
