@@ -6,7 +6,7 @@ the steps have returned that it depends on.
 
 from pathlib import Path
 
-from drawing import draw, draw_cover
+from illustrating import draw, draw_cover
 from staffa import Workflow, job
 from telling import find_title, make_author, tell
 

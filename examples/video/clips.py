@@ -4,7 +4,7 @@ import asyncio
 import re
 from pathlib import Path
 
-import imageio_ffmpeg
+import imageio_ffmpeg  # type: ignore[import-untyped]  # it has no types
 
 SUBTITLES = """1
 00:00:00,000 --> 00:00:02,000

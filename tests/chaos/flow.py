@@ -24,7 +24,6 @@ _MOST_STEPS = (12, 200)
 _LARGE = 0.03
 _DEEPEST = 2
 _KEYS = 4
-_EVENTS = ("attempted", "completed", "cancelled", "discarded", "exhausted", "retryable")
 
 
 class FlowsScenario:
@@ -134,7 +133,10 @@ def _add_group(
 def _add_graft(
     workflow: Workflow, random: Random, name: str, token: str, deps: list[str], depth: int
 ) -> None:
-    workflow.add_graft(name, graft.new(token, random.randrange(1_000)), deps=deps)
+    inner = Workflow(token)
+    inner.put_context({"token": token, "seed": random.randrange(1_000)})
+    inner.add_graft("graft", graft)
+    workflow.add_workflow(name, inner, deps=deps)
 
 
 def _add_inner(
@@ -144,7 +146,16 @@ def _add_inner(
 
 
 def _with_callbacks(jobs: Iterable[Job] | Workflow, token: str) -> Batch:
-    return Batch(jobs, id=token, **{f"on_{event}": called.new(token) for event in _EVENTS})
+    return Batch(
+        jobs,
+        id=token,
+        on_attempted=called.new(token),
+        on_completed=called.new(token),
+        on_cancelled=called.new(token),
+        on_discarded=called.new(token),
+        on_exhausted=called.new(token),
+        on_retryable=called.new(token),
+    )
 
 
 async def _store(scene: Scene, composed: Workflow | Batch, token: str) -> None:

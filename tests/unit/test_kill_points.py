@@ -24,7 +24,7 @@ from staffa.engines.limited import LimitVerbs
 from staffa.engines.linked.graphs import GraphVerbs
 from staffa.engines.linked.verbs import FollowVerbs
 from staffa.engines.postgres import PostgresEngine
-from staffa.engines.postgres.engine import PostgresHeartbeat
+from staffa.engines.postgres.heartbeat import PostgresHeartbeat
 from staffa.engines.signals import SignalEngine
 from staffa.engines.sqlite import SqliteEngine
 from staffa.engines.sqlite.heartbeat import SqliteHeartbeat
