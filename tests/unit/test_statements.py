@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from staffa import Job, JobFilter, State
 from staffa.chunking import ChunkRule
 from staffa.cron import stored
 from staffa.cron.changes import HeldCron, change, spread
+from staffa.dialogues import Dialogue
 from staffa.dynamic import DynamicQueue
 from staffa.engine import (
     Ack,
@@ -31,10 +32,14 @@ from staffa.engine import (
     Statement,
 )
 from staffa.engines.statements.ages import AgeStatements
+from staffa.engines.statements.chains import ChainStatements
 from staffa.engines.statements.chunks import ChunkStatements, Follower, Formed
 from staffa.engines.statements.crons import CronStatements
 from staffa.engines.statements.dynamic import DynamicStatements
+from staffa.engines.statements.flow_control import FlowControlStatements
 from staffa.engines.statements.flows import FlowStatements
+from staffa.engines.statements.following import Due, FollowStatements
+from staffa.engines.statements.graphs import GraphStatements, StoredEdge, StoredStep
 from staffa.engines.statements.jobs import JobStatements
 from staffa.engines.statements.limited import Owner, Ring, Spending, Weights
 from staffa.engines.statements.limits import LimitStatements
@@ -42,6 +47,7 @@ from staffa.engines.statements.nodes import LeaderStatements, ProducerStatements
 from staffa.engines.statements.operations import OperationStatements, Stretch
 from staffa.engines.statements.prunes import PruneStatements
 from staffa.engines.statements.queues import QueueStatements
+from staffa.engines.statements.repairs import RepairStatements
 from staffa.engines.statements.rescues import RescueStatements
 from staffa.engines.statements.rounds import Entry
 from staffa.engines.statements.signals import SignalStatements
@@ -52,7 +58,9 @@ from staffa.engines.statements.surveys import (
 )
 from staffa.engines.statements.unique import UniqueStatements
 from staffa.limits import GlobalLimit, Limits, Partition
+from staffa.linking import FlowKind, NewFlow, Policies
 from staffa.maintenance import Finished
+from staffa.statement import Part
 from staffa.waiting import Level, Waiting
 from tests.unit.rows import CLAIMED_AT, claimed, row
 
@@ -74,6 +82,11 @@ SURVEYS = SurveyStatements(PREFIX)
 CONTROL = Control("mail", "*", "limit", 5)
 CRONS = CronStatements(PREFIX)
 CHUNKS, RULE = ChunkStatements(PREFIX), ChunkRule(("w",), 100, 1.0, ("args.a",))
+CHAINS = ChainStatements(PREFIX)
+FLOWS, FLOW_CONTROL = FlowStatements(PREFIX), FlowControlStatements(PREFIX)
+GRAPHS, FOLLOW = GraphStatements(PREFIX), FollowStatements(PREFIX)
+REPAIRS = RepairStatements(PREFIX)
+NEW_FLOW = NewFlow("w1", FlowKind.WORKFLOW, "w1")
 LIMITS = LimitStatements(PREFIX)
 RING = Ring("mail", Partition("args.id"))
 ENTRY = stored.Entry("nightly", "@daily", "UTC", "cron", Job(worker="w"))
@@ -99,8 +112,27 @@ def _signed() -> JobStatements:
     return statements
 
 
+def _signed_graphs() -> GraphStatements:
+    """Return the statements of flows once limits are known."""
+    statements = GraphStatements(PREFIX)
+    statements.signed = True
+    return statements
+
+
+def _first(dialogue: Dialogue[Any]) -> Statement[Any]:
+    """Return the statement that a dialogue begins with, here its only one."""
+    return next(dialogue)
+
+
+def _only(parts: Sequence[Part]) -> Statement[Any]:
+    """Return the statement of the only part."""
+    (part,) = parts
+    statement = part()
+    assert statement is not None
+    return statement
+
+
 BUILDERS: dict[str, Callable[[], Statement[Any]]] = {
-    "flows/results": lambda: FlowStatements(PREFIX).results(["w1"], "w2", ["a"]),
     "jobs/enqueue": lambda: JOBS.enqueue([Job(worker="w"), Job(worker="w")]),
     "jobs/enqueue_one": lambda: JOBS.enqueue([Job(worker="w")]),
     "jobs/write": lambda: JOBS.write([Job(worker="w")]),
@@ -175,6 +207,53 @@ BUILDERS: dict[str, Callable[[], Statement[Any]]] = {
     "chunks/look": lambda: CHUNKS.look("mail", 1000, 5, [RULE]),
     "chunks/claim": lambda: CHUNKS.claim("mail", [Formed([1, 2], RULE)], PRODUCER),
     "chunks/join": lambda: CHUNKS.join("mail", [Follower(2, 1, "")], PRODUCER, CLAIMED_AT),
+    "chains/lock": lambda: CHAINS.lock(["c"]),
+    "chains/link": lambda: _only(CHAINS.link([(1, Job(worker="w"))])),
+    "chains/bridge": lambda: _first(CHAINS.bridge([1], ["c"])),
+    "flows/create": lambda: GRAPHS.create_flows([NEW_FLOW], None),
+    "flows/once": lambda: GRAPHS.find_once("k"),
+    "flows/known": lambda: GRAPHS.known(["w1"]),
+    "flows/graft": lambda: GRAPHS.graft("w1"),
+    "flows/states": lambda: GRAPHS.states([1]),
+    "flows/ends": lambda: GRAPHS.ends(["w1"]),
+    "flows/insert": lambda: GRAPHS.insert_steps([Job(worker="w")], [True]),
+    "flows/insert_signed": lambda: _signed_graphs().insert_steps([Job(worker="w")], [True]),
+    "flows/add_steps": lambda: GRAPHS.add_steps([StoredStep(1, "w1", 1, False, Policies())]),
+    "flows/add_edges": lambda: GRAPHS.add_edges([StoredEdge(2, 1, None, None)]),
+    "flows/duplicate": lambda: GRAPHS.find_duplicate(["w1"]),
+    "flows/read": lambda: FLOWS.read(["w1"]),
+    "flows/list": lambda: FLOWS.newest(FlowKind.WORKFLOW, limit=10, before=None),
+    "flows/steps": lambda: FLOWS.steps("w1", ["a"]),
+    "flows/jobs": lambda: FLOWS.jobs("w1", after=0, limit=10, callbacks=False),
+    "flows/results": lambda: FLOWS.results(["w1"], "w2", ["a"]),
+    "flows/change_options": lambda: FLOWS.change_options("w1", {"a": 1}),
+    "flows/members": lambda: FLOW_CONTROL.members("w1", [State.SUSPENDED]),
+    "flows/around": lambda: FLOW_CONTROL.around(["w1"]),
+    "flows/reopen_jobs": lambda: FLOW_CONTROL.reopen_jobs([1]),
+    "flows/reopen_flows": lambda: FLOW_CONTROL.reopen_flows(["w1"], [1]),
+    "flows/recount": lambda: FLOW_CONTROL.recount([1]),
+    "flows/waiting": lambda: FLOW_CONTROL.find_waiting([1]),
+    "flows/suspend": lambda: FLOW_CONTROL.suspend([1]),
+    "flows/forget_results": lambda: FLOW_CONTROL.forget_results([1]),
+    "flows/let_go": lambda: FLOW_CONTROL.let_go(1),
+    "flows/ended": lambda: FLOW_CONTROL.find_ended(age=60.0, after=None, limit=10),
+    "flows/spent": lambda: FLOW_CONTROL.find_spent(["w1"]),
+    "flows/steps_of_roots": lambda: FLOW_CONTROL.steps_of(["w1"]),
+    "flows/delete": lambda: FLOW_CONTROL.delete(["w1"]),
+    "flows/kept": lambda: FOLLOW.find_kept([1]),
+    "flows/lock": lambda: FOLLOW.lock(["w1"]),
+    "flows/is_any_linked": lambda: FOLLOW.is_any_linked([1]),
+    "flows/lock_of_jobs": lambda: FOLLOW.lock_of_jobs([1]),
+    "flows/close_jobs": lambda: _first(FOLLOW.close_jobs({1: "completed"})),
+    "flows/close_flows": lambda: _first(FOLLOW.close_flows(["w1"])),
+    "flows/release": lambda: _first(FOLLOW.release_steps([Due(1)])),
+    "flows/postpone": lambda: FOLLOW.postpone({1: "{}"}),
+    "flows/count": lambda: _first(FOLLOW.count_flows({"w1": [1, 0, 0, 0, 0, 0, 0, 0]})),
+    "flows/fire": lambda: _first(FOLLOW.fire_callbacks([("b1", "completed")])),
+    "flows/forget": lambda: _first(FOLLOW.forget_steps([1])),
+    "flows/take_unchecked": lambda: REPAIRS.take(60.0, 0.1, 10),
+    "flows/strays": lambda: REPAIRS.find_strays(["w1"], 10),
+    "flows/count_jobs": lambda: REPAIRS.recount(["w1"]),
     "limits/configure": lambda: LIMITS.configure({"mail": Limits(global_limit=GlobalLimit(5))}),
     "limits/lock": lambda: LIMITS.lock("mail"),
     "limits/keep": lambda: LIMITS.keep("mail", {"0": "k"}, {"seen": 5}),
@@ -375,7 +454,7 @@ def test_staging_counts_what_it_staged_and_names_the_queues() -> None:
 
 
 def test_changes_of_state_are_decoded() -> None:
-    found = [{"id": 1, "queue": "q", "worker": "w", "previous_state": "executing"}]
+    found = [{"id": 1, "queue": "q", "worker": "w", "previous_state": "executing", "attempt": 3}]
     for build in (OPERATIONS.cancel, OPERATIONS.retry, OPERATIONS.delete):
         assert build([1]).decode(found) == [Changed(1, "q", "w", State.EXECUTING)]
     changes = {"args": {"n": 2**70}}
@@ -415,7 +494,7 @@ def test_what_gives_up_leases_names_the_producers_and_the_limits() -> None:
         "q",
         [1],
     )
-    found = [{"id": 1, "queue": "q", "worker": "w", "state": "discarded"}]
+    found = [{"id": 1, "queue": "q", "worker": "w", "state": "discarded", "attempt": 3}]
     assert RESCUES.discard_exhausted(limit=1).decode(found) == [
         Rescued(1, "q", "w", State.DISCARDED)
     ]
