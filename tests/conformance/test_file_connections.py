@@ -243,8 +243,8 @@ async def test_a_graph_comes_with_the_users_commit(engine: Engine, user: UserCon
         written = await user.insert_graph(engine, graph(*members(2200), step(needs=[0, 2199])))
         assert await engine.read_flows(["order"]) == []
     await user.commit()
-    assert counts(await flow_of(engine)) == {"total": 1201, "suspended": 1}
-    assert len(await engine.get_jobs(written.ids)) == 1201
+    assert counts(await flow_of(engine)) == {"total": 2201, "suspended": 1}
+    assert len(await engine.get_jobs(written.ids)) == 2201
 
 
 async def test_of_a_graph_that_can_not_be_nothing_is_left_where_the_user_goes_on(
