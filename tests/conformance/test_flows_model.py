@@ -44,6 +44,12 @@ class Model:
             self._close(number, state)
         self.settle()
 
+    def go(self, number: int) -> None:
+        """Delete a job that has ended: it stays counted, and whoever held on to it lets go."""
+        self.nodes[number].state = "gone"
+        self._close(number, "deleted")
+        self.settle()
+
     def retry(self, number: int) -> None:
         """Have a job go on."""
         self.nodes[number].state = "available"
@@ -140,8 +146,8 @@ async def act(chance: random.Random, flows: Flows, engine: Engine, model: Model)
         model.end(number, "cancelled")
     elif kind == "delete" and chance.random() < 0.4 and number not in flows.claimed:
         await engine.delete_jobs([number])
-        if state in FINAL:  # it stays counted as it had ended
-            model.nodes[number].state = "gone"
+        if state in FINAL:
+            model.go(number)
         else:
             model.end(number, "deleted")
     elif kind == "retry" and state in FINAL:

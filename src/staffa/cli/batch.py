@@ -54,7 +54,7 @@ async def list_(config: Config, output: Output, limit: int, before: str | None) 
 @_ID
 @command
 async def show(config: Config, output: Output, id: str) -> None:  # noqa: A002  # its argument
-    """Show how a batch stands: its jobs by state, and the callbacks that were written.
+    """Show how a batch stands: its jobs by state, and its callbacks.
 
     Example: staffa batch show news-7
     """
@@ -72,7 +72,7 @@ async def show(config: Config, output: Output, id: str) -> None:  # noqa: A002  
 @click.option("--yes", is_flag=True, help="Don't ask.")
 @command
 async def cancel(config: Config, output: Output, id: str, yes: bool) -> None:  # noqa: A002
-    """Cancel all jobs of a batch that have not ended; those that run are stopped.
+    """Cancel all jobs of a batch that have not ended, also running ones.
 
     Whoever sits at the terminal is asked; without one, --yes is needed, or it exits with 1.
 
