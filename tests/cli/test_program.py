@@ -22,6 +22,7 @@ from tests.unit.programs import run_python
 REACHING = (
     "migrate up", "migrate status", "migrate down --to 0", "demo --once", "start --queues q:1",
     "top --once", "jobs list", "jobs show 1", "jobs retry 1", "jobs cancel 1", "jobs delete 1",
+    "jobs signal 1",
     "jobs cancel --queue q --dry-run", "queues list", "queues pause q", "queues resume q",
     "queues scale q 1", "queues start q", "queues stop q", "queues add q",
     "queues set q --limit 1", "queues delete q", "cron list", "cron run n", "cron show n",
