@@ -33,7 +33,7 @@ async def test_a_file_is_made_worked_on_looked_at_and_emptied(
     assert (await program.run("migrate", "status")).code == 1
     assert (await program.run("jobs", "list")).code == 1
     made = await program.run("migrate", "up", "--json")
-    assert (made.code, made.json["version"]) == (0, 5)
+    assert (made.code, made.json["version"]) == (0, 6)
     async with Staffa(file.dsn) as app:
         await app.enqueue(Job(worker="shop.send", args={"to": "ada"}))
         await app.enqueue(Job(worker="other", scheduled_in=60))
