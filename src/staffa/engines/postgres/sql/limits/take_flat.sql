@@ -15,8 +15,8 @@ WITH near AS MATERIALIZED (
       FROM :"prefix".oban_jobs AS candidate
      WHERE candidate.state = 'available'
        AND candidate.queue = $1::text
-       AND (candidate.attempt < candidate.max_attempts)::int <> 0
-       AND (candidate.worker <> ALL ($9::text[]) OR candidate.id = ANY ($10::bigint[]))
+       AND (candidate.attempt < candidate.max_attempts
+            AND (candidate.worker <> ALL ($9::text[]) OR candidate.id = ANY ($10::bigint[])))::int <> 0
      ORDER BY candidate.priority, candidate.scheduled_at, candidate.id
      LIMIT (SELECT $2::int)
        FOR UPDATE SKIP LOCKED
