@@ -80,7 +80,7 @@ async def read_fixed_blocks(
 ) -> int:
     """Do the same by a plan that was made once, for a connection that finds rows in one way."""
     literals = [
-        await connection.fetchval("SELECT quote_nullable($1::text)", value and str(value))
+        await connection.fetchval("SELECT quote_nullable($1::text)", _as_text(value))
         for value in statement.params
     ]
     async with connection.transaction():
@@ -92,6 +92,13 @@ async def read_fixed_blocks(
         )
         await connection.execute("DEALLOCATE looked_at")
     return _blocks(found)
+
+
+def _as_text(value: object) -> str | None:
+    """Return a parameter as a literal has it."""
+    if isinstance(value, list):
+        return "{" + ",".join(map(str, value)) + "}"
+    return None if value is None else str(value)
 
 
 def _blocks(found: str) -> int:
