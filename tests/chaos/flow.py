@@ -8,7 +8,7 @@ from typing import Any
 
 import asyncpg
 
-from staffa import Batch, Job, Workflow
+from staffa import Batch, Job, Workflow, WorkflowHandle
 from staffa._internal.identifiers import quote_identifier
 from tests.chaos.acts import cancel_one, store
 from tests.chaos.faults import Fault
@@ -53,9 +53,9 @@ class FlowsScenario:
         for workflow in await scene.client.workflows(limit=20):
             if scene.random.random() < 0.2:
                 handle = scene.client.workflow(workflow.id)
-                for job in await handle.jobs():
-                    scene.notebook.write("cancelling", job=job.id)
+                await _note_cancelled(scene, handle)
                 await handle.cancel()
+                await _note_cancelled(scene, handle)  # those that were added meanwhile, too
                 return
 
     async def settle(self, scene: Scene) -> None:
@@ -156,6 +156,11 @@ def _with_callbacks(jobs: Iterable[Job] | Workflow, token: str) -> Batch:
         on_exhausted=called.new(token),
         on_retryable=called.new(token),
     )
+
+
+async def _note_cancelled(scene: Scene, handle: WorkflowHandle) -> None:
+    for job in await handle.jobs():
+        scene.notebook.write("cancelling", job=job.id)
 
 
 async def _store(scene: Scene, composed: Workflow | Batch, token: str) -> None:

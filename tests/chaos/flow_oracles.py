@@ -204,8 +204,13 @@ class Flows:
 
 
 def _goes_on(history: History, job: int) -> Change | None:
-    """Return the change by which a step that has waited goes on; None if none does."""
+    """Return the change by which a step goes on that has waited.
+
+    None if none does, or if somebody has retried it before: then it goes on whatever it needs.
+    """
     for change in history.of_job.get(job, ()):
+        if change.step is Step.RETRY:
+            return None
         if change.step is Step.RELEASE:
             return change
         if change.step is Step.CLAIM:  # it has never waited: what it needs had ended before

@@ -109,7 +109,8 @@ class Server:
         process, self._process = self._process, None
         if process is not None:
             process.send_signal(how)
-            await asyncio.to_thread(process.wait)
+            # not in a thread of the loop's: these may all wait for the server to come back
+            await eventually(lambda: process.poll() is not None, "the server's end", 60)
 
     @asynccontextmanager
     async def stopped(self) -> AsyncIterator[None]:

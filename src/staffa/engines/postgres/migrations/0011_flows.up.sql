@@ -35,7 +35,7 @@ CREATE INDEX staffa_flows_finished ON :"prefix".staffa_flows (finished_at, id) W
 CREATE UNIQUE INDEX staffa_flows_once ON :"prefix".staffa_flows (once)
     WHERE once IS NOT NULL AND finished_at IS NULL;
 
--- Jobs that wait for others, until they have ended themselves.
+-- Jobs that wait for others, and have waited. Each row is written once more as a rule, in its own page.
 CREATE TABLE :"prefix".staffa_steps (
     job_id       bigint PRIMARY KEY,
     root         text COLLATE "C" NOT NULL,
@@ -44,11 +44,12 @@ CREATE TABLE :"prefix".staffa_steps (
     on_cancelled text NOT NULL DEFAULT 'cancel' CHECK (on_cancelled IN ('cancel', 'ignore', 'hold')),
     on_discarded text NOT NULL DEFAULT 'cancel' CHECK (on_discarded IN ('cancel', 'ignore', 'hold')),
     on_deleted   text NOT NULL DEFAULT 'cancel' CHECK (on_deleted IN ('cancel', 'ignore', 'hold'))
-) WITH (fillfactor = 70);
+) WITH (fillfactor = 50);
 
 CREATE INDEX staffa_steps_root ON :"prefix".staffa_steps (root);
 
--- What they wait for, each a job or a flow. An edge is marked once, when that has ended.
+-- What they wait for, each a job or a flow. An edge is marked once, when that has ended,
+-- in its own page as well: its indexes are left alone by that.
 CREATE TABLE :"prefix".staffa_edges (
     job_id     bigint NOT NULL,
     needs_job  bigint,
@@ -56,7 +57,7 @@ CREATE TABLE :"prefix".staffa_edges (
     ended      text,                           -- how what it needs has ended; null while it is open
     on_cancelled text, on_discarded text, on_deleted text,  -- of a chain's, before those of the step
     CHECK (num_nonnulls(needs_job, needs_flow) = 1)
-);
+) WITH (fillfactor = 50);
 
 CREATE UNIQUE INDEX staffa_edges_job ON :"prefix".staffa_edges (job_id, needs_job) WHERE needs_job IS NOT NULL;
 CREATE UNIQUE INDEX staffa_edges_flow ON :"prefix".staffa_edges (job_id, needs_flow) WHERE needs_flow IS NOT NULL;
