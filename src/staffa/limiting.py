@@ -100,7 +100,6 @@ class Limiting(Protocol):
     @property
     def knows_partitions(self) -> bool:
         """Whether it has noticed some, or has looked for them a short while ago."""
-        raise NotImplementedError
 
     async def read_limits(
         self, queues: Sequence[str] | None = None, *, partitions: int = 0
