@@ -50,9 +50,11 @@ async def witness(dsn: str, prefix: str) -> AsyncIterator[Witness]:
 
 
 @pytest.fixture
-def rows(connection: asyncpg.Connection, prefix: str) -> Rows:
+async def rows(connection: asyncpg.Connection, prefix: str) -> Rows:
     """The tables, beside Staffa."""
-    return Rows(connection, prefix)
+    made = Rows(connection, prefix)
+    await made.leave_out_others()
+    return made
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ import pytest
 from staffa import Batch, Job, JobFilter, Staffa, State, Workflow, current_job, job
 from staffa.errors import ConfigError, FlowExists, LoopRunning, UnknownFlow
 from tests.conftest import MakeClient
+from tests.support.events import pause_everywhere, resume_everywhere
 
 EVENTS = ("attempted", "completed", "cancelled", "discarded", "retryable", "exhausted")
 
@@ -95,14 +96,14 @@ async def test_jobs_that_do_not_complete_are_told_and_looked_at(
     nodes: list[Staffa], work: Work
 ) -> None:
     app = nodes[0]
-    await app.pause_queue("default")
+    await pause_everywhere(*nodes)
     batch = await app.enqueue(
         Batch([work.member.new(1), work.member.new(2, "fail"), work.member.new(3)],
               **work.callbacks())
     )  # fmt: skip
     last = (await batch.jobs())[-1]
     await app.cancel_job(last)
-    await app.resume_queue("default")
+    await resume_everywhere(*nodes)
     status = await batch.wait(timeout=60)
     assert status.state is State.DISCARDED
     assert {name: count for name, count in status.counts.items() if count} == {

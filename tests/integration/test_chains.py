@@ -31,7 +31,7 @@ from staffa import (
 from staffa._internal.identifiers import quote_identifier
 from staffa.types import State
 from tests.conftest import MakeClient
-from tests.support.events import eventually
+from tests.support.events import eventually, pause_everywhere, resume_everywhere
 from tests.support.rows import Rows
 
 BY_KEY = Chain(by="args.key", on_discarded="ignore")
@@ -159,7 +159,7 @@ async def test_a_rolled_back_transaction_leaves_no_gap_and_no_knot(
     async def plain(key: int) -> None: ...
 
     app = nodes[0]
-    await app.pause_queue("default")
+    await pause_everywhere(*nodes)
     first = await app.enqueue(plain.new(1))
     connection = await asyncpg.connect(dsn)
     transaction = connection.transaction()
@@ -173,7 +173,7 @@ async def test_a_rolled_back_transaction_leaves_no_gap_and_no_knot(
     last = await waiting
     assert last.state is State.SUSPENDED
     assert await app.get_job(inside) is None
-    await app.resume_queue("default")
+    await resume_everywhere(*nodes)
     async with asyncio.timeout(30):
         await eventually_ended(app)
     ended = [await app.get_job(one) for one in (first, last)]
@@ -234,7 +234,7 @@ async def test_a_synchronous_transaction_adds_to_a_chain_under_limits(
     limits = Queue(limit=5, global_limit=GlobalLimit(1, partition="args.key"))
     app = make_client(queues={"default": limits})
     await app.start()
-    await app.pause_queue("default")
+    await pause_everywhere(app)
 
     def write() -> list[Job]:
         with psycopg.connect(dsn) as connection:
@@ -243,7 +243,7 @@ async def test_a_synchronous_transaction_adds_to_a_chain_under_limits(
 
     jobs = await asyncio.to_thread(write)
     assert [one.state for one in jobs] == ["available", "suspended", "suspended"]
-    await app.resume_queue("default")
+    await resume_everywhere(app)
     async with asyncio.timeout(30):
         await eventually_ended(app)
     found = [await app.get_job(one) for one in jobs]

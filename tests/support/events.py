@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 
+from staffa import Staffa
 from staffa.telemetry import Event
 
 TIMEOUT_SECONDS = 30.0
@@ -61,3 +63,20 @@ async def eventually(
                 await asyncio.sleep(0.005)
     except TimeoutError:
         raise AssertionError(f"waited in vain for {what}") from None
+
+
+async def pause_everywhere(*nodes: Staffa) -> None:
+    """Pause the default queue of each of the clients, and return once they have heard of it."""
+    for node in nodes:
+        await node.pause_queue("default")
+        await eventually(partial(_is_paused, node), "the pause")
+
+
+async def resume_everywhere(*nodes: Staffa) -> None:
+    """Resume the default queue of each of the clients."""
+    for node in nodes:
+        await node.resume_queue("default")
+
+
+def _is_paused(node: Staffa) -> bool:
+    return node.check_queue("default").paused

@@ -40,6 +40,7 @@ class Rows:
         self.producers = f"{quote_identifier(prefix)}.staffa_producers"
         self.leaders = f"{quote_identifier(prefix)}.staffa_leaders"
         self.queues = f"{quote_identifier(prefix)}.staffa_queues"
+        self._others: set[int] = set()
 
     async def get(self, number: int | None) -> dict[str, Any]:
         """Return a job's row, JSON decoded where Python can; an empty one if there is none."""
@@ -105,6 +106,10 @@ class Rows:
         """Return how many producers are known."""
         return int(await self.connection.fetchval(f"SELECT count(*) FROM {self.producers}"))
 
+    async def leave_out_others(self) -> None:
+        """Take no note of connections that are there now: those of earlier tests may still be."""
+        self._others = await self.backends()
+
     async def connection_count(self) -> int:
         """Return how many connections Staffa has to this database."""
         return len(await self.backends())
@@ -112,7 +117,7 @@ class Rows:
     async def backends(self) -> set[int]:
         """Return the server's processes that serve Staffa in this database."""
         found = await self.connection.fetch(f"SELECT pid {_OURS}")
-        return {row["pid"] for row in found}
+        return {row["pid"] for row in found} - self._others
 
     async def terminate(self) -> int:
         """End Staffa's connections to this database, and return how many."""

@@ -13,8 +13,10 @@ from staffa.telemetry.catalogue import JobsStaged, NotifierLost, NotifierReconne
 
 
 @pytest.fixture(autouse=True)
-def no_listeners(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(events, "_listeners", ())
+def no_listeners(no_listener_is_left: None) -> Iterator[None]:
+    before, events._listeners = events._listeners, ()
+    yield
+    events._listeners = before
 
 
 @pytest.fixture

@@ -104,10 +104,11 @@ def span(name: str, /, *, instance: str | None = None, **about: Any) -> Iterator
     Example:
         >>> from staffa.telemetry import attach, detach
         >>> seen = []
-        >>> attach(lambda event: seen.append(event.name), events="staffa.docs")
+        >>> attach(seen.append, events="staffa.docs")
         >>> with span("staffa.docs.read", page=1):
         ...     pass
-        >>> seen
+        >>> detach(seen.append)
+        >>> [event.name for event in seen]
         ['staffa.docs.read.start', 'staffa.docs.read.stop']
     """
     if not listening():
