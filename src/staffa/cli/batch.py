@@ -6,13 +6,11 @@ import click
 
 from staffa.cli.audit import audited
 from staffa.cli.batch_status import COLUMNS, describe, lines_of, row_of
+from staffa.cli.flow_options import confirm_cancel, flow_id, page_options
 from staffa.cli.groups import Commands
-from staffa.cli.numbers import WholeNumber
-from staffa.cli.options import EXIT_REFUSED, command, open_client
-from staffa.cli.output import Output, count_of
+from staffa.cli.options import command, open_client
+from staffa.cli.output import Output
 from staffa.config import Config
-
-_ID = click.argument("id")
 
 
 @click.group(cls=Commands)
@@ -24,15 +22,7 @@ def batch() -> None:
 
 
 @batch.command("list")
-@click.option(
-    "--limit",
-    type=WholeNumber(1, 10_000),
-    metavar="N",
-    default=50,
-    show_default=True,
-    help="At most so many.",
-)
-@click.option("--before", metavar="ID", help="Older ones than this: the next page.")
+@page_options
 @command
 async def list_(config: Config, output: Output, limit: int, before: str | None) -> None:
     """List batches, the newest first.
@@ -51,7 +41,7 @@ async def list_(config: Config, output: Output, limit: int, before: str | None) 
 
 
 @batch.command()
-@_ID
+@flow_id
 @command
 async def show(config: Config, output: Output, id: str) -> None:  # noqa: A002  # its argument
     """Show how a batch stands: its jobs by state, and its callbacks.
@@ -68,7 +58,7 @@ async def show(config: Config, output: Output, id: str) -> None:  # noqa: A002  
 
 
 @batch.command()
-@_ID
+@flow_id
 @click.option("--yes", is_flag=True, help="Don't ask.")
 @command
 async def cancel(config: Config, output: Output, id: str, yes: bool) -> None:  # noqa: A002
@@ -81,15 +71,8 @@ async def cancel(config: Config, output: Output, id: str, yes: bool) -> None:  #
     async with open_client(config) as client:
         handle = client.batch(id)
         counts = (await handle.status()).counts
-        open_jobs = count_of(counts["suspended"] + counts["active"], "job")
         if not yes:
-            if not output.interactive:
-                output.say(
-                    f"would cancel {open_jobs} of batch {id}: give --yes to do so",
-                    would_cancel=id,
-                )
-                raise SystemExit(EXIT_REFUSED)
-            click.confirm(f"Cancel {open_jobs}?", abort=True, err=True)
+            confirm_cancel(output, "batch", id, counts)
         with audited(config, "batch.cancel", batch=id):
             await handle.cancel()
     output.say(f"batch {id}: cancelled", action="cancel", batch=id)

@@ -5,14 +5,12 @@ from __future__ import annotations
 import click
 
 from staffa.cli.audit import audited
+from staffa.cli.flow_options import confirm_cancel, flow_id, page_options
 from staffa.cli.groups import Commands
-from staffa.cli.numbers import WholeNumber
-from staffa.cli.options import EXIT_REFUSED, command, open_client
-from staffa.cli.output import Output, count_of
+from staffa.cli.options import command, open_client
+from staffa.cli.output import Output
 from staffa.cli.workflow_status import COLUMNS, describe, draw, row_of
 from staffa.config import Config
-
-_ID = click.argument("id")
 
 
 @click.group(cls=Commands)
@@ -24,15 +22,7 @@ def workflow() -> None:
 
 
 @workflow.command("list")
-@click.option(
-    "--limit",
-    type=WholeNumber(1, 10_000),
-    metavar="N",
-    default=50,
-    show_default=True,
-    help="At most so many.",
-)
-@click.option("--before", metavar="ID", help="Older ones than this: the next page.")
+@page_options
 @command
 async def list_(config: Config, output: Output, limit: int, before: str | None) -> None:
     """List workflows, the newest first.
@@ -53,7 +43,7 @@ async def list_(config: Config, output: Output, limit: int, before: str | None) 
 
 
 @workflow.command()
-@_ID
+@flow_id
 @command
 async def show(config: Config, output: Output, id: str) -> None:  # noqa: A002  # its argument
     """Draw a workflow with the states of its steps.
@@ -71,7 +61,7 @@ async def show(config: Config, output: Output, id: str) -> None:  # noqa: A002  
 
 
 @workflow.command()
-@_ID
+@flow_id
 @click.option("--yes", is_flag=True, help="Don't ask.")
 @command
 async def cancel(config: Config, output: Output, id: str, yes: bool) -> None:  # noqa: A002
@@ -86,22 +76,15 @@ async def cancel(config: Config, output: Output, id: str, yes: bool) -> None:  #
     async with open_client(config) as client:
         handle = client.workflow(id)
         counts = (await handle.status()).counts
-        open_jobs = count_of(counts["suspended"] + counts["active"], "job")
         if not yes:
-            if not output.interactive:
-                output.say(
-                    f"would cancel {open_jobs} of workflow {id}: give --yes to do so",
-                    would_cancel=id,
-                )
-                raise SystemExit(EXIT_REFUSED)
-            click.confirm(f"Cancel {open_jobs}?", abort=True, err=True)
+            confirm_cancel(output, "workflow", id, counts)
         with audited(config, "workflow.cancel", workflow=id):
             await handle.cancel()
     output.say(f"workflow {id}: cancelled", action="cancel", workflow=id)
 
 
 @workflow.command()
-@_ID
+@flow_id
 @click.option("--whole", is_flag=True, help="Those that have completed as well.")
 @command
 async def retry(config: Config, output: Output, id: str, whole: bool) -> None:  # noqa: A002
@@ -118,7 +101,7 @@ async def retry(config: Config, output: Output, id: str, whole: bool) -> None:  
 
 
 @workflow.command()
-@_ID
+@flow_id
 @click.argument("step")
 @command
 async def release(config: Config, output: Output, id: str, step: str) -> None:  # noqa: A002
