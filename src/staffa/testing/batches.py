@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import AsyncIterator
 from typing import Any
 
 from staffa.client import Staffa
@@ -12,14 +12,12 @@ from staffa.engine import Engine
 from staffa.flows import Batch
 from staffa.flows.sealing import sealed
 from staffa.jobs import Job
-from staffa.queues.inline import InlineRunner
 from staffa.queues.pools.thread import Threads
 from staffa.rehearsal import Execute
-from staffa.testing.drain import Plan, Scheduled, drain, runner_of
+from staffa.testing.drain import Plan, Scheduled, runner_of
+from staffa.testing.flows import drain_flow
 from staffa.testing.targets import App, clock_of, executing_on, find_app, open_engine
-from staffa.types import State
 
-_WAITING = (State.AVAILABLE, State.SCHEDULED, State.RETRYABLE)
 _PAGE = 1_000
 
 
@@ -79,28 +77,14 @@ async def run_on_app(
     engine = await open_engine(app, execute)
     await engine.insert_graph(sealed(batch.graph(), app.config.encryption_keys))
     async with runner_of(app, engine, threads) as runner:
-        await _run(batch.id, plan, engine, runner)
+        await drain_flow(lambda: _jobs(batch.id, engine), plan, engine, runner)
     return BatchHandle(batch.id, batches_on(engine, clock_of(app)))
 
 
-async def _run(batch: str, plan: Plan, engine: Engine, runner: InlineRunner) -> None:
-    left = plan.limit
-    while left:
-        queues = {job.queue for job in await _jobs(batch, engine) if job.state in _WAITING}
-        before = left
-        for queue in sorted(queues):
-            counts = await drain(replace(plan, queue=queue, limit=left), engine, runner)
-            left -= sum(counts.values())
-        if left == before:
-            return
-
-
-async def _jobs(batch: str, engine: Engine) -> list[Job]:
-    """Return the jobs of a batch, its callbacks among them."""
-    found: list[Job] = []
-    while True:
-        after = found[-1].id or 0 if found else 0
-        page = await engine.list_linked_jobs(batch, after=after, limit=_PAGE, callbacks=True)
-        found += page
-        if len(page) < _PAGE:
-            return found
+async def _jobs(batch: str, engine: Engine) -> AsyncIterator[Job]:
+    """Yield the jobs of a batch, its callbacks among them."""
+    after = 0
+    while page := await engine.list_linked_jobs(batch, after=after, limit=_PAGE, callbacks=True):
+        for job in page:
+            yield job
+        after = page[-1].id or 0
