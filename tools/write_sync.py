@@ -23,15 +23,36 @@ PROJECT = Path(__file__).resolve().parents[1]
 CLIENT = PROJECT / "src" / "staffa" / "client"
 TARGET = PROJECT / "src" / "staffa" / "sync.py"
 
-PARTS = ("lifecycle", "enqueue", "jobs", "operations", "queues", "dynamic", "crons", "signals")
-"""The modules of the classes that `Staffa` is put together of, from the base."""
+PARTS = {
+    "lifecycle": "Lifecycle",
+    "enqueue": "Enqueueing",
+    "jobs": "Jobs",
+    "operations": "Operations",
+    "queues": "Queues",
+    "dynamic": "DynamicQueues",
+    "crons": "Crons",
+    "signals": "Signals",
+    "rates": "Rates",
+    "relays": "Relaying",
+    "handles": "Handles",
+}
+"""The classes that `Staffa` is put together of, by their modules, in the order of the surface."""
 
-BY_HAND = frozenset({"enqueue", "enqueue_many"})
-"""Methods that take a connection of the caller's; `staffa.client.synchronous` has their twins."""
+BY_HAND = frozenset({"enqueue", "enqueue_many", "rate", "relay", "relay_many", "workflow", "batch"})
+"""Methods that take a connection of the caller's, or return something that is awaited.
+
+`staffa.client.synchronous` has their twins, under their names with an underscore.
+"""
 
 LEFT_OUT = frozenset({"get_instance", "leave_behind"})
 
-NAMES = {"BatchHandle": "SyncBatchHandle", "WorkflowHandle": "SyncWorkflowHandle"}
+NAMES = {
+    "BatchHandle": "SyncBatchHandle",
+    "Rate": "SyncRate",
+    "Relay": "SyncRelay",
+    "Relays": "SyncRelays",
+    "WorkflowHandle": "SyncWorkflowHandle",
+}
 """What synchronous code gets in place of something that is awaited."""
 
 PHRASES = {
@@ -42,6 +63,8 @@ PHRASES = {
         "The stored jobs in the order given, with"
     ),
     "Or, of a stream, an async iterator of": "Or, of a stream, an iterator of",
+    "``await relays.results(timeout=30)``": "``relays.results(timeout=30)``",
+    "``async for relay in relays``": "``for relay in relays``",
 }
 
 HEADER = '''\
@@ -79,8 +102,11 @@ class SyncStaffa(Synchronous):
 
 IMPORTS = {
     "Iterator": "collections.abc",
-    "SyncBatchHandle": "staffa.client.batch_handles_now",
-    "SyncWorkflowHandle": "staffa.client.workflows_now",
+    "SyncBatchHandle": "staffa.client.sync_handles",
+    "SyncRate": "staffa.client.rates",
+    "SyncRelay": "staffa.relays",
+    "SyncRelays": "staffa.relays",
+    "SyncWorkflowHandle": "staffa.client.sync_handles",
     "Synchronous": "staffa.client.synchronous",
 }
 
@@ -107,7 +133,7 @@ def make_module() -> str:
     unused = set(PHRASES)
     for part, source in sources.items():
         homes.update(_homes_of_names(source, f"staffa.client.{part}"))
-        methods += [_write(method, unused) for method in _public_methods(source)]
+        methods += [_write(method, unused) for method in _public_methods(source, PARTS[part])]
     if unused:
         raise SystemExit(f"phrases of tools/write_sync.py that no docstring has: {sorted(unused)}")
     body = CLASS + "".join(methods)
@@ -125,9 +151,9 @@ def _homes_of_names(source: ast.Module, module: str) -> dict[str, str]:
     return found
 
 
-def _public_methods(source: ast.Module) -> Iterator[Function]:
+def _public_methods(source: ast.Module, part: str) -> Iterator[Function]:
     for node in source.body:
-        if not isinstance(node, ast.ClassDef) or node.decorator_list:  # a dataclass is no part
+        if not isinstance(node, ast.ClassDef) or node.name != part:
             continue
         for method in node.body:
             if not isinstance(method, Function) or method.name.startswith("_"):

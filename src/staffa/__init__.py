@@ -5,7 +5,7 @@ from staffa.chains import Chain
 from staffa.chunks import Chunk
 from staffa.client import Staffa
 from staffa.client.batch_handles import BatchHandle
-from staffa.client.workflows import WorkflowHandle
+from staffa.client.workflow_handles import WorkflowHandle
 from staffa.config import Config
 from staffa.cron import Cron
 from staffa.deadlines import Deadline

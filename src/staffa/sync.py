@@ -8,21 +8,24 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Literal, Unpack, overload
 
-from staffa.client.batch_handles_now import SyncBatchHandle
-from staffa.client.batches import Progress
 from staffa.client.changes import ChangeJob, JobChanges
+from staffa.client.filtered_changes import Progress
+from staffa.client.rates import SyncRate
+from staffa.client.sync_handles import SyncBatchHandle, SyncWorkflowHandle
 from staffa.client.synchronous import Synchronous
-from staffa.client.workflows_now import SyncWorkflowHandle
 from staffa.cron.edits import CronChanges
 from staffa.cron.entries import Cron
 from staffa.cron.stored import StoredCron
 from staffa.dynamic import DynamicQueue
 from staffa.filters import JobFilter
 from staffa.flows import Addition, Batch, Workflow
+from staffa.flows.batch_status import BatchStatus
+from staffa.flows.status import WorkflowStatus
 from staffa.instance import Source
 from staffa.jobs import Job
 from staffa.options import BulkOptions, Notify
 from staffa.queue import Queue, QueueCheck
+from staffa.relays import SyncRelay, SyncRelays
 from staffa.signals import DEFAULT_NAME
 from staffa.types import Seconds, State
 
@@ -939,3 +942,140 @@ class SyncStaffa(Synchronous):
             ```
         """
         return self._call(self._app.signal, jobs, payload, name=name)
+
+    def rate(self, queue: str, *, partition: Mapping[str, Any] | None = None) -> SyncRate:
+        """Return the rate limit of a queue, for code outside of jobs to keep to.
+
+        Args:
+            queue: The queue.
+            partition: Whose tokens, where the rate limit has a partition: a value for each of its
+                fields, such as ``{"args.tenant_id": 7}``.
+
+        Raises:
+            ConfigError: If the queue is no name.
+
+        Example:
+            ```python
+            if app.sync.rate("mail").take():
+                print("one mail more may be sent now")
+            ```
+        """
+        return self._rate(queue, partition=partition)
+
+    def relay(self, job: Job, *, conn: Any = None, notify: Notify = "after_commit") -> SyncRelay:
+        """Write a job whose result is kept, and return its relay.
+
+        Args:
+            job: From ``f.new(...)``, ``Worker.new(...)`` or ``Job(...)``.
+            conn: Your own connection: the job is written in its transaction. Commit before you
+                wait: until then nobody can run the job, and `result` ends with `RelayTimeout`.
+            notify: See `enqueue`.
+
+        Raises:
+            InvalidJob: If it is no job, or was enqueued before.
+            QueueFull: If too many jobs wait in its queue.
+            DatabaseError: If the database refuses or can't be reached.
+
+        Example:
+            ```python
+            relay = app.sync.relay(add.new(1, 2))
+            total = relay.result(timeout=5)
+            ```
+        """
+        return self._relay(job, conn=conn, notify=notify)
+
+    def relay_many(
+        self, *jobs: Source, conn: Any = None, notify: Notify = "after_commit"
+    ) -> SyncRelays:
+        """Write many jobs whose results are kept: all or none of them.
+
+        Args:
+            *jobs: Jobs, or iterables of jobs.
+            conn: Your own connection: see `relay`.
+            notify: See `enqueue`.
+
+        Returns:
+            Relays, in the order given: ``relays.results(timeout=30)`` waits for all of them,
+            ``for relay in relays`` yields them as they end.
+
+        Raises:
+            InvalidJob: If one of them is no job, or was enqueued before.
+            QueueFull: If too many jobs wait in a queue.
+            DatabaseError: If the database refuses or can't be reached.
+
+        Example:
+            ```python
+            relays = app.sync.relay_many(add.new(n, n) for n in range(10))
+            for relay in relays:
+                print(relay.id, relay.result())
+            ```
+        """
+        return self._relay_many(*jobs, conn=conn, notify=notify)
+
+    def workflow(self, id: str) -> SyncWorkflowHandle:
+        """Return a handle of a stored workflow; whether there is one is seen when it is used.
+
+        Args:
+            id: Its id: that of its builder, `Job.workflow_id` inside of one of its jobs.
+
+        Raises:
+            InvalidWorkflow: If that is no id.
+
+        Example:
+            ```python
+            status = app.sync.workflow(workflow_id).status()
+            ```
+        """
+        return self._workflow(id)
+
+    def workflows(self, *, limit: int = 100, before: str | None = None) -> list[WorkflowStatus]:
+        """Return how workflows stand, the newest first; what is inside of them is not counted.
+
+        Args:
+            limit: How many, 1 to 10000.
+            before: The id of the last one of the page before.
+
+        Raises:
+            ConfigError: If the limit can't be used.
+
+        Example:
+            ```python
+            for status in app.sync.workflows(limit=10):
+                print(status.id, status.name, status.state)
+            ```
+        """
+        return self._call(self._app.workflows, limit=limit, before=before)
+
+    def batch(self, id: str | None) -> SyncBatchHandle:
+        """Return a handle of a stored batch; whether there is one is seen when it is used.
+
+        Args:
+            id: Its id: that of the `Batch`, `Job.batch_id` inside of one of its jobs.
+
+        Raises:
+            ConfigError: If that is no id.
+
+        Example:
+            ```python
+            status = app.sync.batch(batch_id).status()
+            ```
+        """
+        return self._batch(id)
+
+    def batches(self, *, limit: int = 100, before: str | None = None) -> list[BatchStatus]:
+        """Return how batches stand, the newest first.
+
+        Args:
+            limit: How many, 1 to 10000.
+            before: The id of the last one of the page before.
+
+        Raises:
+            ConfigError: If the limit can't be used.
+
+        Example:
+            ```python
+            for status in app.sync.batches(limit=10):
+                print(status.id, status.name, status.state)
+            ```
+        """
+        return self._call(self._app.batches, limit=limit, before=before)

@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator
 from typing import Any, assert_type
 
 from staffa import Batch, BatchHandle, BatchStatus, Chain, Job, Staffa, State, Workflow, job
-from staffa.client.batch_handles_now import SyncBatchHandle
+from staffa.client.sync_handles import SyncBatchHandle
 from staffa.testing import run_batch
 
 

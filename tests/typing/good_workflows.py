@@ -6,8 +6,7 @@ from collections.abc import AsyncGenerator
 from typing import Any, assert_type
 
 from staffa import BatchHandle, Job, Staffa, State, Workflow, WorkflowHandle, WorkflowStatus, job
-from staffa.client.batch_handles_now import SyncBatchHandle
-from staffa.client.workflows_now import SyncWorkflowHandle
+from staffa.client.sync_handles import SyncBatchHandle, SyncWorkflowHandle
 from staffa.flows import Addition
 from staffa.testing import run_workflow
 

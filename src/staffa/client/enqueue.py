@@ -20,7 +20,7 @@ from staffa.client.bulk import (
 from staffa.client.following import Following
 from staffa.client.inline_flows import run_flow
 from staffa.client.mixed import Part, handle_of, has_flows, split_flows
-from staffa.client.workflows import WorkflowHandle
+from staffa.client.workflow_handles import WorkflowHandle
 from staffa.engine import Written
 from staffa.flows import Addition, Batch, Workflow
 from staffa.instance import Source

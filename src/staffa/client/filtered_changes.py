@@ -36,7 +36,7 @@ class Change(Protocol):
         """Change them, and return which were changed."""
 
 
-class Batches:
+class FilteredChange:
     """One operation on all jobs of a filter.
 
     Args:

@@ -6,8 +6,8 @@ import logging
 from collections.abc import Sequence
 from typing import Any
 
-from staffa.client.batches import PORTION
 from staffa.client.cancels import follow_cancel, follow_ends
+from staffa.client.filtered_changes import PORTION
 from staffa.client.flows import Flows
 from staffa.client.signals import Signals
 from staffa.client.stored_batches import StoredBatches

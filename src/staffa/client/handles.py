@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from staffa.client.batch_handles import BatchHandle, check_batch_id
 from staffa.client.relays import Relaying
-from staffa.client.workflows import WorkflowHandle
+from staffa.client.workflow_handles import WorkflowHandle
 from staffa.errors import ConfigError
 from staffa.flows.batch_status import BatchStatus
 from staffa.flows.given import check_text

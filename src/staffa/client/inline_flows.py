@@ -14,7 +14,7 @@ from typing import Any, cast
 
 from staffa._internal.clock import Clock
 from staffa.client.flows import flows_on
-from staffa.client.workflows import WorkflowHandle
+from staffa.client.workflow_handles import WorkflowHandle
 from staffa.config import Config
 from staffa.engine import Changes, Engine
 from staffa.errors import ConfigError

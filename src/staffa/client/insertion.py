@@ -18,7 +18,7 @@ from staffa.client.answers import Answers, read_ending
 from staffa.client.depths import Depths
 from staffa.client.inline import CallersThread, run_inline
 from staffa.client.inline_flows import run_flow
-from staffa.client.workflows import WorkflowHandle
+from staffa.client.workflow_handles import WorkflowHandle
 from staffa.config import Config
 from staffa.engine import Written
 from staffa.errors import ConfigError, RelayTimeout

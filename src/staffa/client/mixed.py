@@ -7,7 +7,7 @@ from typing import Any
 
 from staffa.client.bulk import Bulk, flatten
 from staffa.client.flows import Flows
-from staffa.client.workflows import WorkflowHandle
+from staffa.client.workflow_handles import WorkflowHandle
 from staffa.errors import ConfigError
 from staffa.flows import Addition, Batch, Workflow
 from staffa.flows.builder import Builder

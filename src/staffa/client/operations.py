@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, Unpack, overload
 
-from staffa.client.batches import Batches, Change, Progress, Then
 from staffa.client.changes import (
     UPDATE_SECONDS,
     ChangeJob,
@@ -16,6 +15,7 @@ from staffa.client.changes import (
     check_ids,
     merge_changes,
 )
+from staffa.client.filtered_changes import Change, FilteredChange, Progress, Then
 from staffa.client.jobs import Jobs
 from staffa.engine import Changed
 from staffa.errors import ConfigError
@@ -313,7 +313,7 @@ class Operations(Jobs):
         self, wanted: JobFilter, change: Change, then: Then, on_progress: Progress | None
     ) -> int:
         backend = await self._open()
-        return await Batches(backend.engine, change, then, on_progress).run(wanted)
+        return await FilteredChange(backend.engine, change, then, on_progress).run(wanted)
 
 
 async def _do_nothing(changed: Sequence[Changed]) -> None:

@@ -22,8 +22,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from staffa._internal.calls import Call, call, iterate
-from staffa.client.batch_handles import check_batch_id
-from staffa.client.batch_handles_now import SyncBatchHandle
+from staffa.client.batch_handles import BatchHandle
 from staffa.client.bulk import Bulk, check_new, check_notify, flatten
 from staffa.client.flows import Flows
 from staffa.client.insertion import Insertion
@@ -31,11 +30,9 @@ from staffa.client.mixed import Part, handle_of, has_flows, split_flows
 from staffa.client.rates import SyncRate
 from staffa.client.relays import mark_relayed
 from staffa.client.stored_batches import StoredBatches
-from staffa.client.workflows_now import SyncWorkflowHandle
+from staffa.client.sync_handles import SyncBatchHandle, SyncWorkflowHandle
 from staffa.errors import ConfigError
 from staffa.flows import Addition, Batch, Workflow
-from staffa.flows.batch_status import BatchStatus
-from staffa.flows.status import WorkflowStatus
 from staffa.instance import Source, refuse_loop
 from staffa.jobs import Job
 from staffa.options import BulkOptions, Notify
@@ -81,144 +78,29 @@ class Synchronous:
         refuse_loop("with app.sync", "async with app")
         call(self._app.stop)
 
-    def rate(self, queue: str, *, partition: Mapping[str, Any] | None = None) -> SyncRate:
-        """Return the rate limit of a queue, for code outside of jobs to keep to.
-
-        Args:
-            queue: The queue.
-            partition: Whose tokens, where the rate limit has a partition: a value for each of its
-                fields.
-
-        Raises:
-            ConfigError: If the queue is no name.
-
-        Example:
-            ```python
-            app.sync.rate("mail").wait_for(5, timeout=60)
-            ```
-        """
+    def _rate(self, queue: str, *, partition: Mapping[str, Any] | None) -> SyncRate:
         return SyncRate(self._app.rate(queue, partition=partition))
 
-    def relay(self, job: Job, *, conn: Any = None, notify: Notify = "after_commit") -> SyncRelay:
-        """Write a job whose result is kept, and return its relay.
-
-        Args:
-            job: From ``f.new(...)``, ``Worker.new(...)`` or ``Job(...)``.
-            conn: Your own connection: the job is written in its transaction, on this thread.
-                Commit before you wait.
-            notify: See `enqueue`.
-
-        Raises:
-            InvalidJob: If it is no job, or was enqueued before.
-            QueueFull: If too many jobs wait in its queue.
-            DatabaseError: If the database refuses or can't be reached.
-
-        Example:
-            ```python
-            total = app.sync.relay(add.new(1, 2)).result(timeout=5)
-            ```
-        """
+    def _relay(self, job: Job, *, conn: Any, notify: Notify) -> SyncRelay:
         refuse_loop("app.sync.relay()", "await app.relay(...)")
-        (relay,) = self._relay([job], conn, notify)
+        (relay,) = self._write_relayed([job], conn, notify)
         return SyncRelay(relay)
 
-    def relay_many(
-        self, *jobs: Source, conn: Any = None, notify: Notify = "after_commit"
-    ) -> SyncRelays:
-        """Write many jobs whose results are kept: all or none of them.
-
-        Args:
-            *jobs: Jobs, or iterables of jobs.
-            conn: Your own connection: see `relay`.
-            notify: See `enqueue`.
-
-        Raises:
-            InvalidJob: If one of them is no job, or was enqueued before.
-            QueueFull: If too many jobs wait in a queue.
-            DatabaseError: If the database refuses or can't be reached.
-
-        Example:
-            ```python
-            relays = app.sync.relay_many(add.new(n, n) for n in range(10))
-            sums = relays.results(timeout=30)
-            ```
-        """
+    def _relay_many(self, *jobs: Source, conn: Any, notify: Notify) -> SyncRelays:
         refuse_loop("app.sync.relay_many()", "await app.relay_many(...)")
-        return SyncRelays(self._relay(flatten(jobs), conn, notify))
+        return SyncRelays(self._write_relayed(flatten(jobs), conn, notify))
 
-    def _relay(self, jobs: Iterable[Job], conn: Any, notify: Notify) -> Relays:
+    def _write_relayed(self, jobs: Iterable[Job], conn: Any, notify: Notify) -> Relays:
         chosen = check_notify(notify, conn)
         conn = self._insertion.find_atomic() if conn is None else conn
         stored = self._insertion.write_here(mark_relayed(jobs), conn, chosen)
         return self._insertion.relays_of(stored, seen=conn is None)
 
-    def workflow(self, id: str) -> SyncWorkflowHandle:  # noqa: A002
-        """Return a handle of a stored workflow; whether there is one is seen when it is used.
-
-        Args:
-            id: Its id: that of its builder, `Job.workflow_id` inside of one of its jobs.
-
-        Raises:
-            InvalidWorkflow: If that is no id.
-
-        Example:
-            ```python
-            status = app.sync.workflow(workflow_id).status()
-            ```
-        """
+    def _workflow(self, id: str) -> SyncWorkflowHandle:  # noqa: A002  # as everywhere
         return SyncWorkflowHandle(self._app.workflow(id))
 
-    def workflows(self, *, limit: int = 100, before: str | None = None) -> list[WorkflowStatus]:
-        """Return how workflows stand, the newest first; what is inside of them is not counted.
-
-        Args:
-            limit: How many, 1 to 10000.
-            before: The id of the last one of the page before.
-
-        Raises:
-            ConfigError: If the limit can't be used.
-
-        Example:
-            ```python
-            for status in app.sync.workflows(limit=10):
-                print(status.id, status.name, status.state)
-            ```
-        """
-        return self._call(self._app.workflows, limit=limit, before=before)
-
-    def batch(self, id: str | None) -> SyncBatchHandle:  # noqa: A002
-        """Return a handle of a stored batch; whether there is one is seen when it is used.
-
-        Args:
-            id: Its id: that of the `Batch`, `Job.batch_id` inside of one of its jobs.
-
-        Raises:
-            ConfigError: If that is no id.
-
-        Example:
-            ```python
-            status = app.sync.batch(batch_id).status()
-            ```
-        """
-        return SyncBatchHandle(check_batch_id(id), self._batches)
-
-    def batches(self, *, limit: int = 100, before: str | None = None) -> list[BatchStatus]:
-        """Return how batches stand, the newest first.
-
-        Args:
-            limit: How many, 1 to 10000.
-            before: The id of the last one of the page before.
-
-        Raises:
-            ConfigError: If the limit can't be used.
-
-        Example:
-            ```python
-            for status in app.sync.batches(limit=10):
-                print(status.id, status.name, status.state)
-            ```
-        """
-        return self._call(self._app.batches, limit=limit, before=before)
+    def _batch(self, id: str | None) -> SyncBatchHandle:  # noqa: A002
+        return SyncBatchHandle(self._app.batch(id))
 
     def _call(
         self, function: Callable[..., Coroutine[Any, Any, T]], *args: Any, **kwargs: Any
@@ -265,7 +147,7 @@ class Synchronous:
 
     def _write_batch(self, batch: Batch, conn: Any, notify: Notify) -> SyncBatchHandle:
         self._batches.write_here(batch, conn, notify)
-        return SyncBatchHandle(batch.id, self._batches)
+        return SyncBatchHandle(BatchHandle(batch.id, self._batches))
 
     def _write_mixed(
         self, parts: list[Part], bulk: Bulk

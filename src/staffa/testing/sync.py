@@ -13,9 +13,8 @@ from typing import Any, ParamSpec, TypeVar, Unpack
 
 from staffa._internal.calls import Call
 from staffa.client import Staffa
-from staffa.client.batch_handles_now import SyncBatchHandle
 from staffa.client.inline import CallersThread
-from staffa.client.workflows_now import SyncWorkflowHandle
+from staffa.client.sync_handles import SyncBatchHandle, SyncWorkflowHandle
 from staffa.drivers.connections import run_on_sync
 from staffa.flows import Addition, Batch, Workflow
 from staffa.instance import refuse_loop
@@ -174,7 +173,7 @@ def run_batch(
     handle = joined.call(
         lambda threads: batches.run_on_app(found, batch, plan, joined.execute, threads)
     )
-    return SyncBatchHandle(handle.id, handle.batches, joined.run)
+    return SyncBatchHandle(handle, joined.run)
 
 
 def perform_job(

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from staffa.client import Staffa
 from staffa.client.flows import flows_on
 from staffa.client.mixed import handle_of
-from staffa.client.workflows import WorkflowHandle
-from staffa.engine import Engine
+from staffa.client.workflow_handles import WorkflowHandle
 from staffa.flows import Addition, Workflow
 from staffa.flows.sealing import sealed
-from staffa.queues.inline import InlineRunner
 from staffa.queues.pools.thread import Threads
 from staffa.rehearsal import Execute
-from staffa.testing.drain import Plan, Scheduled, drain, runner_of
+from staffa.testing.drain import Plan, Scheduled, runner_of
+from staffa.testing.flows import drain_flow
 from staffa.testing.targets import App, clock_of, executing_on, find_app, open_engine
-from staffa.types import State
-
-_WAITING = (State.AVAILABLE, State.SCHEDULED, State.RETRYABLE)
 
 
 async def run_workflow(
@@ -81,17 +76,5 @@ async def run_on_app(
     graph = sealed(await flows.make_graph(workflow), app.config.encryption_keys)
     handle = handle_of(workflow, await engine.insert_graph(graph), flows)
     async with runner_of(app, engine, threads) as runner:
-        await _run(handle, plan, engine, runner)
+        await drain_flow(handle.stream, plan, engine, runner)
     return handle
-
-
-async def _run(handle: WorkflowHandle, plan: Plan, engine: Engine, runner: InlineRunner) -> None:
-    left = plan.limit
-    while left:
-        queues = {job.queue async for job in handle.stream() if job.state in _WAITING}
-        before = left
-        for queue in sorted(queues):
-            counts = await drain(replace(plan, queue=queue, limit=left), engine, runner)
-            left -= sum(counts.values())
-        if left == before:
-            return
