@@ -2,27 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import tracemalloc
 from collections.abc import Iterator
 
-import pytest
-
 from staffa import GlobalLimit
-from staffa.dialogues import Dialogue
 from staffa.engine import Engine, Producer
-from staffa.engines.linked.graphs import Beginning
-from staffa.errors import FlowExists, InvalidJob, StatementConflict, UnknownFlow
 from staffa.limits import Limits
 from staffa.linking import (
     FlowKind,
     Graph,
-    InsertedGraph,
     NeedsFlow,
-    NeedsJob,
     NewStep,
-    Policies,
-    Policy,
 )
 from staffa.types import State
 from tests.conformance.new_graphs import (
@@ -37,9 +27,6 @@ from tests.conformance.new_graphs import (
 )
 from tests.conformance.stores import Store
 from tests.conformance.work import QUEUE, new_job
-
-IGNORE_CANCELLED = Policies(cancelled=Policy.IGNORE)
-HOLD_CANCELLED = Policies(cancelled=Policy.HOLD)
 
 
 async def test_what_waits_for_nothing_is_available_and_the_rest_suspended(engine: Engine) -> None:
@@ -169,258 +156,6 @@ async def test_jobs_of_limited_queues_have_the_keys_of_their_partitions(
     expected = (await store.row(plain.id))["meta"]["partition_key"]
     assert keys == [expected, expected, None]
     assert await states(engine, written.ids) == ["available", "suspended", "available"]
-
-
-# --- adding to what is stored
-
-
-async def test_jobs_are_added_to_a_flow_that_is_stored(engine: Engine) -> None:
-    first = await engine.insert_graph(graph(step()))
-    more = await engine.insert_graph(
-        graph(step(needs=[NeedsJob(first.ids[0])]), flows=[], roots=["order"])
-    )
-    assert await states(engine, more.ids) == ["suspended"]
-    assert counts(await flow_of(engine)) == {"total": 2, "suspended": 1}
-
-
-async def test_a_flow_that_has_ended_goes_on_when_jobs_are_added(engine: Engine) -> None:
-    flows = [workflow(), workflow("mails", "order")]
-    await engine.insert_graph(graph(flows=flows))
-    assert (await flow_of(engine)).finished_at is not None
-    await engine.insert_graph(graph(step("mails"), flows=[], roots=["order"]))
-    assert (await flow_of(engine)).finished_at is None
-    assert counts(await flow_of(engine)) == {"inner": 1}
-
-
-@pytest.mark.parametrize(
-    ("end", "policies", "state"),
-    [
-        ("completed", Policies(), "available"),
-        ("cancelled", Policies(), "cancelled"),
-        ("cancelled", IGNORE_CANCELLED, "available"),
-        ("cancelled", HOLD_CANCELLED, "suspended"),
-        ("discarded", Policies(), "cancelled"),
-        ("discarded", Policies(discarded=Policy.IGNORE), "available"),
-        ("deleted", Policies(), "cancelled"),
-        ("deleted", Policies(deleted=Policy.IGNORE), "available"),
-        ("deleted", Policies(deleted=Policy.HOLD), "available"),
-    ],
-)
-async def test_a_step_behind_a_job_that_has_ended_is_what_its_policies_say(
-    engine: Engine, store: Store, end: str, policies: Policies, state: str
-) -> None:
-    first = await engine.insert_graph(graph(step(), step()))
-    if end == "deleted":
-        await store.delete(first.ids[0])
-    else:
-        await store.write(first.ids[0], state=end)
-    more = await engine.insert_graph(
-        graph(
-            step(needs=[NeedsJob(first.ids[0])], policies=policies),
-            step(needs=[0]),
-            flows=[],
-            roots=["order"],
-        )
-    )
-    follower = {"cancelled": "cancelled"}.get(state, "suspended")
-    assert await states(engine, more.ids) == [state, follower]
-    if state == "cancelled":
-        assert list(more.cancelled) == list(more.ids)
-        (job, _) = await engine.get_jobs(more.ids)
-        assert f"job {first.ids[0]}" in job.errors[0]["error"]
-        assert counts(await flow_of(engine))["cancelled"] == 2
-    assert dict(more.woken) == ({QUEUE: 1} if state == "available" else {})
-
-
-async def test_a_step_behind_a_flow_that_has_ended_is_available(engine: Engine) -> None:
-    await engine.insert_graph(graph(flows=[workflow(), workflow("none", "order")]))
-    more = await engine.insert_graph(
-        graph(step(needs=[NeedsFlow("none")]), flows=[], roots=["order"])
-    )
-    assert await states(engine, more.ids) == ["available"]
-
-
-async def test_a_flow_is_added_inside_of_one_that_is_stored(engine: Engine) -> None:
-    await engine.insert_graph(graph(step()))
-    inner = workflow("mails", "order", place="mails")
-    await engine.insert_graph(graph(step("mails"), flows=[inner], roots=["order"]))
-    assert counts(await flow_of(engine)) == {"total": 1, "inner": 1}
-
-
-async def test_a_graft_is_written_once(engine: Engine) -> None:
-    await engine.insert_graph(graph(step()))
-    grafting = graph(step(), flows=[], roots=["order"], grafted="order")
-    first = await engine.insert_graph(grafting)
-    again = await engine.insert_graph(grafting)
-    assert (len(first.ids), first.existing) == (1, None)
-    assert (list(again.ids), again.existing) == ([], "order")
-    assert counts(await flow_of(engine)) == {"total": 2}
-
-
-# --- once
-
-
-async def test_a_unique_graph_is_not_written_while_one_of_its_key_goes_on(engine: Engine) -> None:
-    first = await engine.insert_graph(Graph([workflow("a")], [step("a")], once="k"))
-    again = await engine.insert_graph(Graph([workflow("b")], [step("b")], once="k"))
-    assert (first.existing, again.existing, list(again.ids)) == (None, "a", [])
-    assert await engine.read_flows(["b"]) == []
-
-
-async def test_a_unique_graph_is_written_again_when_the_last_one_has_ended(engine: Engine) -> None:
-    await engine.insert_graph(Graph([workflow("a")], [], once="k"))
-    again = await engine.insert_graph(Graph([workflow("b")], [step("b")], once="k"))
-    assert (again.existing, len(again.ids)) == (None, 1)
-
-
-async def test_a_flow_that_goes_on_again_leaves_its_key_to_the_one_that_has_it(
-    engine: Engine,
-) -> None:
-    await engine.insert_graph(Graph([workflow("a")], [], once="k"))
-    await engine.insert_graph(Graph([workflow("b")], [step("b")], once="k"))
-    await engine.insert_graph(Graph([], [step("a")], roots=["a"]))
-    again = await engine.insert_graph(Graph([workflow("c")], [step("c")], once="k"))
-    assert again.existing == "b"
-
-
-async def test_of_many_who_write_a_unique_graph_at_once_one_does_and_the_others_hear_of_it(
-    engine: Engine, other_engine: Engine
-) -> None:
-    def insert(number: int) -> asyncio.Task[InsertedGraph]:
-        name = f"flow {number}"
-        inner = workflow(f"inner {number}", name)
-        steps = [step(name), step(f"inner {number}", [0])]
-        where = (engine, other_engine)[number % 2]
-        made = Graph([workflow(name), inner], steps, once="k")
-        return asyncio.ensure_future(where.insert_graph(made))
-
-    results = await asyncio.gather(*(insert(number) for number in range(8)))
-    winners = [number for number, found in enumerate(results) if found.existing is None]
-    assert len(winners) == 1
-    assert {found.existing for found in results} == {None, f"flow {winners[0]}"}
-    assert sum((await engine.count_jobs()).values()) == 2
-
-
-# --- what can't be
-
-
-async def test_an_id_that_is_taken_is_refused_and_nothing_written(engine: Engine) -> None:
-    await engine.insert_graph(graph(step()))
-    with pytest.raises(FlowExists, match="the id 'order' is taken"):
-        await engine.insert_graph(graph(step("new"), step(), flows=[workflow("new"), workflow()]))
-    assert await engine.read_flows(["new"]) == []
-    assert counts(await flow_of(engine)) == {"total": 1}
-
-
-async def test_an_id_that_is_taken_is_told_of_a_unique_graph_too(engine: Engine) -> None:
-    await engine.insert_graph(graph(step()))
-    with pytest.raises(FlowExists, match="the id 'order' is taken"):
-        await engine.insert_graph(Graph([workflow()], [step()], once="k"))
-
-
-async def test_two_flows_of_one_id_are_refused(engine: Engine) -> None:
-    with pytest.raises(FlowExists, match="two flows of the graph have the id 'order'"):
-        await engine.insert_graph(graph(flows=[workflow(), workflow()]))
-
-
-@pytest.mark.parametrize("given", ["", "x" * 128], ids=["empty", "too long"])
-async def test_an_id_of_a_length_that_no_index_holds_is_refused(engine: Engine, given: str) -> None:
-    with pytest.raises(InvalidJob, match="characters: give 1 to 127"):
-        await engine.insert_graph(graph(flows=[workflow(given)]))
-    longest = "ž" * 127
-    written = await engine.insert_graph(graph(step(longest), flows=[workflow(longest)]))
-    assert [job.id for job in await engine.list_linked_jobs(longest)] == list(written.ids)
-
-
-@pytest.mark.parametrize(
-    "given",
-    [
-        graph(step(), flows=[], roots=["order"]),
-        graph(step("mails"), flows=[workflow("mails", "order")]),
-        graph(step("other")),
-        graph(step(needs=[NeedsFlow("other")])),
-        graph(flows=[], roots=[], grafted="order"),
-    ],
-    ids=["root", "parent", "flow of a job", "flow that is needed", "graft"],
-)
-async def test_a_flow_that_is_not_stored_is_named_and_nothing_written(
-    engine: Engine, given: Graph
-) -> None:
-    with pytest.raises(UnknownFlow, match=r"no workflow, batch or chain '(order|other)' is stored"):
-        await engine.insert_graph(given)
-    assert await engine.count_jobs() == {}
-    assert await engine.list_flows(FlowKind.WORKFLOW, limit=5) == []
-
-
-async def test_a_stored_flow_whose_root_is_not_named_is_refused(engine: Engine) -> None:
-    await engine.insert_graph(graph(step()))
-    with pytest.raises(InvalidJob, match="'order', which is not among the roots"):
-        await engine.insert_graph(graph(step(), flows=[]))
-
-
-@pytest.mark.parametrize(
-    ("given", "message"),
-    [
-        (graph(step(needs=[0])), "step 0 of the graph needs step 0, which is not before it"),
-        (graph(step(), step(needs=[5])), "needs step 5"),
-        (graph(step(unique=True)), "is unique: a job of a workflow or a batch can't be"),
-        (graph(NewStep(new_job())), "names no flow"),
-        (graph(step(needs=[NeedsFlow("order")])), "'order', which it is inside of"),
-        (
-            graph(
-                step("inner", [NeedsFlow("order")]),
-                flows=[workflow(), workflow("inner", "order")],
-            ),
-            "'order', which it is inside of",
-        ),
-    ],
-)
-async def test_what_can_not_be_is_refused_and_nothing_written(
-    engine: Engine, given: Graph, message: str
-) -> None:
-    with pytest.raises(InvalidJob, match=message):
-        await engine.insert_graph(given)
-    assert await engine.count_jobs() == {}
-    assert await engine.read_flows(["order"]) == []
-
-
-async def test_a_step_whose_name_a_stored_one_has_is_refused(engine: Engine) -> None:
-    flows = [workflow(), workflow("group", "order", place="mails")]
-    await engine.insert_graph(graph(step(name="charge"), step("group"), flows=flows))
-    for taken in ("charge", "mails"):
-        with pytest.raises(FlowExists, match=f"'order' has a step '{taken}' already"):
-            await engine.insert_graph(graph(step(name=taken), flows=[], roots=["order"]))
-        inner = workflow("more", "order", place=taken)
-        with pytest.raises(FlowExists, match=f"'order' has a step '{taken}' already"):
-            await engine.insert_graph(graph(step("more"), flows=[inner], roots=["order"]))
-    assert counts(await flow_of(engine)) == {"total": 1, "inner": 1}
-
-
-async def test_a_stream_that_has_to_be_read_again_is_told_and_jobs_in_a_list_are_written() -> None:
-    def begin() -> Dialogue[InsertedGraph]:
-        yield from ()
-        return InsertedGraph((), {})
-
-    streamed = Beginning(begin, Graph([], iter([])))
-    streamed()
-    with pytest.raises(StatementConflict, match="can't be read again: nothing was written"):
-        streamed()
-    listed = Beginning(begin, Graph([], []))
-    assert listed() is not listed()
-
-
-async def test_an_error_of_the_iterable_leaves_nothing_behind(engine: Engine) -> None:
-    def steps() -> Iterator[NewStep]:
-        yield from members(2500)
-        raise LookupError("no more")
-
-    with pytest.raises(LookupError):
-        await engine.insert_graph(Graph([workflow()], steps()))
-    assert await engine.count_jobs() == {}
-    assert await engine.read_flows(["order"]) == []
-
-
-# --- many
 
 
 def stream(count: int) -> Iterator[NewStep]:

@@ -9,14 +9,18 @@ from typing import Any
 import asyncpg
 import pytest
 
+from staffa import Staffa, instance
 from staffa.client.backend import make_backend
 from staffa.config import Config
 from staffa.engine import Engine
 from tests.chaos.witness import Witness, watching
+from tests.conftest import MakeClient
 from tests.support.app import PROMPT
 from tests.support.crons import Crons
+from tests.support.places import KINDS, Clients, make_place
 from tests.support.processes import Spawn, WorkerProcess
 from tests.support.proxy import Proxy
+from tests.support.queue_control import Operate
 from tests.support.rows import Rows
 
 
@@ -72,3 +76,28 @@ async def engines(dsn: str, prefix: str) -> AsyncIterator[list[Engine]]:
     yield made
     for engine in made:
         await engine.close()
+
+
+@pytest.fixture
+def operate(make_client: MakeClient, monkeypatch: pytest.MonkeyPatch) -> Operate:
+    """Makes clients of one name, which a single process may not have."""
+    monkeypatch.setattr(instance, "register", lambda name, client: None)
+
+    def make(app: Staffa, **options: Any) -> Staffa:
+        return make_client(name=app.config.name, **options)
+
+    return make
+
+
+@pytest.fixture(params=KINDS)
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, Any]:
+    """A migrated database of either kind, as a client takes it."""
+    return make_place(request.param, request, tmp_path)
+
+
+@pytest.fixture
+async def make(place: dict[str, Any]) -> AsyncIterator[MakeClient]:
+    """Makes clients on it, each stopped at the end."""
+    clients = Clients(place)
+    yield clients
+    await clients.stop()

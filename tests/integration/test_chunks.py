@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import uuid
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +13,10 @@ import pytest
 from staffa import Cancel, Chunk, GlobalLimit, Job, Queue, RateLimit, Staffa, State, job
 from staffa.jobs import current_job
 from staffa.queues.producer import QueueProducer
-from tests.conftest import QUICK
+from tests.conftest import MakeClient
 from tests.support.app import PROMPT, release, steps
 from tests.support.chunk_work import hold, load
 from tests.support.events import Recorder, eventually
-from tests.support.files import make_file
 from tests.support.processes import Spawn, WorkerProcess
 
 SELDOM: dict[str, Any] = {"poll": 30.0, "heartbeat": 5.0, "dead_after": 20.0}
@@ -33,35 +31,6 @@ def forget_calls() -> None:
     calls.clear()
 
 
-@pytest.fixture(params=["postgres", "sqlite"])
-async def place(
-    request: pytest.FixtureRequest, dsn: str, prefix: str, tmp_path: Path
-) -> dict[str, Any]:
-    """Where the jobs are: the settings of a client."""
-    if request.param == "sqlite":
-        await make_file(tmp_path / "jobs.db")
-        return {"dsn": f"sqlite:///{tmp_path / 'jobs.db'}", "prefix": "public"}
-    return {"dsn": dsn, "prefix": prefix}
-
-
-Make = Callable[..., Staffa]
-
-
-@pytest.fixture
-async def make(place: dict[str, Any]) -> AsyncIterator[Make]:
-    """Makes clients, each stopped at the end."""
-    made: list[Staffa] = []
-
-    def make_client(**options: Any) -> Staffa:
-        options = {**place, "name": f"test-{uuid.uuid4().hex[:8]}", **QUICK, **options}
-        made.append(Staffa(options.pop("dsn"), **options))
-        return made[-1]
-
-    yield make_client
-    for client in made:
-        await client.stop(grace=0)
-
-
 @pytest.fixture
 def spawn(place: dict[str, Any], tmp_path: Path) -> Iterator[Spawn]:
     """Starts worker processes, each ended with the test."""
@@ -70,7 +39,7 @@ def spawn(place: dict[str, Any], tmp_path: Path) -> Iterator[Spawn]:
     def start(**options: Any) -> WorkerProcess:
         log = tmp_path / f"process-{len(made)}.log"
         options = {"module": WORK, "queues": "chunks:5", **PROMPT, **options}
-        made.append(WorkerProcess(place["dsn"], place["prefix"], log, **options))
+        made.append(WorkerProcess(place["dsn"], place.get("prefix", "public"), log, **options))
         return made[-1]
 
     yield start
@@ -93,7 +62,7 @@ def note(jobs: list[Job]) -> None:
     calls.append([one.args["n"] for one in jobs])
 
 
-async def test_a_full_chunk_runs_at_once_and_the_rest_when_it_is_due(make: Make) -> None:
+async def test_a_full_chunk_runs_at_once_and_the_rest_when_it_is_due(make: MakeClient) -> None:
     @job(chunk=Chunk(size=3, timeout=SOON))
     async def collect(jobs: list[Job]) -> None:
         note(jobs)
@@ -104,7 +73,9 @@ async def test_a_full_chunk_runs_at_once_and_the_rest_when_it_is_due(make: Make)
     assert sorted(calls) == [[0, 1, 2], [3, 4, 5], [6]]
 
 
-async def test_jobs_that_come_one_by_one_run_together_once_there_are_enough(make: Make) -> None:
+async def test_jobs_that_come_one_by_one_run_together_once_there_are_enough(
+    make: MakeClient,
+) -> None:
     @job(chunk=Chunk(size=3, timeout=NEVER))
     def collect(jobs: list[Job]) -> None:
         note(jobs)
@@ -119,7 +90,7 @@ async def test_jobs_that_come_one_by_one_run_together_once_there_are_enough(make
     assert calls == [[0, 1, 2]]
 
 
-async def test_each_key_has_chunks_of_its_own(make: Make) -> None:
+async def test_each_key_has_chunks_of_its_own(make: MakeClient) -> None:
     @job(chunk=Chunk(size=2, timeout=NEVER, by=["args.account", "meta.kind"]))
     async def collect(jobs: list[Job]) -> None:
         note(jobs)
@@ -133,7 +104,7 @@ async def test_each_key_has_chunks_of_its_own(make: Make) -> None:
 
 
 async def test_a_chunk_takes_one_slot_and_plain_jobs_go_on_beside_jobs_that_wait(
-    make: Make,
+    make: MakeClient,
 ) -> None:
     together: list[int] = []
 
@@ -158,7 +129,7 @@ async def test_a_chunk_takes_one_slot_and_plain_jobs_go_on_beside_jobs_that_wait
 
 
 async def test_a_job_that_is_cancelled_while_its_chunk_runs_ends_and_the_others_go_on(
-    make: Make, events: Recorder
+    make: MakeClient, events: Recorder
 ) -> None:
     going, stopped = asyncio.Event(), asyncio.Event()
 
@@ -186,7 +157,7 @@ async def test_a_job_that_is_cancelled_while_its_chunk_runs_ends_and_the_others_
     assert "cancelled while it ran" in error["error"]
 
 
-async def test_a_chunk_all_of_whose_jobs_are_cancelled_is_stopped(make: Make) -> None:
+async def test_a_chunk_all_of_whose_jobs_are_cancelled_is_stopped(make: MakeClient) -> None:
     ended: list[BaseException] = []
     going = asyncio.Event()
 
@@ -207,7 +178,7 @@ async def test_a_chunk_all_of_whose_jobs_are_cancelled_is_stopped(make: Make) ->
         await until_all(app, "cancelled", 2)
 
 
-async def test_a_chunk_that_is_stopped_with_its_process_is_put_back_whole(make: Make) -> None:
+async def test_a_chunk_that_is_stopped_with_its_process_is_put_back_whole(make: MakeClient) -> None:
     going = asyncio.Event()
 
     @job(chunk=Chunk(size=2, timeout=NEVER))
@@ -226,7 +197,7 @@ async def test_a_chunk_that_is_stopped_with_its_process_is_put_back_whole(make: 
 
 
 async def test_failed_jobs_are_tried_again_each_by_its_own_attempts(
-    make: Make, events: Recorder
+    make: MakeClient, events: Recorder
 ) -> None:
     @job(chunk=Chunk(size=2, timeout=SOON), backoff=lambda *_: 0.01, max_attempts=3)
     async def collect(jobs: list[Job]) -> dict[int, Exception]:
@@ -244,7 +215,9 @@ async def test_failed_jobs_are_tried_again_each_by_its_own_attempts(
     ]
 
 
-async def test_each_job_notes_in_its_own_row_and_the_first_is_the_current_one(make: Make) -> None:
+async def test_each_job_notes_in_its_own_row_and_the_first_is_the_current_one(
+    make: MakeClient,
+) -> None:
     @job(chunk=Chunk(size=2, timeout=NEVER))
     async def collect(jobs: list[Job]) -> None:
         await jobs[1].update_meta(seen=True)
@@ -259,7 +232,7 @@ async def test_each_job_notes_in_its_own_row_and_the_first_is_the_current_one(ma
 
 
 async def test_jobs_in_a_queue_that_their_worker_does_not_name_run_together_as_well(
-    make: Make,
+    make: MakeClient,
 ) -> None:
     @job(queue="named", chunk=Chunk(size=4, timeout=SOON))
     async def collect(jobs: list[Job]) -> None:
@@ -272,7 +245,7 @@ async def test_jobs_in_a_queue_that_their_worker_does_not_name_run_together_as_w
 
 
 async def test_a_queue_whose_jobs_wait_for_others_is_not_looked_at_again_and_again(
-    make: Make, monkeypatch: pytest.MonkeyPatch
+    make: MakeClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     looks: list[int] = []
     claim = QueueProducer._claim
@@ -294,7 +267,7 @@ async def test_a_queue_whose_jobs_wait_for_others_is_not_looked_at_again_and_aga
 
 
 async def test_two_nodes_run_each_job_once_in_whole_chunks(
-    spawn: Spawn, make: Make, tmp_path: Path
+    spawn: Spawn, make: MakeClient, tmp_path: Path
 ) -> None:
     first, second = spawn(), spawn()
     await first.running()
@@ -309,7 +282,7 @@ async def test_two_nodes_run_each_job_once_in_whole_chunks(
 
 
 async def test_the_chunk_of_a_killed_process_runs_elsewhere_without_using_attempts(
-    spawn: Spawn, make: Make, tmp_path: Path
+    spawn: Spawn, make: MakeClient, tmp_path: Path
 ) -> None:
     first = spawn()
     app = make()
@@ -327,7 +300,7 @@ async def test_the_chunk_of_a_killed_process_runs_elsewhere_without_using_attemp
 
 
 @pytest.mark.parametrize("partition", [None, "args.tenant"])
-async def test_chunks_count_as_one_under_limits(make: Make, partition: str | None) -> None:
+async def test_chunks_count_as_one_under_limits(make: MakeClient, partition: str | None) -> None:
     running: list[int] = []
     most: list[int] = []
 
@@ -348,7 +321,7 @@ async def test_chunks_count_as_one_under_limits(make: Make, partition: str | Non
     assert Counter(map(len, calls)) == {4: 6, 2: 1}
 
 
-async def test_a_rate_limit_counts_chunks(make: Make) -> None:
+async def test_a_rate_limit_counts_chunks(make: MakeClient) -> None:
     @job(chunk=Chunk(size=5, timeout=NEVER))
     async def collect(jobs: list[Job]) -> None:
         note(jobs)

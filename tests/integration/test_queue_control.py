@@ -7,25 +7,19 @@ are swallowed where only the heartbeat can.
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections.abc import Iterable
-from typing import Any, Protocol
+from typing import Any
 from uuid import uuid5
 
 import pytest
 
-from staffa import Queue, Staffa, instance, job
-from staffa.errors import ConfigError, DatabaseError, InstanceError
+from staffa import Queue, job
+from staffa.errors import ConfigError, InstanceError
 from staffa.notifiers.postgres import PostgresNotifier
-from staffa.queue import QueueCheck
-from staffa.queues import roster
 from tests.conftest import MakeClient
 from tests.support.events import Recorder, eventually
-from tests.support.proxy import Proxy
+from tests.support.queue_control import ONLY_BEATS, SLOW, Operate, check, until
 from tests.support.rows import Rows
-
-SLOW: dict[str, Any] = {"heartbeat": 900, "dead_after": 3600, "poll": 3600}
-ONLY_BEATS: dict[str, Any] = {"heartbeat": 0.05, "dead_after": 3600, "poll": 3600}
 
 
 @pytest.fixture(params=["notifications alone", "heartbeats alone"])
@@ -38,44 +32,6 @@ def speed(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> di
 
     monkeypatch.setattr(PostgresNotifier, "notify", lose)
     return ONLY_BEATS
-
-
-def check(app: Staffa, queue: str = "default") -> QueueCheck | None:
-    """Return what a queue does in a client's process, or None if it does not run there."""
-    try:
-        return app.check_queue(queue)
-    except InstanceError:
-        return None
-
-
-async def until(app: Staffa, queue: str = "default", **wanted: Any) -> None:
-    """Wait until a queue is as wanted."""
-
-    def there() -> bool:
-        found = check(app, queue)
-        return found is not None and all(getattr(found, key) == wanted[key] for key in wanted)
-
-    try:
-        await eventually(there, f"{queue} with {wanted}")
-    except AssertionError as error:
-        raise AssertionError(f"{error}; it is {check(app, queue)}") from None
-
-
-class Operate(Protocol):
-    """Makes a client of a client's instance, as another process would."""
-
-    def __call__(self, app: Staffa, **options: Any) -> Staffa: ...
-
-
-@pytest.fixture
-def operate(make_client: MakeClient, monkeypatch: pytest.MonkeyPatch) -> Operate:
-    """Makes clients of one name, which a single process may not have."""
-    monkeypatch.setattr(instance, "register", lambda name, client: None)
-
-    def make(app: Staffa, **options: Any) -> Staffa:
-        return make_client(name=app.config.name, **options)
-
-    return make
 
 
 async def test_a_queue_is_paused_and_resumed_by_a_client_that_runs_nothing(
@@ -318,116 +274,6 @@ async def test_the_change_shows_at_once_where_it_was_made(make_client: MakeClien
         await app.stop_queue("new")
         with pytest.raises(InstanceError, match="running are default"):
             app.check_queue("new")
-
-
-async def test_while_the_database_is_down_nothing_changes_and_the_caller_is_told(
-    make_client: MakeClient, proxy: Proxy, operate: Operate
-) -> None:
-    async with make_client(queues={"default": 3}) as app:
-        operator = operate(app, dsn=proxy.dsn)
-        await proxy.close()
-        for call in (
-            operator.pause_queue("default"),
-            operator.pause_all_queues(),
-            operator.scale_queue("default", limit=5),
-            operator.start_queue("new", limit=5),
-            operator.stop_queue("default"),
-        ):
-            with pytest.raises(DatabaseError):
-                await call
-        await proxy.open()
-        await operator.resume_queue("default")
-        assert (check(app).limit, check(app).paused) == (3, False)  # type: ignore[union-attr]
-
-
-async def test_a_change_whose_notification_fails_is_made_all_the_same(
-    make_client: MakeClient, events: Recorder, monkeypatch: pytest.MonkeyPatch, operate: Operate
-) -> None:
-    async def fail(notifier: PostgresNotifier, messages: Iterable[object]) -> None:
-        raise DatabaseError("too many connections")
-
-    async with make_client(queues={"default": 3}, **ONLY_BEATS) as app:
-        monkeypatch.setattr(PostgresNotifier, "notify", fail)
-        await operate(app).pause_queue("default")
-        await until(app, paused=True)
-    assert any(
-        "pause was not notified" in event.data["what"] for event in events.of("staffa.error")
-    )
-
-
-async def test_a_loop_that_was_blocked_meanwhile_ends_with_the_last_word(
-    make_client: MakeClient, dsn: str, prefix: str, operate: Operate
-) -> None:
-    name = "blocked"
-
-    async def change() -> None:
-        """Change queues from another thread, and wait until the watchman has heard of it."""
-        operator = Staffa(dsn, name=name, prefix=prefix)
-        watchman = app._node.supervisor._watchman  # type: ignore[union-attr]
-        seen = watchman._known
-        try:
-            await operator.pause_queue("default")
-            await operator.scale_queue("default", limit=8)
-            await operator.start_queue("new")
-            await operator.resume_queue("default")
-            await eventually(lambda: watchman._known != seen, "a beat meanwhile")
-            await operator.scale_queue("default", limit=9)
-        finally:
-            await operator.stop()
-
-    async with make_client(name=name, queues={"default": 3}, **ONLY_BEATS) as app:
-        changing = threading.Thread(target=asyncio.run, args=(change(),))
-        changing.start()
-        changing.join()  # the client's own loop stands still
-        await until(app, paused=False, limit=9)
-        await until(app, "new", limit=10)
-
-
-async def test_two_operators_at_once_leave_all_processes_with_the_same_last_word(
-    make_client: MakeClient, operate: Operate
-) -> None:
-    one = make_client(queues={"default": 3}, node="web.1", **ONLY_BEATS)
-    async with one:
-        other = operate(one, node="web.2", queues={"default": 3}, **ONLY_BEATS)
-        async with other:
-            operators = [operate(one, node=f"operator.{number}") for number in range(2)]
-            await asyncio.gather(
-                *(operators[n % 2].scale_queue("default", limit=n + 1) for n in range(30)),
-                *(operators[n % 2].start_queue(f"queue {n}", limit=1) for n in range(10)),
-            )
-            await operators[0].scale_queue("default", limit=77)
-            await until(one, limit=77)
-            await until(other, limit=77)
-            for n in range(10):
-                await until(one, f"queue {n}", limit=1)
-                await until(other, f"queue {n}", limit=1)
-
-
-async def test_thousands_of_queues_are_paused_at_once(
-    make_client: MakeClient, rows: Rows, events: Recorder, operate: Operate
-) -> None:
-    names = [f"queue {number}" for number in range(2000)]
-    async with make_client(queues=dict.fromkeys(names, 1), **SLOW) as app:
-        await operate(app).pause_all_queues()
-        await events.wait("staffa.queue.paused", len(names))
-        await operate(app).resume_queue("queue 7")
-        await events.wait("staffa.queue.resumed")
-        assert [one.queue for one in app.check_all_queues() if not one.paused] == ["queue 7"]
-
-
-async def test_more_queues_than_a_process_runs_are_refused_one_by_one(
-    make_client: MakeClient, events: Recorder, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(roster, "MOST_QUEUES", 3)
-    async with make_client(queues={"default": 1}, **SLOW) as app:
-        for number in range(4):
-            await app.start_queue(f"queue {number}")
-        assert len(app.check_all_queues()) == 3
-        assert len(events.of("staffa.error")) == 2
-        await app.stop_queue("queue 0")
-        await eventually(lambda: app._node.supervisor.roster._entries["queue 0"].producer.ended)  # type: ignore[union-attr]
-        await app.start_queue("queue 9")
-        assert [one.queue for one in app.check_all_queues()] == ["default", "queue 1", "queue 9"]
 
 
 @pytest.mark.parametrize(

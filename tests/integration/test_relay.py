@@ -25,25 +25,11 @@ from staffa.errors import (
 from tests.conftest import MakeClient
 from tests.support.app import release
 from tests.support.events import eventually
-from tests.support.places import KINDS, Clients, make_place, until
+from tests.support.places import until
 from tests.support.rows import Rows
 
 LONG = 30
 KEYS = {"k1": bytes(range(32))}
-
-
-@pytest.fixture(params=KINDS)
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, Any]:
-    """A migrated database of either kind, as a client takes it."""
-    return make_place(request.param, request, tmp_path)
-
-
-@pytest.fixture
-async def make(place: dict[str, Any]) -> AsyncIterator[MakeClient]:
-    """Makes clients on it, each stopped at the end."""
-    clients = Clients(place)
-    yield clients
-    await clients.stop()
 
 
 @pytest.fixture

@@ -60,3 +60,13 @@ async def until(app: Staffa, stored: Job, state: str) -> Job:
 
     await eventually(there, f"job {stored.id} {state}")
     return found[-1]
+
+
+async def until_awaiting(app: Staffa, stored: Job, signal: str = "signal") -> None:
+    """Return once a running job has noted that it awaits a signal."""
+
+    async def noted() -> bool:
+        found = await app.get_job(stored)
+        return found is not None and signal in found.meta.get("staffa_awaits", {})
+
+    await eventually(noted, f"job {stored.id} to wait")

@@ -1,11 +1,10 @@
-"""The builders of statements: text, parameters and decoding, without a database."""
+"""Each file of SQL has a builder of its statement, and a head that tells what it does."""
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -20,18 +19,9 @@ from staffa.cron.changes import HeldCron, change, spread
 from staffa.dialogues import Dialogue
 from staffa.dynamic import DynamicQueue
 from staffa.engine import (
-    Ack,
-    Changed,
     Checkpoint,
-    Control,
-    Lease,
-    Producer,
-    Pulse,
-    Rescued,
-    Staged,
     Statement,
 )
-from staffa.engines.statements.ages import AgeStatements
 from staffa.engines.statements.chains import ChainStatements
 from staffa.engines.statements.chunks import ChunkStatements, Follower, Formed
 from staffa.engines.statements.crons import CronStatements
@@ -43,12 +33,7 @@ from staffa.engines.statements.graphs import GraphStatements, StoredEdge, Stored
 from staffa.engines.statements.jobs import JobStatements
 from staffa.engines.statements.limited import Owner, Ring, Spending, Weights
 from staffa.engines.statements.limits import LimitStatements
-from staffa.engines.statements.nodes import LeaderStatements, ProducerStatements
-from staffa.engines.statements.operations import OperationStatements, Stretch
-from staffa.engines.statements.prunes import PruneStatements
-from staffa.engines.statements.queues import QueueStatements
 from staffa.engines.statements.repairs import RepairStatements
-from staffa.engines.statements.rescues import RescueStatements
 from staffa.engines.statements.rounds import Entry
 from staffa.engines.statements.signals import SignalStatements
 from staffa.engines.statements.surveys import (
@@ -59,27 +44,31 @@ from staffa.engines.statements.surveys import (
 from staffa.engines.statements.unique import UniqueStatements
 from staffa.limits import GlobalLimit, Limits, Partition
 from staffa.linking import FlowKind, NewFlow, Policies
-from staffa.maintenance import Finished
 from staffa.statement import Part
-from staffa.waiting import Level, Waiting
-from tests.unit.rows import CLAIMED_AT, claimed, row
+from tests.unit.rows import CLAIMED_AT
+from tests.unit.statements import (
+    ACK,
+    AGES,
+    CONTROL,
+    FINISHED,
+    JOBS,
+    LEADERS,
+    LEVEL,
+    OPERATIONS,
+    PLAIN_ACK,
+    PREFIX,
+    PRODUCER,
+    PRODUCERS,
+    PRUNES,
+    QUEUES,
+    RESCUES,
+    WAITING,
+)
 
-PREFIX = 'my "jobs"'
-PRODUCER = Producer(UUID(int=5), "Oban", "node-a")
-JOB = claimed(PRODUCER, id=7, attempt=2)
-ACK = Ack(lease=Lease.of(JOB), state=State.RETRYABLE, error="it failed")
-PLAIN_ACK = Ack(lease=Lease.of(JOB), state=State.COMPLETED)
-JOBS, RESCUES = JobStatements(PREFIX), RescueStatements(PREFIX)
-OPERATIONS = OperationStatements(PREFIX)
-PRUNES = PruneStatements(PREFIX)
 SIGNALS = SignalStatements(PREFIX)
-AGES = AgeStatements(PREFIX)
 UNIQUE = UniqueStatements(PREFIX)
-PRODUCERS, LEADERS = ProducerStatements(PREFIX), LeaderStatements(PREFIX)
 DYNAMIC = DynamicStatements(PREFIX)
-QUEUES = QueueStatements(PREFIX)
 SURVEYS = SurveyStatements(PREFIX)
-CONTROL = Control("mail", "*", "limit", 5)
 CRONS = CronStatements(PREFIX)
 CHUNKS, RULE = ChunkStatements(PREFIX), ChunkRule(("w",), 100, 1.0, ("args.a",))
 CHAINS = ChainStatements(PREFIX)
@@ -95,13 +84,6 @@ HELD = stored.StoredCron(
     registered_at=CLAIMED_AT, updated_at=CLAIMED_AT, read_at=CLAIMED_AT,
 )  # fmt: skip
 CHANGE = change(HeldCron(HELD, None), {**spread(HELD.as_row()), "paused": True}, timedelta())
-FINISHED = Finished(
-    id=3, state=State.COMPLETED, queue="q", worker="w", age=9.0, ended_at="then", version="77"
-)
-LEVEL = Level(queue="mail", priority=5)
-WAITING = Waiting(
-    id=3, queue="mail", worker="w", priority=5, own_priority=7, waited=9.0, due_since="then"
-)
 FILES = Path(staffa.engines.postgres.__file__).parent / "sql"
 
 
@@ -327,233 +309,3 @@ def test_a_file_tells_its_purpose_its_locks_and_its_index(verb: str) -> None:
     assert "Locks:" in text
     assert "Index:" in text
     assert without_comments(text).count(";") == 1, "one statement a file"
-
-
-def test_jobs_are_sent_as_one_array_in_their_order() -> None:
-    at = datetime(2026, 1, 1, 12, 0, 0, 5, UTC)
-    jobs = [
-        Job(worker="a", args={"n": 2**70}, queue="q", tags=["x"], scheduled_at=at),
-        Job(worker="b", meta={"m": "é"}, priority=3, max_attempts=5, scheduled_in=2.5),
-    ]
-    statement = JOBS.enqueue(jobs)
-    first, second = json.loads(statement.params[0])
-    assert first == {
-        "queue": "q", "worker": "a", "args": [{"n": 2**70}], "meta": {}, "tags": ["x"],
-        "priority": 0, "max_attempts": 20, "scheduled_at": at.isoformat(), "scheduled_in": None,
-    }  # fmt: skip
-    assert (second["meta"], second["scheduled_in"], second["scheduled_at"]) == (
-        {"m": "é"},
-        2.5,
-        None,
-    )
-    found = [
-        {"id": number, "state": "available", "inserted_at": at, "scheduled_at": at}
-        for number in (8, 9)
-    ]
-    assert [(job.id, job.worker) for job in statement.decode(found)] == [(8, "a"), (9, "b")]
-    with pytest.raises(ValueError):
-        statement.decode(found[:1])
-
-
-def test_claimed_jobs_come_in_the_order_in_which_they_start() -> None:
-    statement = JOBS.claim("mail", 5, PRODUCER)
-    assert statement.params == ("mail", 5, "node-a", str(PRODUCER.uuid))
-    later = CLAIMED_AT + timedelta(seconds=1)
-    rows = [
-        row(id=1, priority=1), row(id=2, scheduled_at=later), row(id=4), row(id=3),
-    ]  # fmt: skip
-    jobs = statement.decode(rows)
-    assert [job.id for job in jobs] == [3, 4, 2, 1]
-    assert {(job.queue, job.state, job.attempted_by) for job in jobs} == {
-        ("mail", State.EXECUTING, ("node-a", str(PRODUCER.uuid)))
-    }
-
-
-def test_outcomes_are_sent_as_columns() -> None:
-    snoozed = Ack(
-        lease=Lease(8, 1, CLAIMED_AT), state=State.SCHEDULED, refund=True, delay=60.0,
-        meta={"snoozed": 2**70},
-    )  # fmt: skip
-    failed = Ack(lease=Lease(9, 3, CLAIMED_AT), state=State.RETRYABLE, error="boom", delay=15.0)
-    statement = JOBS.ack([PLAIN_ACK, snoozed, failed], PRODUCER)
-    assert statement.params == (
-        [7, 8, 9],
-        [2, 1, 3],
-        [CLAIMED_AT] * 3,
-        str(PRODUCER.uuid),
-        ["completed", "scheduled", "retryable"],
-        [False, True, False],
-        [None, None, "boom"],
-        [None, 60.0, 15.0],
-        [None, '{"snoozed":1180591620717411303424}', None],
-    )
-    assert statement.decode([{"id": 7, "state": "completed"}]) == {7: State.COMPLETED}
-
-
-def test_completions_name_the_time_of_their_claim_once() -> None:
-    later = CLAIMED_AT + timedelta(seconds=1)
-    leases = [Lease(7, 2, CLAIMED_AT), Lease(8, 1, later), Lease(9, 1, CLAIMED_AT)]
-    acks = [Ack(lease=lease, state=State.COMPLETED) for lease in leases]
-    statement = JOBS.ack(acks, PRODUCER)
-    assert statement.params == (
-        [7, 8, 9],
-        [2, 1, 1],
-        [1, 2, 1],
-        [CLAIMED_AT, later],
-        str(PRODUCER.uuid),
-    )
-    assert statement.decode([{"ids": [7, 9]}]) == dict.fromkeys([7, 9], State.COMPLETED)
-    assert statement.decode([{"ids": None}]) == {}
-
-
-def trace_row(**columns: Any) -> dict[str, Any]:
-    return {
-        "id": 7, "state": "completed", "meta": "{}", "errors": "[]",
-        "producer": str(PRODUCER.uuid), "attempted_at": CLAIMED_AT, **columns,
-    }  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    ("ack", "columns", "shown"),
-    [
-        ({}, {}, True),
-        ({}, {"state": "executing"}, False),
-        ({}, {"attempted_at": CLAIMED_AT + timedelta(microseconds=1)}, False),
-        ({}, {"producer": str(UUID(int=6))}, False),
-        ({}, {"producer": None, "attempted_at": None}, False),
-        ({"error": "boom"}, {"errors": '[{"attempt":2,"error":"boom"}]'}, True),
-        ({"error": "boom"}, {"errors": '[{"attempt":1,"error":"boom"}]'}, False),
-        ({"error": "boom"}, {"errors": '["odd",null,5,{"attempt":2,"error":"boom"}]'}, True),
-        ({"error": "boom"}, {"errors": '["odd"]'}, False),
-        ({"meta": {"snoozed": 1}}, {"meta": '{"snoozed":1,"mine":2}'}, True),
-        ({"meta": {"snoozed": 2}}, {"meta": '{"snoozed":1}'}, False),
-        ({"meta": {"snoozed": 2}}, {"meta": "[]"}, False),
-    ],
-)
-def test_a_row_shows_whether_an_outcome_was_written(
-    ack: dict[str, Any], columns: dict[str, Any], shown: bool
-) -> None:
-    wanted = Ack(**{"lease": ACK.lease, "state": State.COMPLETED, **ack})
-    found = JOBS.trace([wanted], PRODUCER).decode([trace_row(**columns)])
-    assert found == (frozenset({7}) if shown else frozenset())
-
-
-def test_a_job_that_was_deleted_since_had_been_written() -> None:
-    assert JOBS.trace([ACK], PRODUCER).decode([]) == {7}
-
-
-def test_staging_counts_what_it_staged_and_names_the_queues() -> None:
-    statement = JOBS.stage(100, ("mail",))
-    assert statement.params == (100, ["mail"])
-    rows = [
-        {"queue": "a", "staged": 2},
-        {"queue": "b", "staged": 1},
-        {"queue": "mail", "staged": 0},
-    ]
-    assert statement.decode(rows) == Staged(3, frozenset({"a", "b", "mail"}))
-
-
-def test_changes_of_state_are_decoded() -> None:
-    found = [{"id": 1, "queue": "q", "worker": "w", "previous_state": "executing", "attempt": 3}]
-    for build in (OPERATIONS.cancel, OPERATIONS.retry, OPERATIONS.delete):
-        assert build([1]).decode(found) == [Changed(1, "q", "w", State.EXECUTING)]
-    changes = {"args": {"n": 2**70}}
-    assert OPERATIONS.change([1], changes).decode(found) == [Changed(1, "q", "w", State.EXECUTING)]
-    text = f'{{"args":{{"n":{2**70}}}}}'
-    assert OPERATIONS.update((1, 2), changes).params == (text, True, [1, 2])
-    assert OPERATIONS.change((1, 2), changes).params == (text, False, [1, 2])
-    rows = [{"queue": "q", "state": "available", "count": 5}]
-    assert OPERATIONS.count(JobFilter()).decode(rows) == {("q", State.AVAILABLE): 5}
-
-
-def test_what_was_found_in_a_stretch_is_decoded() -> None:
-    statement = OPERATIONS.find(JobFilter(), 0, 9, 1000)
-    assert statement.decode([{"ids": [1, 3], "last": 7}]) == Stretch([1, 3], 7)
-    assert statement.decode([{"ids": None, "last": None}]) == Stretch([], None)
-    bounds = OPERATIONS.bounds(JobFilter(states=["available"]))
-    assert bounds.decode([{"first": 3, "last": 9}]) == (3, 9)
-    assert bounds.decode([{"first": None, "last": None}]) is None
-
-
-def test_rows_that_others_hold_are_left_out_only_where_that_is_asked_for() -> None:
-    for verb in ("cancel", "retry", "delete"):
-        build = getattr(OPERATIONS, verb)
-        assert "FOR UPDATE SKIP LOCKED" in build([1], wait=False).sql
-        assert "FOR UPDATE SKIP LOCKED" not in build([1], wait=True).sql
-    assert "FOR UPDATE SKIP LOCKED" in OPERATIONS.change([1], {}, wait=False).sql
-    assert "FOR UPDATE SKIP LOCKED" not in OPERATIONS.change([1], {}).sql
-
-
-def test_what_gives_up_leases_names_the_producers_and_the_limits() -> None:
-    dead = {UUID(int=9): 3, UUID(int=8): 4}
-    params = RESCUES.rescue(dead, max_rescues=3, limit=10).params
-    assert params[:4] == ([UUID(int=9), UUID(int=8)], [3, 4], 3, 10)
-    assert "4 times" in params[4]
-    assert RESCUES.release(PRODUCER, queue="q", running=(1,)).params == (
-        str(PRODUCER.uuid),
-        "q",
-        [1],
-    )
-    found = [{"id": 1, "queue": "q", "worker": "w", "state": "discarded", "attempt": 3}]
-    assert RESCUES.discard_exhausted(limit=1).decode(found) == [
-        Rescued(1, "q", "w", State.DISCARDED)
-    ]
-
-
-def test_signs_of_life_are_decoded() -> None:
-    other = {"uuid": str(UUID(int=9)), "beats": 4, "queue": None, "version": None}
-    change = {
-        "uuid": None, "queue": "mail", "scope": "*", "option": "limit", "value": "5", "version": 8,
-    }  # fmt: skip
-    last = {"uuid": None, "queue": None, "version": 9}
-    pulse = PRODUCERS.beat(PRODUCER, None).decode([other, change, last])
-    assert pulse == Pulse({UUID(int=9): 4}, [Control("mail", "*", "limit", 5, 8)], 9)
-    assert PRODUCERS.beat(PRODUCER, 7).decode([]) == Pulse({}, [], 0)
-    assert PRODUCERS.reap(age=1.0).decode([{}, {}]) == 2
-    assert LEADERS.elect(PRODUCER, lease=30.0).params == ("Oban", "node-a", PRODUCER.uuid, 30.0)
-    assert LEADERS.elect(PRODUCER, lease=30.0).decode([{}]) is True
-    assert LEADERS.resign(PRODUCER).decode([]) is False
-
-
-def test_an_option_of_a_queue_is_sent_as_json() -> None:
-    options = [CONTROL, Control("mail", "node:a", "paused", True)]
-    assert QUEUES.control("Oban", options).params == (
-        "Oban", ["mail", "mail"], ["*", "node:a"], ["limit", "paused"], ["5", "true"],
-    )  # fmt: skip
-
-
-def test_a_value_that_can_not_be_decoded_stops_no_heartbeat() -> None:
-    row = {"queue": "mail", "scope": "*", "option": "limit", "value": "[" * 9999, "version": 1}
-    assert QUEUES.control("Oban", []).decode([row]) == [Control("mail", "*", "limit", None, 1)]
-
-
-def test_a_walk_goes_on_where_its_last_page_ended() -> None:
-    first = PRUNES.find_oldest(State.DISCARDED, age=60.0, after=None, limit=10)
-    assert first.params == ("discarded", 60.0, "-infinity", -(2**63), 10)
-    found = {"id": 3, "queue": "q", "worker": "w", "age": 9.0, "ended_at": "then", "version": "77"}
-    assert PRUNES.find_oldest(State.COMPLETED, age=0.0, after=None, limit=1).decode([found]) == [
-        FINISHED
-    ]
-    onward = PRUNES.find_oldest(State.COMPLETED, age=60.0, after=FINISHED, limit=10)
-    back = PRUNES.find_newest(State.COMPLETED, age=0.0, before=FINISHED, limit=10)
-    assert onward.params[2:4] == back.params[2:4] == ("then", 3)
-
-
-def test_a_walk_along_what_waits_goes_on_where_its_last_page_ended() -> None:
-    first = AGES.find_oldest(LEVEL, age=60.0, after=None, limit=10)
-    assert first.params == ("mail", 5, 60.0, "-infinity", -(2**63), 10)
-    found = {"id": 3, "worker": "w", "own_priority": 7, "waited": 9.0, "due_since": "then"}
-    assert first.decode([found]) == [WAITING]
-    onward = AGES.find_oldest(LEVEL, age=60.0, after=WAITING, limit=10)
-    assert onward.params[3:5] == ("then", 3)
-    assert AGES.find_levels(after=LEVEL, limit=9).params == ("mail", 5, 9)
-
-
-def test_what_rises_is_named_as_it_was_read() -> None:
-    assert AGES.raise_to([WAITING], [4]).params == ([3], ["then"], [5], [7], [4])
-    assert AGES.raise_to([WAITING], [4]).decode([{"id": 3}]) == frozenset({3})
-
-
-def test_what_is_pruned_is_named_with_its_version() -> None:
-    assert PRUNES.prune([FINISHED]).params == ([3], ["77"])
-    assert PRUNES.prune([FINISHED]).decode([{"id": 3}]) == frozenset({3})
