@@ -15,7 +15,7 @@ from collections.abc import Awaitable
 
 from staffa._internal.backoff import Backoff
 from staffa.errors import DatabaseUnavailable
-from staffa.telemetry import report, span
+from staffa.telemetry import Outages, report, span
 
 _CANCEL_AGAIN_SECONDS = 5.0
 
@@ -92,6 +92,7 @@ class Loop(Service):
         self.interval = interval
         self._span = f"staffa.service.{type(self).__name__.lower()}"
         self._backoff = Backoff()
+        self._outages = Outages(type(self).__name__)
         self._wanted = asyncio.Event()
 
     def wake(self) -> None:
@@ -110,10 +111,12 @@ class Loop(Service):
                 with span(self._span):
                     await self.tick()
                 self._backoff.reset()
+                self._outages.end()
                 pause = self.interval
             except Exception as error:  # noqa: BLE001  # the loop goes on whatever a tick meets
                 pause = max(self._backoff.next_seconds(), 0.0)
-                report(f"{type(self).__name__} will try again", error, level=severity(error))
+                what = f"{type(self).__name__} will try again"
+                self._outages.report(what, error, level=severity(error))
             await self._pause(pause)
 
     async def _pause(self, seconds: float) -> None:

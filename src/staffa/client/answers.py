@@ -9,7 +9,6 @@ listens, on a connection of its own, while anybody waits, and for some seconds m
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from typing import Any
@@ -30,7 +29,7 @@ from staffa.notifier import Notifier
 from staffa.recorded import recorded_result
 from staffa.relays import CHANNEL, Ending, read_result
 from staffa.service import Service
-from staffa.telemetry import report
+from staffa.telemetry import Outages
 from staffa.types import State
 
 _FIRST_LOOK_SECONDS = 0.02
@@ -154,13 +153,15 @@ class Answers(Service):
     async def _listen(self, listener: Notifier) -> None:
         """Begin to listen, however long it takes until that works."""
         backoff = Backoff()
+        outages = Outages("listening for relays")
         while True:
             try:
                 await listener.listen((CHANNEL,), self._hear)
             except DatabaseError as error:
-                report("listening for relays will be tried again", error, level=logging.WARNING)
+                outages.report("listening for relays will be tried again", error)
                 await asyncio.sleep(backoff.next_seconds())
             else:
+                outages.end()
                 self._look_at_all()  # what was told before is not told again
                 return
 
@@ -182,6 +183,7 @@ class Answers(Service):
     async def _look_until_idle(self) -> None:
         loop = asyncio.get_running_loop()
         idle_since = loop.time()
+        outages = Outages("looking at relayed jobs")
         failures = Backoff(first_seconds=_FIRST_LOOK_SECONDS, cap_seconds=_RAREST_LOOK_SECONDS)
         while True:
             self._changed.clear()
@@ -196,8 +198,9 @@ class Answers(Service):
                 try:
                     await self._look(due[start : start + _LOOKED_AT_ONCE])
                     failures.reset()
+                    outages.end()
                 except DatabaseError as error:
-                    report("relays wait for the database", error, level=logging.WARNING)
+                    outages.report("relays wait for the database", error)
                     await asyncio.sleep(failures.next_seconds())
             next_at = min(
                 (waiting.due_at for waiting in open_waits if not waiting.ended.done()),

@@ -24,7 +24,7 @@ from staffa.engine import Statement, Statements
 from staffa.errors import DatabaseError, DatabaseUnavailable
 from staffa.notifier import Handler, decode_payload, encode_payload
 from staffa.service import Service
-from staffa.telemetry import emit, observed, report
+from staffa.telemetry import Outages, emit, observed, report
 from staffa.telemetry.catalogue import NotifierLost, NotifierReconnected
 
 PROBE_SECONDS = 30.0
@@ -122,6 +122,7 @@ class PostgresNotifier(Service):
     async def run(self) -> None:
         """Make the connection again whenever it is lost."""
         backoff = Backoff()
+        outages = Outages("listening")
         while True:
             await self._wait_until_lost()
             emit(NotifierLost, prefix=self._prefix)
@@ -129,12 +130,13 @@ class PostgresNotifier(Service):
                 try:
                     await self._connect()
                 except DatabaseError as error:
-                    report("listening will be tried again", error, level=logging.WARNING)
+                    outages.report("listening will be tried again", error)
                     refused = not isinstance(error, DatabaseUnavailable)
                     await asyncio.sleep(PROBE_SECONDS if refused else backoff.next_seconds())
                 else:
                     break
             backoff.reset()
+            outages.end()
             emit(NotifierReconnected, prefix=self._prefix)
             self._on_reconnect()
 

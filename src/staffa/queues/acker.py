@@ -12,7 +12,6 @@ reason; an outcome that matches no row after a lost reply is looked up before it
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable, Container, Sequence
 from dataclasses import replace
 
@@ -25,7 +24,7 @@ from staffa.portions import takes_too_long
 from staffa.queues.outcomes import Completion, Ended, Outcome
 from staffa.running import PROGRESS_KEY
 from staffa.service import Service
-from staffa.telemetry import emit, listening, report
+from staffa.telemetry import Outages, emit, listening, report
 from staffa.telemetry.catalogue import JobEnded, JobLeaseLost
 from staffa.types import State
 
@@ -83,6 +82,7 @@ class Acker(Service):
         self._arrived = asyncio.Event()
         self._settled = asyncio.Event()
         self._settled.set()
+        self._outages = Outages("writing outcomes")
 
     @boundary("submit_outcome")
     def submit(self, outcome: Ended) -> None:
@@ -129,6 +129,7 @@ class Acker(Service):
             else:
                 await self._write([ended.in_full() for ended in self._writing])
             self._writing = []
+            self._outages.end()
             if not self._pending:
                 self._arrived.clear()
                 self._settled.set()
@@ -149,7 +150,7 @@ class Acker(Service):
             await self._write(bundle, written, uncertain=uncertain)
 
     def _report(self, count: int, error: DatabaseError) -> None:
-        report(f"{count} outcomes wait to be written", error, level=logging.WARNING)
+        self._outages.report(f"{count} outcomes wait to be written", error)
 
     def _told_at_once(self, completions: Sequence[Completion]) -> bool:
         try:

@@ -10,7 +10,6 @@ statement that writes its outcome sees to; all live waits are looked at in one s
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Protocol
@@ -32,7 +31,7 @@ from staffa.signals import (
     find_wait,
     read_until,
 )
-from staffa.telemetry import report
+from staffa.telemetry import Outages
 from staffa.types import SignalWanted
 
 LOOK_SECONDS = 1.0
@@ -221,6 +220,7 @@ class Awaits(Service):
     async def run(self) -> None:
         """Read the rows that are to be looked at, until cancelled."""
         backoff = Backoff(cap_seconds=LOOK_SECONDS)
+        outages = Outages("looking for signals")
         while True:
             await self._arrived.wait()
             self._arrived.clear()
@@ -231,11 +231,12 @@ class Awaits(Service):
             try:
                 found = await self._engine.find_signals(leases, self._producer)
             except DatabaseError as error:
-                report("jobs wait to look for their signals", error, level=logging.WARNING)
+                outages.report("jobs wait to look for their signals", error)
                 self._arrived.set()
                 await asyncio.sleep(backoff.next_seconds())
                 continue
             backoff.reset()
+            outages.end()
             for live in due:
                 self._due.discard(live)
                 live.seen = found.get(live.lease)

@@ -11,7 +11,6 @@ the jobs that await them.
 from __future__ import annotations
 
 import asyncio
-import logging
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -22,7 +21,7 @@ from staffa._internal.clock import Clock
 from staffa.engine import Ack, Checkpoint, Engine, Hold, Lease, Producer, Statements
 from staffa.errors import DatabaseError, DataRefused, InvalidJob, JobCancelled
 from staffa.service import Service
-from staffa.telemetry import report
+from staffa.telemetry import Outages, report
 from staffa.types import State
 
 PROGRESS_SECONDS = 1.0
@@ -139,6 +138,7 @@ class Checkpoints(Service):
     async def run(self) -> None:
         """Write what comes, until cancelled."""
         backoff = Backoff()
+        outages = Outages("writing what jobs note")
         held = Backoff(cap_seconds=_RAREST_TRY_SECONDS)
         while True:
             await self._wait()
@@ -149,8 +149,9 @@ class Checkpoints(Service):
                     held.reset()
                 self._again_in = held.next_seconds() if self._held else None
                 backoff.reset()
+                outages.end()
             except DatabaseError as error:
-                report("what jobs note waits to be written", error, level=logging.WARNING)
+                outages.report("what jobs note waits to be written", error)
                 self._arrived.set()
                 await asyncio.sleep(backoff.next_seconds())
 

@@ -21,7 +21,7 @@ from staffa.engine import Engine, Hold, Producer
 from staffa.errors import DatabaseError
 from staffa.queues.outcomes import Outcome
 from staffa.service import Service
-from staffa.telemetry import report
+from staffa.telemetry import Outages, report
 
 _FIRST_LOOK_SECONDS = 0.02
 _RAREST_LOOK_SECONDS = 1.0
@@ -73,6 +73,7 @@ class Handovers(Service):
     async def run(self) -> None:
         """Look at what comes, until cancelled."""
         backoff = Backoff(first_seconds=_FIRST_LOOK_SECONDS, cap_seconds=_RAREST_LOOK_SECONDS)
+        outages = Outages("looking at rows of outcomes")
         looks = 0
         while True:
             if not self._open:
@@ -84,7 +85,9 @@ class Handovers(Service):
             try:
                 await self._look()
             except DatabaseError as error:
-                report("outcomes wait for their rows", error, level=logging.WARNING)
+                outages.report("outcomes wait for their rows", error)
+            else:
+                outages.end()
             if not self._open:
                 continue
             looks += 1

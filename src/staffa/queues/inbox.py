@@ -15,7 +15,7 @@ from typing import Generic, TypeVar
 from staffa._internal.backoff import Backoff
 from staffa.errors import DatabaseError
 from staffa.service import Service, severity
-from staffa.telemetry import report
+from staffa.telemetry import Outages
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
@@ -51,6 +51,7 @@ class Inbox(Service, Generic[K, V]):
     async def run(self) -> None:
         """Write what has come, until cancelled."""
         backoff = Backoff()
+        outages = Outages(f"writing {self._what}")
         while True:
             await self._arrived.wait()
             self._arrived.clear()
@@ -58,7 +59,7 @@ class Inbox(Service, Generic[K, V]):
             try:
                 await self.write(list(bundle.values()))
             except DatabaseError as error:
-                report(f"{self._what} will be written later", error, level=severity(error))
+                outages.report(f"{self._what} will be written later", error, level=severity(error))
                 later, self._waiting = self._waiting, bundle
                 for key, item in later.items():
                     self.put(key, item)
@@ -66,3 +67,4 @@ class Inbox(Service, Generic[K, V]):
                 self._arrived.set()
             else:
                 backoff.reset()
+                outages.end()

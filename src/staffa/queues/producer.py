@@ -39,7 +39,7 @@ from staffa.queues.executor import Executor
 from staffa.queues.slots import Slots
 from staffa.queues.spread import Spread
 from staffa.service import Service, severity
-from staffa.telemetry import report
+from staffa.telemetry import Outages
 
 _LARGEST_CLAIM = 5000
 _WORTH_A_CLAIM_BESIDE = 100  # halves of less cost more by their number than they gain
@@ -98,6 +98,7 @@ class QueueProducer(Service):
         self._put_back_at = -math.inf
         self._suspicious = False
         self._backoff = Backoff()
+        self._outages = Outages(f"claiming from {name!r}")
         self._portion = Portion(_LARGEST_CLAIM)
         self.limits: Limits | None = queue.limits
         self._claims = self._make_claims()
@@ -170,9 +171,8 @@ class QueueProducer(Service):
             except DatabaseError as error:
                 self.failing = True
                 self._allowance.withdraw()
-                report(
-                    f"claiming from {self.name!r} will be tried again", error, level=severity(error)
-                )
+                what = f"claiming from {self.name!r} will be tried again"
+                self._outages.report(what, error, level=severity(error))
                 await asyncio.sleep(self._backoff.next_seconds())
                 self._wanted.set()
 
@@ -192,6 +192,7 @@ class QueueProducer(Service):
                 await self._put_back(jobs)
                 return
             self._backoff.reset()
+            self._outages.end()
             self.failing = False
             self._hungry = len(jobs) == demand
             if not self._hungry:

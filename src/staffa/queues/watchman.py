@@ -23,7 +23,7 @@ from staffa._internal.backoff import Backoff
 from staffa._internal.clock import Clock
 from staffa.engine import Control, Heartbeat, Lease, Producer, Pulse
 from staffa.service import severity
-from staffa.telemetry import emit, report
+from staffa.telemetry import Outages, emit
 from staffa.telemetry.catalogue import HeartbeatLate
 
 _RECHECK_SECONDS = 10.0  # a claim that the dead one had sent may commit after the first look
@@ -224,6 +224,7 @@ class Watchman:
             _tell(main, _fail, first, error)
             return
         backoff = Backoff(cap_seconds=self._interval)
+        outages = Outages("the heartbeat")
         begun = failing = False
         while not self._stopping.is_set():
             self._hurried.clear()
@@ -238,12 +239,13 @@ class Watchman:
                 if not begun:
                     _tell(main, _fail, first, error)
                     break
-                report("the heartbeat will be tried again", error, level=severity(error))
+                outages.report("the heartbeat will be tried again", error, level=severity(error))
                 failing = True
                 pause = backoff.next_seconds()
             else:
                 self.beaten_at = self._note_gap(self.beaten_at)
                 backoff.reset()
+                outages.end()
                 if not begun:
                     _tell(main, _succeed, first)
                 self._tell_findings(main, dead, lost, recovered=failing)

@@ -3,12 +3,13 @@
 from staffa.telemetry import logger
 from staffa.telemetry.events import Event, Handler, attach, detach, emit, listening, working_for
 from staffa.telemetry.logs import attach_default_logger, detach_default_logger
-from staffa.telemetry.reports import report
+from staffa.telemetry.reports import Outages, report
 from staffa.telemetry.spans import Span, observed, span
 
 __all__ = [
     "Event",
     "Handler",
+    "Outages",
     "Span",
     "attach",
     "attach_default_logger",
