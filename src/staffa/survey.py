@@ -88,6 +88,21 @@ class Waiting:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Outcomes:
+    """How the last attempts of a worker's jobs have ended lately.
+
+    Args:
+        worker: Its name.
+        completed: How many jobs have completed.
+        failed: How many jobs have failed, and are retryable or discarded.
+    """
+
+    worker: str
+    completed: int
+    failed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ServerHealth:
     """The state of the server, as far as it can be told; None or nothing where it can't.
 
@@ -139,6 +154,13 @@ class Survey(Protocol):
 
         Args:
             seconds: Before the last second, in which not all may be told yet.
+        """
+
+    async def count_outcomes(self, *, seconds: float) -> list[Outcomes]:
+        """Count by worker the jobs whose last attempt has ended lately; cancelled ones are none.
+
+        Args:
+            seconds: So long ago at most; less where very many have ended.
         """
 
     async def list_running(self, limit: int) -> list[Job]:

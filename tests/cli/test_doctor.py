@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
@@ -57,7 +59,8 @@ async def test_a_healthy_place_has_no_problem(program: Program, make_client: Mak
     assert set(map(tuple, levels.values())) == {("ok",)}
     assert levels.keys() == {
         "schema", "server", "pooler", "clock", "connections", "processes", "running jobs",
-        "waiting jobs", "workers", "snapshots", "vacuum", "indexes", "notifications",
+        "waiting jobs", "failing jobs", "workers", "snapshots", "vacuum", "indexes",
+        "notifications",
     }  # fmt: skip
     assert "1 live, on web.1" in found["processes"][0]["what"]
     shown = await program.run("doctor")
@@ -127,6 +130,24 @@ async def test_jobs_that_have_waited_for_long_are_a_warning_with_the_remedy_of_t
     assert (await program.run("queues", "pause", "slow mail")).code == 0
     (late,) = (await _examined(program))["waiting jobs"]
     assert late["remedy"] == "run: staffa queues resume 'slow mail'"
+
+
+async def test_workers_that_fail_often_are_a_warning_with_the_command_that_shows_their_jobs(
+    program: Program, rows: Rows
+) -> None:
+    for number in range(40):
+        state = ("completed", "completed", "retryable", "discarded")[number % 4]
+        ended = f"{state}_at" if state != "retryable" else "attempted_at"
+        moment = datetime.now(UTC).replace(tzinfo=None)
+        worker = "shop.it's off" if number >= 4 else "shop.fine"
+        await rows.insert(worker=worker, state=state, attempt=1, **{ended: moment})
+    found = await _examined(program)
+    (failing,) = found["failing jobs"]
+    assert failing["level"] == "warning"
+    assert failing["what"].startswith("50% of the last hour's jobs of shop.it's off have failed")
+    command = shlex.split(failing["remedy"].removeprefix("run: staffa "))
+    shown = await program.run(*command, "--json")
+    assert len(shown.json) == 18
 
 
 async def test_a_peer_that_leads_makes_a_long_job_a_warning(

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
+
 from staffa.engine import EVERYBODY, Control, Engine, Producer, node_scope
+from staffa.engines.statements import surveys
 from staffa.jobs import Job
+from staffa.survey import Outcomes
 from staffa.types import State
 from tests.conformance.stores import Store
 from tests.conformance.work import claim_one, enqueue, ids, new_producer, outcome
@@ -104,6 +108,7 @@ async def test_no_jobs_are_no_rows(engine: Engine) -> None:
     assert await survey.list_running(10) == []
     assert await survey.list_failed(10) == []
     assert await survey.count_workers() == {}
+    assert await survey.count_outcomes(seconds=3600) == []
 
 
 async def _fail(engine: Engine, producer: Producer, error: str, state: State) -> Job:
@@ -131,6 +136,39 @@ async def test_what_has_ended_lately_is_counted_and_what_ended_before_is_not(
     found = await engine.survey.count_ended(seconds=60)
     assert {state: count for (_, state), count in found.items()} == dict.fromkeys(jobs, 1)
     assert await engine.survey.count_ended(seconds=0.5) == {}
+
+
+async def test_outcomes_of_a_while_are_counted_by_worker_and_cancelled_jobs_are_none(
+    engine: Engine, store: Store, producer: Producer
+) -> None:
+    for state in (State.COMPLETED, State.CANCELLED, State.DISCARDED, State.RETRYABLE) * 2:
+        await _fail(engine, producer, "x", state)
+    old = await store.now() - timedelta(hours=2)
+    for state in (State.COMPLETED, State.DISCARDED):
+        job = await _fail(engine, producer, "x", state)
+        await store.write(job.id, **{f"{state}_at": old, "attempted_at": old, "scheduled_at": old})
+    job = await _fail(engine, producer, "x", State.RETRYABLE)
+    await store.write(job.id, attempted_at=old)
+    (other,) = await enqueue(engine, worker="shop.other")
+    await store.write(other.id, state="completed", completed_at=await store.now())
+    assert await engine.survey.count_outcomes(seconds=3600) == [
+        Outcomes(worker="shop.other", completed=1, failed=0),
+        Outcomes(worker="tests.Worker", completed=2, failed=4),
+    ]
+
+
+async def test_where_more_have_ended_than_are_counted_all_are_counted_from_the_same_time_on(
+    engine: Engine, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = await store.now()
+    states = ["discarded"] * 3 + ["completed"] * 5 + ["discarded"]
+    jobs = await enqueue(engine, len(states))
+    for ago, (job, state) in enumerate(zip(jobs, reversed(states), strict=True), start=1):
+        moment = now - timedelta(minutes=ago)
+        await store.write(job.id, **{"state": state, f"{state}_at": moment, "scheduled_at": moment})
+    monkeypatch.setattr(surveys, "MOST_OUTCOMES", 4)
+    (found,) = await engine.survey.count_outcomes(seconds=3600)
+    assert (found.completed, found.failed) == (4, 1)
 
 
 async def test_running_jobs_are_listed_the_longest_running_first(

@@ -209,6 +209,7 @@ HOT: dict[str, tuple[Build, set[str]]] = {
     "count running": (lambda jobs, _, size: _surveys(jobs).count_running(), LEASE),
     "count waiting": (lambda jobs, _, size: _surveys(jobs).count_waiting(size), CLAIM | STAGE),
     "count ended": (lambda jobs, _, size: _surveys(jobs).count_ended(10), FINISHED | STAGE),
+    "count outcomes": (lambda jobs, _, size: _surveys(jobs).count_outcomes(10), FINISHED | STAGE),
     "list running": (lambda jobs, _, size: _surveys(jobs).list_running(size), LEASE),
     "list failed": (lambda jobs, _, size: _surveys(jobs).list_failed(size), FINISHED | STAGE),
     "enqueue unique": (lambda jobs, _, size: _unique(jobs).enqueue(_entries(size)), PRIMARY),

@@ -75,6 +75,7 @@ HOT: dict[str, tuple[Callable[[], Statement[Any] | None], set[str]]] = {
     "survey of running jobs": (SURVEYS.count_running, {LEASE}),
     "survey of waiting jobs": (lambda: SURVEYS.count_waiting(100), {CLAIM, STAGE}),
     "survey of ended jobs": (lambda: SURVEYS.count_ended(1.0), {ENDED, STAGE}),
+    "survey of outcomes": (lambda: SURVEYS.count_outcomes(3600.0), {ENDED, STAGE}),
     "running jobs": (lambda: SURVEYS.list_running(10), {LEASE}),
     "failed jobs": (lambda: SURVEYS.list_failed(10), {STAGE, ENDED}),
     "count_available": (lambda: JOBS.count_waiting("q", 10), {CLAIM}),

@@ -11,8 +11,9 @@ from staffa import Config
 from staffa.cli.doctor.findings import Level
 from staffa.cli.doctor.server import judge_connections, judge_pooler, judge_server
 from staffa.cli.doctor.tables import judge_reindexer, judge_vacuum
+from staffa.cli.doctor.work import judge_outcomes
 from staffa.maintenance import VacuumHealth
-from staffa.survey import ProducerStatus, ServerHealth
+from staffa.survey import Outcomes, ProducerStatus, ServerHealth
 
 NOW = datetime(2026, 11, 26, tzinfo=UTC)
 
@@ -80,6 +81,31 @@ def test_dead_rows_and_old_snapshots_are_warnings(
 ) -> None:
     health = VacuumHealth(live=live, dead=dead, vacuumed_at=None, oldest_snapshot=oldest)
     assert {one.check: one.level.value for one in judge_vacuum(health)} == expected
+
+
+@pytest.mark.parametrize(
+    ("completed", "failed", "level"),
+    [
+        (0, 0, Level.OK),
+        (0, 9, Level.OK),
+        (0, 10, Level.WARNING),
+        (40, 10, Level.OK),
+        (39, 10, Level.WARNING),
+    ],
+)
+def test_many_failures_and_a_high_share_of_them_are_a_warning(
+    completed: int, failed: int, level: Level
+) -> None:
+    counted = [Outcomes(worker="w", completed=completed, failed=failed)] * bool(completed + failed)
+    (found,) = judge_outcomes(counted)
+    assert found.level is level
+
+
+def test_of_many_failing_workers_the_worst_are_named_and_the_rest_counted() -> None:
+    counted = [Outcomes(worker=f"w{n}", completed=n, failed=20) for n in range(8)]
+    found = list(judge_outcomes(counted))
+    assert [one.what.split()[7] for one in found[:-1]] == ["w0", "w1", "w2", "w3", "w4"]
+    assert "3 more workers" in found[-1].what
 
 
 def test_a_reindexer_that_knows_no_owner_is_a_warning() -> None:

@@ -144,6 +144,7 @@ BUILDERS: dict[str, Callable[[], Statement[Any]]] = {
     "jobs/count_running": SURVEYS.count_running,
     "jobs/count_waiting": lambda: SURVEYS.count_waiting(100),
     "jobs/count_ended": lambda: SURVEYS.count_ended(1.0),
+    "jobs/count_outcomes": lambda: SURVEYS.count_outcomes(3600.0),
     "jobs/count_workers": SURVEYS.count_workers,
     "jobs/list_running": lambda: SURVEYS.list_running(10),
     "jobs/list_failed": lambda: SURVEYS.list_failed(10),

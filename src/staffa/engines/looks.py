@@ -14,7 +14,7 @@ from staffa.engines.statements.surveys import (
 )
 from staffa.engines.walks import Reads
 from staffa.jobs import Job
-from staffa.survey import ControlStatus, ProducerStatus, Running, Waiting, order_as
+from staffa.survey import ControlStatus, Outcomes, ProducerStatus, Running, Waiting, order_as
 from staffa.types import State
 
 
@@ -53,6 +53,10 @@ class Looks:
     async def count_ended(self, *, seconds: float) -> dict[tuple[str, State], int]:
         """Count attempts that have ended lately."""
         return await self._run(self._jobs.count_ended(seconds))
+
+    async def count_outcomes(self, *, seconds: float) -> list[Outcomes]:
+        """Count by worker how attempts have ended lately."""
+        return await self._run(self._jobs.count_outcomes(seconds))
 
     async def list_running(self, limit: int) -> list[Job]:
         """Read running jobs."""

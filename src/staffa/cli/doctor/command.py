@@ -17,7 +17,14 @@ from staffa.cli.doctor.server import (
     try_notifications,
 )
 from staffa.cli.doctor.tables import judge_indexes, judge_reindexer, judge_vacuum
-from staffa.cli.doctor.work import judge_age, judge_producers, judge_waiting, judge_workers
+from staffa.cli.doctor.work import (
+    LATELY_SECONDS,
+    judge_age,
+    judge_outcomes,
+    judge_producers,
+    judge_waiting,
+    judge_workers,
+)
 from staffa.cli.loading import import_modules, import_option
 from staffa.cli.options import EXIT_REFUSED, command, open_database
 from staffa.cli.output import Output
@@ -103,6 +110,7 @@ async def _examine_work(
         *judge_producers(producers, running, config.name, config.dead_after),
         judge_age(longest[0] if longest else None, health.leading_peers, health.now),
         *judge_waiting(waiting, queues, health.now),
+        *judge_outcomes(await survey.count_outcomes(seconds=LATELY_SECONDS)),
         judge_workers(unknown),
     ]
 

@@ -11,11 +11,15 @@ from staffa.cli.doctor.findings import Finding, ok, problem, warning
 from staffa.cli.output import count_of, tell_seconds
 from staffa.cli.queue_status import QueueStatus
 from staffa.jobs import Job
-from staffa.survey import ELIXIR, PYTHON, ProducerStatus, Running, Waiting
+from staffa.survey import ELIXIR, PYTHON, Outcomes, ProducerStatus, Running, Waiting
 from staffa.types import State
 
 _RESCUE_SECONDS = 60.0  # after a death is certain, living processes have had their time
 _LATE_SECONDS = 300.0
+LATELY_SECONDS = 3600.0
+_HIGH_SHARE = 0.2
+_LEAST_FAILED = 10  # fewer may be chance
+_MOST_NAMED = 5
 _PEER_SECONDS = {ELIXIR: 3600.0, PYTHON: 300.0}
 """The ages after which the lifelines of other implementations take running jobs away."""
 
@@ -109,6 +113,31 @@ def judge_waiting(
         yield ok(check, f"the oldest by queue: {', '.join(told)}" if told else "none waits")
 
 
+def judge_outcomes(outcomes: Sequence[Outcomes]) -> Iterator[Finding]:
+    """Judge how large a part of each worker's jobs has failed in the last hour."""
+    check = "failing jobs"
+    failing = [one for one in outcomes if one.failed >= _LEAST_FAILED and _share(one) > _HIGH_SHARE]
+    failing.sort(key=_share, reverse=True)
+    for one in failing[:_MOST_NAMED]:
+        worker = shlex.quote(one.worker)
+        yield warning(
+            check,
+            f"{_share(one):.0%} of the last hour's jobs of {one.worker} have failed "
+            f"({one.failed} of {one.failed + one.completed})",
+            f"run: staffa jobs list --worker {worker} --state retryable --state discarded",
+        )
+    if len(failing) > _MOST_NAMED:
+        left = len(failing) - _MOST_NAMED
+        yield warning(
+            check, f"so have those of {count_of(left, 'more worker')}", "look at the first ones"
+        )
+    if not failing:
+        failed = sum(one.failed for one in outcomes)
+        ended = failed + sum(one.completed for one in outcomes)
+        told = f"{failed} of {count_of(ended, 'job')} of the last hour have failed"
+        yield ok(check, told if ended else "none has ended in the last hour")
+
+
 def judge_workers(unknown: Sequence[UnknownName] | None) -> Finding:
     """Judge whether the code knows the workers of jobs that wait.
 
@@ -131,3 +160,7 @@ def judge_workers(unknown: Sequence[UnknownName] | None) -> Finding:
 
 def _nodes(producers: Sequence[ProducerStatus]) -> str:
     return ", ".join(sorted({one.node for one in producers}))
+
+
+def _share(one: Outcomes) -> float:
+    return one.failed / (one.failed + one.completed)

@@ -7,11 +7,13 @@ from uuid import UUID
 from staffa.engine import Statement
 from staffa.engines.statements.area import Area, Row, Rows
 from staffa.engines.statements.queues import control_of
-from staffa.survey import ControlStatus, ProducerStatus, Running, Waiting
+from staffa.survey import ControlStatus, Outcomes, ProducerStatus, Running, Waiting
 from staffa.types import State
 
 MOST_LATER = 10_000
 """How many scheduled and retryable jobs are looked at for those that failed."""
+MOST_OUTCOMES = 10_000
+"""How many jobs of a state are counted by worker."""
 
 
 class SurveyStatements(Area):
@@ -37,6 +39,14 @@ class SurveyStatements(Area):
             "count_ended",
             (seconds, MOST_LATER),
             lambda rows: {(row["queue"], State(row["state"])): row["count"] for row in rows},
+        )
+
+    def count_outcomes(self, seconds: float) -> Statement[list[Outcomes]]:
+        """Count by worker how attempts have ended lately."""
+        return self.statement(
+            "count_outcomes",
+            (seconds, MOST_OUTCOMES),
+            lambda rows: [Outcomes(**row) for row in rows],
         )
 
     def list_running(self, limit: int) -> Statement[list[int]]:
