@@ -1,7 +1,6 @@
 """The job: events are loaded into a table of the warehouse, many at once."""
 
 import os
-from typing import TypedDict
 
 import asyncpg
 
@@ -18,14 +17,6 @@ CREATE TABLE IF NOT EXISTS loads (
     at      timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 """
-
-
-class PageView(TypedDict):
-    """What the stream tells of a page that was looked at."""
-
-    id: int
-    page: str
-    millis: int
 
 
 @job(queue="warehouse", chunk=Chunk(size=10_000, timeout=10))

@@ -16,9 +16,6 @@ from staffa.types import Seconds, to_seconds
 MOST_TOGETHER = 20_000
 """How many jobs a chunk has at most: what one statement takes."""
 
-CHUNK_KEY = "staffa_chunk"
-"""Where `meta` holds the first job of its chunk, for a job of a queue with limits."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chunk:

@@ -381,9 +381,6 @@ class Linking(Follows, Protocol):
         What is no step, or is not held, is left alone.
         """
 
-    async def change_flow_options(self, flow: str, changes: Mapping[str, Any]) -> bool:
-        """Merge into the options of a flow; tell whether there is one."""
-
     async def forget_flows(self, *, age: float, limit: int) -> int:
         """Forget flows that ended longer than an age in seconds ago, and have no jobs any more.
 

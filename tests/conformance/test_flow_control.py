@@ -76,7 +76,6 @@ async def test_a_flow_that_is_not_stored_can_be_neither_cancelled_nor_retried(
         with pytest.raises(UnknownFlow, match="'nothing' is stored"):
             await call("nothing")
     assert await engine.read_flows(["nothing"]) == []
-    assert not await engine.change_flow_options("nothing", {})
 
 
 # --- cancel
@@ -306,12 +305,6 @@ async def test_jobs_of_a_flow_are_listed_page_by_page(engine: Engine, runs: Runs
     assert [job.id for job in page] == [first]
     rest = await engine.list_linked_jobs("order", after=first, limit=1)
     assert [job.id for job in rest] == [last]
-
-
-async def test_options_of_a_flow_are_merged(engine: Engine) -> None:
-    await engine.insert_graph(graph(flows=[workflow(options={"a": 1, "b": 2})]))
-    assert await engine.change_flow_options("order", {"b": 2**70, "c": None})
-    assert (await flow_of(engine)).options == {"a": 1, "b": 2**70, "c": None}
 
 
 # --- forget

@@ -17,7 +17,6 @@ from tests.support.proxy import Proxy
 from tests.support.rows import Rows
 
 CANCEL = "-- Cancel unfinished jobs"
-FIND = "-- Read the ids of the jobs"
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -21,8 +21,6 @@ from tests.support.rows import Rows
 HOUR = 3600.0
 DAY = 24 * HOUR
 COLUMNS = {"completed": "completed_at", "cancelled": "cancelled_at", "discarded": "discarded_at"}
-
-Prune = Callable[..., Any]
 
 
 class SteppedClock:

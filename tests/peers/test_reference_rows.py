@@ -43,7 +43,6 @@ def recorded(name: str) -> list[Case]:
     ]
 
 
-ALL = [(name, place) for name in FILES for place in range(len(recorded(name)))]
 ELSEWHERE = set(json.loads((SCHEMAS / "elixir_rows.json").read_text("utf-8")))
 NOT_OURS = {
     "insert: scheduled_at in the past": "we insert it as available, which is as well",

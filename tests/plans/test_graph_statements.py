@@ -62,7 +62,6 @@ STATEMENTS: dict[str, Callable[[All, int], Statement[Any]]] = {
     "jobs": lambda of, size: of.flows.jobs("w1", after=5, limit=size, callbacks=False),
     "results": lambda of, size: of.flows.results(_flows(size), "w1", ["a"]),
     "results of steps": lambda of, size: of.flows.results([], "w1", ["a"]),
-    "change options": lambda of, size: of.flows.change_options("w1", {}),
     "members": lambda of, size: of.control.members("w1", UNFINISHED),
     "around": lambda of, size: of.control.around(_flows(size)),
     "reopen jobs": lambda of, size: of.control.reopen_jobs(_ids(size)),

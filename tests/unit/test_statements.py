@@ -209,7 +209,6 @@ BUILDERS: dict[str, Callable[[], Statement[Any]]] = {
     "flows/steps": lambda: FLOWS.steps("w1", ["a"]),
     "flows/jobs": lambda: FLOWS.jobs("w1", after=0, limit=10, callbacks=False),
     "flows/results": lambda: FLOWS.results(["w1"], "w2", ["a"]),
-    "flows/change_options": lambda: FLOWS.change_options("w1", {"a": 1}),
     "flows/members": lambda: FLOW_CONTROL.members("w1", [State.SUSPENDED]),
     "flows/around": lambda: FLOW_CONTROL.around(["w1"]),
     "flows/reopen_jobs": lambda: FLOW_CONTROL.reopen_jobs([1]),

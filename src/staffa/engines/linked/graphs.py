@@ -145,10 +145,6 @@ class GraphVerbs(ResultVerbs):
     def _flow_changes(self) -> FlowControl:
         return FlowControl(self._flow_control, self._following, self._operations)
 
-    async def change_flow_options(self, flow: str, changes: Mapping[str, Any]) -> bool:
-        """Merge into the options of a flow."""
-        return await self._change(self._flows.change_options(flow, changes))
-
     def _inserting(self, graph: Graph) -> Conversation[InsertedGraph]:
         begin = Beginning(partial(self._insert, graph), graph)
         return Conversation.held(begin, self._graphs.dialect, self._prepare)

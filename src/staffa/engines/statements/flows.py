@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from staffa._internal import json
 from staffa.engine import Statement
-from staffa.engines.statements.area import Row, Rows, any_row
+from staffa.engines.statements.area import Row, Rows
 from staffa.engines.statements.results import ResultStatements
 from staffa.jobs import Job
 from staffa.linking import FlowKind, FlowRow
@@ -39,10 +38,6 @@ class FlowStatements(ResultStatements):
             (flow, after, limit, callbacks),
             lambda rows: [Job.from_row(row) for row in rows],
         )
-
-    def change_options(self, flow: str, changes: Mapping[str, Any]) -> Statement[bool]:
-        """Merge into the options of a flow."""
-        return self.statement("change_options", (flow, json.dumps(dict(changes))), any_row)
 
 
 def _flows(rows: Rows) -> list[FlowRow]:
