@@ -11,6 +11,7 @@ from staffa.engine import Engine, Producer
 from staffa.jobs import Job
 from staffa.types import State
 from staffa.waiting import Level, Waiting
+from tests.conformance.limited import BY_TENANT, at_once
 from tests.conformance.rows import changed
 from tests.conformance.stores import Store
 from tests.conformance.work import QUEUE, claim_one, enqueue, ids, outcome, read
@@ -158,10 +159,13 @@ async def test_who_sets_a_priority_has_set_a_new_one_of_the_jobs_own(
     assert (found.priority, found.own_priority) == (8, 8)
 
 
+@pytest.mark.parametrize("limited", [False, True], ids=["no limits", "limits"])
 @pytest.mark.parametrize("state", [State.RETRYABLE, State.SCHEDULED])
 async def test_what_is_scheduled_anew_has_its_own_priority_again(
-    store: Store, engine: Engine, producer: Producer, state: State
+    store: Store, engine: Engine, producer: Producer, state: State, limited: bool
 ) -> None:
+    if limited:
+        await engine.configure_limits({"of others": at_once(1, partition=BY_TENANT)})
     job = await waiting(store, engine, meta={"mine": 1})
     await raise_one(engine, job, 2)
     (claimed,) = await engine.claim_jobs(QUEUE, 1, producer)

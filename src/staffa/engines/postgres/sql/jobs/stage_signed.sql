@@ -1,11 +1,9 @@
--- Make due jobs available, and tell which of the caller's queues have work.
+-- Make due jobs available as stage.sql does, where limits are known: those of a queue with partitions get
+-- their key.
 -- $1 int: limit, $2 text[]: queues.
--- Those of a queue with partitions get their key.
 -- Locks: the rows it stages; rows that others hold are skipped.
--- Index: staffa_jobs_stage, the primary key, staffa_jobs_claim. now() is the start of this
--- statement's transaction; clock_timestamp() could not be a condition of an index. The first job of a
--- queue is asked for instead of EXISTS, which reads the whole table where a queue has none. (SELECT $1)
--- is there for the reason that claim.sql gives.
+-- Index: staffa_jobs_stage, the primary key, staffa_jobs_claim, and the primary key of staffa_limits;
+-- stage.sql tells why it is written as it is.
 WITH staged AS (
     UPDATE :"prefix".oban_jobs AS job
        SET state = 'available',
@@ -15,7 +13,11 @@ WITH staged AS (
                              limits.fields, job.worker, job.args, job.meta))
                  FROM :"prefix".staffa_limits AS limits
                 WHERE limits.queue = job.queue
-                  AND limits.fields <> '{}'), job.meta)
+                  AND limits.fields <> '{}'), job.meta),
+           priority = CASE WHEN job.meta #>> '{staffa_aged,from}' ~ '^[0-9]{1,4}$'
+                            AND job.meta #>> '{staffa_aged,to}' = job.priority::text
+                           THEN greatest((job.meta #>> '{staffa_aged,from}')::int, job.priority)
+                           ELSE job.priority END
      WHERE job.id = ANY (ARRAY(
                SELECT due.id
                  FROM :"prefix".oban_jobs AS due

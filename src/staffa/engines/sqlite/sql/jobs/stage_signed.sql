@@ -1,7 +1,7 @@
--- Make due jobs available, and return their queues.
+-- Make due jobs available as stage.sql does, where limits are known: those of a queue with partitions get
+-- their key.
 -- $1: limit.
--- Those of a queue with partitions get their key.
--- Index: staffa_jobs_stage, the primary key.
+-- Index: staffa_jobs_stage, the primary key, the primary key of staffa_limits.
 WITH clock AS MATERIALIZED (
     SELECT staffa_now() AS now
 )
@@ -11,7 +11,8 @@ UPDATE oban_jobs
            SELECT staffa_partitioned(limits.fields, oban_jobs.worker, oban_jobs.args, oban_jobs.meta)
              FROM staffa_limits AS limits
             WHERE limits.queue = oban_jobs.queue
-              AND limits.fields <> '[]'), oban_jobs.meta)
+              AND limits.fields <> '[]'), oban_jobs.meta),
+       priority = staffa_own_priority(meta, priority)
  WHERE id IN (
            SELECT due.id
              FROM oban_jobs AS due
