@@ -292,6 +292,20 @@ def test_every_file_has_its_builder() -> None:
     assert files == set(BUILDERS)
 
 
+@pytest.mark.parametrize("verb", ["jobs/enqueue", "jobs/stage", "flows/insert"])
+@pytest.mark.parametrize("engine", ["postgres", "sqlite"])
+def test_what_signs_jobs_does_all_that_its_plain_twin_does(engine: str, verb: str) -> None:
+    folder = FILES.parents[1] / engine / "sql"
+    plain, signed = (
+        {
+            line.strip().rstrip(",")
+            for line in without_comments(file.read_text("utf-8")).splitlines()
+        }
+        for file in (folder / f"{verb}.sql", folder / f"{verb}_signed.sql")
+    )
+    assert [line for line in plain - signed if "tags" not in line] == []  # that is the row itself
+
+
 @pytest.mark.parametrize("verb", BUILDERS)
 def test_the_schema_is_put_in_and_every_parameter_is_used(verb: str) -> None:
     statement = BUILDERS[verb]()
