@@ -8,7 +8,8 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from tests.support.program import Program
+from staffa.config import Config
+from tests.support.program import Place, Program
 from tests.support.rows import Rows
 from tests.support.terminal import Terminal
 
@@ -23,6 +24,17 @@ def program(dsn: str, prefix: str, tmp_path: Path) -> Program:
 def bare_program(dsn: str, empty_prefix: str, tmp_path: Path) -> Program:
     """The program on a schema that does not exist yet."""
     return Program(tmp_path, STAFFA_DSN=dsn, STAFFA_PREFIX=empty_prefix)
+
+
+@pytest.fixture(params=["postgres", "sqlite"])
+async def place(request: pytest.FixtureRequest, tmp_path: Path, dsn: str, prefix: str) -> Place:
+    """The program on either kind of database, and what leads to its tables."""
+    if request.param == "sqlite":
+        file = f"sqlite:///{tmp_path}/jobs.db"
+        program = Program(tmp_path, STAFFA_DSN=file)
+        assert (await program.run("migrate", "up")).code == 0
+        return program, Config(dsn=file)
+    return Program(tmp_path, STAFFA_DSN=dsn, STAFFA_PREFIX=prefix), Config(dsn=dsn, prefix=prefix)
 
 
 @pytest.fixture

@@ -3,33 +3,19 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import pytest
 
 from staffa import Batch, Job, Staffa, job
 from staffa.config import Config
 from staffa.testing import run_batch
-from tests.support.program import Program
-
-Place = tuple[Program, Config]
+from tests.support.program import Place
 
 
 @job(name="cli.member", queue="work", max_attempts=1)
 async def member(fails: bool = False) -> None:
     if fails:
         raise LookupError("no")
-
-
-@pytest.fixture(params=["postgres", "sqlite"])
-async def place(request: pytest.FixtureRequest, tmp_path: Path, dsn: str, prefix: str) -> Place:
-    """The program, and what leads to its tables."""
-    if request.param == "sqlite":
-        file = f"sqlite:///{tmp_path}/jobs.db"
-        program = Program(tmp_path, STAFFA_DSN=file)
-        assert (await program.run("migrate", "up")).code == 0
-        return program, Config(dsn=file)
-    return Program(tmp_path, STAFFA_DSN=dsn, STAFFA_PREFIX=prefix), Config(dsn=dsn, prefix=prefix)
 
 
 def news() -> Batch:

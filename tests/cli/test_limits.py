@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -15,26 +14,13 @@ from staffa.config import Config
 from staffa.engine import Producer
 from staffa.limiting import LimitUse, PartitionUse
 from staffa.limits import Limits
-from tests.support.program import Program
+from tests.support.program import Place
 
 EXPORTS = Limits(
     global_limit=GlobalLimit(2, partition="args.tenant"),
     rate_limit=RateLimit(2, period=3600, partition="args.tenant"),
 )
 MAIL = Limits(rate_limit=RateLimit(3, period=3600))
-
-Place = tuple[Program, Config]
-
-
-@pytest.fixture(params=["postgres", "sqlite"])
-async def place(request: pytest.FixtureRequest, tmp_path: Path, dsn: str, prefix: str) -> Place:
-    """The program, and what leads to its tables."""
-    if request.param == "sqlite":
-        file = f"sqlite:///{tmp_path}/jobs.db"
-        program = Program(tmp_path, STAFFA_DSN=file)
-        assert (await program.run("migrate", "up")).code == 0
-        return program, Config(dsn=file)
-    return Program(tmp_path, STAFFA_DSN=dsn, STAFFA_PREFIX=prefix), Config(dsn=dsn, prefix=prefix)
 
 
 async def use_limits(config: Config) -> None:

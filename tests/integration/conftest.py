@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from staffa import Staffa, instance
 from staffa.client.backend import make_backend
 from staffa.config import Config
 from staffa.engine import Engine
+from staffa.notifiers.postgres import PostgresNotifier
 from tests.chaos.witness import Witness, watching
 from tests.conftest import MakeClient
 from tests.support.app import PROMPT
@@ -20,7 +22,7 @@ from tests.support.crons import Crons
 from tests.support.places import KINDS, Clients, make_place
 from tests.support.processes import Spawn, WorkerProcess
 from tests.support.proxy import Proxy
-from tests.support.queue_control import Operate
+from tests.support.queue_control import ONLY_BEATS, SLOW, Operate
 from tests.support.rows import Rows
 
 
@@ -87,6 +89,31 @@ def operate(make_client: MakeClient, monkeypatch: pytest.MonkeyPatch) -> Operate
         return make_client(name=app.config.name, **options)
 
     return make
+
+
+@pytest.fixture(params=["notifications alone", "heartbeats alone"])
+def speed(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """Settings under which changes arrive in one way only."""
+    if request.param == "notifications alone":
+        return SLOW
+
+    async def lose(notifier: PostgresNotifier, messages: Iterable[object]) -> None: ...
+
+    monkeypatch.setattr(PostgresNotifier, "notify", lose)
+    return ONLY_BEATS
+
+
+@pytest.fixture
+async def nodes(make_client: MakeClient) -> AsyncIterator[list[Staffa]]:
+    """Two nodes on one schema."""
+    async with AsyncExitStack() as stack:
+        made = [
+            make_client(name=f"node-{number}", node=f"node-{number}", queues={"default": 8})
+            for number in range(2)
+        ]
+        for app in made:
+            await stack.enter_async_context(app)
+        yield made
 
 
 @pytest.fixture(params=KINDS)

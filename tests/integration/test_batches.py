@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
 from typing import Any
 
 import asyncpg
@@ -13,7 +11,6 @@ import pytest
 
 from staffa import Batch, Job, JobFilter, Staffa, State, Workflow, current_job, job
 from staffa.errors import ConfigError, FlowExists, LoopRunning, UnknownFlow
-from tests.conftest import MakeClient
 from tests.support.events import pause_everywhere, resume_everywhere
 
 EVENTS = ("attempted", "completed", "cancelled", "discarded", "retryable", "exhausted")
@@ -48,19 +45,6 @@ class Work:
 
     def callbacks(self) -> Any:
         return {f"on_{event}": self.callback.new(event) for event in EVENTS}
-
-
-@pytest.fixture
-async def nodes(make_client: MakeClient) -> AsyncIterator[list[Staffa]]:
-    """Two nodes on one schema."""
-    async with AsyncExitStack() as stack:
-        made = [
-            make_client(name=f"node-{number}", node=f"node-{number}", queues={"default": 8})
-            for number in range(2)
-        ]
-        for app in made:
-            await stack.enter_async_context(app)
-        yield made
 
 
 @pytest.fixture

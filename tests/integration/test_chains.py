@@ -9,7 +9,6 @@ import asyncio
 import random
 from collections import defaultdict
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
 from typing import Any
 
 import asyncpg
@@ -72,19 +71,6 @@ async def history(dsn: str, prefix: str) -> AsyncIterator[History]:
         await made.create()
         yield made
         await made.drop()
-
-
-@pytest.fixture
-async def nodes(make_client: MakeClient) -> AsyncIterator[list[Staffa]]:
-    """Two nodes on one schema."""
-    async with AsyncExitStack() as stack:
-        made = [
-            make_client(name=f"node-{number}", node=f"node-{number}", queues={"default": 8})
-            for number in range(2)
-        ]
-        for app in made:
-            await stack.enter_async_context(app)
-        yield made
 
 
 def check_order(history: list[tuple[int, str]]) -> None:

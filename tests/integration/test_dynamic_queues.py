@@ -7,7 +7,6 @@ are swallowed where only the heartbeat can.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
 from typing import Any, Protocol
 
 import asyncpg
@@ -16,29 +15,14 @@ import pytest
 from staffa import Only, Queue, Staffa, instance, job
 from staffa._internal.identifiers import quote_identifier
 from staffa.client.backend import make_migrator
-from staffa.errors import ConfigError, InstanceError, SchemaMissing, UnknownOption
-from staffa.notifiers.postgres import PostgresNotifier
-from staffa.queue import QueueCheck
+from staffa.errors import ConfigError, SchemaMissing, UnknownOption
 from tests.conftest import MakeClient
 from tests.support.events import Recorder, eventually
+from tests.support.queue_control import SLOW, check
 from tests.support.rows import Rows
 
-SLOW: dict[str, Any] = {"heartbeat": 900, "dead_after": 3600, "poll": 3600}
-ONLY_BEATS: dict[str, Any] = {"heartbeat": 0.05, "dead_after": 3600, "poll": 3600}
 MANUAL: dict[str, Any] = {"dynamic_queues": "manual"}
 AUTOMATIC: dict[str, Any] = {"dynamic_queues": "automatic"}
-
-
-@pytest.fixture(params=["notifications alone", "heartbeats alone"])
-def speed(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """Settings under which changes arrive in one way only."""
-    if request.param == "notifications alone":
-        return SLOW
-
-    async def lose(notifier: PostgresNotifier, messages: Iterable[object]) -> None: ...
-
-    monkeypatch.setattr(PostgresNotifier, "notify", lose)
-    return ONLY_BEATS
 
 
 class MakeNode(Protocol):
@@ -61,13 +45,6 @@ def make_node(make_client: MakeClient, monkeypatch: pytest.MonkeyPatch) -> MakeN
 def running(app: Staffa) -> dict[str, tuple[int, bool]]:
     """Return the limits of the queues that run in a client's process, and whether they pause."""
     return {check.queue: (check.limit, check.paused) for check in app.check_all_queues()}
-
-
-def check(app: Staffa, queue: str) -> QueueCheck | None:
-    try:
-        return app.check_queue(queue)
-    except InstanceError:
-        return None
 
 
 async def until(app: Staffa, wanted: dict[str, tuple[int, bool]]) -> None:

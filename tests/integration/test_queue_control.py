@@ -7,7 +7,6 @@ are swallowed where only the heartbeat can.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
 from typing import Any
 from uuid import uuid5
 
@@ -15,23 +14,10 @@ import pytest
 
 from staffa import Queue, job
 from staffa.errors import ConfigError, InstanceError
-from staffa.notifiers.postgres import PostgresNotifier
 from tests.conftest import MakeClient
 from tests.support.events import Recorder, eventually
-from tests.support.queue_control import ONLY_BEATS, SLOW, Operate, check, until
+from tests.support.queue_control import SLOW, Operate, check, until
 from tests.support.rows import Rows
-
-
-@pytest.fixture(params=["notifications alone", "heartbeats alone"])
-def speed(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """Settings under which changes arrive in one way only."""
-    if request.param == "notifications alone":
-        return SLOW
-
-    async def lose(notifier: PostgresNotifier, messages: Iterable[object]) -> None: ...
-
-    monkeypatch.setattr(PostgresNotifier, "notify", lose)
-    return ONLY_BEATS
 
 
 async def test_a_queue_is_paused_and_resumed_by_a_client_that_runs_nothing(

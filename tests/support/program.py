@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from staffa.config import Config
 from tests.support.terminal import Terminal
 
 _TIMEOUT_SECONDS = 120.0
@@ -99,3 +100,7 @@ async def read_until(stream: asyncio.StreamReader | None, text: str) -> str:
             assert line, f"the process ended before {text!r}; it printed: {seen}"
             seen += line.decode()
     return seen
+
+
+Place = tuple[Program, Config]
+"""The program, and what leads to its tables."""
