@@ -47,7 +47,7 @@ def test_the_log_has_the_beginning_then_lines_after_growing_gaps_and_the_end(
             told.append(second)
             assert {record.levelno for record in caplog.records} == {logging.WARNING}
             caplog.clear()
-    assert told == [0, 5, 15, 35, 75, 135, 195]
+    assert told == [0, 10, 30, 70, 130, 190]
     outages.end()
     outages.end()
     (line,) = caplog.records

@@ -12,7 +12,7 @@ from staffa.telemetry.events import emit
 
 logger = logging.getLogger("staffa")
 
-_FIRST_GAP_SECONDS = 5.0
+_FIRST_GAP_SECONDS = 10.0
 _LONGEST_GAP_SECONDS = 60.0
 
 
