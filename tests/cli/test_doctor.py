@@ -144,7 +144,7 @@ async def test_workers_that_fail_often_are_a_warning_with_the_command_that_shows
     found = await _examined(program)
     (failing,) = found["failing jobs"]
     assert failing["level"] == "warning"
-    assert failing["what"].startswith("50% of the last hour's jobs of shop.it's off have failed")
+    assert failing["what"].startswith("50% of the jobs of shop.it's off that ended lately have")
     command = shlex.split(failing["remedy"].removeprefix("run: staffa "))
     shown = await program.run(*command, "--json")
     assert len(shown.json) == 18

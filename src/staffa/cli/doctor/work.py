@@ -114,7 +114,7 @@ def judge_waiting(
 
 
 def judge_outcomes(outcomes: Sequence[Outcomes]) -> Iterator[Finding]:
-    """Judge how large a part of each worker's jobs has failed in the last hour."""
+    """Judge how large a part of each worker's jobs has failed lately."""
     check = "failing jobs"
     failing = [one for one in outcomes if one.failed >= _LEAST_FAILED and _share(one) > _HIGH_SHARE]
     failing.sort(key=_share, reverse=True)
@@ -122,7 +122,7 @@ def judge_outcomes(outcomes: Sequence[Outcomes]) -> Iterator[Finding]:
         worker = shlex.quote(one.worker)
         yield warning(
             check,
-            f"{_share(one):.0%} of the last hour's jobs of {one.worker} have failed "
+            f"{_share(one):.0%} of the jobs of {one.worker} that ended lately have failed "
             f"({one.failed} of {one.failed + one.completed})",
             f"run: staffa jobs list --worker {worker} --state retryable --state discarded",
         )
@@ -134,7 +134,7 @@ def judge_outcomes(outcomes: Sequence[Outcomes]) -> Iterator[Finding]:
     if not failing:
         failed = sum(one.failed for one in outcomes)
         ended = failed + sum(one.completed for one in outcomes)
-        told = f"{failed} of {count_of(ended, 'job')} of the last hour have failed"
+        told = f"{failed} of {count_of(ended, 'job')} that ended lately have failed"
         yield ok(check, told if ended else "none has ended in the last hour")
 
 

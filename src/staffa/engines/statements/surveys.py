@@ -12,8 +12,8 @@ from staffa.types import State
 
 MOST_LATER = 10_000
 """How many scheduled and retryable jobs are looked at for those that failed."""
-MOST_OUTCOMES = 10_000
-"""How many jobs of a state are counted by worker."""
+MOST_OUTCOMES = 100_000
+"""How many jobs of a state are counted by worker, in about a second: that is asked by hand."""
 
 
 class SurveyStatements(Area):
