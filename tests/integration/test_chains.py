@@ -185,8 +185,8 @@ async def test_a_job_whose_process_dies_holds_the_next_one_until_it_has_run_agai
     while not (await history.by_key())[1]:  # noqa: ASYNC110  # likewise
         await asyncio.sleep(0.01)
     alive = make_client(queues={"default": 5}, node="alive")
-    gate.set()
     await dead.stop(grace=0)  # which puts back what ran
+    gate.set()
     async with alive, asyncio.timeout(60):
         await eventually_ended(alive)
     runs = (await history.by_key())[1]
