@@ -120,13 +120,15 @@ class Going:
         self.delay = 0.0
 
     def count_strays(self) -> Dialogue[dict[str, int]]:
-        """Count running jobs without a key of now: while there are some, else now and then."""
-        now = self.row.now.timestamp()
-        if self.limits.global_limit is None or now < self.sweep.get("strays_at", 0.0):
+        """Count running jobs without a key of now: while there are some, else now and then.
+
+        Where partitions have no limit of their own, any key will do: `look` counts those jobs.
+        """
+        limit, now = self.limits.global_limit, self.row.now.timestamp()
+        if limit is None or now < self.sweep.get("strays_at", 0.0):
             return {}
-        strays: dict[str, int] = yield self.statements.find_strays(
-            self.queue, self.limits.partition, self.node
-        )
+        partition = None if of_each(limit) is None else self.limits.partition
+        strays: dict[str, int] = yield self.statements.find_strays(self.queue, partition, self.node)
         if not strays:
             self.sweep["strays_at"] = now + _STRAYS_SECONDS
         return strays
