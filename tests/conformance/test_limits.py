@@ -11,6 +11,7 @@ import pytest
 
 from staffa import GlobalLimit, RateLimit
 from staffa.engine import Ack, Engine, Lease, Producer
+from staffa.errors import ConfigError
 from staffa.jobs import Job
 from staffa.limiting import LimitedClaim
 from staffa.limits import Limits
@@ -332,6 +333,39 @@ async def test_weights_hold_for_a_queue_without_partitions(
     assert claimed.delay is not None
 
 
+async def test_a_heavy_job_is_overtaken_by_none_of_another_partition_or_priority(
+    engine: Engine, producer: Producer
+) -> None:
+    limits = Limits(
+        global_limit=GlobalLimit(9, partition=BY_TENANT), rate_limit=RateLimit(5, period=3600)
+    )
+    await engine.configure_limits({QUEUE: limits})
+    await engine.take_tokens(QUEUE, 2)
+    await enqueue_for(engine, "a", priority=0, meta={"staffa_weight": 4})
+    await enqueue_for(engine, "b", priority=1)
+    claimed = await engine.claim_limited_jobs(QUEUE, 9, producer, limits)
+    assert (claimed.jobs, claimed.short) == ([], True)
+    assert claimed.delay is not None
+    assert 0 < claimed.delay <= 3600 * 61 / 60
+    await engine.reset_tokens(QUEUE)
+    assert tenants(await engine.claim_limited_jobs(QUEUE, 9, producer, limits)) == "ab"
+
+
+async def test_a_partition_that_finds_no_tokens_keeps_its_turn(
+    engine: Engine, producer: Producer
+) -> None:
+    limits = Limits(
+        global_limit=GlobalLimit(9, partition=BY_TENANT),
+        rate_limit=RateLimit(4, period=3600, weight=2),
+    )
+    await enqueue_for(engine, "abcd" * 2)
+    served = ""
+    for _ in range(2):
+        served += tenants(await engine.claim_limited_jobs(QUEUE, 9, producer, limits))
+        await engine.reset_tokens(QUEUE)
+    assert sorted(served) == ["a", "b", "c", "d"]
+
+
 async def test_both_limits_hold_together(engine: Engine, producer: Producer) -> None:
     limits = Limits(
         global_limit=GlobalLimit(2, partition=BY_TENANT), rate_limit=RateLimit(3, period=3600)
@@ -435,6 +469,30 @@ async def test_those_that_run_count_in_a_queue_without_partitions_too(
     await engine.claim_jobs(QUEUE, 2, producer)
     await engine.configure_limits({QUEUE: at_once(3)})
     assert len((await engine.claim_limited_jobs(QUEUE, 9, producer, at_once(3))).jobs) == 1
+
+
+async def test_those_that_run_count_once_when_a_rate_gets_partitions_beside_a_limit_of_all(
+    engine: Engine, producer: Producer
+) -> None:
+    limits = Limits(global_limit=GlobalLimit(4), rate_limit=RateLimit(99, period=3600))
+    await enqueue_for(engine, "abcdef")
+    assert len((await engine.claim_limited_jobs(QUEUE, 2, producer, limits)).jobs) == 2
+    other = Limits(
+        global_limit=GlobalLimit(4), rate_limit=RateLimit(99, period=3600, partition=BY_TENANT)
+    )
+    await engine.configure_limits({QUEUE: other})
+    assert len((await engine.claim_limited_jobs(QUEUE, 9, producer, other)).jobs) == 2
+
+
+async def test_a_job_without_attempts_left_holds_nothing_back(
+    store: Store, engine: Engine, producer: Producer
+) -> None:
+    limits = at_once(1, partition=BY_TENANT, burst=True)
+    await engine.configure_limits({QUEUE: limits})
+    spent, *_ = await enqueue_for(engine, "abbb")
+    await store.write(spent.id, attempt=20, max_attempts=20)
+    assert tenants(await engine.claim_limited_jobs(QUEUE, 1, producer, limits)) == "b"
+    assert tenants(await engine.claim_limited_jobs(QUEUE, 9, producer, limits)) == "bb"
 
 
 async def test_another_partition_takes_effect_at_once_and_strands_nothing(
@@ -562,3 +620,34 @@ async def test_limits_that_nobody_uses_are_forgotten(engine: Engine, producer: P
     assert await engine.forget_limits(age=-1) == 2
     await enqueue(engine)
     assert len((await engine.claim_limited_jobs(QUEUE, 9, producer, at_once(7))).jobs) == 1
+
+
+async def test_limits_are_kept_as_long_as_what_was_spent_counts(engine: Engine) -> None:
+    await engine.configure_limits({QUEUE: in_a_time(5)})
+    await engine.take_tokens(QUEUE, 2)
+    assert await engine.forget_limits(age=-1) == 0
+    left = await engine.take_tokens(QUEUE, 0)
+    assert left is not None
+    assert left.available == 3
+    assert await engine.forget_limits(age=-7300) == 1
+
+
+async def test_limits_of_another_version_stop_claims_under_them_and_nothing_else(
+    store: Store, engine: Engine, producer: Producer
+) -> None:
+    now = await store.now()
+    await store.insert(
+        "staffa_limits",
+        queue="newer",
+        options={"rate_limit": {"allowed": 5, "period": 60, "algorithm": "leaky"}},
+        fields=[],
+        cursors={},
+        sweep={},
+        changed_at=now,
+        used_at=now,
+    )
+    await engine.notice_partitions()
+    await engine.configure_limits({QUEUE: in_a_time(5)})
+    assert [use.queue for use in await engine.read_limits()] == [QUEUE]
+    with pytest.raises(ConfigError, match=r"(?s)'newer' has limits that can't be used.*'leaky'"):
+        await engine.claim_limited_jobs("newer", 1, producer, in_a_time(5))
