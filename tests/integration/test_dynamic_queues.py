@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import asyncpg
 import pytest
 
-from staffa import Only, Queue, Staffa, instance, job
+from staffa import Only, Queue, RateLimit, Staffa, instance, job
 from staffa._internal.identifiers import quote_identifier
 from staffa.client.backend import make_migrator
 from staffa.errors import ConfigError, InstanceError, SchemaMissing, UnknownOption
@@ -206,6 +206,21 @@ async def test_what_was_changed_at_run_time_survives_until_the_configuration_cha
         await app.resume_all_queues()
     async with make_node(queues=configured, **MANUAL) as app:
         assert running(app)["a"] == (6, False)
+
+
+async def test_limits_of_all_nodes_that_were_changed_at_run_time_survive_restarts(
+    make_node: MakeNode,
+) -> None:
+    configured = {"a": Queue(rate_limit=RateLimit(9, period=3600)), "b": 1}
+    async with make_node(queues=configured, **MANUAL) as app:
+        await app.update_queue("a", rate_limit={"allowed": 4, "period": 3600})
+        await app.update_queue("b", rate_limit={"allowed": 3, "period": 3600})
+        assert [await app.rate(queue).available() for queue in "ab"] == [4, 3]
+    async with make_node(queues=configured, **MANUAL) as app:
+        assert [await app.rate(queue).available() for queue in "ab"] == [4, 3]
+    configured["a"] = Queue(rate_limit=RateLimit(8, period=3600))
+    async with make_node(queues=configured, **MANUAL) as app:
+        assert [await app.rate(queue).available() for queue in "ab"] == [8, 3]
 
 
 async def test_a_configuration_that_changes_an_option_is_obeyed_by_nodes_that_run(
