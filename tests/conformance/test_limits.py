@@ -649,5 +649,43 @@ async def test_limits_of_another_version_stop_claims_under_them_and_nothing_else
     await engine.notice_partitions()
     await engine.configure_limits({QUEUE: in_a_time(5)})
     assert [use.queue for use in await engine.read_limits()] == [QUEUE]
-    with pytest.raises(ConfigError, match=r"(?s)'newer' has limits that can't be used.*'leaky'"):
+    refused = r"(?s)'newer' has limits that can't be used.*'leaky'"
+    with pytest.raises(ConfigError, match=refused):
         await engine.claim_limited_jobs("newer", 1, producer, in_a_time(5))
+    with pytest.raises(ConfigError, match=refused):  # else they would be taken for none
+        await engine.read_limits(["newer"])
+
+
+async def test_limits_are_kept_as_long_as_a_process_lives_that_may_have_them(
+    engine: Engine, producer: Producer
+) -> None:
+    heart = engine.heartbeat()
+    await heart.beat(producer)
+    await engine.configure_limits({QUEUE: at_once(7)})
+    assert await engine.forget_limits(age=-1) == 0
+    await engine.remove_producer(producer)
+    assert await engine.forget_limits(age=-1) == 1
+    await heart.close()
+
+
+async def test_a_clock_that_went_back_puts_nothing_off(
+    store: Store, engine: Engine, producer: Producer
+) -> None:
+    ahead = await store.now() + timedelta(hours=1)
+    times = dict.fromkeys(["walk_at", "strays_at", "rests_until"], ahead.timestamp())
+    limits = at_once(2, partition=BY_TENANT)
+    await store.insert(
+        "staffa_limits",
+        queue=QUEUE,
+        options=limits.as_options(),
+        fields=limits.fields,
+        cursors={},
+        sweep=times,
+        changed_at=ahead,
+        used_at=ahead,
+    )
+    await enqueue_for(engine, "a")
+    assert len(await engine.claim_jobs(QUEUE, 1, producer)) == 1
+    await enqueue_for(engine, "aab")
+    claimed = await engine.claim_limited_jobs(QUEUE, 9, producer, limits)
+    assert sorted(tenants(claimed)) == ["a", "b"]

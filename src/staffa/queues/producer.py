@@ -123,6 +123,7 @@ class QueueProducer(Service):
             self._claims.close()
             self.limits = limits
             self._claims = self._make_claims()
+            self._wanted.set()  # the old ones' timer is gone, and more may be allowed
 
     def _make_claims(self) -> Claims:
         if self.limits is None:

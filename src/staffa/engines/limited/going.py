@@ -88,6 +88,8 @@ class Going:
 
     def __post_init__(self) -> None:
         self.cursors, self.sweep = dict(self.row.cursors), dict(self.row.sweep)
+        if self.row.now < self.row.used_at:  # the clock went back: its times are far ahead
+            self.sweep = {}
 
     @property
     def limits(self) -> Limits:
