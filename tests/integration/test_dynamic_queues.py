@@ -154,6 +154,21 @@ async def test_jobs_of_a_deleted_queue_end_or_stay_and_run_when_it_is_inserted_a
             await rows.until(entry.id, "completed")
 
 
+async def test_another_cooldown_is_obeyed_by_processes_that_run(
+    make_node: MakeNode, rows: Rows
+) -> None:
+    @job(queue="reports")
+    async def report() -> None: ...
+
+    async with make_node(**MANUAL) as app:
+        await app.insert_queue("reports", Queue(dispatch_cooldown=3600))
+        await app.enqueue(report.new())
+        await rows.until_count(completed=1)
+        await app.enqueue(report.new())
+        await app.update_queue("reports", dispatch_cooldown=None)
+        await rows.until_count(completed=2)
+
+
 async def test_only_the_nodes_that_a_rule_names_run_a_queue(
     make_node: MakeNode, monkeypatch: pytest.MonkeyPatch
 ) -> None:
