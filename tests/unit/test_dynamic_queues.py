@@ -274,3 +274,13 @@ def test_what_was_changed_at_run_time_yields_to_a_configuration_that_it_can_not_
     assert outcome(synchronise([old], {"mail": news}, absent=False))[1] == [
         row(options=told, configured=told)
     ]
+
+
+def test_a_limit_above_those_that_can_be_set_at_run_time_holds_all_the_same() -> None:
+    controls = Controls({})
+    plan = update([row()], "mail", {"limit": 20_000})
+    told = [Control("mail", "*", "limit", 3, version=1)]
+    told += [replace(one, version=2) for one in plan.changes.controls]
+    told += [Control("mail", "*", "dynamic", plan.changes.rows[0].options, version=3)]
+    controls.learn(told)
+    assert controls.wanted("mail").limit == 20_000

@@ -18,7 +18,7 @@ from typing import Any, Literal
 from staffa.dynamic import DynamicQueue, read_options, write_options
 from staffa.engine import AS_CONFIGURED, EVERYBODY, Control, QueueChanges
 from staffa.errors import ConfigError, UnknownOption
-from staffa.queue import Queue
+from staffa.queue import MAX_LIMIT, Queue
 
 Happened = Literal["inserted", "updated", "deleted"]
 
@@ -158,7 +158,8 @@ def _controls(happened: Happened, before: Mapping[str, Any], new: DynamicQueue) 
         if after.get("only") != before.get("only"):
             settings["running"] = AS_CONFIGURED
         if happened == "updated" and after.get("limit") != before.get("limit"):
-            settings["limit"] = after.get("limit", plain.limit)
+            limit = after.get("limit", plain.limit)
+            settings["limit"] = limit if limit <= MAX_LIMIT else AS_CONFIGURED
         if after.get("paused", False) != before.get("paused", False):
             settings["paused"] = after.get("paused", False)
     return [Control(new.queue, EVERYBODY, option, value) for option, value in settings.items()]
