@@ -689,3 +689,16 @@ async def test_a_clock_that_went_back_puts_nothing_off(
     await enqueue_for(engine, "aab")
     claimed = await engine.claim_limited_jobs(QUEUE, 9, producer, limits)
     assert sorted(tenants(claimed)) == ["a", "b"]
+
+
+async def test_limits_that_were_taken_away_hold_nobody_back(
+    engine: Engine, producer: Producer
+) -> None:
+    await engine.configure_limits({QUEUE: at_once(1, partition=BY_TENANT)})
+    await enqueue_for(engine, "aaab")
+    await engine.configure_limits({QUEUE: Limits()})
+    assert await engine.read_limits() == []
+    # a process that has not heard of it yet
+    claimed = await engine.claim_limited_jobs(QUEUE, 9, producer, at_once(1))
+    assert tenants(claimed) == "aaab"
+    assert await engine.take_tokens(QUEUE, 1) is None

@@ -236,6 +236,9 @@ async def test_limits_of_all_nodes_that_were_changed_at_run_time_survive_restart
     configured["a"] = Queue(rate_limit=RateLimit(8, period=3600))
     async with make_node(queues=configured, **MANUAL) as app:
         assert [await app.rate(queue).available() for queue in "ab"] == [8, 3]
+        await app.update_queue("b", rate_limit=None)
+        with pytest.raises(ConfigError, match="queue 'b' has no rate limit"):
+            await app.rate("b").available()
 
 
 async def test_a_configuration_that_changes_an_option_is_obeyed_by_nodes_that_run(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from types import MappingProxyType
 
 from staffa.dynamic import DynamicQueue
 from staffa.engine import Control, Engine, QueueChanges
@@ -44,7 +45,7 @@ async def change(
         nonlocal plan, limits
         plan = make(rows)
         changes = plan.changes
-        limits = _limits([*(rows if all_limits else ()), *changes.rows])
+        limits = _limits([*(rows if all_limits else ()), *changes.rows], _limits(rows))
         return replace(changes, limits=limits)
 
     written = await engine.change_dynamic_queues(name, decide)
@@ -53,13 +54,20 @@ async def change(
     return plan, written
 
 
-def _limits(rows: Sequence[DynamicQueue]) -> dict[str, Limits]:
-    """Return the limits that rows say; the last row of a queue counts."""
+def _limits(
+    rows: Sequence[DynamicQueue], before: Mapping[str, Limits] = MappingProxyType({})
+) -> dict[str, Limits]:
+    """Return the limits that rows say; the last row of a queue counts.
+
+    Args:
+        rows: The rows.
+        before: What they said: those that have none any more are told so.
+    """
     found: dict[str, Limits] = {}
     for row in {row.queue: row for row in rows}.values():
         with suppress(ConfigError):  # another version's: the queue does not run here
             limits = row.read().limits
-            if limits.any and not row.deleted:
+            if (limits.any or row.queue in before) and not row.deleted:
                 found[row.queue] = limits
     return found
 

@@ -230,14 +230,14 @@ class LimitStatements(Area):
         return self.statement("refund", (queue, key), count)
 
     def list_limits(self, queues: Sequence[str] | None) -> Statement[dict[str, Limits]]:
-        """Read the limits of queues, or of all that can be read here."""
+        """Read the limits of queues that have any, or of all that can be read here."""
 
         def decode(rows: Rows) -> dict[str, Limits]:
             found = {}
             for row in rows:
                 with suppress(ConfigError) if queues is None else nullcontext():
                     found[row["queue"]] = _read(row["queue"], row["options"])
-            return found
+            return {queue: limits for queue, limits in found.items() if limits.any}
 
         return self.statement("list", (None if queues is None else list(queues),), decode)
 
