@@ -161,8 +161,8 @@ async def test_another_cooldown_is_obeyed_by_processes_that_run(
     async def report() -> None: ...
 
     async with make_node(**MANUAL) as app:
-        await app.insert_queue("reports", Queue(dispatch_cooldown=3600))
         await app.enqueue(report.new())
+        await app.insert_queue("reports", Queue(dispatch_cooldown=3600))
         await rows.until_count(completed=1)
         await app.enqueue(report.new())
         await app.update_queue("reports", dispatch_cooldown=None)
