@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import math
-import time
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import Any
@@ -118,12 +117,13 @@ class Rate:
         """
         _check_count(count)
         seconds = math.inf if timeout is None else to_seconds(timeout, "timeout")
-        until = time.monotonic() + seconds
+        clock = asyncio.get_running_loop().time
+        until = clock() + seconds
         while True:  # taking is not interrupted: it might have been done all the same
             tokens = await self._take(count, partly=False)
             if tokens.taken:
                 return
-            left = until - time.monotonic()
+            left = until - clock()
             if left <= 0:
                 raise TimeoutError(
                     f"{count} tokens of queue {self._queue!r} were not there within {seconds:g} s: "
