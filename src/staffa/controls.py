@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from staffa.dynamic import DynamicQueue
+from staffa.limits import Limits
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +49,13 @@ class QueueChanges:
     Args:
         rows: The queues that change, as they will be.
         controls: What is set about queues in the same transaction.
+        limits: The limits of queues on all nodes that are written there, too: what the rows say
+            and what claims obey is one thing, in whatever order changes come.
     """
 
     rows: Sequence[DynamicQueue] = ()
     controls: Sequence[Control] = ()
+    limits: Mapping[str, Limits] = field(default_factory=dict)
 
 
 ChangeQueues = Callable[[Sequence[DynamicQueue]], QueueChanges]

@@ -16,6 +16,7 @@ from typing import Any
 
 from staffa._internal.shown import shown
 from staffa.errors import ConfigError, StaffaError
+from staffa.limits import Partition
 from staffa.queue import Queue, parse_queues
 
 SYNC_MODES = ("manual", "automatic")
@@ -93,6 +94,8 @@ def write_options(queue: Queue) -> dict[str, Any]:
 
 def _plain(value: Any) -> Any:
     """Return a value as JSON and TOML have it; what is None is left out."""
+    if isinstance(value, Partition):
+        return list(value.fields)
     if is_dataclass(value) and not isinstance(value, type):
         found = {one.name: getattr(value, one.name) for one in fields(value) if one.init}
         return {name: _plain(each) for name, each in found.items() if each is not None}

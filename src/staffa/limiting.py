@@ -127,4 +127,7 @@ class Limiting(Protocol):
         """Give all tokens back to a queue's rate limit, or to one of its partitions."""
 
     async def forget_limits(self, *, age: float) -> int:
-        """Forget limits that no claim and no start of a node has used for an age in seconds."""
+        """Forget limits that no claim and no start of a node has used for an age in seconds.
+
+        Those are kept that a living process may have, and those of which tokens are still spent.
+        """

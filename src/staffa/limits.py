@@ -57,6 +57,11 @@ class Partition:
                     f"partition has {shown(name, 100)}: give 'worker', or a key of args or meta "
                     "such as 'args.tenant_id'"
                 )
+            if name == f"meta.{PARTITION_KEY}":
+                raise ConfigError(
+                    f"partition has {name!r}, which is where the partition itself is kept: give "
+                    "what it is made of, or another key of meta"
+                )
         if not 0 < len(fields) <= _MOST_FIELDS or len(set(fields)) < len(fields):
             raise ConfigError(
                 f"partition is {shown(list(fields), 200)}: give 1 to {_MOST_FIELDS} different "

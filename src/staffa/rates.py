@@ -56,7 +56,8 @@ class Meter:
     def read(cls, rate: RateLimit, stored: Mapping[str, Any] | None, now: int) -> Self:
         """Return a meter as it was stored, at a later moment.
 
-        What was stored under another algorithm or period counts as spent now.
+        What was stored under another algorithm or period counts as spent now, unless it is older
+        than the period.
         """
         stored = stored or {}
         buckets = {int(place): int(spent) for place, spent in stored.get("buckets", {}).items()}
@@ -64,6 +65,7 @@ class Meter:
         now = max(now, then)
         if stored and stored.get("kind") != _kind(rate):
             spent = sum(buckets.values()) + math.ceil(missing)
+            spent = spent if now - then < rate.seconds * _SECOND else 0
             return cls(rate, now, {}, 0.0).spend(spent) if spent else cls(rate, now, {}, 0.0)
         if rate.algorithm == "token_bucket":
             missing -= (now - then) / _SECOND * rate.allowed / rate.seconds
@@ -114,7 +116,7 @@ class Meter:
 
 
 def _kind(rate: RateLimit) -> str:
-    return f"{rate.algorithm}:{rate.seconds:g}"
+    return f"{rate.algorithm}:{rate.seconds:.15g}"
 
 
 def _kept(rate: RateLimit) -> int:

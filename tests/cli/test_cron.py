@@ -142,6 +142,7 @@ async def test_an_entry_is_added_shown_changed_paused_run_and_deleted(
         (("set", "nigthly", "--queue", "x"), "did you mean 'nightly'"),
         (("show", "nigthly"), "did you mean 'nightly'"),
         (("delete", "nightly", "--yes"), "pause it"),
+        (("delete", "nigthly"), "did you mean 'nightly'"),
     ],
 )
 async def test_what_can_not_be_done_ends_with_2(

@@ -20,7 +20,7 @@ from tests.support.files import make_file
 
 _JSON = frozenset(
     {"args", "meta", "tags", "errors", "attempted_by", "configured"}
-    | {"options", "callbacks", "needs", "fired"}
+    | {"options", "callbacks", "needs", "fired", "fields", "cursors", "sweep"}
 )
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
+from staffa import GlobalLimit
 from staffa.dynamic import DynamicQueue
 from staffa.engine import (
     AS_CONFIGURED,
@@ -19,7 +20,9 @@ from staffa.engine import (
     QueueChanges,
     node_scope,
 )
+from staffa.engines.statements.limits import LimitStatements
 from staffa.errors import ConfigError
+from staffa.limits import Limits
 from tests.conformance.work import new_producer
 
 NAME = "Staffa"
@@ -95,6 +98,24 @@ async def test_an_error_of_the_function_leaves_everything_as_it_was(engine: Engi
     with pytest.raises(ConfigError, match=r"^no$"):
         await engine.change_dynamic_queues(NAME, refuse)
     await engine.change_dynamic_queues(NAME, writing(mail()))
+    assert await engine.read_dynamic_queues(NAME) == [mail()]
+
+
+async def test_limits_are_written_with_the_rows_or_neither_is(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limits = {"mail": Limits(global_limit=GlobalLimit(3))}
+    await engine.change_dynamic_queues(NAME, lambda _: QueueChanges(rows=[mail()], limits=limits))
+    (use,) = await engine.read_limits()
+    assert (use.queue, use.limits) == ("mail", limits["mail"])
+
+    def refuse(self: LimitStatements, limits: object) -> NoReturn:
+        raise ConfigError("no")
+
+    monkeypatch.setattr(LimitStatements, "configure", refuse)
+    changes = QueueChanges(rows=[mail(deleted=True)], limits=limits)
+    with pytest.raises(ConfigError, match=r"^no$"):
+        await engine.change_dynamic_queues(NAME, lambda _: changes)
     assert await engine.read_dynamic_queues(NAME) == [mail()]
 
 

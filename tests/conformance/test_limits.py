@@ -12,7 +12,7 @@ from staffa import GlobalLimit, RateLimit
 from staffa.engine import Ack, Engine, Lease, Producer
 from staffa.limits import Limits
 from staffa.types import State
-from tests.conformance.limited import BY_TENANT, at_once, complete, enqueue_for, in_a_time, tenants
+from tests.conformance.limited import BY_TENANT, at_once, complete, enqueue_for, tenants
 from tests.conformance.stores import Store
 from tests.conformance.work import QUEUE, enqueue, ids, new_job, new_producer
 
@@ -96,6 +96,64 @@ async def test_a_limit_for_each_node_counts_the_jobs_of_one(engine: Engine) -> N
     assert tenants(await engine.claim_limited_jobs(QUEUE, 5, new_producer("node.1"), limits)) == ""
 
 
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        (["worker"], 2),
+        (["args.a.b"], 2),
+        (["meta.region"], 2),
+        (["worker", "args.a.b"], 3),
+        (["args.nothing"], 1),
+    ],
+)
+async def test_partitions_are_made_of_worker_args_and_meta(
+    engine: Engine, producer: Producer, fields: list[str], expected: int
+) -> None:
+    await engine.enqueue_jobs(
+        [
+            new_job(worker="one", args={"a": {"b": 1}}, meta={"region": "eu"}),
+            new_job(worker="one", args={"a": {"b": 2}}, meta={"region": "us"}),
+            new_job(worker="two", args={"a": {"b": 2}}, meta={"region": "us"}),
+            new_job(worker="two", args={"a": {"b": 2}}, meta={"region": "us"}),
+        ]
+    )
+    limits = at_once(1, partition=fields)
+    assert len((await engine.claim_limited_jobs(QUEUE, 9, producer, limits)).jobs) == expected
+
+
+async def test_a_heavy_job_is_overtaken_by_none_of_another_partition_or_priority(
+    engine: Engine, producer: Producer
+) -> None:
+    limits = Limits(
+        global_limit=GlobalLimit(9, partition=BY_TENANT), rate_limit=RateLimit(5, period=3600)
+    )
+    await engine.configure_limits({QUEUE: limits})
+    await engine.take_tokens(QUEUE, 2)
+    await enqueue_for(engine, "a", priority=0, meta={"staffa_weight": 4})
+    await enqueue_for(engine, "b", priority=1)
+    claimed = await engine.claim_limited_jobs(QUEUE, 9, producer, limits)
+    assert (claimed.jobs, claimed.short) == ([], True)
+    assert claimed.delay is not None
+    assert 0 < claimed.delay <= 3600 * 61 / 60
+    await engine.reset_tokens(QUEUE)
+    assert tenants(await engine.claim_limited_jobs(QUEUE, 9, producer, limits)) == "ab"
+
+
+async def test_a_partition_that_finds_no_tokens_keeps_its_turn(
+    engine: Engine, producer: Producer
+) -> None:
+    limits = Limits(
+        global_limit=GlobalLimit(9, partition=BY_TENANT),
+        rate_limit=RateLimit(4, period=3600, weight=2),
+    )
+    await enqueue_for(engine, "abcd" * 2)
+    served = ""
+    for _ in range(2):
+        served += tenants(await engine.claim_limited_jobs(QUEUE, 9, producer, limits))
+        await engine.reset_tokens(QUEUE)
+    assert sorted(served) == ["a", "b", "c", "d"]
+
+
 async def test_both_limits_hold_together(engine: Engine, producer: Producer) -> None:
     limits = Limits(
         global_limit=GlobalLimit(2, partition=BY_TENANT), rate_limit=RateLimit(3, period=3600)
@@ -120,6 +178,49 @@ async def test_those_that_run_count_in_a_queue_without_partitions_too(
     await engine.claim_jobs(QUEUE, 2, producer)
     await engine.configure_limits({QUEUE: at_once(3)})
     assert len((await engine.claim_limited_jobs(QUEUE, 9, producer, at_once(3))).jobs) == 1
+
+
+async def test_those_that_run_count_once_when_a_rate_gets_partitions_beside_a_limit_of_all(
+    engine: Engine, producer: Producer
+) -> None:
+    limits = Limits(global_limit=GlobalLimit(4), rate_limit=RateLimit(99, period=3600))
+    await enqueue_for(engine, "abcdef")
+    assert len((await engine.claim_limited_jobs(QUEUE, 2, producer, limits)).jobs) == 2
+    other = Limits(
+        global_limit=GlobalLimit(4), rate_limit=RateLimit(99, period=3600, partition=BY_TENANT)
+    )
+    await engine.configure_limits({QUEUE: other})
+    assert len((await engine.claim_limited_jobs(QUEUE, 9, producer, other)).jobs) == 2
+
+
+async def test_a_job_without_attempts_left_holds_nothing_back(
+    store: Store, engine: Engine, producer: Producer
+) -> None:
+    limits = at_once(1, partition=BY_TENANT, burst=True)
+    await engine.configure_limits({QUEUE: limits})
+    spent, *_ = await enqueue_for(engine, "abbb")
+    await store.write(spent.id, attempt=20, max_attempts=20)
+    assert tenants(await engine.claim_limited_jobs(QUEUE, 1, producer, limits)) == "b"
+    assert tenants(await engine.claim_limited_jobs(QUEUE, 9, producer, limits)) == "bb"
+
+
+async def test_another_partition_takes_effect_at_once_and_strands_nothing(
+    engine: Engine, producer: Producer
+) -> None:
+    jobs = [new_job(args={"tenant": t, "kind": k}) for t in "ab" for k in "xyz"]
+    await engine.enqueue_jobs(jobs)
+    by_tenant, by_kind = (at_once(1, partition=f"args.{name}") for name in ("tenant", "kind"))
+    await engine.configure_limits({QUEUE: by_tenant})
+    first = (await engine.claim_limited_jobs(QUEUE, 9, producer, by_tenant)).jobs
+    assert len(first) == 2
+    await engine.configure_limits({QUEUE: by_kind})
+    second = (await engine.claim_limited_jobs(QUEUE, 9, producer, by_tenant)).jobs
+    running = Counter(job.args["kind"] for job in [*first, *second])
+    assert {job.args["kind"] for job in second} == set("xyz") - {job.args["kind"] for job in first}
+    assert set(running) == set("xyz")
+    await engine.configure_limits({QUEUE: at_once(100)})
+    third = (await engine.claim_limited_jobs(QUEUE, 9, producer, by_tenant)).jobs
+    assert len(first) + len(second) + len(third) == 6
 
 
 async def test_all_obey_what_was_configured_last(engine: Engine, other_engine: Engine) -> None:
@@ -173,11 +274,3 @@ async def test_what_is_used_of_limits_can_be_read(engine: Engine, producer: Prod
         ('["b"]', 1, 8),
     ]
     assert [use.queue for use in await engine.read_limits([QUEUE])] == [QUEUE]
-
-
-async def test_limits_that_nobody_uses_are_forgotten(engine: Engine, producer: Producer) -> None:
-    await engine.configure_limits({QUEUE: at_once(7), "other": in_a_time(1)})
-    assert await engine.forget_limits(age=3600) == 0
-    assert await engine.forget_limits(age=-1) == 2
-    await enqueue(engine)
-    assert len((await engine.claim_limited_jobs(QUEUE, 9, producer, at_once(7))).jobs) == 1

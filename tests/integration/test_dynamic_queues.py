@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import asyncpg
 import pytest
 
-from staffa import Only, Queue, Staffa, instance, job
+from staffa import Only, Queue, RateLimit, Staffa, instance, job
 from staffa._internal.identifiers import quote_identifier
 from staffa.client.backend import make_migrator
 from staffa.errors import ConfigError, SchemaMissing, UnknownOption
@@ -131,6 +131,21 @@ async def test_jobs_of_a_deleted_queue_end_or_stay_and_run_when_it_is_inserted_a
             await rows.until(entry.id, "completed")
 
 
+async def test_another_cooldown_is_obeyed_by_processes_that_run(
+    make_node: MakeNode, rows: Rows
+) -> None:
+    @job(queue="reports")
+    async def report() -> None: ...
+
+    async with make_node(**MANUAL) as app:
+        await app.enqueue(report.new())
+        await app.insert_queue("reports", Queue(dispatch_cooldown=3600))
+        await rows.until_count(completed=1)
+        await app.enqueue(report.new())
+        await app.update_queue("reports", dispatch_cooldown=None)
+        await rows.until_count(completed=2)
+
+
 async def test_only_the_nodes_that_a_rule_names_run_a_queue(
     make_node: MakeNode, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -183,6 +198,24 @@ async def test_what_was_changed_at_run_time_survives_until_the_configuration_cha
         await app.resume_all_queues()
     async with make_node(queues=configured, **MANUAL) as app:
         assert running(app)["a"] == (6, False)
+
+
+async def test_limits_of_all_nodes_that_were_changed_at_run_time_survive_restarts(
+    make_node: MakeNode,
+) -> None:
+    configured = {"a": Queue(rate_limit=RateLimit(9, period=3600)), "b": 1}
+    async with make_node(queues=configured, **MANUAL) as app:
+        await app.update_queue("a", rate_limit={"allowed": 4, "period": 3600})
+        await app.update_queue("b", rate_limit={"allowed": 3, "period": 3600})
+        assert [await app.rate(queue).available() for queue in "ab"] == [4, 3]
+    async with make_node(queues=configured, **MANUAL) as app:
+        assert [await app.rate(queue).available() for queue in "ab"] == [4, 3]
+    configured["a"] = Queue(rate_limit=RateLimit(8, period=3600))
+    async with make_node(queues=configured, **MANUAL) as app:
+        assert [await app.rate(queue).available() for queue in "ab"] == [8, 3]
+        await app.update_queue("b", rate_limit=None)
+        with pytest.raises(ConfigError, match="queue 'b' has no rate limit"):
+            await app.rate("b").available()
 
 
 async def test_a_configuration_that_changes_an_option_is_obeyed_by_nodes_that_run(

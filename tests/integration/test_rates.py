@@ -51,8 +51,18 @@ async def test_whoever_waits_gets_tokens_as_they_come_back(make_client: MakeClie
     for _ in range(3):
         await rate.wait_for(2)
     assert asyncio.get_running_loop().time() - began > 0.4
-    with pytest.raises(TimeoutError):
+    with pytest.raises(TimeoutError, match="2 tokens of queue 'default' were not there"):
         await rate.wait_for(2, timeout=0.01)
+
+
+async def test_what_is_there_needs_no_time(make_client: MakeClient) -> None:
+    rate = make_client(queues=limited(2)).rate("default")
+    await rate.wait_for(2, timeout=0)
+    assert await rate.available() == 0
+    with pytest.raises(TimeoutError):
+        await rate.wait_for(1, timeout=0)
+    await rate.reset()
+    assert await rate.available() == 2
 
 
 async def test_each_partition_has_tokens(make_client: MakeClient) -> None:
@@ -73,6 +83,9 @@ async def test_what_can_not_be_asked_for_is_told(make_client: MakeClient) -> Non
         await app.rate("default").take(0)
     with pytest.raises(ConfigError, match="wants none"):
         await app.rate("default", partition={"worker": "w"}).take()
+    for wrong in ("worker", {"args.a": object()}, {"args.a": "\ud800"}):
+        with pytest.raises(ConfigError, match=r"^partition is "):
+            app.rate("default", partition=wrong)  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match="is no name"):
         app.rate("")
 

@@ -89,6 +89,19 @@ def test_a_queue_that_cools_down_claims_nothing_and_asks_again_when_it_may(clock
     assert (subject.told, subject.claim()) == (1, 10)
 
 
+def test_another_cooldown_holds_at_once(clock: Clock) -> None:
+    subject = Subject(clock, Slots(), cooldown=3600.0)
+    assert subject.claim(1) == 1
+    subject.allowance.cool_down_by(5.0)
+    assert (subject.told, subject.pending) == (1, [])
+    assert subject.claim(1) == 1
+    assert subject.claim() == 0
+    subject.allowance.cool_down_by(5.0)
+    assert (subject.told, subject.claim()) == (1, 0)
+    subject.pass_time(5.0)
+    assert (subject.told, subject.claim()) == (2, 10)
+
+
 def test_a_queue_that_cools_down_keeps_no_slot_of_the_node_from_others(clock: Clock) -> None:
     slots = Slots(4)
     cooling, other = Subject(clock, slots, cooldown=5.0), Subject(clock, slots)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from staffa import DynamicQueue, Only, Queue
+from staffa import DynamicQueue, GlobalLimit, Only, Queue, RateLimit
 from staffa.dynamic import read_options, write_options
 from staffa.engine import AS_CONFIGURED, Control
 from staffa.errors import ConfigError, UnknownOption
@@ -32,6 +34,9 @@ def outcome(plan: Plan) -> tuple[list[str], list[DynamicQueue], dict[str, Any]]:
         Queue(limit=3, paused=True),
         Queue(only=Only(env="ROLE", value="")),
         Queue(only=Only(node_matches="^a", not_node="ab")),
+        Queue(dispatch_cooldown=timedelta(seconds=1.5)),
+        Queue(global_limit=GlobalLimit(3, partition=("worker", "args.a"), burst=True)),
+        Queue(rate_limit=RateLimit(3, period=timedelta(minutes=1), partition="args.a", weight=2)),
     ],
 )
 def test_options_are_read_as_they_were_written(queue: Queue) -> None:
@@ -258,3 +263,24 @@ def test_a_row_that_can_not_be_read_stops_its_queue_and_no_other_and_is_told_onc
     assert "newer" in str(told.data["error"])
     controls.learn([dynamic({"limit": 4}, 3)])
     assert controls.wanted("mail") == Wanted(runs=True, paused=False, limit=4)
+
+
+def test_what_was_changed_at_run_time_yields_to_a_configuration_that_it_can_not_go_with() -> None:
+    rate = {"allowed": 60, "period": 60.0, "partition": ["args.a"]}
+    old = row(options={"limit": 5, "rate_limit": rate}, configured={"limit": 5})
+    old = replace(old, options=write_options(old.read()))
+    news = Queue(limit=5, global_limit=GlobalLimit(3, partition="args.b"))
+    told = write_options(news)
+    assert outcome(synchronise([old], {"mail": news}, absent=False))[1] == [
+        row(options=told, configured=told)
+    ]
+
+
+def test_a_limit_above_those_that_can_be_set_at_run_time_holds_all_the_same() -> None:
+    controls = Controls({})
+    plan = update([row()], "mail", {"limit": 20_000})
+    told = [Control("mail", "*", "limit", 3, version=1)]
+    told += [replace(one, version=2) for one in plan.changes.controls]
+    told += [Control("mail", "*", "dynamic", plan.changes.rows[0].options, version=3)]
+    controls.learn(told)
+    assert controls.wanted("mail").limit == 20_000

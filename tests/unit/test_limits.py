@@ -56,6 +56,7 @@ def test_a_queue_without_limits_has_none() -> None:
         ({"global_limit": {"allowed": 5, "partition": "args"}}, "partition has 'args'"),
         ({"global_limit": {"allowed": 5, "partition": "queue"}}, "partition has 'queue'"),
         ({"global_limit": {"allowed": 5, "partition": "args..x"}}, r"partition has 'args\.\.x'"),
+        ({"global_limit": {"allowed": 5, "partition": "meta.partition_key"}}, "itself is kept"),
         ({"global_limit": {"allowed": 5, "partition": []}}, "give 1 to 5 different fields"),
         ({"global_limit": {"allowed": 5, "partition": ["worker"] * 2}}, "different fields"),
         ({"global_limit": {"allowed": 5, "partition": {"args": "x"}}}, "partition is {'args'"),

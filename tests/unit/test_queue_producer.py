@@ -13,6 +13,7 @@ from staffa import Queue, State
 from staffa.engine import Ack, Engine, Producer
 from staffa.errors import DatabaseUnavailable
 from staffa.jobs import Job
+from staffa.limits import GlobalLimit, Limits
 from staffa.queues import producer as module
 from staffa.queues.executor import Executor
 from staffa.queues.producer import QueueProducer
@@ -128,6 +129,16 @@ async def test_a_closed_queue_ends_with_its_last_job_and_may_be_opened_before(
         subject.end_one()
     await eventually(lambda: subject.producer.ended, "the end of the queue")
     assert subject.store.available == 2
+    await subject.producer.stop()
+
+
+async def test_a_queue_under_other_limits_looks_for_jobs_at_once(subject: Subject) -> None:
+    await subject.producer.start()
+    await eventually(lambda: subject.store.claims, "the first claim")
+    subject.store.available = 1
+    subject.producer.limit_by(Limits(global_limit=GlobalLimit(5)))
+    subject.producer.limit_by(Limits())
+    await eventually(lambda: subject.running, "a job")
     await subject.producer.stop()
 
 

@@ -113,6 +113,22 @@ def test_what_was_spent_under_another_period_counts_as_spent_now(algorithm: Algo
     assert changed.available == 3
 
 
+def test_a_period_that_is_hardly_another_one_is_another_one() -> None:
+    spent = Meter.read(RateLimit(5, period=100_000), None, NOON).spend(5)
+    changed = Meter.read(RateLimit(5, period=100_000.4), stored(spent), NOON + 1)
+    assert 0 < changed.delay(1) <= 100_000.4 * 61 / 60
+
+
+@pytest.mark.parametrize("algorithm", ["sliding_window", "fixed_window", "token_bucket"])
+def test_what_was_spent_more_than_a_period_ago_does_not_count_under_another(
+    algorithm: Algorithm,
+) -> None:
+    spent = Meter.read(RateLimit(5, period=10, algorithm=algorithm), None, NOON).spend(5)
+    day = RateLimit(5, period=86_400)
+    assert Meter.read(day, stored(spent), NOON + 86_399_000_000).available == 0
+    assert Meter.read(day, stored(spent), NOON + 86_400_000_000).available == 5
+
+
 def test_a_lower_limit_counts_what_was_spent_above_it() -> None:
     spent = Meter.read(RateLimit(5, period=10), None, NOON).spend(4)
     lower = Meter.read(RateLimit(2, period=10), stored(spent), NOON + 1)

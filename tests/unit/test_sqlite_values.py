@@ -120,6 +120,19 @@ def test_json_contains_what_postgresql_says_that_it_contains(
     assert call(raw, "staffa_contains(?, ?)", json.dumps(found), json.dumps(wanted)) == expected
 
 
+@pytest.mark.parametrize("text", ['{"a": "\\ud800"}', f'{{"a": {"9" * 5000}}}', "[1]", '"x"'])
+def test_what_can_not_be_decoded_has_no_fields_and_stops_no_statement(
+    raw: sqlite3.Connection, text: str
+) -> None:
+    fields = '["args.a", "meta.a", "worker"]'
+    key = call(raw, "staffa_partition_key(?, 'w', ?, ?)", fields, text, text)
+    assert key.endswith(':[null,null,"w"]')
+    meta = call(raw, "staffa_partitioned(?, 'w', ?, ?)", fields, text, text)
+    assert json.loads(meta) == {"partition_key": key}
+    assert call(raw, "staffa_merge(?, ?)", text, '{"b":1}') == '{"b":1}'
+    assert call(raw, "staffa_rescues(?)", text) == 0
+
+
 def test_a_digest_shows_every_change(raw: sqlite3.Connection) -> None:
     rows = [("a", 1, None), ("a", "1", None), ("a", 1, ""), ("a,1", None, None), ("a", None, 1)]
     assert len({call(raw, "staffa_digest(?, ?, ?)", *row) for row in rows}) == len(rows)

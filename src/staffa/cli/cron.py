@@ -13,7 +13,9 @@ from staffa.cli.groups import Commands
 from staffa.cli.loading import import_modules, import_option
 from staffa.cli.options import EXIT_REFUSED, command, open_client
 from staffa.cli.output import Output
+from staffa.client import Staffa
 from staffa.config import Config
+from staffa.cron.stored import StoredCron
 from staffa.errors import UnknownOption
 
 _NAME = click.argument("name")
@@ -58,10 +60,7 @@ async def show(config: Config, output: Output, name: str) -> None:
     Example: staffa cron show nightly
     """
     async with open_client(config) as client:
-        entry = await client.get_cron(name)
-        if entry is None:
-            known = [one.name for one in await client.list_crons()]
-            raise UnknownOption("cron entry", name, known)
+        entry = await _find(client, name)
     described = describe_fully(entry)
     if output.as_json:
         output.data(described)
@@ -142,12 +141,25 @@ async def delete(
     Example: staffa cron delete mondays --yes
     """
     import_modules(modules)
-    if not yes:
-        if not output.interactive:
-            output.say(f"would delete cron entry {name}: give --yes to do so", would_delete=name)
-            raise SystemExit(EXIT_REFUSED)
-        click.confirm(f"Delete cron entry {name}?", abort=True, err=True)
     async with open_client(config) as client:
+        await _find(client, name)
+        if not yes:
+            _ask(output, name)
         with audited(config, "cron.delete", cron=name):
             await client.delete_cron(name)
     output.say(f"cron entry {name}: deleted", action="delete", cron=name)
+
+
+async def _find(client: Staffa, name: str) -> StoredCron:
+    entry = await client.get_cron(name)
+    if entry is None:
+        known = [one.name for one in await client.list_crons()]
+        raise UnknownOption("cron entry", name, known)
+    return entry
+
+
+def _ask(output: Output, name: str) -> None:
+    if not output.interactive:
+        output.say(f"would delete cron entry {name}: give --yes to do so", would_delete=name)
+        raise SystemExit(EXIT_REFUSED)
+    click.confirm(f"Delete cron entry {name}?", abort=True, err=True)

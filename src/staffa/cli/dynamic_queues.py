@@ -99,7 +99,8 @@ async def set_(
 ) -> None:
     """Change options of a dynamic queue, and leave its others as they are.
 
-    The value null of --option takes one back to its default.
+    The value null of --option takes one back to its default. Limits of all nodes are such options:
+    --option rate_limit='{"allowed": 60, "period": 60}'.
 
     Example: staffa queues set reports --limit 5 --everywhere
     """

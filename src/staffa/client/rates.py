@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import Any
 
+from staffa._internal import json
 from staffa._internal.calls import call
 from staffa._internal.shown import shown
 from staffa.client.crons import Crons
@@ -17,6 +19,8 @@ from staffa.limiting import Tokens
 from staffa.limits import Limits
 from staffa.queue import Queue, check_queue_name
 from staffa.types import Seconds, to_seconds
+
+_LONGEST_SLEEP = 30.0  # more may be allowed meanwhile, or all given back
 
 
 class Rates(Crons):
@@ -31,7 +35,7 @@ class Rates(Crons):
                 fields, such as ``{"args.tenant_id": 7}``.
 
         Raises:
-            ConfigError: If the queue is no name.
+            ConfigError: If the queue is no name, or the partition no mapping to values of JSON.
 
         Example:
             ```python
@@ -40,7 +44,7 @@ class Rates(Crons):
             ```
         """
         configured = self.config.queues.get(check_queue_name(queue), Queue())
-        return Rate(self._find_engine, queue, configured.limits, partition)
+        return Rate(self._find_engine, queue, configured.limits, _check_partition(partition))
 
     async def _find_engine(self) -> Engine:
         return (await self._open()).engine
@@ -112,13 +116,20 @@ class Rate:
             ```
         """
         _check_count(count)
-        seconds = None if timeout is None else to_seconds(timeout, "timeout")
-        async with asyncio.timeout(seconds):
-            while True:
-                tokens = await self._take(count, partly=False)
-                if tokens.taken:
-                    return
-                await asyncio.sleep(tokens.delay)
+        seconds = math.inf if timeout is None else to_seconds(timeout, "timeout")
+        clock = asyncio.get_running_loop().time
+        until = clock() + seconds
+        while True:  # taking is not interrupted: it might have been done all the same
+            tokens = await self._take(count, partly=False)
+            if tokens.taken:
+                return
+            left = until - clock()
+            if left <= 0:
+                raise TimeoutError(
+                    f"{count} tokens of queue {self._queue!r} were not there within {seconds:g} s: "
+                    "wait for longer, ask for fewer, or allow more"
+                )
+            await asyncio.sleep(min(tokens.delay, left, _LONGEST_SLEEP))
 
     async def available(self) -> int:
         """Return how many tokens there are.
@@ -194,6 +205,24 @@ class SyncRate:
 
 def _refuse_loop(name: str) -> None:
     refuse_loop(f"app.sync.rate(...).{name}()", f"await app.rate(...).{name}()")
+
+
+def _check_partition(partition: object) -> Mapping[str, Any] | None:
+    if partition is None:
+        return None
+    if not isinstance(partition, Mapping):
+        raise ConfigError(
+            f"partition is {shown(partition, 100)}: give a value for each of its fields, such as "
+            "{'args.tenant_id': 7}"
+        )
+    try:
+        json.dumps(dict(partition)).encode()
+    except (TypeError, ValueError) as error:
+        raise ConfigError(
+            f"partition is {shown(dict(partition), 200)}, which is no JSON: {error}; give values "
+            "as the args of jobs have them"
+        ) from None
+    return partition
 
 
 def _check_count(count: object) -> int:

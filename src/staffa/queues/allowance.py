@@ -57,7 +57,7 @@ class Allowance:
         self._cooldown = cooldown
         self._call_later = call_later
         self._taken = 0
-        self._cooling = False
+        self._cooling: Timer | None = None
         self._waiting: Timer | None = None
 
     def ready(self) -> None:
@@ -68,6 +68,15 @@ class Allowance:
         """Note that other nodes were woken as well."""
         self._spread.woken()
 
+    def cool_down_by(self, seconds: float) -> None:
+        """Have another time lie between two claims from now on."""
+        if seconds == self._cooldown:
+            return
+        self._cooldown = seconds
+        if self._cooling is not None:
+            self._cooling.cancel()
+            self._end_cooldown()
+
     def most(self, free: int, limit: int) -> int:
         """Return how many jobs may be claimed.
 
@@ -75,7 +84,7 @@ class Allowance:
             free: The queue's own free slots.
             limit: All of its own slots.
         """
-        if free <= 0 or self._cooling or self._waits(limit):
+        if free <= 0 or self._cooling is not None or self._waits(limit):
             self._slots.leave(self)
             return 0
         return self._spread.part(free)
@@ -94,8 +103,9 @@ class Allowance:
         self._spread.claimed(full=taken == claimed)
         self._cancel()
         if self._cooldown:
-            self._cooling = True
-            self._call_later(self._cooldown, self._end_cooldown)
+            if self._cooling is not None:
+                self._cooling.cancel()
+            self._cooling = self._call_later(self._cooldown, self._end_cooldown)
 
     def free(self, count: int = 1) -> None:
         """Give back the slots of jobs that have ended, or were put back."""
@@ -126,5 +136,5 @@ class Allowance:
         self.on_ready()
 
     def _end_cooldown(self) -> None:
-        self._cooling = False
+        self._cooling = None
         self.on_ready()

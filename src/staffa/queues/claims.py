@@ -182,9 +182,9 @@ class KeptClaims:
         """Lease jobs, under limits if there are any."""
         now = self._clock.monotonic()
         if not self._limited and now >= self._looks_at:
-            self._looks_at = now + _LOOK_SECONDS
             with suppress(SchemaMissing):  # an older schema has no limits
                 await self._look()
+            self._looks_at = now + _LOOK_SECONDS  # where it has failed, nothing is claimed before
         return await self._claims.take(limit)
 
     async def _look(self) -> None:

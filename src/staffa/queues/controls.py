@@ -18,6 +18,7 @@ from staffa.limits import Limits
 from staffa.queue import ALL_QUEUES, MAX_LIMIT, Queue
 from staffa.share import WHOLE, Share
 from staffa.telemetry import report
+from staffa.types import to_seconds
 
 _OPTIONS = frozenset({"running", "paused", "limit"})
 _LIFTED = object()  # a pause that has ended before the process began
@@ -112,6 +113,11 @@ class Controls:
         """Return a queue's limits on all nodes; None if nothing here tells whether it has any."""
         found = self._find(queue)
         return None if found is None else found.limits
+
+    def cooldown(self, queue: str) -> float:
+        """Return the seconds that lie between two claims of a queue."""
+        found = self._find(queue) or Queue()
+        return to_seconds(found.dispatch_cooldown, "dispatch_cooldown")
 
     def _read_row(self, control: Control) -> None:
         if control.value is None:

@@ -5,7 +5,8 @@ that change. What a row says is what a process begins with; processes that live 
 set before at run time, so a plan sets the options that it changes anew, or takes back what was set.
 
 Synchronising compares what the configuration says with what it said last, option by option: what
-was changed at run time stays until the configuration changes that option.
+was changed at run time stays until the configuration changes that option, or another one that can't
+be together with it.
 """
 
 from __future__ import annotations
@@ -16,8 +17,8 @@ from typing import Any, Literal
 
 from staffa.dynamic import DynamicQueue, read_options, write_options
 from staffa.engine import AS_CONFIGURED, EVERYBODY, Control, QueueChanges
-from staffa.errors import UnknownOption
-from staffa.queue import Queue
+from staffa.errors import ConfigError, UnknownOption
+from staffa.queue import MAX_LIMIT, Queue
 
 Happened = Literal["inserted", "updated", "deleted"]
 
@@ -119,7 +120,10 @@ def synchronise(
             new = replace(old, options=options, configured=options, deleted=False)
             plan.put(old, new if back else old)
         else:
-            plan.put(old, replace(old, options=_merge(old, options), configured=options))
+            merged = _merge(old, options)
+            if _is_readable(old, old.options) and not _is_readable(old, merged):
+                merged = options  # what was changed at run time does not go with the news
+            plan.put(old, replace(old, options=merged, configured=options))
     if absent:
         for name, old in found.items():
             if name not in configured:
@@ -138,6 +142,14 @@ def _merge(old: DynamicQueue, configured: Mapping[str, Any]) -> dict[str, Any]:
     return options
 
 
+def _is_readable(row: DynamicQueue, options: Mapping[str, Any]) -> bool:
+    try:
+        read_options(row.queue, options)
+    except ConfigError:
+        return False
+    return True
+
+
 def _controls(happened: Happened, before: Mapping[str, Any], new: DynamicQueue) -> list[Control]:
     """Return what living processes are told beside the row."""
     settings: dict[str, Any] = dict.fromkeys(_LIFTS[happened], AS_CONFIGURED)
@@ -146,7 +158,8 @@ def _controls(happened: Happened, before: Mapping[str, Any], new: DynamicQueue) 
         if after.get("only") != before.get("only"):
             settings["running"] = AS_CONFIGURED
         if happened == "updated" and after.get("limit") != before.get("limit"):
-            settings["limit"] = after.get("limit", plain.limit)
+            limit = after.get("limit", plain.limit)
+            settings["limit"] = limit if limit <= MAX_LIMIT else AS_CONFIGURED
         if after.get("paused", False) != before.get("paused", False):
             settings["paused"] = after.get("paused", False)
     return [Control(new.queue, EVERYBODY, option, value) for option, value in settings.items()]

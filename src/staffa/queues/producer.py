@@ -124,6 +124,11 @@ class QueueProducer(Service):
             self._claims.close()
             self.limits = limits
             self._claims = self._make_claims()
+            self._wanted.set()  # the old ones' timer is gone, and more may be allowed
+
+    def cool_down_by(self, seconds: float) -> None:
+        """Have another time lie between two claims from now on."""
+        self._allowance.cool_down_by(seconds)
 
     def _make_claims(self) -> Claims:
         if self.limits is None:

@@ -186,6 +186,7 @@ class Roster(Service):
             return
         producer = entry.producer
         producer.limit_by(self._controls.limits(name))
+        producer.cool_down_by(self._controls.cooldown(name))
         was = Wanted(runs=not producer.closed, paused=producer.paused, limit=producer.limit)
         if was == wanted:
             return

@@ -98,7 +98,9 @@ class Supervisor:
         self._threads = ThreadPool()
         self._processes = ProcessPool(ProcessPoolSettings.of(config), clock)
         self.aftermath = Aftermath(engine, self._threads)
-        self._limits = {name: queue.limits for name, queue in config.queues.items()}
+        # Queues that are kept in the database bring their limits from there.
+        configured = config.queues if config.dynamic_queues is None else {}
+        self._limits = {name: queue.limits for name, queue in configured.items()}
         self._limits = {name: limits for name, limits in self._limits.items() if limits.any}
         self._acker = Acker(
             engine,
@@ -139,7 +141,6 @@ class Supervisor:
         self._on_followed = on_followed
         limit = config.node_limit
         self._slots = Slots(None if limit is None else config.share.of(limit))
-        configured = config.queues if config.dynamic_queues is None else {}
         self.roster = Roster(configured, producer, self._make_producer, clock, config.share)
         patience = max(config.dead_after / _HEARTBEATS_IN_TIME, _LEAST_PATIENCE_SECONDS)
         self._watchman = Watchman(

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from types import MappingProxyType
 
 from staffa.dynamic import DynamicQueue
 from staffa.engine import Control, Engine, QueueChanges
+from staffa.errors import ConfigError
+from staffa.limits import Limits
 from staffa.queue import Queue
 from staffa.queues.dynamic import Plan, synchronise
 from staffa.telemetry import emit
@@ -19,22 +24,52 @@ _EVENTS: Mapping[str, type[QueueInserted | QueueUpdated | QueueDeleted]] = {
 
 
 async def change(
-    engine: Engine, name: str, make: Callable[[Sequence[DynamicQueue]], Plan]
+    engine: Engine,
+    name: str,
+    make: Callable[[Sequence[DynamicQueue]], Plan],
+    *,
+    all_limits: bool = False,
 ) -> tuple[Plan, list[Control]]:
-    """Write what a plan says that is made of the rows as they are; return it and what it set."""
+    """Write what a plan says that is made of the rows as they are; return it and what it set.
+
+    Args:
+        engine: Where the rows are.
+        name: The instance.
+        make: Makes the plan.
+        all_limits: Whether the limits of all queues are written, not only of those that change.
+    """
     plan = Plan()
+    limits: dict[str, Limits] = {}
 
     def decide(rows: Sequence[DynamicQueue]) -> QueueChanges:
-        nonlocal plan
+        nonlocal plan, limits
         plan = make(rows)
-        return plan.changes
+        changes = plan.changes
+        limits = _limits([*(rows if all_limits else ()), *changes.rows], _limits(rows))
+        return replace(changes, limits=limits)
 
     written = await engine.change_dynamic_queues(name, decide)
-    changed = {row.queue: row for happened, row in plan.happened if happened != "deleted"}
-    limits = {queue: row.read().limits for queue, row in changed.items()}
-    if limits := {queue: one for queue, one in limits.items() if one.any}:
-        await engine.configure_limits(limits)
+    if limits:
+        await engine.notice_partitions()
     return plan, written
+
+
+def _limits(
+    rows: Sequence[DynamicQueue], before: Mapping[str, Limits] = MappingProxyType({})
+) -> dict[str, Limits]:
+    """Return the limits that rows say; the last row of a queue counts.
+
+    Args:
+        rows: The rows.
+        before: What they said: those that have none any more are told so.
+    """
+    found: dict[str, Limits] = {}
+    for row in {row.queue: row for row in rows}.values():
+        with suppress(ConfigError):  # another version's: the queue does not run here
+            limits = row.read().limits
+            if (limits.any or row.queue in before) and not row.deleted:
+                found[row.queue] = limits
+    return found
 
 
 async def synchronise_queues(
@@ -49,7 +84,10 @@ async def synchronise_queues(
         absent: Whether queues that it does not have are deleted.
     """
     plan, written = await change(
-        engine, name, lambda rows: synchronise(rows, configured, absent=absent)
+        engine,
+        name,
+        lambda rows: synchronise(rows, configured, absent=absent),
+        all_limits=True,
     )
     tell(plan, name)
     return bool(written)

@@ -88,6 +88,8 @@ class Going:
 
     def __post_init__(self) -> None:
         self.cursors, self.sweep = dict(self.row.cursors), dict(self.row.sweep)
+        if self.row.now < self.row.used_at:  # the clock went back: its times are far ahead
+            self.sweep = {}
 
     @property
     def limits(self) -> Limits:
@@ -120,13 +122,15 @@ class Going:
         self.delay = 0.0
 
     def count_strays(self) -> Dialogue[dict[str, int]]:
-        """Count running jobs without a key of now: while there are some, else now and then."""
-        now = self.row.now.timestamp()
-        if self.limits.global_limit is None or now < self.sweep.get("strays_at", 0.0):
+        """Count running jobs without a key of now: while there are some, else now and then.
+
+        Where partitions have no limit of their own, any key will do: `look` counts those jobs.
+        """
+        limit, now = self.limits.global_limit, self.row.now.timestamp()
+        if limit is None or now < self.sweep.get("strays_at", 0.0):
             return {}
-        strays: dict[str, int] = yield self.statements.find_strays(
-            self.queue, self.limits.partition, self.node
-        )
+        partition = None if of_each(limit) is None else self.limits.partition
+        strays: dict[str, int] = yield self.statements.find_strays(self.queue, partition, self.node)
         if not strays:
             self.sweep["strays_at"] = now + _STRAYS_SECONDS
         return strays

@@ -3,7 +3,8 @@
 The ring of partitions is walked from the one that was served last, as far as enough of them are
 found that may have a job; those at their limit are passed by. Then each gets as many turns as it
 takes to meet the demand, the first few one more. What one could not use goes to the others in
-another lap.
+another lap. Whose next job finds too few tokens of the whole queue keeps its turn: it waits for
+them, and those behind it with it, or else light jobs would keep a heavy one waiting for ever.
 """
 
 from __future__ import annotations
@@ -62,6 +63,7 @@ class Turns:
     strays: dict[str, int] = field(default_factory=dict)
     passed: int = 0
     bursting: bool = False
+    blocked: bool = False
 
     def claim(self) -> Dialogue[LimitedClaim]:
         """Lease jobs."""
@@ -96,6 +98,8 @@ class Turns:
             served = yield from self._serve(walk, whole)
             self.passed += len(walk.partitions)
             laps += 1
+            if self.blocked:
+                return
             if not served:
                 least, laps = walk.priority + 1, 0
 
@@ -122,6 +126,9 @@ class Turns:
         assert walk.priority is not None  # noqa: S101
         parts = [self._part(waiting, whole) for waiting in walk.partitions]
         yield from self._park([part for part in parts if part.room <= 0], whole)
+        following = next((part for part in parts if part.room > 0), None)
+        if following is not None and self._lacks_tokens(following, whole):
+            return False
         quotas, last = share_turns(min(going.left, whole.room), [part.room for part in parts])
         asked = {
             part.waiting.key: (quota, None if part.meter is None else part.meter.available)
@@ -140,10 +147,20 @@ class Turns:
             weights=going.weights,
             chunked=going.chunked,
         )
-        yield from going.note_taken(whole, in_turns(catch.taken, list(asked)))
+        taken = in_turns(catch.taken, list(asked))
+        yield from going.note_taken(whole, taken)
         yield from self._spend(parts, catch, whole)
-        going.cursors[str(walk.priority)] = parts[last].waiting.key
+        going.cursors[str(walk.priority)] = taken[-1].key if taken else parts[last].waiting.key
         return bool(catch.taken or catch.moved)
+
+    def _lacks_tokens(self, part: _Part, whole: Whole) -> bool:
+        """Tell whether the queue as a whole has too few for a partition's next job, and note it."""
+        weight = part.waiting.weight
+        if whole.meter is None or whole.meter.available >= weight:
+            return False
+        self.blocked = True
+        self.going.wait_for(whole.meter.delay(weight))
+        return True
 
     def _part(self, waiting: Waiting, whole: Whole) -> _Part:
         limits = self.going.limits
@@ -188,7 +205,9 @@ class Turns:
     def _burst(self, whole: Whole) -> Dialogue[None]:
         """Let the only partition that waits have more than its own, if it may."""
         limit = self.going.limits.global_limit
-        if limit is None or not limit.burst or self.going.left <= 0 or whole.room <= 0:
+        if limit is None or not limit.burst or self.blocked:
+            return
+        if self.going.left <= 0 or whole.room <= 0:
             return
         waiting: list[str] = yield self._find_waiting(2)
         if len(waiting) == 1:

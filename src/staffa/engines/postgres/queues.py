@@ -14,6 +14,7 @@ from staffa.drivers.joined import Joined
 from staffa.dynamic import DynamicQueue
 from staffa.engine import ChangeQueues, Control, Producer, Pulse, dynamic_control
 from staffa.engines.statements.dynamic import DynamicStatements, kept
+from staffa.engines.statements.limits import LimitStatements
 from staffa.engines.statements.queues import QueueStatements
 from staffa.errors import SchemaMissing
 from staffa.telemetry import observed
@@ -29,6 +30,7 @@ class PostgresQueues:
     def __init__(self, prefix: str) -> None:
         self._queues = QueueStatements(prefix)
         self._dynamic = DynamicStatements(prefix)
+        self._limits = LimitStatements(prefix)
 
     async def control(
         self, pool: Pool | Joined, name: str, controls: Sequence[Control]
@@ -61,6 +63,8 @@ class PostgresQueues:
             if changes.rows:
                 changed = await run(self._dynamic.write(name, changes.rows))
                 written += [dynamic_control(row) for row in changed]
+            if changes.limits:
+                await run(self._limits.configure(changes.limits))
         return written
 
     async def forget(self, pool: Pool | Joined, *, age: float) -> int:

@@ -83,7 +83,10 @@ def _micros(text: str) -> int:
 
 
 def _merge(meta: str | None, patch: str | None) -> str | None:
-    """Return an object with the keys of another one; what is no object counts as an empty one."""
+    """Return an object with the keys of another one.
+
+    What is no object, or can't be decoded here, counts as an empty one.
+    """
     if patch is None:
         return meta
     if _NUL.search(patch):
@@ -113,7 +116,7 @@ def _links(meta: str | None) -> str:
 def _partition_key(fields: str, worker: str, args: str, meta: str) -> str:
     """Return the key of a job's partition, as PostgreSQL's function makes it."""
     names: list[str] = json.loads(fields)
-    roots = {"args": json.loads(args), "meta": json.loads(meta)}
+    roots = {"args": _decode(args), "meta": _decode(meta)}
     values = [worker if name == "worker" else read_field(roots, name) for name in names]
     found = json.dumps(values)
     if len(found) > _LONGEST_KEY:
@@ -189,5 +192,13 @@ def _digest(*columns: Any) -> str:
 
 
 def _object(text: str | None) -> dict[str, Any]:
-    found = None if text is None else json.loads(text)
+    found = None if text is None else _decode(text)
     return found if isinstance(found, dict) else {}
+
+
+def _decode(text: str) -> Any:
+    """Return what a text holds; null if it can't be decoded here: it harms no job but its own."""
+    try:
+        return json.loads(text)
+    except ValueError:  # half a surrogate, or an integer of thousands of digits
+        return None

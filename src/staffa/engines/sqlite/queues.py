@@ -15,6 +15,7 @@ from staffa.dynamic import DynamicQueue
 from staffa.engine import ChangeQueues, Control, dynamic_control
 from staffa.engines.sqlite.statements.nodes import ControlStatements
 from staffa.engines.statements.dynamic import DynamicStatements, kept
+from staffa.engines.statements.limits import LimitStatements
 from staffa.errors import SchemaMissing
 from staffa.telemetry import observed
 
@@ -29,6 +30,7 @@ class SqliteControls:
     _reader: FileConnection
     _queues: ControlStatements
     _dynamic: DynamicStatements
+    _limits: LimitStatements
 
     async def control_queues(self, name: str, controls: Sequence[Control]) -> list[Control]:
         """Set options of queues."""
@@ -57,6 +59,8 @@ class SqliteControls:
                 run(self._queues.count_changes(name, len(changes.rows)))
                 changed = run(self._dynamic.write(name, changes.rows))
                 written += [dynamic_control(row) for row in changed]
+            if changes.limits:
+                run(self._limits.configure(changes.limits))
             return written
 
         return await self._writer.transact(decide)

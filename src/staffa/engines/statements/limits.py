@@ -6,6 +6,7 @@ What is decided between them, all in one transaction, is in `staffa.engines.limi
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext, suppress
 from datetime import datetime
 from operator import itemgetter
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 import orjson
 
 from staffa._internal import json
+from staffa._internal.shown import shown
 from staffa.engine import Producer, Statement
 from staffa.engines.statements.area import Area, Row, Rows, count
 from staffa.engines.statements.jobs import time_of_claim
@@ -33,6 +35,7 @@ from staffa.engines.statements.limited import (
     Walk,
     Weights,
 )
+from staffa.errors import ConfigError, StaffaError
 from staffa.jobs import Job
 from staffa.limits import Limits, Partition
 
@@ -61,7 +64,9 @@ class LimitStatements(Area):
 
     def lock(self, queue: str) -> Statement[Locked | None]:
         """Take the limits of a queue."""
-        return self.statement("lock", (queue,), lambda rows: _locked(rows[0]) if rows else None)
+        return self.statement(
+            "lock", (queue,), lambda rows: _locked(queue, rows[0]) if rows else None
+        )
 
     def keep(
         self, queue: str, cursors: Mapping[str, str], sweep: Mapping[str, Any]
@@ -225,14 +230,16 @@ class LimitStatements(Area):
         return self.statement("refund", (queue, key), count)
 
     def list_limits(self, queues: Sequence[str] | None) -> Statement[dict[str, Limits]]:
-        """Read the limits of queues, or of all."""
-        return self.statement(
-            "list",
-            (None if queues is None else list(queues),),
-            lambda rows: {
-                row["queue"]: Limits.from_options(json.loads(row["options"])) for row in rows
-            },
-        )
+        """Read the limits of queues that have any, or of all that can be read here."""
+
+        def decode(rows: Rows) -> dict[str, Limits]:
+            found = {}
+            for row in rows:
+                with suppress(ConfigError) if queues is None else nullcontext():
+                    found[row["queue"]] = _read(row["queue"], row["options"])
+            return {queue: limits for queue, limits in found.items() if limits.any}
+
+        return self.statement("list", (None if queues is None else list(queues),), decode)
 
     def find_busy(self, queue: str, partition: Partition, limit: int) -> Statement[list[Busy]]:
         """Read what the busiest partitions use."""
@@ -251,14 +258,25 @@ class LimitStatements(Area):
         return self.statement("forget_rates", (age,), count)
 
 
-def _locked(row: Row) -> Locked:
+def _locked(queue: str, row: Row) -> Locked:
     return Locked(
-        Limits.from_options(json.loads(row["options"])),
+        _read(queue, row["options"]),
         json.loads(row["cursors"]),
         json.loads(row["sweep"]),
         row["used_at"],
         row["read_at"],
     )
+
+
+def _read(queue: str, text: str) -> Limits:
+    try:
+        return Limits.from_options(json.loads(text))
+    except (StaffaError, AttributeError, TypeError, ValueError) as error:
+        raise ConfigError(
+            f"queue {queue!r} has limits that can't be used here, {shown(text, 200)}: {error}; "
+            "another version has written them: run that one, or start one process anew with "
+            "limits for this queue"
+        ) from None
 
 
 def _object(text: str | None) -> Mapping[str, Any] | None:

@@ -11,6 +11,7 @@ WITH RECURSIVE step (priority, key, place) AS (
                       FROM oban_jobs AS job
                      WHERE job.state = 'available'
                        AND job.meta ->> '$.partition_key' IS NOT NULL
+                       AND job.attempt < job.max_attempts
                        AND job.queue = $1
                        AND (job.worker NOT IN (SELECT given.value FROM json_each($5) AS given)
                             OR job.id IN (SELECT given.value FROM json_each($6) AS given))
@@ -22,6 +23,7 @@ WITH RECURSIVE step (priority, key, place) AS (
                         FROM oban_jobs AS job
                        WHERE job.state = 'available'
                          AND job.meta ->> '$.partition_key' IS NOT NULL
+                         AND job.attempt < job.max_attempts
                          AND job.queue = $1
                          AND (job.worker NOT IN (SELECT given.value FROM json_each($5) AS given)
                               OR job.id IN (SELECT given.value FROM json_each($6) AS given))
@@ -30,6 +32,7 @@ WITH RECURSIVE step (priority, key, place) AS (
                        FROM oban_jobs AS job
                       WHERE job.state = 'available'
                         AND job.meta ->> '$.partition_key' IS NOT NULL
+                        AND job.attempt < job.max_attempts
                         AND job.queue = $1
                         AND (job.worker NOT IN (SELECT given.value FROM json_each($5) AS given)
                              OR job.id IN (SELECT given.value FROM json_each($6) AS given))

@@ -35,6 +35,7 @@ WITH RECURSIVE level AS MATERIALIZED (
                   FROM oban_jobs AS job
                  WHERE job.state = 'available'
                    AND job.meta ->> '$.partition_key' IS NOT NULL
+                   AND job.attempt < job.max_attempts
                    AND job.queue = $1
                    AND (job.worker NOT IN (SELECT given.value FROM json_each($13) AS given)
                         OR job.id IN (SELECT given.value FROM json_each($14) AS given))
@@ -47,6 +48,7 @@ WITH RECURSIVE level AS MATERIALIZED (
                   FROM oban_jobs AS job
                  WHERE job.state = 'available'
                    AND job.meta ->> '$.partition_key' IS NOT NULL
+                   AND job.attempt < job.max_attempts
                    AND job.queue = $1
                    AND (job.worker NOT IN (SELECT given.value FROM json_each($13) AS given)
                         OR job.id IN (SELECT given.value FROM json_each($14) AS given))
@@ -60,6 +62,7 @@ WITH RECURSIVE level AS MATERIALIZED (
                      FROM oban_jobs AS job
                     WHERE job.state = 'available'
                       AND job.meta ->> '$.partition_key' IS NOT NULL
+                      AND job.attempt < job.max_attempts
                       AND job.queue = $1
                       AND (job.worker NOT IN (SELECT given.value FROM json_each($13) AS given)
                            OR job.id IN (SELECT given.value FROM json_each($14) AS given))
