@@ -24,12 +24,14 @@ from staffa.engines.statements.operations import OperationStatements
 from staffa.engines.statements.repairs import RepairStatements
 from staffa.engines.statements.rescues import RescueStatements
 from staffa.engines.transacting import Transacting
+from staffa.errors import StatementConflict
 from staffa.linking import NOTHING, LinkedAcks, Repairs
 from staffa.telemetry import observed
 from staffa.types import State
 
 T = TypeVar("T")
 
+_LOCK_TIMEOUT = "55P03"
 _CHECK_SECONDS = 60.0
 _CHECK_SECONDS_FOR_EACH_JOB = 0.001
 
@@ -54,7 +56,9 @@ class FollowVerbs(Transacting):
                 lambda: acknowledge(self._following, self._acking, acks, producer, wait=wait),
                 acks=True,
             )
-        except RootHeldError:  # one of them leads to a flow whose root somebody else holds
+        except (RootHeldError, StatementConflict) as error:  # others hold what one of them leads to
+            if wait or (isinstance(error, StatementConflict) and error.sqlstate != _LOCK_TIMEOUT):
+                raise
             if len(acks) == 1:
                 return LinkedAcks({}, NOTHING, frozenset({acks[0].lease.id}))
         middle = len(acks) // 2

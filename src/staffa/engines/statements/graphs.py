@@ -13,7 +13,8 @@ from staffa._internal import json
 from staffa._internal.kill_points import boundaries
 from staffa.engine import Statement
 from staffa.engines.statements.area import Area, Rows, any_row, count
-from staffa.engines.statements.jobs import describe_job, describe_kind, join_args, kind_of
+from staffa.engines.statements.callbacks import describe_callback
+from staffa.engines.statements.jobs import describe_kind, join_args, kind_of
 from staffa.jobs import Job
 from staffa.linking import NewFlow, Policies
 from staffa.types import State
@@ -200,4 +201,6 @@ def _describe_flow(flow: NewFlow, once: str | None) -> dict[str, Any]:
 
 
 def _describe(jobs: Job | Sequence[Job]) -> Any:
-    return describe_job(jobs) if isinstance(jobs, Job) else [describe_job(job) for job in jobs]
+    if isinstance(jobs, Job):
+        return describe_callback(jobs)
+    return [describe_callback(job) for job in jobs]

@@ -11,18 +11,21 @@ from typing import Any
 from staffa._internal.kill_points import boundaries
 from staffa.dialogues import Dialogue
 from staffa.engines.sqlite.statements.chains import ChainStatements
+from staffa.engines.sqlite.statements.jobs import JobStatements
+from staffa.engines.sqlite.statements.unique import UniqueStatements
 from staffa.engines.statements import following as shared
 from staffa.engines.statements.area import Rows
+from staffa.engines.statements.callbacks import Fired, as_fired, as_told
+from staffa.engines.statements.enqueueing import EnqueueStatements
 from staffa.engines.statements.following import (
     Counted,
     Due,
-    Fired,
     Released,
     as_counted,
     as_due,
-    as_fired,
     as_released,
 )
+from staffa.jobs import Job
 
 
 @boundaries
@@ -33,6 +36,13 @@ class FollowStatements(shared.FollowStatements):
     def chains(self) -> ChainStatements:
         """What is asked of chains."""
         return ChainStatements(self._prefix, self._idiom)
+
+    @property
+    def enqueueing(self) -> EnqueueStatements:
+        """What enqueues callbacks that are unique or in a chain."""
+        jobs = JobStatements(self._prefix, self._idiom)
+        unique = UniqueStatements(self._prefix, self._idiom)
+        return EnqueueStatements(jobs, unique, self.chains)
 
     def close_jobs(self, ends: Mapping[int, str]) -> Dialogue[list[Due]]:
         """Close the edges to jobs that have ended."""
@@ -83,11 +93,14 @@ class FollowStatements(shared.FollowStatements):
         rows: list[dict[str, Any]] = yield self.statement("count", (given,), _plain)
         return as_counted([{**row, "was_open": row["id"] in were_open} for row in rows])
 
-    def fire_callbacks(self, events: Sequence[tuple[str, str]]) -> Dialogue[list[Fired]]:
-        """Write callbacks: of a batch, for an event."""
+    def fire_callbacks(
+        self, events: Sequence[tuple[str, str]], *, wait: bool = True
+    ) -> Dialogue[list[Fired]]:
+        """Write callbacks: of a batch, for an event; nobody holds anything meanwhile."""
         fired: list[Fired] = yield self.statement("fire", (list(events),), as_fired)
+        told: list[Job] = yield self.statement("told", (list(events),), as_told)
         yield self.statement("note_fired", (list(events),), _nothing)
-        return fired
+        return [*fired, *(yield from self.enqueue_callbacks(told))]
 
     def forget_steps(self, numbers: Sequence[int]) -> Dialogue[None]:
         """Forget what jobs have waited for that are no more."""
