@@ -243,6 +243,16 @@ async def test_a_cancelled_job_that_holds_has_the_next_wait_for_both(
     assert await run(engine, producer, second) == [third.id]
 
 
+async def test_a_job_that_is_retried_does_not_overtake_what_it_has_waited_for(
+    engine: Engine, producer: Producer
+) -> None:
+    first, second = await engine.enqueue_jobs([link(), link()])
+    await engine.cancel_jobs(ids([second]))
+    await engine.retry_jobs(ids([second]))
+    assert (await read(engine, second)).state is State.SUSPENDED
+    assert await run(engine, producer, first) == [second.id]
+
+
 async def test_a_rescued_job_holds_the_next_one(engine: Engine, producer: Producer) -> None:
     first, second = await engine.enqueue_jobs([link(), link()])
     await engine.claim_jobs(QUEUE, 1, producer)

@@ -51,8 +51,10 @@ class Model:
         self.settle()
 
     def retry(self, number: int) -> None:
-        """Have a job go on."""
-        self.nodes[number].state = "available"
+        """Have a job go on, which waits for what it has not waited for to the end."""
+        node = self.nodes[number]
+        waits = node.held or not all(node.needs.values())
+        node.state = "suspended" if waits else "available"
         self.settle()
 
     def settle(self) -> None:

@@ -342,6 +342,26 @@ async def test_a_job_without_attempts_left_is_discarded_and_followed(
     await flows.check_counts("w")
 
 
+@pytest.mark.parametrize("held", [False, True], ids=["waits", "is held"])
+async def test_a_step_that_is_retried_waits_for_what_it_would_have_waited_for(
+    flows: Flows, engine: Engine, held: bool
+) -> None:
+    await flows.add("w")
+    first = await flows.job("w")
+    second = await flows.job("w", *([] if held else [first]), held=held)
+    third = await flows.job("w", second, policies={"cancelled": "ignore"})
+    await engine.cancel_jobs([second])
+    assert [job.id for job in await engine.retry_jobs([second])] == [second]
+    assert await flows.states(first, second, third) == ["available", "suspended", "available"]
+    await flows.check_counts("w")
+    ended = await flows.end(first)
+    assert ended.followed.woken == ({} if held else {QUEUE: 1})
+    if held:
+        assert (await engine.release_step(second)).woken == {QUEUE: 1}
+    await flows.end(second)
+    await flows.check_counts("w")
+
+
 async def test_a_root_that_is_held_leaves_its_jobs_out_and_others_not(
     flows: Flows, engine: Engine, store: Store
 ) -> None:

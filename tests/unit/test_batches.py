@@ -136,7 +136,9 @@ def test_keys_and_chains_of_encrypted_callbacks_tell_nothing_of_their_args() -> 
     batch = Batch([], on_completed=secret.new("aunt"), on_exhausted=[secret.new("aunt")])
     (flow,) = sealed(batch.graph(), KeyRing({"2026": bytes(32)})).flows
     for event in ("completed", "exhausted"):
-        (callback,) = flow.callbacks[event]
+        callbacks = flow.callbacks[event]
+        assert not isinstance(callbacks, Job)
+        (callback,) = callbacks
         stored = orjson.dumps(describe_callback(callback)).decode()
         assert "aunt" not in stored
         found = read_callback("b", event, stored)

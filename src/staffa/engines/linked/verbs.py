@@ -18,6 +18,7 @@ from staffa.engines.linked.following import followed_together
 from staffa.engines.linked.repairing import find_wrong, repair, together
 from staffa.engines.linked.roots import RootHeldError
 from staffa.engines.statements.conditions import Wanted
+from staffa.engines.statements.flow_control import FlowControlStatements
 from staffa.engines.statements.following import FollowStatements
 from staffa.engines.statements.jobs import JobStatements
 from staffa.engines.statements.operations import OperationStatements
@@ -42,6 +43,7 @@ class FollowVerbs(Transacting):
     """The base of engines that have these methods."""
 
     _following: FollowStatements
+    _flow_control: FlowControlStatements
     _acking: JobStatements
     _operations: OperationStatements
     _rescues: RescueStatements
@@ -76,9 +78,11 @@ class FollowVerbs(Transacting):
         return await self._change_jobs(changing, wanted, State.CANCELLED, wait=wait)
 
     async def retry_jobs(self, wanted: Wanted, *, wait: bool = True) -> Changes:
-        """Make jobs available at once."""
+        """Make jobs available at once, but for those that wait for others, or are held."""
         changing = partial(self._operations.retrying, wait=wait)
-        return await self._change_jobs(changing, wanted, State.AVAILABLE, wait=wait)
+        return await self._change_jobs(
+            changing, wanted, State.AVAILABLE, wait=wait, control=self._flow_control
+        )
 
     async def delete_jobs(self, wanted: Wanted, *, wait: bool = True) -> Changes:
         """Delete jobs that do not run."""
@@ -92,12 +96,13 @@ class FollowVerbs(Transacting):
         after: State | None,
         *,
         wait: bool,
+        control: FlowControlStatements | None = None,
     ) -> Changes:
         if not await self._read(self._following.is_any_linked(numbers_of(wanted))):
             changed = await self._run_together(changing(wanted))
             return Changes(changed)
         return await self._follow(
-            lambda: change(self._following, changing, wanted, after, wait=wait)
+            lambda: change(self._following, changing, wanted, after, wait=wait, control=control)
         )
 
     async def repair_links(self, *, limit: int) -> Repairs:
