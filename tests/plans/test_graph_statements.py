@@ -6,6 +6,7 @@ import re
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import pytest
 
 import staffa.engines.sqlite
 from staffa._internal.identifiers import quote_identifier
-from staffa.engine import Statement
+from staffa.engine import Lease, Statement
 from staffa.engines.sqlite.functions import install
 from staffa.engines.sqlite.statements.idiom import SQLITE
 from staffa.engines.statements.area import POSTGRES, Idiom
@@ -50,7 +51,7 @@ class All:
 STATEMENTS: dict[str, Callable[[All, int], Statement[Any]]] = {
     "find once": lambda of, size: of.graphs.find_once("k"),
     "known": lambda of, size: of.graphs.known(_flows(size)),
-    "graft": lambda of, size: of.graphs.graft("w1"),
+    "graft": lambda of, size: of.graphs.graft("w1", Lease(1, 1, datetime.now(UTC))),
     "states": lambda of, size: of.graphs.states(_ids(size)),
     "ends": lambda of, size: of.graphs.ends(_flows(size)),
     "duplicate": lambda of, size: of.graphs.find_duplicate(_flows(2)),

@@ -52,17 +52,17 @@ class FollowStatements(shared.FollowStatements):
 
     def close_flows(self, ids: Sequence[str]) -> Dialogue[list[Due]]:
         """Close the edges to flows that have ended."""
-        pairs: list[tuple[str, str]] = yield self.statement("ends_of_flows", (list(ids),), _pairs)
-        if not pairs:
+        ways: list[tuple[Any, ...]] = yield self.statement("ends_of_flows", (list(ids),), _ways)
+        if not ways:
             return []
-        due = yield from self._close("flows", pairs)
+        due = yield from self._close("flows", ways)
         return due
 
-    def _close(self, what: str, pairs: Sequence[tuple[Any, str]]) -> Dialogue[list[Due]]:
-        steps: list[dict[str, Any]] = yield self.statement(f"look_{what}", (list(pairs),), _plain)
+    def _close(self, what: str, ends: Sequence[tuple[Any, ...]]) -> Dialogue[list[Due]]:
+        steps: list[dict[str, Any]] = yield self.statement(f"look_{what}", (list(ends),), _plain)
         if not steps:
             return []
-        yield self.statement(f"close_{what}", (list(pairs),), _nothing)
+        yield self.statement(f"close_{what}", (list(ends),), _nothing)
         lowered = [(step["job_id"], step["closed"]) for step in steps]
         yield self.statement("lower", (lowered,), _nothing)
         return as_due(
@@ -117,8 +117,8 @@ def _plain(rows: Rows) -> list[dict[str, Any]]:
     return [dict(row) for row in rows]
 
 
-def _pairs(rows: Rows) -> list[tuple[str, str]]:
-    return [(row["id"], row["ended"]) for row in rows]
+def _ways(rows: Rows) -> list[tuple[Any, ...]]:
+    return [(row["id"], row["discarded"], row["cancelled"], row["deleted"]) for row in rows]
 
 
 def _ids(rows: Rows) -> frozenset[str]:
