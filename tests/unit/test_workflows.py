@@ -274,3 +274,9 @@ def test_a_generator_is_not_read_twice() -> None:
     list(make_graph(news).steps)
     with pytest.raises(InvalidWorkflow, match="give a list"):
         list(make_graph(news).steps)
+
+
+def test_keys_of_a_group_that_are_the_same_as_names_are_refused() -> None:
+    pairs = Workflow().add_many("pairs", {1: Job(worker="w"), "1": Job(worker="w")})
+    with pytest.raises(InvalidWorkflow, match=r"keys 1 and '1', which are the same as names"):
+        list(make_graph(pairs).steps)

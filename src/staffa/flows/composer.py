@@ -105,7 +105,7 @@ def graft_of(result: object, name: str) -> tuple[Builder, str]:
         return builder, "list"
     raise InvalidWorkflow(
         f"the function of the graft {name!r} returned {shown(result)}: return a Workflow, or a "
-        "list or mapping of jobs and workflows"
+        "list or mapping of jobs and workflows, which may be empty"
     )
 
 
