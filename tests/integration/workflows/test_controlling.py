@@ -201,7 +201,9 @@ async def test_a_workflow_that_is_not_there_is_an_error_that_says_so(app: Staffa
 
 async def test_a_wait_that_takes_too_long_ends(make_client: MakeClient, steps: Steps) -> None:
     handle = await make_client().enqueue(Workflow().add("a", steps.step.new("a")))
-    with pytest.raises(TimeoutError):
+    with pytest.raises(
+        TimeoutError, match=rf"workflow {handle.id} has not ended within 0.05 s: 1 "
+    ):
         await handle.wait(timeout=0.05)
 
 
