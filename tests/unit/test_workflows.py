@@ -295,3 +295,13 @@ def test_a_function_that_runs_in_chunks_is_neither_a_cascade_nor_a_graft() -> No
             workflow.add_graft("x", function)
         with pytest.raises(InvalidWorkflow, match="load of step 'x' runs in chunks"):
             workflow.add_cascade("x", ([1, 2], function))
+
+
+def test_a_chain_by_what_is_filled_in_later_is_refused() -> None:
+    chained = price.options(chain={"by": "args.article"})
+    fan_out = Workflow().add_cascade("x", (["pen"], chained))
+    (step,) = make_graph(fan_out).steps
+    assert step.job.chain is not None
+    single = Workflow().put_context({"article": "pen"}).add_cascade("x", chained)
+    with pytest.raises(InvalidWorkflow, match=r"step 'x' has a chain by 'args.article', which is"):
+        make_graph(single)
