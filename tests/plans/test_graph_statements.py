@@ -68,7 +68,7 @@ STATEMENTS: dict[str, Callable[[All, int], Statement[Any]]] = {
     "around": lambda of, size: of.control.around(_flows(size)),
     "reopen jobs": lambda of, size: of.control.reopen_jobs(_ids(size)),
     "reopen flows": lambda of, size: of.control.reopen_flows(_flows(size), _ids(size)),
-    "recount": lambda of, size: of.control.recount(_ids(size)),
+    "reopen_steps": lambda of, size: of.control.reopen_steps(_ids(size)),
     "waiting": lambda of, size: of.control.find_waiting(_ids(size)),
     "suspend": lambda of, size: of.control.suspend(_ids(size)),
     "forget results": lambda of, size: of.control.forget_results(_ids(size)),

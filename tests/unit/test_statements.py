@@ -231,7 +231,7 @@ BUILDERS: dict[str, Callable[[], Statement[Any]]] = {
     "flows/around": lambda: FLOW_CONTROL.around(["w1"]),
     "flows/reopen_jobs": lambda: FLOW_CONTROL.reopen_jobs([1]),
     "flows/reopen_flows": lambda: FLOW_CONTROL.reopen_flows(["w1"], [1]),
-    "flows/recount": lambda: FLOW_CONTROL.recount([1]),
+    "flows/reopen_steps": lambda: FLOW_CONTROL.reopen_steps([1]),
     "flows/waiting": lambda: FLOW_CONTROL.find_waiting([1]),
     "flows/suspend": lambda: FLOW_CONTROL.suspend([1]),
     "flows/forget_results": lambda: FLOW_CONTROL.forget_results([1]),

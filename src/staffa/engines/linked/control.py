@@ -141,10 +141,9 @@ class FlowControl:
         around: list[str] = yield self.statements.around(sorted(flows))
         opened: list[int] = yield self.statements.reopen_jobs(numbers)
         opened = opened + (yield self.statements.reopen_flows(around, numbers))
-        steps = sorted(set(opened))
-        if steps:
-            yield self.statements.recount(steps)
-        return steps
+        if opened:
+            yield self.statements.reopen_steps(opened)
+        return sorted(set(opened))
 
     def _suspended(
         self, numbers: Iterable[int], waiting: dict[int, WaitingJob]
