@@ -107,6 +107,10 @@ class Conflicting(Payload[A]):
         """
         self._unique_key = None if self.unique is None else self._make_key(self.unique, digest)
 
+    def keep_unique_key(self, key: bytes) -> None:
+        """Keep the key that was made when the job was given, if it is written only later."""
+        self._unique_key = key
+
     def refuse_strange_args(self) -> None:
         """Refuse a `replace` that could put args encrypted for one worker into another one's row.
 

@@ -18,7 +18,7 @@ from typing import Any, Protocol
 
 from staffa.chains import CHAIN_KEY as CHAIN_KEY
 from staffa.jobs import Job
-from staffa.leases import Ack, Producer
+from staffa.leases import Ack, Lease, Producer
 from staffa.recorded import FlowResults
 from staffa.types import State
 
@@ -50,14 +50,17 @@ class FlowKind(StrEnum):
 
 
 class Policy(StrEnum):
-    """What a step does where something that it depends on has ended, but not completed."""
+    """What a step does where something that it depends on has ended, but not completed.
+
+    A flow ends in all the ways in which jobs in it have: the first of these policies holds then.
+    """
 
     CANCEL = "cancel"
     """It is cancelled as well."""
-    IGNORE = "ignore"
-    """It goes on."""
     HOLD = "hold"
     """It waits until that has completed after all, or is deleted."""
+    IGNORE = "ignore"
+    """It goes on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,8 +154,9 @@ class Graph:
             refused.
         once: A key of the first flow: if one with it is stored that has not ended, nothing is
             written.
-        grafted: The flow that the steps are the graft of: if it has its graft already, nothing is
-            written.
+        grafted: The flow that the steps are the graft of: if it has its graft already, or the lease
+            of the job that returned them has ended, nothing is written.
+        lease: That lease.
     """
 
     flows: Sequence[NewFlow]
@@ -160,6 +164,7 @@ class Graph:
     roots: Sequence[str] = ()
     once: str | None = None
     grafted: str | None = None
+    lease: Lease | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,7 +83,10 @@ async def test_a_workflow_is_cancelled_with_consent_and_runs_again(place: Place)
     assert (done.code, done.out) == (0, "workflow order-7: cancelled\n")
     state = (await program.run("workflow", "show", "order-7", "--json")).json["state"]
     assert state == "cancelled"
-    assert (await program.run("workflow", "retry", "order-7")).code == 0
+    done = await program.run("workflow", "retry", "order-7")
+    assert (done.code, done.out) == (0, "workflow order-7: 6 jobs run again\n")
+    done = await program.run("workflow", "retry", "order-7", "--json")
+    assert done.json == {"action": "retry", "workflow": "order-7", "jobs": 0}
     state = (await program.run("workflow", "show", "order-7", "--json")).json["state"]
     assert state == "executing"
 

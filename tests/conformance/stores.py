@@ -5,7 +5,8 @@ One more engine joins the suite as a class here and a parameter of the fixture `
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -199,6 +200,30 @@ class PostgresStore:
                 root,
             )
             yield
+
+    @asynccontextmanager
+    async def holding_step(self, job: int) -> AsyncIterator[Callable[[int], Awaitable[None]]]:
+        """Hold the row of a step in a transaction; yield what returns once so many wait for it."""
+
+        async def waiters(count: int) -> None:
+            while True:
+                await self.connection.execute("SELECT pg_stat_clear_snapshot()")
+                found = await self.connection.fetchval(
+                    "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' "
+                    "AND datname = current_database()"
+                )
+                if found >= count:
+                    return
+                await asyncio.sleep(0.01)
+
+        async with self.connection.transaction():
+            await self.connection.execute(
+                f"SELECT FROM {quote_identifier(self._prefix)}.staffa_steps WHERE job_id = $1 "
+                "FOR UPDATE",
+                job,
+            )
+            async with asyncio.timeout(30):
+                yield waiters
 
     async def raise_flow(self, flow: str, *columns: str, by: int = 1) -> None:
         """Raise counts of a flow."""

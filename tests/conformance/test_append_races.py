@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from staffa.engine import Engine, Producer
-from staffa.linking import FlowKind, Graph, NeedsJob, NewFlow, NewStep
+from staffa.linking import FlowKind, Graph, NeedsJob, NeedsStep, NewFlow, NewStep
 from tests.conformance.graphs import Flows
-from tests.conformance.stores import Store
-from tests.conformance.work import new_job
+from tests.conformance.stores import PostgresStore, Store
+from tests.conformance.work import QUEUE, new_job
 
 ROUNDS = 15
 
@@ -58,3 +60,31 @@ async def test_jobs_that_are_cancelled_and_rescued_at_once_are_followed(
     assert set(await flows.states(*numbers)) <= {"cancelled", "discarded"}
     await flows.check_counts("w")
     assert not await flows.is_open("w")
+
+
+async def test_a_workflow_that_is_retried_while_what_a_step_waits_for_ends_elsewhere_counts_right(
+    store: Store, engine: Engine, other_engine: Engine, producer: Producer
+) -> None:
+    """The step is in a chain, whose root the retry does not hold."""
+    if not engine.capabilities.holds_rows:
+        pytest.skip("a file has one writer")
+    assert isinstance(store, PostgresStore)
+    flows = Flows(store, engine, producer)
+    chain = {"by": "worker"}
+    (before,) = await engine.enqueue_jobs([new_job(chain=chain)])
+    needs = [NeedsStep(0), NeedsStep(1)]
+    last = NewStep(new_job(chain=chain, meta={"workflow_id": "w"}), needs)
+    graph = Graph([NewFlow("w", FlowKind.WORKFLOW, "w")], [step(), step(), last])
+    first, second, waiting = (await engine.insert_graph(graph)).ids
+    ahead, done = await flows.claim(before.id or 0, first)
+    await flows.ack(done)
+    async with store.holding_step(waiting) as waiters:
+        ending = asyncio.ensure_future(flows.ack(ahead, engine=engine))
+        await waiters(1)
+        retrying = asyncio.ensure_future(other_engine.retry_flow("w", whole=True))
+        await waiters(2)
+    await asyncio.gather(ending, retrying)
+    (row,) = [one for one in await store.select("staffa_steps") if one["job_id"] == waiting]
+    assert row["open"] == 2
+    assert (await flows.end(first, second)).followed.woken == {QUEUE: 1}
+    assert await flows.states(waiting) == ["available"]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from staffa.engine import Engine
+from staffa.engine import Engine, Lease, Producer
 from staffa.linking import (
     NeedsFlow,
     NeedsJob,
@@ -107,3 +109,26 @@ async def test_a_graft_is_written_once(engine: Engine) -> None:
     assert (len(first.ids), first.existing) == (1, None)
     assert (list(again.ids), again.existing) == ([], "order")
     assert counts(await flow_of(engine)) == {"total": 2}
+
+
+@pytest.mark.parametrize("how", ["cancelled", "rescued", "runs again"])
+async def test_nothing_is_grafted_by_a_job_whose_lease_has_ended(
+    engine: Engine, producer: Producer, how: str
+) -> None:
+    (number,) = (await engine.insert_graph(graph(step()))).ids
+    (job,) = await engine.claim_jobs(QUEUE, 1, producer)
+    if how == "cancelled":
+        await engine.cancel_flow("order")
+    else:
+        await engine.release_jobs(producer, queue=QUEUE)
+    if how == "runs again":
+        await engine.claim_jobs(QUEUE, 1, producer)
+    grafting = graph(step(), flows=[], roots=["order"], grafted="order", lease=Lease.of(job))
+    late = await engine.insert_graph(grafting)
+    assert (list(late.ids), late.existing) == ([], "order")
+    if how != "cancelled":
+        (job,) = await engine.get_jobs([number])
+        if how == "rescued":
+            (job,) = await engine.claim_jobs(QUEUE, 1, producer)
+        grafting = replace(grafting, lease=Lease.of(job))
+        assert len((await engine.insert_graph(grafting)).ids) == 1

@@ -11,7 +11,17 @@ from staffa.chains import Chain
 from staffa.engine import Engine, Producer
 from staffa.filters import JobFilter
 from staffa.jobs import Job
-from staffa.linking import FlowKind, Graph, NeedsStep, NewFlow, NewStep
+from staffa.linking import (
+    FlowKind,
+    Graph,
+    Need,
+    NeedsJob,
+    NeedsStep,
+    NewFlow,
+    NewStep,
+    Policies,
+    Policy,
+)
 from staffa.types import State
 from tests.conformance.rows import changed
 from tests.conformance.stores import Store
@@ -241,6 +251,76 @@ async def test_a_cancelled_job_that_holds_has_the_next_wait_for_both(
     assert await run(engine, producer, first) == []
     await engine.retry_jobs(ids([second]))
     assert await run(engine, producer, second) == [third.id]
+
+
+IGNORING = Policies(cancelled=Policy.IGNORE, discarded=Policy.IGNORE)
+
+
+def linked(*needs: Need, policies: Policies = IGNORING) -> NewStep:
+    """Return a step of a workflow that is in the chain, too."""
+    return NewStep(link(meta={"workflow_id": "w"}), needs, policies)
+
+
+async def write(engine: Engine, *steps: NewStep, new: bool = True) -> list[int]:
+    """Write steps of the workflow, and return their jobs."""
+    flows = [NewFlow("w", FlowKind.WORKFLOW, "w")] if new else []
+    graph = Graph(flows, list(steps), roots=[] if new else ["w"])
+    return list((await engine.insert_graph(graph)).ids)
+
+
+@pytest.mark.parametrize(
+    ("end", "policies", "expected"),
+    [
+        (State.COMPLETED, Policies(), "available"),
+        (State.CANCELLED, Policies(), "cancelled"),
+        (State.CANCELLED, IGNORING, "available"),
+        (State.DISCARDED, Policies(), "cancelled"),
+        (State.DISCARDED, IGNORING, "suspended"),
+    ],
+)
+@pytest.mark.parametrize("later", [False, True], ids=["at once", "later"])
+async def test_a_step_may_depend_on_the_job_before_it_in_its_chain(
+    engine: Engine,
+    producer: Producer,
+    end: State,
+    policies: Policies,
+    expected: str,
+    later: bool,
+) -> None:
+    """Both what the workflow and what the chain says holds: the chain waits for discarded ones."""
+    first, *waiting = await write(
+        engine, linked(), *([] if later else [linked(NeedsStep(0), policies=policies)])
+    )
+    (job,) = await engine.get_jobs([first])
+    await run(engine, producer, job, end)
+    if later:
+        waiting = await write(engine, linked(NeedsJob(first), policies=policies), new=False)
+    (step,) = await engine.get_jobs(waiting)
+    assert step.state == expected
+    if expected == "suspended":
+        await engine.retry_jobs([first])
+        assert await run(engine, producer, job) == waiting
+
+
+async def test_nobody_overtakes_what_a_step_depended_on_that_was_cancelled(
+    engine: Engine, producer: Producer
+) -> None:
+    first, second = await write(engine, linked(), linked(NeedsStep(0), policies=Policies()))
+    (third,) = await engine.enqueue_jobs([link()])
+    await engine.cancel_jobs([second])
+    assert (await read(engine, third)).state is State.SUSPENDED
+    (job,) = await engine.get_jobs([first])
+    assert await run(engine, producer, job, State.CANCELLED) == [third.id]
+
+
+async def test_a_job_that_is_retried_does_not_overtake_what_it_has_waited_for(
+    engine: Engine, producer: Producer
+) -> None:
+    first, second = await engine.enqueue_jobs([link(), link()])
+    await engine.cancel_jobs(ids([second]))
+    await engine.retry_jobs(ids([second]))
+    assert (await read(engine, second)).state is State.SUSPENDED
+    assert await run(engine, producer, first) == [second.id]
 
 
 async def test_a_rescued_job_holds_the_next_one(engine: Engine, producer: Producer) -> None:

@@ -26,6 +26,7 @@ class Node:
     needs: dict[int | str, str | None]
     policies: dict[str, str]
     held: bool
+    ended: str = ""
 
 
 @dataclass
@@ -41,18 +42,21 @@ class Model:
         was = self.nodes[number].state
         self.nodes[number].state = state
         if state in FINAL or was not in FINAL:
-            self._close(number, state)
+            self._close(number, {state})
         self.settle()
 
     def go(self, number: int) -> None:
         """Delete a job that has ended: it stays counted, and whoever held on to it lets go."""
-        self.nodes[number].state = "gone"
-        self._close(number, "deleted")
+        node = self.nodes[number]
+        node.state, node.ended = "gone", node.state
+        self._close(number, {"deleted"})
         self.settle()
 
     def retry(self, number: int) -> None:
-        """Have a job go on."""
-        self.nodes[number].state = "available"
+        """Have a job go on, which waits for what it has not waited for to the end."""
+        node = self.nodes[number]
+        waits = node.held or not all(node.needs.values())
+        node.state = "suspended" if waits else "available"
         self.settle()
 
     def settle(self) -> None:
@@ -66,7 +70,7 @@ class Model:
                     self.open[flow] = goes_on
                     changed = True
                     if not goes_on:
-                        self._close(flow, self._how(flow))
+                        self._close(flow, self._ways(flow))
 
     def _goes_on(self, flow: str) -> bool:
         own = any(
@@ -76,29 +80,27 @@ class Model:
         )
         return own or any(self.open[one] for one, up in self.parents.items() if up == flow)
 
-    def _how(self, flow: str) -> str:
+    def _ways(self, flow: str) -> set[str]:
         inside = {flow}
         for one, up in self.parents.items():  # inner ones come after outer ones
             if up in inside:
                 inside.add(one)
-        states = {node.state for node in self.nodes.values() if node.flow in inside}
-        if "discarded" in states:
-            return "discarded"
-        return "cancelled" if states & {"cancelled", "deleted"} else "completed"
+        return {node.ended or node.state for node in self.nodes.values() if node.flow in inside}
 
-    def _close(self, need: int | str, how: str) -> None:
+    def _close(self, need: int | str, ways: set[str]) -> None:
         for number, node in self.nodes.items():
             if need not in node.needs or node.needs[need] is not None:
                 continue
-            policy = "ignore" if how == "completed" else node.policies.get(how, "cancel")
+            policies = {node.policies.get(way, "cancel") for way in ways - {"completed"}}
+            policy = min(policies, default="ignore")  # by their names
             if policy == "hold":
                 continue
-            node.needs[need] = how
+            node.needs[need] = "ended"
             if node.state != "suspended":
                 continue
             if policy == "cancel":
                 node.state = "cancelled"
-                self._close(number, "cancelled")
+                self._close(number, {"cancelled"})
             elif not node.held and all(node.needs.values()):
                 node.state = "available"
 

@@ -12,7 +12,7 @@ import pytest
 from staffa.deadlines import read_deadline
 from staffa.drivers.connections import run_on
 from staffa.engine import Engine, Producer
-from staffa.linking import NOTHING
+from staffa.linking import NOTHING, Graph, NeedsFlow, NewStep, Policies, Policy
 from staffa.queues.completions import dump_statements, load_statements
 from staffa.types import State
 from tests.conformance.graphs import Flows
@@ -339,6 +339,60 @@ async def test_a_job_without_attempts_left_is_discarded_and_followed(
     await flows.store.raise_flow("w", "attempted")
     discarded = await engine.discard_exhausted_jobs(limit=10)
     assert discarded.followed.cancelled == (last,)
+    await flows.check_counts("w")
+
+
+MIXED = [
+    (["deleted"], ["deleted"], "available"),
+    (["deleted"], ["cancelled"], "cancelled"),
+    (["cancelled", "discarded"], ["discarded"], "cancelled"),
+    (["cancelled", "discarded"], ["cancelled"], "cancelled"),
+    (["cancelled", "discarded"], ["cancelled", "discarded"], "available"),
+    (["deleted", "discarded", "completed"], ["discarded"], "cancelled"),
+]
+"""How jobs of a group end, what a step that needs it ignores of that, and what it becomes."""
+
+
+@pytest.mark.parametrize("later", [False, True], ids=["waiting", "added later"])
+@pytest.mark.parametrize(("ends", "ignored", "expected"), MIXED, ids=str)
+async def test_a_step_goes_on_after_a_group_if_it_ignores_all_ways_in_which_that_has_ended(
+    flows: Flows, engine: Engine, ends: list[str], ignored: list[str], expected: str, later: bool
+) -> None:
+    await flows.add("w")
+    await flows.add("group", parent="w")
+    members = [await flows.job("group") for _ in ends]
+    policies = dict.fromkeys(ignored, "ignore")
+    step = 0 if later else await flows.job("w", "group", policies=policies)
+    for member, end in zip(members, ends, strict=True):
+        if end == "deleted":
+            await engine.delete_jobs([member])
+        else:
+            await flows.end(member, state=State(end))
+    if later:
+        given = Policies(**dict.fromkeys(ignored, Policy.IGNORE))
+        job = new_job(meta={"workflow_id": "w"})
+        more = Graph([], [NewStep(job, [NeedsFlow("group")], given)], roots=["w"])
+        (step,) = (await engine.insert_graph(more)).ids
+    assert await flows.states(step) == [expected]
+
+
+@pytest.mark.parametrize("held", [False, True], ids=["waits", "is held"])
+async def test_a_step_that_is_retried_waits_for_what_it_would_have_waited_for(
+    flows: Flows, engine: Engine, held: bool
+) -> None:
+    await flows.add("w")
+    first = await flows.job("w")
+    second = await flows.job("w", *([] if held else [first]), held=held)
+    third = await flows.job("w", second, policies={"cancelled": "ignore"})
+    await engine.cancel_jobs([second])
+    assert [job.id for job in await engine.retry_jobs([second])] == [second]
+    assert await flows.states(first, second, third) == ["available", "suspended", "available"]
+    await flows.check_counts("w")
+    ended = await flows.end(first)
+    assert ended.followed.woken == ({} if held else {QUEUE: 1})
+    if held:
+        assert (await engine.release_step(second)).woken == {QUEUE: 1}
+    await flows.end(second)
     await flows.check_counts("w")
 
 

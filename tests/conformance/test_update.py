@@ -46,6 +46,17 @@ async def test_all_columns_change_at_once_on_several_jobs(engine: Engine) -> Non
     assert changed(neighbour, await read(engine, neighbour)) == {}
 
 
+async def test_a_job_stays_what_it_is_in_its_flows_whatever_its_meta(engine: Engine) -> None:
+    links = {
+        "workflow_id": "w", "batch_id": "b", "chain_id": "c", "name": "step", "deps": ["other"],
+        "cascade": {"flow": "w", "contexts": [], "jobs": ["other"], "flows": {}}, "graft": "g",
+        "grafted": "list",
+    }  # fmt: skip
+    (job,) = await enqueue(engine, meta={"old": 1, **links})
+    (updated,) = await engine.update_jobs(ids([job]), {"meta": {"new": 1, "cascade": None}})
+    assert updated.meta == {"new": 1, **links}
+
+
 async def test_tags_can_be_emptied(engine: Engine) -> None:
     (job,) = await enqueue(engine, tags=["old"])
     (updated,) = await engine.update_jobs(ids([job]), {"tags": []})

@@ -6,6 +6,7 @@ import re
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import pytest
 
 import staffa.engines.sqlite
 from staffa._internal.identifiers import quote_identifier
-from staffa.engine import Statement
+from staffa.engine import Lease, Statement
 from staffa.engines.sqlite.functions import install
 from staffa.engines.sqlite.statements.idiom import SQLITE
 from staffa.engines.statements.area import POSTGRES, Idiom
@@ -50,7 +51,7 @@ class All:
 STATEMENTS: dict[str, Callable[[All, int], Statement[Any]]] = {
     "find once": lambda of, size: of.graphs.find_once("k"),
     "known": lambda of, size: of.graphs.known(_flows(size)),
-    "graft": lambda of, size: of.graphs.graft("w1"),
+    "graft": lambda of, size: of.graphs.graft("w1", Lease(1, 1, datetime.now(UTC))),
     "states": lambda of, size: of.graphs.states(_ids(size)),
     "ends": lambda of, size: of.graphs.ends(_flows(size)),
     "duplicate": lambda of, size: of.graphs.find_duplicate(_flows(2)),
@@ -66,7 +67,7 @@ STATEMENTS: dict[str, Callable[[All, int], Statement[Any]]] = {
     "around": lambda of, size: of.control.around(_flows(size)),
     "reopen jobs": lambda of, size: of.control.reopen_jobs(_ids(size)),
     "reopen flows": lambda of, size: of.control.reopen_flows(_flows(size), _ids(size)),
-    "recount": lambda of, size: of.control.recount(_ids(size)),
+    "reopen_steps": lambda of, size: of.control.reopen_steps(_ids(size)),
     "waiting": lambda of, size: of.control.find_waiting(_ids(size)),
     "suspend": lambda of, size: of.control.suspend(_ids(size)),
     "forget results": lambda of, size: of.control.forget_results(_ids(size)),

@@ -19,11 +19,12 @@ from staffa import (
     Staffa,
     State,
     Worker,
+    await_signal,
     current_job,
     job,
     worker,
 )  # fmt: skip
-from staffa.errors import ConfigError, DeadlinePassed, JobTimeout
+from staffa.errors import ConfigError, DeadlinePassed, InvalidJob, JobTimeout
 from staffa.queues import chunks as module
 from staffa.testing import Performed, drain_queue, mode, run_chunk, sync
 from tests.conftest import MakeClient
@@ -54,6 +55,17 @@ async def test_all_jobs_of_a_chunk_are_completed_by_one_call() -> None:
     assert states(done) == [State.COMPLETED] * 2
     assert [one.job.args for one in done] == [{"n": 1}, {"n": 2}]
     assert await run_chunk(load, []) == []
+
+
+async def test_a_chunk_can_not_await_a_signal() -> None:
+    @job(chunk=Chunk())
+    async def ask(jobs: list[Job]) -> None:
+        await await_signal(wait_for=60)
+
+    for done in await run_chunk(ask, [{"n": 1}, {"n": 2}]):
+        assert done.state is State.RETRYABLE
+        assert isinstance(done.error, InvalidJob)
+        assert "signal 'signal' is awaited in a chunk" in str(done.error)
 
 
 async def test_a_plain_function_runs_in_a_thread() -> None:

@@ -8,8 +8,9 @@ from typing import Any
 import asyncpg
 import psycopg
 import pytest
+from staffa.client.workflows import WorkflowHandle
 
-from staffa import Job, Snooze, Staffa, State, Workflow, job
+from staffa import Cancel, Discard, Job, Snooze, Staffa, State, Workflow, job
 from staffa.errors import ConfigError, InvalidWorkflow, UnknownFlow
 from staffa.testing import mode, perform_job, run_workflow
 from staffa.testing import sync as testing
@@ -33,6 +34,16 @@ async def expand(context: dict[str, Any]) -> Any:
 @job(name="test.fail", max_attempts=1)
 async def fail() -> None:
     raise LookupError("no such article")
+
+
+@job(name="test.give_up")
+async def give_up() -> Cancel:
+    return Cancel("no need")
+
+
+@job(name="test.drop")
+async def drop() -> Discard:
+    return Discard("no use")
 
 
 def order() -> Workflow:
@@ -124,6 +135,29 @@ async def test_inline_what_fails_is_raised_and_what_is_held_stays(app: Staffa) -
         held = Workflow().add("a", price.new("x"), hold=True).add("b", price.new("x"), "a")
         status = await (await app.enqueue(held)).status()
     assert (status.state, status.counts["suspended"]) == (State.EXECUTING, 2)
+
+
+def stopping() -> Workflow:
+    made = Workflow().add("stop", give_up.new()).add("held", price.new("x"), hold=True)
+    made.add("both", price.new("x"), ["held", "stop"])
+    made.add("held too", price.new("x"), "stop", hold=True)
+    made.add_many("group", [give_up.new(), price.new("x"), drop.new()])
+    made.add("after", price.new("x"), "group", ignore_discarded=True)
+    return made.add("anyway", price.new("x"), "group", ignore_discarded=True, ignore_cancelled=True)
+
+
+async def test_inline_steps_end_as_they_would_in_the_database(app: Staffa) -> None:
+    async def states(handle: WorkflowHandle) -> list[str]:
+        found = [await handle.job(name) for name in ("both", "held too", "after", "anyway")]
+        return [step.state.value for step in found if step is not None]
+
+    with mode("inline"):
+        inline = await app.enqueue(stopping())
+        with pytest.raises(ConfigError, match="run_workflow"):
+            await inline.release("held")
+    expected = [*["cancelled"] * 3, "completed"]
+    assert await states(inline) == expected
+    assert await states(await run_workflow(stopping(), app=app)) == expected
 
 
 async def test_a_function_of_a_cascade_is_performed_like_any_other() -> None:

@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import orjson
 import pytest
 
 from staffa import Batch, Job, Workflow, job
+from staffa.args.encryption import KeyRing
+from staffa.engines.statements.callbacks import describe_callback, read_callback
 from staffa.errors import ConfigError, InvalidJob, InvalidWorkflow, UnknownOption
+from staffa.flows.sealing import sealed
 from staffa.linking import FlowKind, NeedsStep
 
 
@@ -110,11 +114,36 @@ def test_a_callback_that_is_no_job_is_refused(wrong: Any) -> None:
         Batch([], on_completed=wrong)
 
 
-def test_a_callback_can_not_be_unique_or_chained() -> None:
-    with pytest.raises(InvalidJob, match="has unique=, which a callback can't have"):
-        Batch([], on_completed=report.options(unique=True).new())
-    with pytest.raises(InvalidJob, match="has chain=, which a callback can't have"):
-        Batch([], on_completed=report.options(chain={"by": "worker"}).new())
+def test_a_callback_is_read_as_it_was_given() -> None:
+    given = report.options(
+        unique={"period": 60, "states": ["suspended", "scheduled", "available"]},
+        replace={"scheduled": ["args", "scheduled_at"]}, chain={"by": "worker"}, priority=3,
+        tags=["a"], max_attempts=2, scheduled_in=5,
+    ).new()  # fmt: skip
+    stored = orjson.dumps(describe_callback(given)).decode()
+    found = read_callback("b", "completed", stored)
+    for name in ("unique", "replace", "chain", "worker", "args", "tags", "priority", "queue"):
+        assert getattr(found, name) == getattr(given, name), name
+    assert (found.unique_key, found.scheduled_in) == (given.unique_key, 5.0)
+    assert found.chain_id == given.on_chain().chain_id
+    assert (found.batch_id, found.meta["callback"]) == ("b", "completed")
+
+
+def test_keys_and_chains_of_encrypted_callbacks_tell_nothing_of_their_args() -> None:
+    secret = report.options(
+        encrypted=True, unique={"fields": ["worker", "args"]}, chain={"by": "args.title"}
+    )
+    batch = Batch([], on_completed=secret.new("aunt"), on_exhausted=[secret.new("aunt")])
+    (flow,) = sealed(batch.graph(), KeyRing({"2026": bytes(32)})).flows
+    for event in ("completed", "exhausted"):
+        callbacks = flow.callbacks[event]
+        assert not isinstance(callbacks, Job)
+        (callback,) = callbacks
+        stored = orjson.dumps(describe_callback(callback)).decode()
+        assert "aunt" not in stored
+        found = read_callback("b", event, stored)
+        assert found.unique_key not in (None, secret.new("aunt").unique_key)
+        assert found.chain_id not in (None, secret.new("aunt").on_chain().chain_id)
 
 
 @pytest.mark.parametrize("wrong", ["mail", 7, None])

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from staffa import Job, Workflow, job
+from staffa import Chunk, Job, Workflow, job
 from staffa.errors import InvalidArgs, InvalidJob, InvalidWorkflow
 from staffa.flows.graphs import make_graph
 
@@ -274,3 +274,34 @@ def test_a_generator_is_not_read_twice() -> None:
     list(make_graph(news).steps)
     with pytest.raises(InvalidWorkflow, match="give a list"):
         list(make_graph(news).steps)
+
+
+def test_keys_of_a_group_that_are_the_same_as_names_are_refused() -> None:
+    pairs = Workflow().add_many("pairs", {1: Job(worker="w"), "1": Job(worker="w")})
+    with pytest.raises(InvalidWorkflow, match=r"keys 1 and '1', which are the same as names"):
+        list(make_graph(pairs).steps)
+
+
+@job(chunk=Chunk(size=2))
+def load(jobs: list[Job]) -> None: ...
+
+
+def test_a_function_that_runs_in_chunks_is_neither_a_cascade_nor_a_graft() -> None:
+    workflow = Workflow().add("load", load.new(event="x"))
+    for function in (load, load.options(queue="slow")):
+        with pytest.raises(InvalidWorkflow, match="load of step 'x' runs in chunks"):
+            workflow.add_cascade("x", function)
+        with pytest.raises(InvalidWorkflow, match="load of step 'x' runs in chunks"):
+            workflow.add_graft("x", function)
+        with pytest.raises(InvalidWorkflow, match="load of step 'x' runs in chunks"):
+            workflow.add_cascade("x", ([1, 2], function))
+
+
+def test_a_chain_by_what_is_filled_in_later_is_refused() -> None:
+    chained = price.options(chain={"by": "args.article"})
+    fan_out = Workflow().add_cascade("x", (["pen"], chained))
+    (step,) = make_graph(fan_out).steps
+    assert step.job.chain is not None
+    single = Workflow().put_context({"article": "pen"}).add_cascade("x", chained)
+    with pytest.raises(InvalidWorkflow, match=r"step 'x' has a chain by 'args.article', which is"):
+        make_graph(single)

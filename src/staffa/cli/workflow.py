@@ -95,9 +95,22 @@ async def retry(config: Config, output: Output, id: str, whole: bool) -> None:  
     Example: staffa workflow retry order-7
     """
     async with open_client(config) as client:
+        handle = client.workflow(id)
+        counts = (await handle.status()).counts
+        ended = counts["cancelled"] + counts["discarded"] + (counts["completed"] if whole else 0)
         with audited(config, "workflow.retry", workflow=id):
-            await client.workflow(id).retry(whole=whole)
-    output.say(f"workflow {id}: runs again", action="retry", workflow=id)
+            await handle.retry(whole=whole)
+    if not ended:
+        told = "nothing has ended" if whole else "nothing was cancelled or discarded"
+        output.say(f"workflow {id}: {told}", action="retry", workflow=id, jobs=0)
+        return
+    runs = "runs" if ended == 1 else "run"
+    output.say(
+        f"workflow {id}: {count_of(ended, 'job')} {runs} again",
+        action="retry",
+        workflow=id,
+        jobs=ended,
+    )
 
 
 @workflow.command()

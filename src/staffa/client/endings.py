@@ -24,10 +24,18 @@ async def wait_until_ended(
         timeout: For how long; for ever if not given.
 
     Raises:
-        TimeoutError: If it has not ended in time.
+        TimeoutError: If it has not ended in time; it names the flow, and how many jobs are open.
     """
     seconds = None if timeout is None else to_seconds(timeout, "timeout")
     backoff = Backoff(first_seconds=_FIRST_WAIT_SECONDS, cap_seconds=_LONGEST_WAIT_SECONDS)
-    async with asyncio.timeout(seconds):
-        while (await read()).finished_at is None:  # noqa: ASYNC110  # the database changes
-            await asyncio.sleep(backoff.next_seconds())
+    flow = await read()
+    try:
+        async with asyncio.timeout(seconds):
+            while flow.finished_at is None:
+                await asyncio.sleep(backoff.next_seconds())
+                flow = await read()
+    except TimeoutError:
+        raise TimeoutError(
+            f"{flow.kind} {flow.id} has not ended within {seconds:g} s: {flow.active} of its jobs "
+            f"are active, {flow.suspended} wait; it goes on, so wait for it again or cancel it"
+        ) from None

@@ -153,13 +153,22 @@ class InlineFlows:
         return NOTHING
 
     async def release_step(self, job: int) -> Followed:
-        """Leave it, too."""
-        return NOTHING
+        """Refuse: a step that was held has no turn any more.
+
+        Raises:
+            ConfigError: Always.
+        """
+        raise ConfigError(
+            "a client that works inline runs a workflow once, when it is enqueued: a step that is "
+            "held can't be released; give testing='manual', and use run_workflow"
+        )
 
     async def _run_step(self, step: NewStep, places: Sequence[int]) -> int:
         """Run the job of a step if it can run; return its id."""
         assert self._runner is not None  # noqa: S101  # it runs
-        verdict = State.SUSPENDED if step.held else self._judge(step, places)
+        verdict = self._judge(step, places)
+        if verdict is None and step.held:
+            verdict = State.SUSPENDED
         if verdict is None:
             outcome, row = await self._runner.perform(step.job)
             raise_failure(outcome)
@@ -172,22 +181,27 @@ class InlineFlows:
 
     def _judge(self, step: NewStep, places: Sequence[int]) -> State | None:
         """Return the state of a step that does not run, by what it needs; None if it does."""
+        verdict = None
         for need in step.needs:
-            ended = State.SUSPENDED
+            ends: set[State] = {State.SUSPENDED}
             if isinstance(need, NeedsStep):
-                ended = self._jobs[places[need.place]].state
+                ends = {self._jobs[places[need.place]].state}
             elif isinstance(need, NeedsFlow):
-                ended = self._state_of(need.id)
-            if ended not in _ENDED:
-                return State.SUSPENDED
-            if ended is not State.COMPLETED and _policy(step.policies, ended) is Policy.CANCEL:
+                ends = self._states_in(need.id)
+            if ends.difference(_ENDED):
+                verdict = State.SUSPENDED
+            elif any(_policy(step.policies, ended) is Policy.CANCEL for ended in ends):
                 return State.CANCELLED
-        return None
+        return verdict
+
+    def _states_in(self, flow: str) -> set[State]:
+        """Return the states of the jobs of a flow, with all inside of it."""
+        return {job.state for one in self._tree(flow) for job in self._members(one)}
 
     def _state_of(self, flow: str) -> State:
         """Return how a flow has ended, with all inside of it, or that it has not."""
-        states = {job.state for one in self._tree(flow) for job in self._members(one)}
-        if states - set(_ENDED):
+        states = self._states_in(flow)
+        if states.difference(_ENDED):
             return State.EXECUTING
         return next((state for state in _WORST_FIRST if state in states), State.COMPLETED)
 
@@ -232,4 +246,6 @@ class InlineFlows:
 
 
 def _policy(policies: Policies, ended: State) -> Policy:
+    if ended is State.COMPLETED:
+        return Policy.IGNORE
     return policies.discarded if ended is State.DISCARDED else policies.cancelled

@@ -23,7 +23,7 @@ from staffa.config import Config
 from staffa.engine import Written
 from staffa.errors import ConfigError, RelayTimeout
 from staffa.flows import Addition, Workflow
-from staffa.flows.sealing import sealed
+from staffa.flows.sealing import seal, sealed
 from staffa.jobs import Job, find_current_job
 from staffa.linking import Graph, InsertedGraph
 from staffa.modes import current_mode
@@ -183,16 +183,8 @@ class Insertion:
             self._wake_after_commit(backend, conn, queues)
 
     def _sealed(self, jobs: Iterable[Job]) -> list[Job]:
-        """Return jobs as they are to be written; the keys of unique ones are made of plain args."""
-        sealed = []
-        for job in jobs:
-            if job.unique is not None and job.encrypted:  # whose meta must be read
-                job.refuse_strange_args()
-                job.fix_unique_key(self._keys.keyed_digest)
-            if job.chain is not None and job.encrypted:
-                job = job.on_chain(self._keys.keyed_digest)  # noqa: PLW2901  # the same, marked
-            sealed.append(job.sealed(self._keys))
-        return sealed
+        """Return jobs as they are to be written."""
+        return [seal(job, self._keys) for job in jobs]
 
     def find_atomic(self) -> str | None:
         """Return the alias of Django's database if this thread is in a transaction there."""

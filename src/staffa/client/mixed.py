@@ -11,6 +11,7 @@ from staffa.client.workflow_handles import WorkflowHandle
 from staffa.errors import ConfigError
 from staffa.flows import Addition, Batch, Workflow
 from staffa.flows.builder import Builder
+from staffa.flows.checks import check
 from staffa.jobs import Job
 from staffa.linking import InsertedGraph
 
@@ -28,6 +29,7 @@ def split_flows(sources: Iterable[Any], bulk: Bulk, *, stream: bool) -> list[Par
 
     Raises:
         ConfigError: If an option can't be used with these.
+        InvalidWorkflow: If the steps of a workflow don't fit together: nothing is written then.
     """
     if stream:
         raise ConfigError(
@@ -37,6 +39,11 @@ def split_flows(sources: Iterable[Any], bulk: Bulk, *, stream: bool) -> list[Par
         raise ConfigError(
             "a workflow or batch is given with on_conflict='skip': enqueue it by itself"
         )
+    for source in sources:
+        if isinstance(source, Workflow):
+            check(source)
+        elif isinstance(source, Batch):
+            source.check()
     return [
         source if isinstance(source, Workflow | Addition | Batch) else list(flatten([source]))
         for source in sources

@@ -10,6 +10,7 @@ from staffa._internal.identifiers import is_storable_name, make_time_ordered_id
 from staffa._internal.shown import shown
 from staffa.errors import ConfigError, InvalidJob
 from staffa.flows.callbacks import Callbacks, check_callbacks
+from staffa.flows.checks import check
 from staffa.flows.graphs import in_batch, make_graph
 from staffa.flows.workflow import Workflow
 from staffa.jobs import Job
@@ -57,6 +58,18 @@ class Batch:
         self.name = None if name is None else _check_text(name, "name")
         self.callbacks = check_callbacks(callbacks)
         self._jobs = check_members(jobs)
+
+    def check(self) -> None:
+        """Refuse workflows whose steps don't fit together, before anything is written.
+
+        Raises:
+            InvalidJob: If one of them is unique.
+            InvalidWorkflow: If the steps of one don't fit together.
+        """
+        for member in self._jobs if isinstance(self._jobs, Collection) else ():
+            if isinstance(member, Workflow):
+                _refuse_unique(member)
+                check(member)
 
     def graph(self) -> Graph:
         """Return what is to be written.
@@ -114,11 +127,15 @@ def graph_of(members: Iterable[Any], batch: str, flows: Sequence[NewFlow] = ()) 
 
 
 def _graph_of(workflow: Workflow) -> Graph:
+    _refuse_unique(workflow)
+    return make_graph(workflow)
+
+
+def _refuse_unique(workflow: Workflow) -> None:
     if workflow.unique_key is not None:
         raise InvalidJob(
             f"{workflow!r} of a batch is unique, and might be another one's: leave out unique="
         )
-    return make_graph(workflow)
 
 
 def _steps(members: Iterable[Any], graphs: dict[int, Graph], batch: str) -> Iterator[NewStep]:

@@ -40,7 +40,7 @@ def check_callbacks(given: Mapping[str, Any]) -> dict[str, tuple[Job, ...]]:
 
     Raises:
         UnknownOption: For a callback that does not exist.
-        InvalidJob: If one is no job, or one that can't be a callback.
+        InvalidJob: If one is no job, or one that was enqueued before.
     """
     found: dict[str, tuple[Job, ...]] = {}
     for option, callback in given.items():
@@ -62,10 +62,4 @@ def _check(job: object, option: str) -> Job:
         )
     if job.id is not None:
         raise InvalidJob(f"{option} of a batch is job {job.id}, which was enqueued before")
-    for name, value in (("unique", job.unique), ("chain", job.chain)):
-        if value is not None:
-            raise InvalidJob(
-                f"{option} of a batch, {job!r}, has {name}=, which a callback can't have: it is "
-                f"written once anyway; make it with f.options({name}=None)"
-            )
     return job

@@ -1,7 +1,8 @@
 """Serves running jobs of workflows: fills their arguments, and writes what grafts return.
 
-Invariant: a graft is written once, though its function may run again: the flow notes in the same
-transaction that it has its graft.
+Invariants: a graft is written once, though its function may run again: the flow notes in the same
+transaction that it has its graft; none is written by a job whose lease has ended, such as one that
+was cancelled with its workflow.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from staffa.flows.sealing import sealed
 from staffa.flows.surroundings import surroundings_of
 from staffa.flows.workflow import Workflow
 from staffa.jobs import Job
+from staffa.leases import Lease
 from staffa.linking import GRAFT_KEY, WORKFLOW_KEY, Graph, Linking
 from staffa.registry import WorkerDefinition
 
@@ -65,7 +67,8 @@ class Composer:
         flow = str(job.meta.get(WORKFLOW_KEY))
         place = await surroundings_of(flow, Wanted.of(job).contexts, self._engine)
         graph = make_addition(builder, place)
-        await self._write(replace(sealed(graph, self._keys), grafted=flow))
+        lease = None if job.attempted_at is None else Lease.of(job)
+        await self._write(replace(sealed(graph, self._keys), grafted=flow, lease=lease))
         return form
 
     @boundary("graft_jobs")
@@ -102,7 +105,7 @@ def graft_of(result: object, name: str) -> tuple[Builder, str]:
         return builder, "list"
     raise InvalidWorkflow(
         f"the function of the graft {name!r} returned {shown(result)}: return a Workflow, or a "
-        "list or mapping of jobs and workflows"
+        "list or mapping of jobs and workflows, which may be empty"
     )
 
 

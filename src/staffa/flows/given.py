@@ -52,10 +52,14 @@ def ignoring_of(cancelled: bool | None, discarded: bool | None, deleted: bool | 
 
 def call_of(function: object, step: str) -> JobCall[...]:
     """Return a function of a cascade or a graft, or say that it is none."""
-    if isinstance(function, JobFunction):
-        return function.options()
-    if isinstance(function, JobCall):
-        return function
+    if isinstance(function, JobFunction | JobCall):
+        call = function.options() if isinstance(function, JobFunction) else function
+        if call.definition.chunk is not None:
+            raise InvalidWorkflow(
+                f"{call.definition.name} of step {step!r} runs in chunks, whose jobs get a list in "
+                "place of arguments: add its jobs with add or add_many"
+            )
+        return call
     named = getattr(function, "__qualname__", None)
     if callable(function) and isinstance(named, str) and not isinstance(function, type):
         raise InvalidWorkflow(

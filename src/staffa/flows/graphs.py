@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from staffa.errors import InvalidWorkflow
 from staffa.flows.builder import Builder
 from staffa.flows.checks import check, in_order, inner_builders
 from staffa.flows.inner import contexts_of, flows_within, make_flows, outermost_flow
@@ -208,7 +209,7 @@ class _Steps:
                 GRAFT_KEY: part.name,
                 CASCADE_KEY: _filling(part, frame),
             }
-            job = check_step_job(part.call.new_unfilled({}), part.name).with_meta(
+            job = _unfilled(part, part.name, {}).with_meta(
                 meta | ({NEEDS_KEY: list(part.deps)} if part.deps else {})
             )
             self._count += 1
@@ -236,8 +237,8 @@ class _Steps:
         assert parameters is not None  # noqa: S101  # it is a function
         filling = {CASCADE_KEY: _filling(part, frame)}
         for name, element in part.elements:
-            job = part.call.new_unfilled({parameters.names[0]: element})
-            yield name, check_step_job(job, f"{part.name}.{name}").with_meta(filling)
+            job = _unfilled(part, f"{part.name}.{name}", {parameters.names[0]: element})
+            yield name, job.with_meta(filling)
 
     def _step(
         self,
@@ -269,8 +270,25 @@ class _Steps:
 def _job_of(part: JobPart | CascadePart, frame: _Frame) -> Job:
     if isinstance(part, JobPart):
         return part.job
-    job = check_step_job(part.call.new_unfilled({}), part.name)
-    return job.with_meta({CASCADE_KEY: _filling(part, frame)})
+    return _unfilled(part, part.name, {}).with_meta({CASCADE_KEY: _filling(part, frame)})
+
+
+def _unfilled(part: CascadePart | GroupPart, step: str, args: Mapping[str, Any]) -> Job:
+    """Return a job whose other arguments are filled in when it runs.
+
+    Raises:
+        InvalidWorkflow: If its chain is by one of those.
+    """
+    assert part.call is not None  # noqa: S101  # it is no group of given jobs
+    job = check_step_job(part.call.new_unfilled(args), step)
+    for name in () if job.chain is None else job.chain.by:
+        root, _, path = name.partition(".")
+        if root == "args" and path.partition(".")[0] not in args:
+            raise InvalidWorkflow(
+                f"step {step!r} has a chain by {name!r}, which is filled in only when it runs: "
+                "chain it by a key of meta, or add a job that has that argument"
+            )
+    return job
 
 
 def _filling(part: CascadePart | GroupPart, frame: _Frame) -> dict[str, Any]:

@@ -154,7 +154,13 @@ class Elements:
         self._read = True
         if isinstance(self._source, Mapping):
             for key, value in self._source.items():
-                yield check_name(key, f"key of {self._what}"), value
+                name = check_name(key, f"key of {self._what}")
+                if name != key and name in self._source:
+                    raise InvalidWorkflow(
+                        f"{self._what} have the keys {key!r} and {name!r}, which are the same as "
+                        "names: leave out one"
+                    )
+                yield name, value
         else:
             for number, value in enumerate(self._source):
                 yield str(number), value

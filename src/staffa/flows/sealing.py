@@ -10,6 +10,21 @@ from staffa.jobs import Job
 from staffa.linking import Graph, NewFlow, NewStep
 
 
+def seal(job: Job, keys: KeyRing) -> Job:
+    """Return a job as it is to be written; keys and chains are made of its plain args.
+
+    Raises:
+        ConfigError: If there is no key for it, or if it may put its args into another worker's row.
+    """
+    if (job.unique is not None or job.chain is not None) and job.encrypted:  # its meta must be read
+        if job.unique is not None:
+            job.refuse_strange_args()
+            job.fix_unique_key(keys.keyed_digest)
+        if job.chain is not None:
+            job = job.on_chain(keys.keyed_digest)
+    return job.sealed(keys)
+
+
 def sealed(graph: Graph, keys: KeyRing) -> Graph:
     """Return a graph with its jobs as they are to be written, read as late as they were.
 
@@ -28,7 +43,7 @@ def _with_sealed_callbacks(flow: NewFlow, keys: KeyRing) -> NewFlow:
     if not flow.callbacks:
         return flow
     callbacks = {
-        event: jobs.sealed(keys) if isinstance(jobs, Job) else [job.sealed(keys) for job in jobs]
+        event: seal(jobs, keys) if isinstance(jobs, Job) else [seal(job, keys) for job in jobs]
         for event, jobs in flow.callbacks.items()
     }
     return replace(flow, callbacks=callbacks)
@@ -41,8 +56,5 @@ class _Sealed:
 
     def __iter__(self) -> Iterator[NewStep]:
         for step in self._steps:
-            job = step.job
-            if job.chain is not None and job.encrypted:
-                job = job.on_chain(self._keys.keyed_digest)
-            job = job.sealed(self._keys)
+            job = seal(step.job, self._keys)
             yield step if job is step.job else replace(step, job=job)

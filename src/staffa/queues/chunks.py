@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 from staffa import hooks
 from staffa.chunks import share_result
-from staffa.errors import UnknownKey, UnknownWorker
+from staffa.errors import InvalidJob, UnknownKey, UnknownWorker
 from staffa.jobs import Job, set_current_job
 from staffa.queues import outcomes
 from staffa.queues.aftermath import call_hook
@@ -25,6 +25,7 @@ from staffa.queues.pools.thread import Threads
 from staffa.queues.run import Run
 from staffa.queues.timing import seconds_left, within
 from staffa.registry import WorkerDefinition
+from staffa.types import SignalWanted
 
 
 class MemberRun(Run):
@@ -53,6 +54,17 @@ class MemberRun(Run):
     def ends_task(self) -> bool:
         """Whether all jobs of the chunk have been asked to stop."""
         return all(member.why is not None for member in self._members)
+
+    async def _receive(self, wanted: SignalWanted) -> Any:
+        """Refuse: to park one job would end the call for all.
+
+        Raises:
+            InvalidJob: Always.
+        """
+        raise InvalidJob(
+            f"signal {wanted.name!r} is awaited in a chunk, whose jobs can't be parked: await it "
+            "in a job without chunk, before or behind it"
+        )
 
     def end(self) -> None:
         """Let go of the job and of the others."""

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from staffa import Staffa, State, Workflow, job
-from staffa.errors import FlowExists, UnknownFlow
+from staffa import Batch, Staffa, State, Workflow, job
+from staffa.errors import FlowExists, InvalidWorkflow, UnknownFlow
 from tests.conftest import MakeClient
 from tests.support.events import eventually
 
@@ -201,8 +201,21 @@ async def test_a_workflow_that_is_not_there_is_an_error_that_says_so(app: Staffa
 
 async def test_a_wait_that_takes_too_long_ends(make_client: MakeClient, steps: Steps) -> None:
     handle = await make_client().enqueue(Workflow().add("a", steps.step.new("a")))
-    with pytest.raises(TimeoutError):
+    with pytest.raises(
+        TimeoutError, match=rf"workflow {handle.id} has not ended within 0.05 s: 1 "
+    ):
         await handle.wait(timeout=0.05)
+
+
+async def test_nothing_of_many_is_written_if_a_workflow_does_not_fit_together(
+    make_client: MakeClient, steps: Steps
+) -> None:
+    app = make_client()
+    wrong = Workflow("wrong").add("a", steps.step.new("a"), deps="b")
+    for last in (wrong, Batch([steps.step.new("z"), wrong])):
+        with pytest.raises(InvalidWorkflow, match="'b', which is no step"):
+            await app.enqueue_many(steps.step.new("x"), Workflow("right"), last)
+    assert (await app.list_jobs(), await app.workflows()) == ([], [])
 
 
 async def test_an_id_is_taken_once(make_client: MakeClient, steps: Steps) -> None:

@@ -74,7 +74,7 @@ class FlowControl:
             retried += yield from all_of(self.operations.retrying(some))
             if whole:
                 yield self.statements.forget_results(some)
-        waiting = yield from self._suspend(sorted({*numbers, *steps}))
+        waiting = yield from suspend_waiting(self.statements, sorted({*numbers, *steps}))
         transitions = [
             Transition(
                 job.id,
@@ -141,17 +141,9 @@ class FlowControl:
         around: list[str] = yield self.statements.around(sorted(flows))
         opened: list[int] = yield self.statements.reopen_jobs(numbers)
         opened = opened + (yield self.statements.reopen_flows(around, numbers))
-        steps = sorted(set(opened))
-        if steps:
-            yield self.statements.recount(steps)
-        return steps
-
-    def _suspend(self, numbers: Sequence[int]) -> Dialogue[dict[int, WaitingJob]]:
-        """Suspend those of jobs that have to wait; return them as they were."""
-        found: list[WaitingJob] = yield self.statements.find_waiting(numbers)
-        if found:
-            yield self.statements.suspend([job.id for job in found])
-        return {job.id: job for job in found}
+        if opened:
+            yield self.statements.reopen_steps(opened)
+        return sorted(set(opened))
 
     def _suspended(
         self, numbers: Iterable[int], waiting: dict[int, WaitingJob]
@@ -165,6 +157,16 @@ class FlowControl:
             Transition(job.id, members.flows[job.id], job.state, State.SUSPENDED, job.attempt)
             for job in jobs
         ]
+
+
+def suspend_waiting(
+    statements: FlowControlStatements, numbers: Sequence[int]
+) -> Dialogue[dict[int, WaitingJob]]:
+    """Suspend those of jobs that would run and have to wait; return them as they were."""
+    found: list[WaitingJob] = yield statements.find_waiting(numbers)
+    if found:
+        yield statements.suspend([job.id for job in found])
+    return {job.id: job for job in found}
 
 
 def _pages(numbers: Sequence[int]) -> Iterator[list[int]]:

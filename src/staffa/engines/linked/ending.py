@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 
 from staffa.dialogues import Dialogue, all_of
 from staffa.engine import Ack, Changed, Changes, Producer, Rescued, Rescues, Statement, Statements
+from staffa.engines.linked.control import suspend_waiting
 from staffa.engines.linked.following import follow
 from staffa.engines.linked.roots import Members, lock_roots_of_jobs
 from staffa.engines.linked.transitions import Transition
 from staffa.engines.statements.conditions import Wanted
+from staffa.engines.statements.flow_control import FlowControlStatements
 from staffa.engines.statements.following import FollowStatements
 from staffa.engines.statements.jobs import JobStatements
 from staffa.filters import JobFilter
@@ -68,6 +70,7 @@ def change(
     after: State | None,
     *,
     wait: bool,
+    control: FlowControlStatements | None = None,
 ) -> Dialogue[Changes]:
     """Change jobs, and follow what those of flows have become.
 
@@ -77,13 +80,23 @@ def change(
         wanted: Their ids, or a filter that names ids.
         after: The state that they have then; None where they are deleted.
         wait: Whether roots that others hold are waited for; else their jobs are left out.
+        control: Suspends those that have to wait for others though they would run.
     """
     members = yield from lock_roots_of_jobs(following, numbers_of(wanted), wait=wait)
     changed = yield from all_of(changing(_without(wanted, members)))
+    linked = [job for job in changed if job.id in members.flows]
+    waiting: Collection[int] = ()
+    if control is not None and linked:
+        waiting = yield from suspend_waiting(control, [job.id for job in linked])
     transitions = [
-        Transition(job.id, members.flows[job.id], job.previous_state, after, job.attempt)
-        for job in changed
-        if job.id in members.flows
+        Transition(
+            job.id,
+            members.flows[job.id],
+            job.previous_state,
+            State.SUSPENDED if job.id in waiting else after,
+            job.attempt,
+        )
+        for job in linked
     ]
     followed = yield from follow(following, transitions)
     return Changes(changed, followed)

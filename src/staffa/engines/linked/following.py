@@ -15,7 +15,8 @@ from staffa.dialogues import Dialogue
 from staffa.engines.linked.callbacks import due_events
 from staffa.engines.linked.roots import lock_more_roots
 from staffa.engines.linked.transitions import Counts, Transition, count_changes
-from staffa.engines.statements.following import Counted, Due, Fired, FollowStatements, Released
+from staffa.engines.statements.callbacks import Fired
+from staffa.engines.statements.following import Counted, Due, FollowStatements, Released
 from staffa.linking import Followed
 from staffa.types import State
 
@@ -172,7 +173,7 @@ class _Following:
             for event in due_events(flow, retried=flow.id in retried)
         ]
         if events:
-            fired: list[Fired] = yield from self._statements.fire_callbacks(events)
+            fired: list[Fired] = yield from self._statements.fire_callbacks(events, wait=self._wait)
             self._woken.update(one.queue for one in fired if one.available)
         return parents, [flow.id for flow in flows if flow.was_open and not flow.is_open]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 
 from staffa.dialogues import Dialogue
 from staffa.engines.linked.graph_flows import GraphFlows
@@ -47,7 +48,7 @@ class Needs:
         self._statements = statements
         self._flows = flows
         self._jobs: dict[int, str | None] = {}
-        self._ended: dict[str, str | None] = {}
+        self._ended: dict[str, tuple[str, ...] | None] = {}
         self.ids = array("q")
         """Of the jobs written so far, by the places of their steps: eight bytes each."""
 
@@ -64,7 +65,7 @@ class Needs:
         yield from self._flows.read(flows)
         stored = flows - self._flows.new.keys() - self._ended.keys()
         if stored:
-            ended: dict[str, str] = yield self._statements.ends(sorted(stored))
+            ended: dict[str, tuple[str, ...]] = yield self._statements.ends(sorted(stored))
             self._ended.update({flow: ended.get(flow) for flow in stored})
 
     def look_at(self, step: NewStep, place: int, flows: Sequence[str]) -> Outlook:
@@ -82,8 +83,7 @@ class Needs:
             if isinstance(need, NeedsStep):  # if that was cancelled, it is followed in the end
                 ends.append(None)
                 continue
-            end = self._end(need)
-            policy = _policy(step.policies, end)
+            end, policy = self._end(need, step.policies)
             if policy is Policy.HOLD:
                 end = None
             elif policy is Policy.CANCEL and end is not None and culprit is None:
@@ -115,8 +115,16 @@ class Needs:
                 "wait for itself"
             )
 
-    def _end(self, need: NeedsJob | NeedsFlow) -> str | None:
-        return self._jobs[need.id] if isinstance(need, NeedsJob) else self._ended.get(need.id)
+    def _end(self, need: NeedsJob | NeedsFlow, policies: Policies) -> tuple[str | None, Policy]:
+        """Return how that has ended, and what a step does by that; of several ways, the worst."""
+        if isinstance(need, NeedsJob):
+            end = self._jobs[need.id]
+            return end, _policy(policies, end)
+        ways = self._ended.get(need.id)
+        if ways is None:
+            return None, Policy.IGNORE
+        judged = [(way, _policy(policies, way)) for way in ways]
+        return min(judged, key=itemgetter(1), default=(State.COMPLETED.value, Policy.IGNORE))
 
 
 def _policy(policies: Policies, end: str | None) -> Policy:

@@ -18,18 +18,21 @@ from staffa.engines.linked.following import followed_together
 from staffa.engines.linked.repairing import find_wrong, repair, together
 from staffa.engines.linked.roots import RootHeldError
 from staffa.engines.statements.conditions import Wanted
+from staffa.engines.statements.flow_control import FlowControlStatements
 from staffa.engines.statements.following import FollowStatements
 from staffa.engines.statements.jobs import JobStatements
 from staffa.engines.statements.operations import OperationStatements
 from staffa.engines.statements.repairs import RepairStatements
 from staffa.engines.statements.rescues import RescueStatements
 from staffa.engines.transacting import Transacting
+from staffa.errors import StatementConflict
 from staffa.linking import NOTHING, LinkedAcks, Repairs
 from staffa.telemetry import observed
 from staffa.types import State
 
 T = TypeVar("T")
 
+_LOCK_TIMEOUT = "55P03"
 _CHECK_SECONDS = 60.0
 _CHECK_SECONDS_FOR_EACH_JOB = 0.001
 
@@ -40,6 +43,7 @@ class FollowVerbs(Transacting):
     """The base of engines that have these methods."""
 
     _following: FollowStatements
+    _flow_control: FlowControlStatements
     _acking: JobStatements
     _operations: OperationStatements
     _rescues: RescueStatements
@@ -54,7 +58,9 @@ class FollowVerbs(Transacting):
                 lambda: acknowledge(self._following, self._acking, acks, producer, wait=wait),
                 acks=True,
             )
-        except RootHeldError:  # one of them leads to a flow whose root somebody else holds
+        except (RootHeldError, StatementConflict) as error:  # others hold what one of them leads to
+            if wait or (isinstance(error, StatementConflict) and error.sqlstate != _LOCK_TIMEOUT):
+                raise
             if len(acks) == 1:
                 return LinkedAcks({}, NOTHING, frozenset({acks[0].lease.id}))
         middle = len(acks) // 2
@@ -72,9 +78,11 @@ class FollowVerbs(Transacting):
         return await self._change_jobs(changing, wanted, State.CANCELLED, wait=wait)
 
     async def retry_jobs(self, wanted: Wanted, *, wait: bool = True) -> Changes:
-        """Make jobs available at once."""
+        """Make jobs available at once, but for those that wait for others, or are held."""
         changing = partial(self._operations.retrying, wait=wait)
-        return await self._change_jobs(changing, wanted, State.AVAILABLE, wait=wait)
+        return await self._change_jobs(
+            changing, wanted, State.AVAILABLE, wait=wait, control=self._flow_control
+        )
 
     async def delete_jobs(self, wanted: Wanted, *, wait: bool = True) -> Changes:
         """Delete jobs that do not run."""
@@ -88,12 +96,13 @@ class FollowVerbs(Transacting):
         after: State | None,
         *,
         wait: bool,
+        control: FlowControlStatements | None = None,
     ) -> Changes:
         if not await self._read(self._following.is_any_linked(numbers_of(wanted))):
             changed = await self._run_together(changing(wanted))
             return Changes(changed)
         return await self._follow(
-            lambda: change(self._following, changing, wanted, after, wait=wait)
+            lambda: change(self._following, changing, wanted, after, wait=wait, control=control)
         )
 
     async def repair_links(self, *, limit: int) -> Repairs:

@@ -17,9 +17,17 @@ from staffa._internal.clock import SYSTEM_CLOCK, Clock
 from staffa.engines.sqlite import signalling
 from staffa.engines.sqlite.times import add_seconds, cut_time, time_after, write_time
 from staffa.limits import PARTITION_KEY, Partition, read_field
-from staffa.linking import CALLBACK_KEY, NEEDS_KEY, STEP_KEY
+from staffa.linking import (
+    CALLBACK_KEY,
+    CASCADE_KEY,
+    GRAFT_KEY,
+    GRAFTED_KEY,
+    NEEDS_KEY,
+    STEP_KEY,
+)
 from staffa.payload import LINK_KEYS
 
+_FLOW_KEYS = (CALLBACK_KEY, STEP_KEY, NEEDS_KEY, CASCADE_KEY, GRAFT_KEY, GRAFTED_KEY)
 _LONGEST_KEY = 200
 _PRIORITIES = 10_000
 _NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
@@ -105,12 +113,11 @@ def _own(meta: str | None) -> str:
 
 
 def _links(meta: str | None) -> str:
-    """Return what of a job's meta tells the flows that it belongs to."""
+    """Return what of a job's meta tells the flows that it belongs to, and what it is in them."""
     found = _object(meta)
     if LINK_KEYS.isdisjoint(found):
         return "{}"
-    kept = (*LINK_KEYS, CALLBACK_KEY, STEP_KEY, NEEDS_KEY)
-    return json.dumps({key: found[key] for key in kept if key in found})
+    return json.dumps({key: found[key] for key in (*LINK_KEYS, *_FLOW_KEYS) if key in found})
 
 
 def _partition_key(fields: str, worker: str, args: str, meta: str) -> str:

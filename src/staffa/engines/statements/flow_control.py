@@ -57,9 +57,9 @@ class FlowControlStatements(Area):
         text, params = self.text(f"reopen_{what}"), (list(needed), list(jobs))
         return self.spelled(text, params, _numbers)  # two lists, not a list of pairs
 
-    def recount(self, steps: Sequence[int]) -> Statement[None]:
-        """Count the open edges of steps anew."""
-        return self.statement("recount", (list(steps),), _nothing)
+    def reopen_steps(self, steps: Sequence[int]) -> Statement[None]:
+        """Count the edges of steps that were opened: each is given as often."""
+        return self.statement("reopen_steps", (list(steps),), _nothing)
 
     def find_waiting(self, jobs: Sequence[int]) -> Statement[list[WaitingJob]]:
         """Read which jobs have to wait for others though they would run."""

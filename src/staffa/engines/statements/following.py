@@ -9,11 +9,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from staffa._internal.kill_points import boundaries
-from staffa.dialogues import Dialogue
+from staffa.dialogues import Dialogue, all_of
 from staffa.engine import Statement
 from staffa.engines.statements.area import Area, Row, Rows
+from staffa.engines.statements.callbacks import Fired, as_enqueued, as_fired, as_told
 from staffa.engines.statements.chains import ChainStatements
+from staffa.engines.statements.enqueueing import EnqueueStatements
+from staffa.engines.statements.jobs import JobStatements
+from staffa.engines.statements.unique import UniqueStatements
+from staffa.jobs import Job
 from staffa.types import State
+
+_PATIENCE = "20ms"  # longer than those hold a key or a chain who only write jobs
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,14 +114,6 @@ class Counted:
         return self.completed + self.cancelled + self.discarded + self.deleted
 
 
-@dataclass(frozen=True, slots=True)
-class Fired:
-    """A callback that was written: its queue, and whether it waits there already."""
-
-    queue: str
-    available: bool
-
-
 @boundaries
 class FollowStatements(Area):
     """What is asked of flows, steps and edges when jobs have changed their states."""
@@ -125,6 +124,13 @@ class FollowStatements(Area):
     def chains(self) -> ChainStatements:
         """What is asked of chains."""
         return ChainStatements(self._prefix, self._idiom)
+
+    @property
+    def enqueueing(self) -> EnqueueStatements:
+        """What enqueues callbacks that are unique or in a chain."""
+        jobs = JobStatements(self._prefix, self._idiom)
+        unique = UniqueStatements(self._prefix, self._idiom)
+        return EnqueueStatements(jobs, unique, self.chains)
 
     def find_kept(self, numbers: Sequence[int]) -> Statement[frozenset[int]]:
         """Read which of some jobs belong to workflows and batches that have not ended."""
@@ -193,10 +199,26 @@ class FollowStatements(Area):
         counted: list[Counted] = yield self.statement("count", _columns(changes), as_counted)
         return counted
 
-    def fire_callbacks(self, events: Sequence[tuple[str, str]]) -> Dialogue[list[Fired]]:
-        """Write callbacks: of a batch, for an event."""
-        fired: list[Fired] = yield self.statement("fire", _split(events), as_fired)
-        return fired
+    def fire_callbacks(
+        self, events: Sequence[tuple[str, str]], *, wait: bool = True
+    ) -> Dialogue[list[Fired]]:
+        """Write callbacks: of a batch, for an event.
+
+        Args:
+            events: The batches and events.
+            wait: Whether keys and chains that others hold are waited for, however long it takes;
+                else the transaction fails soon.
+        """
+        params = (*_split(events), None if wait else _PATIENCE)
+        rows: Rows = yield self.statement("fire", params, list)
+        told = as_told(rows)
+        return [*as_fired(rows), *(yield from self.enqueue_callbacks(told))]
+
+    def enqueue_callbacks(self, told: Sequence[Job]) -> Dialogue[list[Fired]]:
+        """Enqueue callbacks that are unique or in a chain."""
+        if not told:
+            return []
+        return as_enqueued((yield from all_of(self.enqueueing.enqueue(told))))
 
     def forget_steps(self, numbers: Sequence[int]) -> Dialogue[None]:
         """Forget what jobs have waited for that are no more."""
@@ -226,11 +248,6 @@ def as_counted(rows: Rows) -> list[Counted]:
         )
         for row in rows
     ]
-
-
-def as_fired(rows: Rows) -> list[Fired]:
-    """Return the callbacks of rows."""
-    return [Fired(row["queue"], row["state"] == State.AVAILABLE) for row in rows]
 
 
 def flows_of(row: Row) -> tuple[str, ...]:

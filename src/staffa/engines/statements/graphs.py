@@ -13,10 +13,14 @@ from staffa._internal import json
 from staffa._internal.kill_points import boundaries
 from staffa.engine import Statement
 from staffa.engines.statements.area import Area, Rows, any_row, count
-from staffa.engines.statements.jobs import describe_job, describe_kind, join_args, kind_of
+from staffa.engines.statements.callbacks import describe_callback
+from staffa.engines.statements.jobs import describe_kind, join_args, kind_of
 from staffa.jobs import Job
+from staffa.leases import Lease
 from staffa.linking import NewFlow, Policies
 from staffa.types import State
+
+_WAYS = ("discarded", "cancelled", "deleted")
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,9 +111,10 @@ class GraphStatements(Area):
             lambda rows: {row["id"]: KnownFlow(row["root"], row["parent"]) for row in rows},
         )
 
-    def graft(self, flow: str) -> Statement[bool]:
-        """Note that a flow has its graft; tell whether it had none."""
-        return self.statement("graft", (flow,), any_row)
+    def graft(self, flow: str, lease: Lease | None) -> Statement[bool]:
+        """Note that a flow has its graft; tell whether it had none, and the lease still holds."""
+        told = (None, None) if lease is None else (lease.id, lease.attempted_at)
+        return self.statement("graft", (flow, *told), any_row)
 
     def states(self, jobs: Iterable[int]) -> Statement[dict[int, State]]:
         """Read the states of jobs."""
@@ -117,10 +122,12 @@ class GraphStatements(Area):
             "states", (list(jobs),), lambda rows: {row["id"]: State(row["state"]) for row in rows}
         )
 
-    def ends(self, flows: Iterable[str]) -> Statement[dict[str, str]]:
-        """Read how flows have ended, those that have."""
+    def ends(self, flows: Iterable[str]) -> Statement[dict[str, tuple[str, ...]]]:
+        """Read in which bad ways flows have ended, those that have; the worst one first."""
         return self.statement(
-            "ends", (list(flows),), lambda rows: {row["id"]: row["ended"] for row in rows}
+            "ends",
+            (list(flows),),
+            lambda rows: {row["id"]: tuple(way for way in _WAYS if row[way]) for row in rows},
         )
 
     def insert_steps(self, jobs: Sequence[Job], waits: Sequence[bool]) -> Statement[list[Inserted]]:
@@ -200,4 +207,6 @@ def _describe_flow(flow: NewFlow, once: str | None) -> dict[str, Any]:
 
 
 def _describe(jobs: Job | Sequence[Job]) -> Any:
-    return describe_job(jobs) if isinstance(jobs, Job) else [describe_job(job) for job in jobs]
+    if isinstance(jobs, Job):
+        return describe_callback(jobs)
+    return [describe_callback(job) for job in jobs]

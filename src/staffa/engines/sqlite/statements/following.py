@@ -11,18 +11,21 @@ from typing import Any
 from staffa._internal.kill_points import boundaries
 from staffa.dialogues import Dialogue
 from staffa.engines.sqlite.statements.chains import ChainStatements
+from staffa.engines.sqlite.statements.jobs import JobStatements
+from staffa.engines.sqlite.statements.unique import UniqueStatements
 from staffa.engines.statements import following as shared
 from staffa.engines.statements.area import Rows
+from staffa.engines.statements.callbacks import Fired, as_fired, as_told
+from staffa.engines.statements.enqueueing import EnqueueStatements
 from staffa.engines.statements.following import (
     Counted,
     Due,
-    Fired,
     Released,
     as_counted,
     as_due,
-    as_fired,
     as_released,
 )
+from staffa.jobs import Job
 
 
 @boundaries
@@ -34,6 +37,13 @@ class FollowStatements(shared.FollowStatements):
         """What is asked of chains."""
         return ChainStatements(self._prefix, self._idiom)
 
+    @property
+    def enqueueing(self) -> EnqueueStatements:
+        """What enqueues callbacks that are unique or in a chain."""
+        jobs = JobStatements(self._prefix, self._idiom)
+        unique = UniqueStatements(self._prefix, self._idiom)
+        return EnqueueStatements(jobs, unique, self.chains)
+
     def close_jobs(self, ends: Mapping[int, str]) -> Dialogue[list[Due]]:
         """Close the edges to jobs that have ended."""
         pairs = list(ends.items())
@@ -42,17 +52,17 @@ class FollowStatements(shared.FollowStatements):
 
     def close_flows(self, ids: Sequence[str]) -> Dialogue[list[Due]]:
         """Close the edges to flows that have ended."""
-        pairs: list[tuple[str, str]] = yield self.statement("ends_of_flows", (list(ids),), _pairs)
-        if not pairs:
+        ways: list[tuple[Any, ...]] = yield self.statement("ends_of_flows", (list(ids),), _ways)
+        if not ways:
             return []
-        due = yield from self._close("flows", pairs)
+        due = yield from self._close("flows", ways)
         return due
 
-    def _close(self, what: str, pairs: Sequence[tuple[Any, str]]) -> Dialogue[list[Due]]:
-        steps: list[dict[str, Any]] = yield self.statement(f"look_{what}", (list(pairs),), _plain)
+    def _close(self, what: str, ends: Sequence[tuple[Any, ...]]) -> Dialogue[list[Due]]:
+        steps: list[dict[str, Any]] = yield self.statement(f"look_{what}", (list(ends),), _plain)
         if not steps:
             return []
-        yield self.statement(f"close_{what}", (list(pairs),), _nothing)
+        yield self.statement(f"close_{what}", (list(ends),), _nothing)
         lowered = [(step["job_id"], step["closed"]) for step in steps]
         yield self.statement("lower", (lowered,), _nothing)
         return as_due(
@@ -83,11 +93,14 @@ class FollowStatements(shared.FollowStatements):
         rows: list[dict[str, Any]] = yield self.statement("count", (given,), _plain)
         return as_counted([{**row, "was_open": row["id"] in were_open} for row in rows])
 
-    def fire_callbacks(self, events: Sequence[tuple[str, str]]) -> Dialogue[list[Fired]]:
-        """Write callbacks: of a batch, for an event."""
+    def fire_callbacks(
+        self, events: Sequence[tuple[str, str]], *, wait: bool = True
+    ) -> Dialogue[list[Fired]]:
+        """Write callbacks: of a batch, for an event; nobody holds anything meanwhile."""
         fired: list[Fired] = yield self.statement("fire", (list(events),), as_fired)
+        told: list[Job] = yield self.statement("told", (list(events),), as_told)
         yield self.statement("note_fired", (list(events),), _nothing)
-        return fired
+        return [*fired, *(yield from self.enqueue_callbacks(told))]
 
     def forget_steps(self, numbers: Sequence[int]) -> Dialogue[None]:
         """Forget what jobs have waited for that are no more."""
@@ -104,8 +117,8 @@ def _plain(rows: Rows) -> list[dict[str, Any]]:
     return [dict(row) for row in rows]
 
 
-def _pairs(rows: Rows) -> list[tuple[str, str]]:
-    return [(row["id"], row["ended"]) for row in rows]
+def _ways(rows: Rows) -> list[tuple[Any, ...]]:
+    return [(row["id"], row["discarded"], row["cancelled"], row["deleted"]) for row in rows]
 
 
 def _ids(rows: Rows) -> frozenset[str]:

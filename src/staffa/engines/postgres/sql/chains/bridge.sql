@@ -1,6 +1,7 @@
 -- Have the jobs of chains that wait for some which were cancelled or deleted while they waited
--- themselves wait for what these have waited for: else they would overtake it. A chain whose last job
--- is deleted has the one before it as its last again.
+-- themselves wait for what these have waited for: else they would overtake it. What cancels a step of a workflow
+-- (see link.sql) does not do so there: it is no dependency of that. A chain whose last job is deleted has the one
+-- before it as its last again.
 -- $1 bigint[]: the jobs; the rows of deleted ones are gone, those of their edges not yet; $2 text[]: their
 -- flows.
 -- Locks: the steps, the chains, which the transaction holds. Index: staffa_edges_needs_job,
@@ -46,7 +47,9 @@ WITH RECURSIVE given AS MATERIALIZED (
 ), edges AS (
     INSERT INTO :"prefix".staffa_edges
         (job_id, needs_job, on_cancelled, on_discarded, on_deleted)
-    SELECT before.waiting, before.needed, before.on_cancelled, before.on_discarded, 'ignore'
+    SELECT DISTINCT ON (before.waiting, before.needed) before.waiting, before.needed,
+           CASE before.on_cancelled WHEN 'hold' THEN 'hold' ELSE 'ignore' END,
+           CASE before.on_discarded WHEN 'ignore' THEN 'ignore' ELSE 'hold' END, 'ignore'
       FROM before
      CROSS JOIN LATERAL (
                SELECT job.state FROM :"prefix".oban_jobs AS job WHERE job.id = before.needed OFFSET 0

@@ -3,7 +3,8 @@
 -- $1 text: a JSON array of pairs: the id of a job and the place of its kind, in the order of the jobs;
 -- $2 text: the kinds, a JSON array of arrays: the chain, on_cancelled, on_discarded.
 -- The chains are taken, so that their last jobs don't end meanwhile. One that was cancelled may have
--- waited itself: what it waited for is waited for then.
+-- waited itself: what it waited for is waited for then. A step of a workflow may depend on the same job: then both
+-- are one edge, with the stricter policies ("cancel" comes before "hold", and that before "ignore").
 -- Locks: the new jobs, then the rows of the chains, which are ours already. Index: the primary keys,
 -- staffa_edges_job; ARRAY hides from the planner how many jobs there are, see jobs/ack.sql.
 WITH RECURSIVE kind AS (
@@ -65,15 +66,44 @@ WITH RECURSIVE kind AS (
     SELECT DISTINCT before.id, before.needed, before.on_cancelled, before.on_discarded
       FROM before
      WHERE before.state IN ('suspended', 'available', 'scheduled', 'executing', 'retryable')
+), known AS MATERIALIZED (
+    SELECT needs.id, needs.needed, strict.on_cancelled, strict.on_discarded, step.on_deleted,
+           CASE edge.ended WHEN 'cancelled' THEN strict.on_cancelled
+                           WHEN 'discarded' THEN strict.on_discarded END IS NOT DISTINCT FROM 'hold'
+               AS opens
+      FROM needs
+     CROSS JOIN LATERAL (
+               SELECT edge.ended
+                 FROM :"prefix".staffa_edges AS edge
+                WHERE edge.job_id = needs.id AND edge.needs_job = needs.needed
+               OFFSET 0
+           ) AS edge
+      JOIN :"prefix".staffa_steps AS step ON step.job_id = needs.id
+     CROSS JOIN LATERAL (
+               SELECT least(step.on_cancelled, needs.on_cancelled) COLLATE "C" AS on_cancelled,
+                      least(step.on_discarded, needs.on_discarded) COLLATE "C" AS on_discarded
+           ) AS strict
 ), waiting AS MATERIALIZED (
     SELECT needs.id, count(*) AS open
       FROM needs
+      LEFT JOIN known ON known.id = needs.id AND known.needed = needs.needed
+     WHERE known.opens IS NOT FALSE
      GROUP BY needs.id
+), strict AS (
+    UPDATE :"prefix".staffa_edges AS edge
+       SET on_cancelled = known.on_cancelled,
+           on_discarded = known.on_discarded,
+           on_deleted = known.on_deleted,
+           ended = CASE WHEN NOT known.opens THEN edge.ended END
+      FROM known
+     WHERE edge.job_id = known.id
+       AND edge.needs_job = known.needed
 ), edges AS (
     INSERT INTO :"prefix".staffa_edges
         (job_id, needs_job, on_cancelled, on_discarded, on_deleted)
     SELECT needs.id, needs.needed, needs.on_cancelled, needs.on_discarded, 'ignore'
       FROM needs
+     WHERE (needs.id, needs.needed) NOT IN (SELECT known.id, known.needed FROM known)
 ), steps AS (
     INSERT INTO :"prefix".staffa_steps AS step (job_id, root, open)
     SELECT waiting.id, given.chain, waiting.open

@@ -1,10 +1,11 @@
--- Close the edges to flows that have ended, as close_jobs.sql does those to jobs. A flow has ended as badly
--- as any job in it, those of flows inside of it among them.
+-- Close the edges to flows that have ended, as close_jobs.sql does those to jobs. A flow has ended in all the ways
+-- in which jobs in it have, those of flows inside of it among them: what a step does by any of these, it does, be it
+-- to be cancelled, or else to hold ("cancel" comes before "hold", and that before "ignore").
 -- $1 text[]: the flows.
 -- Locks: the edges, the steps. Index: staffa_edges_needs_flow, staffa_edges_flow, staffa_flows_parent, the
 -- primary keys.
 WITH RECURSIVE tree AS (
-    SELECT flow.id AS top, flow.id, flow.discarded, flow.cancelled + flow.deleted AS cancelled
+    SELECT flow.id AS top, flow.id, flow.discarded, flow.cancelled, flow.deleted
       FROM unnest((SELECT $1::text[])) AS given (id)
       JOIN :"prefix".staffa_flows AS flow ON flow.id = given.id
      WHERE EXISTS (
@@ -12,7 +13,7 @@ WITH RECURSIVE tree AS (
                 WHERE edge.needs_flow = flow.id AND edge.ended IS NULL
            )
      UNION ALL
-    SELECT tree.top, flow.id, flow.discarded, flow.cancelled + flow.deleted
+    SELECT tree.top, flow.id, flow.discarded, flow.cancelled, flow.deleted
       FROM tree
      CROSS JOIN LATERAL (
                SELECT part.*
@@ -21,15 +22,16 @@ WITH RECURSIVE tree AS (
                OFFSET 0
            ) AS flow
 ), given AS MATERIALIZED (
-    SELECT tree.top AS id,
-           CASE WHEN max(tree.discarded) > 0 THEN 'discarded'
-                WHEN max(tree.cancelled) > 0 THEN 'cancelled' ELSE 'completed' END AS ended
+    SELECT tree.top AS id, max(tree.discarded) > 0 AS discarded, max(tree.cancelled) > 0 AS cancelled,
+           max(tree.deleted) > 0 AS deleted
       FROM tree
      GROUP BY tree.top
 ), due AS MATERIALIZED (
-    SELECT edge.job_id, edge.needs_flow, given.ended,
-           CASE given.ended WHEN 'cancelled' THEN step.on_cancelled
-                            WHEN 'discarded' THEN step.on_discarded ELSE 'ignore' END AS policy
+    SELECT edge.job_id, edge.needs_flow, judged.policy,
+           CASE WHEN given.discarded AND step.on_discarded = judged.policy THEN 'discarded'
+                WHEN given.cancelled AND step.on_cancelled = judged.policy THEN 'cancelled'
+                WHEN given.deleted AND step.on_deleted = judged.policy THEN 'deleted'
+                ELSE 'completed' END AS ended
       FROM given
      CROSS JOIN LATERAL (
                SELECT edge.job_id, edge.needs_flow
@@ -38,6 +40,12 @@ WITH RECURSIVE tree AS (
                OFFSET 0
            ) AS edge
       JOIN :"prefix".staffa_steps AS step ON step.job_id = edge.job_id
+     CROSS JOIN LATERAL (
+               SELECT least(CASE WHEN given.discarded THEN step.on_discarded ELSE 'ignore' END,
+                            CASE WHEN given.cancelled THEN step.on_cancelled ELSE 'ignore' END,
+                            CASE WHEN given.deleted THEN step.on_deleted ELSE 'ignore' END)
+                      COLLATE "C" AS policy
+           ) AS judged
 ), closed AS (
     UPDATE :"prefix".staffa_edges AS edge
        SET ended = due.ended

@@ -51,7 +51,7 @@ WITH step AS MATERIALIZED (
                OFFSET 0
            ) AS flow
      WHERE flow.finished_at IS NOT NULL
-       AND 'hold' NOT IN (step.on_cancelled, step.on_discarded)
+       AND 'hold' NOT IN (step.on_cancelled, step.on_discarded, step.on_deleted)
 )
 SELECT DISTINCT found.root, found.needs_job, found.needs_flow, found.ended, coalesce(found.own, false) AS own
   FROM found

@@ -37,7 +37,7 @@ UPDATE :"prefix".oban_jobs AS job
                                                                               'chain_id']
                                                    THEN job.meta END) AS link
                              WHERE link.key IN ('workflow_id', 'batch_id', 'chain_id', 'callback',
-                                                'name', 'deps')
+                                                'name', 'deps', 'cascade', 'graft', 'grafted')
                         ), '{}')
                    ELSE job.meta END,
        tags = CASE WHEN target.changes ? 'tags'

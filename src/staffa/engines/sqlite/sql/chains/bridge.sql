@@ -1,5 +1,6 @@
 -- Have the jobs of chains that wait for some which were cancelled or deleted while they waited
--- themselves wait for what these have waited for: else they would overtake it.
+-- themselves wait for what these have waited for: else they would overtake it. What cancels a step of a workflow
+-- (see edges.sql) does not do so there: it is no dependency of that.
 -- $1: a JSON array with the jobs; the rows of deleted ones are gone, those of their edges not yet.
 -- Index: staffa_edges_needs_job, staffa_edges_job, the primary key.
 WITH RECURSIVE given AS MATERIALIZED (
@@ -24,7 +25,8 @@ WITH RECURSIVE given AS MATERIALIZED (
         OR before.needed IN (SELECT given.id FROM given)
 )
 INSERT INTO staffa_edges (job_id, needs_job, on_cancelled, on_discarded, on_deleted)
-SELECT before.waiting, before.needed, before.on_cancelled, before.on_discarded, 'ignore'
+SELECT before.waiting, before.needed, CASE before.on_cancelled WHEN 'hold' THEN 'hold' ELSE 'ignore' END,
+       CASE before.on_discarded WHEN 'ignore' THEN 'ignore' ELSE 'hold' END, 'ignore'
   FROM before
   JOIN oban_jobs AS job ON job.id = before.needed
  WHERE job.state IN ('suspended', 'available', 'scheduled', 'executing', 'retryable')

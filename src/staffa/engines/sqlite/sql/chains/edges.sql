@@ -1,6 +1,7 @@
 -- Have jobs wait that this transaction has written, each for the one before it in its chain; the
 -- first for the last one that there was. One that was cancelled may have waited itself: what it waited
--- for is waited for then.
+-- for is waited for then. A step of a workflow may depend on the same job: then both are one edge, with the
+-- stricter policies ("cancel" comes before "hold", and that before "ignore").
 -- $1: a JSON array of arrays: the id of a job, its chain, on_cancelled, on_discarded; in the order of the jobs.
 -- Index: the primary keys, staffa_edges_job.
 WITH RECURSIVE given AS MATERIALIZED (
@@ -47,4 +48,15 @@ SELECT foremost.id, foremost.tail, foremost.on_cancelled, foremost.on_discarded,
  UNION ALL
 SELECT DISTINCT before.id, before.needed, before.on_cancelled, before.on_discarded, 'ignore'
   FROM before
- WHERE before.state IN ('suspended', 'available', 'scheduled', 'executing', 'retryable');
+ WHERE before.state IN ('suspended', 'available', 'scheduled', 'executing', 'retryable')
+    ON CONFLICT (job_id, needs_job) WHERE needs_job IS NOT NULL DO UPDATE
+   SET (on_cancelled, on_discarded, on_deleted, ended) = (
+           SELECT min(step.on_cancelled, excluded.on_cancelled), min(step.on_discarded, excluded.on_discarded),
+                  step.on_deleted,
+                  CASE WHEN CASE staffa_edges.ended
+                                WHEN 'cancelled' THEN min(step.on_cancelled, excluded.on_cancelled)
+                                WHEN 'discarded' THEN min(step.on_discarded, excluded.on_discarded)
+                                ELSE 'ignore' END <> 'hold' THEN staffa_edges.ended END
+             FROM staffa_steps AS step
+            WHERE step.job_id = excluded.job_id
+       );

@@ -1,4 +1,5 @@
--- Write callbacks of batches, each once: an event has a job, or an array of them.
+-- Write callbacks of batches, each once: an event has a job, or an array of them; those that told.sql tells are
+-- left out.
 -- $1: a JSON array of arrays: a batch, an event.
 -- Index: the primary keys of flows and of limits, a table of few rows.
 WITH clock AS MATERIALIZED (
@@ -16,6 +17,7 @@ WITH clock AS MATERIALIZED (
      WHERE flow.id = given.value ->> '$[0]'
        AND callback.key = given.value ->> '$[1]'
        AND given.value ->> '$[1]' NOT IN (SELECT done.value FROM json_each(flow.fired) AS done)
+       AND coalesce(job.value -> '$.unique', job.value -> '$.chain') IS NULL
 ), new AS MATERIALIZED (
     SELECT due.*, coalesce(due.job -> '$.args', '{}') AS args,
            staffa_merge(coalesce(due.job -> '$.meta', '{}'),

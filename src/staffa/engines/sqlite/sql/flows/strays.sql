@@ -38,7 +38,7 @@ WITH step AS MATERIALIZED (
                SELECT 1 FROM staffa_flows AS flow
                 WHERE flow.id = needed.value AND +flow.finished_at IS NOT NULL
            )
-       AND 'hold' NOT IN (step.on_cancelled, step.on_discarded)
+       AND 'hold' NOT IN (step.on_cancelled, step.on_discarded, step.on_deleted)
 )
 SELECT DISTINCT found.root, found.needs_job, found.needs_flow, found.ended, found.own
   FROM found
