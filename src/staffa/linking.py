@@ -41,6 +41,13 @@ GRAFTED_KEY = "grafted"
 """Where `meta` of such a job tells what it returned: a workflow, a list or a mapping."""
 
 
+def named_flows(meta: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the flows of a job by its meta, the innermost workflow first; none for a callback."""
+    batch = None if CALLBACK_KEY in meta else meta.get(BATCH_KEY)
+    named = (meta.get(WORKFLOW_KEY), batch, meta.get(CHAIN_KEY))
+    return tuple(flow for flow in named if isinstance(flow, str))
+
+
 class FlowKind(StrEnum):
     """What a flow is."""
 

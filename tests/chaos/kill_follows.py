@@ -129,10 +129,12 @@ async def _check_counts(world: World) -> None:
 
 FOLLOW_SCENARIOS = {
     "ack_linked_jobs": end_jobs,
-    "lock_of_jobs": end_jobs,
+    "lock_flows": end_jobs,
+    "lock_of_jobs": change_jobs,
     "close_jobs": end_jobs,
     "close_flows": end_jobs,
     "release_steps": end_jobs,
+    "cancel_steps": change_jobs,
     "count_flows": end_jobs,
     "fire_callbacks": end_jobs,
     "cancel_jobs": change_jobs,
