@@ -61,6 +61,7 @@ class Ack:
         error: What is added to the job's errors.
         delay: Seconds until the job is due again.
         meta: What is merged into the job's meta.
+        flows: The flows that the job named when it was claimed; None if that is to be looked up.
     """
 
     lease: Lease
@@ -69,6 +70,7 @@ class Ack:
     error: str | None = None
     delay: float | None = None
     meta: Mapping[str, Any] | None = None
+    flows: tuple[str, ...] | None = None
 
     @property
     def plain(self) -> bool:

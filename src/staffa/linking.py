@@ -41,6 +41,16 @@ GRAFTED_KEY = "grafted"
 """Where `meta` of such a job tells what it returned: a workflow, a list or a mapping."""
 
 
+def named_flows(meta: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the flows that a job belongs to by its meta, the innermost workflow first.
+
+    A callback of a batch is no member of it.
+    """
+    batch = None if CALLBACK_KEY in meta else meta.get(BATCH_KEY)
+    named = (meta.get(WORKFLOW_KEY), batch, meta.get(CHAIN_KEY))
+    return tuple(flow for flow in named if isinstance(flow, str))
+
+
 class FlowKind(StrEnum):
     """What a flow is."""
 
@@ -387,9 +397,4 @@ class Linking(Follows, Protocol):
         """
 
     async def forget_flows(self, *, age: float, limit: int) -> int:
-        """Forget flows that ended longer than an age in seconds ago, and have no jobs any more.
-
-        Args:
-            age: The age.
-            limit: How many are forgotten at most, about.
-        """
+        """Forget about so many flows that ended an age in seconds ago, and have no jobs any more."""

@@ -1,4 +1,4 @@
-"""A program that cancels a job of a workflow, runs it again, and deletes another one."""
+"""A program that cancels a job of a workflow, runs it again, and deletes others."""
 
 from __future__ import annotations
 
@@ -14,9 +14,8 @@ async def main() -> None:
         first = min(job.id or 0 for job in everything if "first" in job.tags)
         await app.cancel_job(first)
         await app.retry_job(first)
-        for job in everything:
-            if "spare" in job.tags:
-                await app.delete_job(job)
+        for number in sorted(job.id or 0 for job in everything if "spare" in job.tags):
+            await app.delete_job(number)
 
 
 asyncio.run(main())

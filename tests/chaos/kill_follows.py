@@ -43,7 +43,7 @@ async def change_jobs(world: World) -> None:
     await world.run_script(dies=False, program=_PROGRAM)
     await _check_counts(world)
     asked = Note("cancelling", datetime.now(UTC), {"job": first})
-    ended = await _finish(world, completed=4)
+    ended = await _finish(world, completed=4, cancelled=1)
     check_general(await read_history(world.rows.connection, world.rows.prefix, notes=[asked]))
     assert all("spare" not in row["tags"] for row in ended.values())
 
@@ -82,6 +82,7 @@ async def _insert(world: World, *, spare: bool = False) -> list[int]:
     if spare:
         later = _job("w", "spare", scheduled_in=3600)
         steps += [NewStep(later), NewStep(_job("w", "spare"), [NeedsStep(3)], _IGNORE)]
+        steps.append(NewStep(_job("w", "cancelled"), [NeedsStep(3)]))
     return list((await engine.insert_graph(Graph(flows, steps))).ids)
 
 
@@ -90,10 +91,10 @@ def _job(flow: str, tag: str, **options: Any) -> Job:
     return Job(worker=_NOTE, meta=meta, tags=[tag], **options)
 
 
-async def _finish(world: World, *, completed: int) -> Snapshot:
+async def _finish(world: World, **counts: int) -> Snapshot:
     """Have a healthy node run what is left; return all jobs."""
     async with world.take_over():
-        await world.rows.until_count(completed=completed)
+        await world.rows.until_count(**counts)
     ended = await world.snapshot()
     callbacks = [row for row in ended.values() if row["tags"] == ["callback"]]
     assert len(callbacks) == 1
@@ -129,10 +130,12 @@ async def _check_counts(world: World) -> None:
 
 FOLLOW_SCENARIOS = {
     "ack_linked_jobs": end_jobs,
-    "lock_of_jobs": end_jobs,
+    "lock_flows": end_jobs,
+    "lock_of_jobs": change_jobs,
     "close_jobs": end_jobs,
     "close_flows": end_jobs,
     "release_steps": end_jobs,
+    "cancel_steps": change_jobs,
     "count_flows": end_jobs,
     "fire_callbacks": end_jobs,
     "cancel_jobs": change_jobs,

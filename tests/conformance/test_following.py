@@ -396,8 +396,41 @@ async def test_a_step_that_is_retried_waits_for_what_it_would_have_waited_for(
     await flows.check_counts("w")
 
 
+@pytest.mark.parametrize("named", [True, False])
+async def test_only_flows_that_are_stored_are_followed(
+    flows: Flows, store: Store, named: bool
+) -> None:
+    await flows.add("w")
+    await flows.add("b", kind="batch")
+    one = await flows.job("w", batch="b")
+    foreign = await flows.job(None, meta={"workflow_id": "theirs", "batch_id": 7})
+    callback = await flows.job(None, meta={"batch_id": "b", "callback": "completed"})
+    after = await flows.job("w", one)
+    done = await flows.ack(*await flows.claim(one, foreign, callback), named=named)
+    assert set(done.states) == {one, foreign, callback}
+    assert (done.followed.woken, done.followed.ended) == ({QUEUE: 1}, ("b",))
+    assert await flows.states(after) == ["available"]
+    await flows.check_counts("w")
+    assert (await flows.flow("b"))["completed"] == 1
+
+
+async def test_steps_with_and_without_a_deadline_go_on_together(flows: Flows, store: Store) -> None:
+    await flows.add("w")
+    first = await flows.job("w")
+    plain = await flows.job("w", first)
+    dated = await flows.job("w", first, meta={"staffa_deadline": {"after": 3600}})
+    later = await flows.job("w", first, scheduled_in=timedelta(hours=1))
+    before = (await store.row(dated))["meta"]
+    done = await flows.end(first)
+    assert done.followed.woken == {QUEUE: 2}
+    assert await flows.states(plain, dated, later) == ["available", "available", "scheduled"]
+    assert (await store.row(dated))["meta"] != before
+    await flows.check_counts("w")
+
+
+@pytest.mark.parametrize("named", [True, False])
 async def test_a_root_that_is_held_leaves_its_jobs_out_and_others_not(
-    flows: Flows, engine: Engine, store: Store
+    flows: Flows, engine: Engine, store: Store, named: bool
 ) -> None:
     if not engine.capabilities.holds_rows:
         pytest.skip("a file has one writer")
@@ -405,8 +438,9 @@ async def test_a_root_that_is_held_leaves_its_jobs_out_and_others_not(
         await flows.add(name)
     held, free = await flows.claim(await flows.job("w"), await flows.job("v"))
     async with store.holding("w"):
-        found = await flows.ack(held, free, wait=False)
+        found = await flows.ack(held, free, wait=False, named=named)
         assert found.states == {free.id: State.COMPLETED}
+        assert found.left == {held.id}
     assert (await flows.ack(held, free, wait=False)).states == {held.id: State.COMPLETED}
     await flows.check_counts("w", "v")
 

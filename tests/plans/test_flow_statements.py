@@ -9,6 +9,7 @@ import asyncpg
 import pytest
 
 from staffa._internal.identifiers import quote_identifier
+from staffa.dialogues import Dialogue
 from staffa.drivers.asyncpg import Access
 from staffa.engine import Statement
 from staffa.engines.statements.following import Due, FollowStatements
@@ -27,18 +28,29 @@ def _flows(size: int) -> list[str]:
     return [f"w{number}" for number in range(size)]
 
 
+def _second(dialogue: Dialogue[Any]) -> Statement[Any]:
+    """Return the second statement of a dialogue whose first one finds nothing."""
+    next(dialogue)
+    return dialogue.send([])
+
+
 Build = Callable[[FollowStatements, RepairStatements, int], Statement[Any]]
 STATEMENTS: dict[str, Build] = {
     "is any linked": lambda follow, _, size: follow.is_any_linked(_ids(size)),
     "kept": lambda follow, _, size: follow.find_kept(_ids(size)),
-    "lock": lambda follow, _, size: follow.lock(_flows(size), wait=False),
+    "lock": lambda follow, _, size: follow.lock_flows(_flows(size), wait=False),
     "lock of jobs": lambda follow, _, size: follow.lock_of_jobs(_ids(size), wait=False),
-    "close jobs": lambda follow, _, size: next(
+    "close completed": lambda follow, _, size: next(
         follow.close_jobs(dict.fromkeys(_ids(size), "completed"))
     ),
+    "close jobs": lambda follow, _, size: next(
+        follow.close_jobs(dict.fromkeys(_ids(size), "cancelled"))
+    ),
     "close flows": lambda follow, _, size: next(follow.close_flows(_flows(size))),
-    "release": lambda follow, _, size: next(
-        follow.release_steps([Due(number) for number in _ids(size)])
+    "release": lambda follow, _, size: next(follow.release_steps(_ids(size))),
+    "release dated": lambda follow, _, size: _second(follow.release_steps(_ids(size))),
+    "cancel": lambda follow, _, size: next(
+        follow.cancel_steps([Due(number, 0, "cancelled") for number in _ids(size)])
     ),
     "postpone": lambda follow, _, size: follow.postpone(dict.fromkeys(_ids(size), "{}")),
     "count": lambda follow, _, size: next(

@@ -8,7 +8,7 @@ from typing import Any
 import asyncpg
 import psycopg
 import pytest
-from staffa.client.workflows import WorkflowHandle
+from staffa.client.workflow_handles import WorkflowHandle
 
 from staffa import Cancel, Discard, Job, Snooze, Staffa, State, Workflow, job
 from staffa.errors import ConfigError, InvalidWorkflow, UnknownFlow

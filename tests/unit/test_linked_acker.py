@@ -27,6 +27,7 @@ class LinkedEngine(ScriptedEngine):
     Attributes:
         linked: The bundles of those.
         roots: The jobs whose roots somebody else holds, for so many more tries.
+        fans: How many jobs go on by the end of a job, if it is not one.
         door: A write of those waits for it.
     """
 
@@ -34,6 +35,7 @@ class LinkedEngine(ScriptedEngine):
         super().__init__()
         self.linked: list[list[int]] = []
         self.roots: dict[int, int] = {}
+        self.fans: dict[int, int] = {}
         self.door = asyncio.Event()
         self.door.set()
 
@@ -48,7 +50,8 @@ class LinkedEngine(ScriptedEngine):
         numbers = [ack.lease.id for ack in acks if ack.lease.id not in left]
         found = [number for number in numbers if number not in self.held]
         states = {ack.lease.id: ack.state for ack in acks if ack.lease.id in found}
-        followed = Followed({"mail": len(found)}, ended=("w",) if found else ())
+        woken = sum(self.fans.get(number, 1) for number in found)
+        followed = Followed({"mail": woken}, ended=("w",) if found else ())
         return LinkedAcks(states, followed, left)
 
     def _is_held(self, number: int) -> bool:
@@ -163,8 +166,20 @@ async def test_an_outcome_whose_root_is_held_comes_again_until_it_is_written(
     acker.submit(linked_outcome(2))
     await flush(acker)
     assert told.settled == [2, 1]
-    assert engine.linked == [[1, 2], [1], [1], [1]]
+    assert engine.linked == [[1], [2], [1], [1], [1]]
     assert told.held == []
+
+
+async def test_outcomes_that_let_many_jobs_go_on_are_written_few_at_a_time(
+    acker: Acker, engine: LinkedEngine
+) -> None:
+    engine.fans = dict.fromkeys(range(1, 8), 700)
+    for number in range(1, 30):
+        acker.submit(linked_outcome(number))
+    await flush(acker)
+    sizes = [len(bundle) for bundle in engine.linked]
+    assert [number for bundle in engine.linked for number in bundle] == list(range(1, 30))
+    assert sizes == [1, 2, 1, 2, 1, 2, 4, 8, 8]
 
 
 async def test_an_outcome_whose_row_is_held_is_handed_on(

@@ -14,7 +14,7 @@ from staffa import Cancel, Job, Record, Recorded, Snooze, State, erlang, job, re
 from staffa.engine import Ack, Lease
 from staffa.errors import InvalidJob, ResultUnavailable
 from staffa.queues import outcomes
-from staffa.queues.acker import _LARGEST_BUNDLE_CHARACTERS, _split
+from staffa.queues.acker import _LARGEST_BUNDLE_CHARACTERS, LARGEST_BUNDLE, _split
 from staffa.queues.outcomes import Ended, Outcome
 from staffa.recorded import recorded_result
 from tests.unit.rows import claimed, row
@@ -212,6 +212,6 @@ def test_large_results_go_in_bundles_that_the_database_takes() -> None:
     ]
     sizes = []
     while pending:
-        bundle, pending = _split(pending)
+        bundle, pending = _split(pending, LARGEST_BUNDLE)
         sizes.append(len(bundle))
     assert sizes == [1, 1, 1]

@@ -20,6 +20,7 @@ from staffa.dialogues import Dialogue
 from staffa.dynamic import DynamicQueue
 from staffa.engine import (
     Checkpoint,
+    Lease,
     Statement,
 )
 from staffa.engines.statements.chains import ChainStatements
@@ -51,6 +52,7 @@ from tests.unit.statements import (
     AGES,
     CONTROL,
     FINISHED,
+    JOB,
     JOBS,
     LEADERS,
     LEVEL,
@@ -104,6 +106,12 @@ def _signed_graphs() -> GraphStatements:
 def _first(dialogue: Dialogue[Any]) -> Statement[Any]:
     """Return the statement that a dialogue begins with, here its only one."""
     return next(dialogue)
+
+
+def _second(dialogue: Dialogue[Any]) -> Statement[Any]:
+    """Return the second statement of a dialogue whose first one finds nothing."""
+    next(dialogue)
+    return dialogue.send([])
 
 
 def _only(parts: Sequence[Part]) -> Statement[Any]:
@@ -223,12 +231,15 @@ BUILDERS: dict[str, Callable[[], Statement[Any]]] = {
     "flows/steps_of_roots": lambda: FLOW_CONTROL.steps_of(["w1"]),
     "flows/delete": lambda: FLOW_CONTROL.delete(["w1"]),
     "flows/kept": lambda: FOLLOW.find_kept([1]),
-    "flows/lock": lambda: FOLLOW.lock(["w1"]),
+    "flows/lock": lambda: FOLLOW.lock_flows(["w1"]),
     "flows/is_any_linked": lambda: FOLLOW.is_any_linked([1]),
     "flows/lock_of_jobs": lambda: FOLLOW.lock_of_jobs([1]),
-    "flows/close_jobs": lambda: _first(FOLLOW.close_jobs({1: "completed"})),
+    "flows/close_completed": lambda: _first(FOLLOW.close_jobs({1: "completed"})),
+    "flows/close_jobs": lambda: _first(FOLLOW.close_jobs({1: "cancelled"})),
     "flows/close_flows": lambda: _first(FOLLOW.close_flows(["w1"])),
-    "flows/release": lambda: _first(FOLLOW.release_steps([Due(1)])),
+    "flows/release": lambda: _first(FOLLOW.release_steps([1])),
+    "flows/release_dated": lambda: _second(FOLLOW.release_steps([1])),
+    "flows/cancel": lambda: _first(FOLLOW.cancel_steps([Due(1, 2, "cancelled")])),
     "flows/postpone": lambda: FOLLOW.postpone({1: "{}"}),
     "flows/count": lambda: _first(FOLLOW.count_flows({"w1": [1, 0, 0, 0, 0, 0, 0, 0]})),
     "flows/fire": lambda: _first(FOLLOW.fire_callbacks([("b1", "completed")])),

@@ -8,7 +8,7 @@ from staffa.cli.audit import audited
 from staffa.cli.flow_options import confirm_cancel, flow_id, page_options
 from staffa.cli.groups import Commands
 from staffa.cli.options import command, open_client
-from staffa.cli.output import Output
+from staffa.cli.output import Output, count_of
 from staffa.cli.workflow_status import COLUMNS, describe, draw, row_of
 from staffa.config import Config
 

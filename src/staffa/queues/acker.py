@@ -28,7 +28,7 @@ from staffa.telemetry import Outages, emit, listening, report
 from staffa.telemetry.catalogue import JobEnded, JobLeaseLost
 from staffa.types import State
 
-_LARGEST_BUNDLE = 5000
+LARGEST_BUNDLE = 5000
 _LARGEST_BUNDLE_CHARACTERS = 32 * 1024 * 1024
 _SET_ASIDE_SECONDS = 60.0
 
@@ -76,6 +76,7 @@ class Acker(Service):
         self._on_lost = on_lost
         self._engine = engine
         self._producer = producer
+        self._most = LARGEST_BUNDLE
         self._pending: list[Ended] = []
         self._writing: list[Ended] = []
         self._aside: dict[Lease, Outcome] = {}
@@ -122,7 +123,7 @@ class Acker(Service):
         self._writing = []
         while True:
             await self._arrived.wait()
-            self._writing, self._pending = _split(self._pending)
+            self._writing, self._pending = _split(self._pending, self._most)
             completions = [ended for ended in self._writing if isinstance(ended, Completion)]
             if len(completions) == len(self._writing):
                 await self._complete(completions)
@@ -303,7 +304,7 @@ def _without(acks: Sequence[Ack], numbers: Container[int]) -> list[Ack]:
     return [ack for ack in acks if ack.lease.id not in numbers]
 
 
-def _split(pending: Sequence[Ended]) -> tuple[list[Ended], list[Ended]]:
+def _split(pending: Sequence[Ended], most: int) -> tuple[list[Ended], list[Ended]]:
     """Return a bundle and what waits for the next: two runs of one job don't go together.
 
     Nor do many recorded results: PostgreSQL drops the connection over a statement of a gigabyte.
@@ -314,7 +315,7 @@ def _split(pending: Sequence[Ended]) -> tuple[list[Ended], list[Ended]]:
     for outcome in pending:
         number = outcome.lease.id
         size += outcome.size
-        full = len(bundle) >= _LARGEST_BUNDLE or size > _LARGEST_BUNDLE_CHARACTERS
+        full = len(bundle) >= most or size > _LARGEST_BUNDLE_CHARACTERS
         if number in bundle or (bundle and full):
             rest.append(outcome)
         else:

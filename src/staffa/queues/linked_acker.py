@@ -1,24 +1,28 @@
 """Writes the outcomes of jobs that belong to flows, and tells what follows from them.
 
 Invariants: those of other jobs are written beside them, by another statement on another connection,
-so that neither hold up the other; a flow whose root somebody else holds (another node for a moment,
-or a transaction that adds to it) holds up none of the others: its outcomes come again soon.
+so that neither hold up the other; where each outcome lets many jobs go on, few are written
+together, so that the first of those don't wait for the last; a flow whose root somebody else holds
+(another node for a moment, or a transaction that adds to it) holds up none of the others: its
+outcomes come again soon.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from staffa._internal.backoff import Backoff
 from staffa.engine import Ack, Engine, Producer
 from staffa.jobs import Job
-from staffa.linking import Followed
-from staffa.queues.acker import Acker
+from staffa.linking import Followed, named_flows
+from staffa.queues.acker import LARGEST_BUNDLE, Acker
 from staffa.queues.outcomes import Ended, Outcome
 from staffa.telemetry import report
 from staffa.types import State
 
+_LET_GO_TOGETHER = 1000
 _FIRST_PAUSE_SECONDS = 0.002
 _LONGEST_PAUSE_SECONDS = 0.25
 
@@ -50,9 +54,17 @@ class LinkedAcker(Acker):
         self._backoff = Backoff(
             first_seconds=_FIRST_PAUSE_SECONDS, cap_seconds=_LONGEST_PAUSE_SECONDS
         )
+        self._most = 1
         self._left: frozenset[int] = frozenset()
         self._put_aside: list[Outcome] = []
         self._submitted = asyncio.Event()
+
+    def submit(self, outcome: Ended) -> None:
+        """Have an outcome written, with the flows that its job named when it was claimed."""
+        full = outcome.in_full()
+        with suppress(ValueError):  # of meta that can't be decoded: the database reads it
+            full.ack.flows = named_flows(full.job.meta)
+        super().submit(full)
 
     def unwritten(self) -> list[Ended]:
         """Return the outcomes that are not known to be stored."""
@@ -68,6 +80,7 @@ class LinkedAcker(Acker):
     async def _ack(self, acks: Sequence[Ack]) -> dict[int, State]:
         found = await self._engine.ack_linked_jobs(acks, self._producer, wait=False)
         self._left = found.left
+        self._adapt(len(acks), found.followed)
         if found.states:
             self._backoff.reset()
         try:
@@ -75,6 +88,14 @@ class LinkedAcker(Acker):
         except Exception as error:  # noqa: BLE001  # hooks are objects of users' making
             report("telling what followed from outcomes failed", error)
         return dict(found.states)
+
+    def _adapt(self, acks: int, followed: Followed) -> None:
+        """Choose how many outcomes go together next."""
+        let_go = sum(followed.woken.values()) + len(followed.cancelled)
+        if let_go > _LET_GO_TOGETHER:
+            self._most = max(acks * _LET_GO_TOGETHER // let_go, 1)
+        else:
+            self._most = min(2 * self._most, LARGEST_BUNDLE)
 
     async def _find_held(self, acks: Sequence[Ack]) -> frozenset[int]:
         others = [ack for ack in acks if ack.lease.id not in self._left]

@@ -56,10 +56,12 @@ BOUNDARIES: dict[str, tuple[Phase, ...]] = {
     "beat": _STATEMENT,
     "remove_producer": _AROUND,
     # statements of what follows from the end of a job; what comes before one is undone with it
+    "lock_flows": _BEFORE,
     "lock_of_jobs": _BEFORE,
     "close_jobs": _BEFORE,
     "close_flows": _BEFORE,
     "release_steps": _BEFORE,
+    "cancel_steps": _BEFORE,
     "count_flows": _BEFORE,
     "fire_callbacks": _BEFORE,
     "forget_steps": _BEFORE,

@@ -12,11 +12,11 @@ from dataclasses import dataclass, replace
 
 from staffa.dialogues import Dialogue, all_of
 from staffa.engine import Changed, Changes
-from staffa.engines.linked.following import follow
+from staffa.engines.linked.following import follow, let_go
 from staffa.engines.linked.roots import lock_roots, lock_roots_of_jobs
 from staffa.engines.linked.transitions import ENDED, Transition
 from staffa.engines.statements.flow_control import EndedFlow, FlowControlStatements, WaitingJob
-from staffa.engines.statements.following import Due, FollowStatements, Released
+from staffa.engines.statements.following import FollowStatements
 from staffa.engines.statements.operations import OperationStatements
 from staffa.errors import UnknownFlow
 from staffa.linking import Followed
@@ -95,15 +95,7 @@ class FlowControl:
         opened: int | None = yield self.statements.let_go(step)
         if opened is None or opened > 0:
             return Followed()
-        released: list[Released] = yield from self.following.release_steps([Due(step)])
-        transitions = [
-            Transition(one.job, one.flows, State.SUSPENDED, one.state, one.attempt)
-            for one in released
-        ]
-        followed = yield from follow(self.following, transitions)
-        return _with_woken(
-            followed, (one.queue for one in released if one.state is State.AVAILABLE)
-        )
+        return (yield from let_go(self.following, step))
 
     def forget(self, ended: Sequence[EndedFlow]) -> Dialogue[int]:
         """Forget flows of which no job is left, and those that they are locked for."""

@@ -9,7 +9,7 @@ from staffa.dialogues import Dialogue, all_of
 from staffa.engine import Ack, Changed, Changes, Producer, Rescued, Rescues, Statement, Statements
 from staffa.engines.linked.control import suspend_waiting
 from staffa.engines.linked.following import follow
-from staffa.engines.linked.roots import Members, lock_roots_of_jobs
+from staffa.engines.linked.roots import Members, lock_roots_of_acks, lock_roots_of_jobs
 from staffa.engines.linked.transitions import Transition
 from staffa.engines.statements.conditions import Wanted
 from staffa.engines.statements.flow_control import FlowControlStatements
@@ -33,8 +33,7 @@ def acknowledge(
     Raises:
         RootHeldError: If one leads to a flow whose root somebody else holds, and is not waited for.
     """
-    numbers = [ack.lease.id for ack in acks]
-    members = yield from lock_roots_of_jobs(following, numbers, wait=wait)
+    members = yield from lock_roots_of_acks(following, acks, wait=wait)
     free = [ack for ack in acks if ack.lease.id not in members.left]
     states: dict[int, State] = {}
     if free:

@@ -14,9 +14,15 @@ from staffa.deadlines import DEADLINE_KEY, postpone
 from staffa.dialogues import Dialogue
 from staffa.engines.linked.callbacks import due_events
 from staffa.engines.linked.roots import lock_more_roots
-from staffa.engines.linked.transitions import Counts, Transition, count_changes
+from staffa.engines.linked.transitions import Counts, Transition, cancelled_steps, count_changes
 from staffa.engines.statements.callbacks import Fired
-from staffa.engines.statements.following import Counted, Due, FollowStatements, Released
+from staffa.engines.statements.following import (
+    Cancelled,
+    Counted,
+    Due,
+    FollowStatements,
+    Released,
+)
 from staffa.linking import Followed
 from staffa.types import State
 
@@ -46,6 +52,16 @@ def follow(
         RootHeldError: If one is held by somebody else, and must not be waited for.
     """
     return (yield from _Following(statements, wait).follow(transitions, changes or {}, ended))
+
+
+def let_go(statements: FollowStatements, step: int) -> Dialogue[Followed]:
+    """Let a step go on that waits for nothing any more, and follow that.
+
+    Args:
+        statements: The engine's statements.
+        step: Its job; the roots of its flows are locked.
+    """
+    return (yield from _Following(statements, wait=True).let_go(step))
 
 
 def followed_together(one: Followed, other: Followed) -> Followed:
@@ -91,10 +107,9 @@ class _Following:
             yield from self._statements.forget_steps(gone)
         counted = set(given) | retried
         while transitions or changes or ended:
-            released = yield from self._let_go(transitions, ended)
-            transitions = [one for one in released if one.end is not None]
+            transitions = yield from self._let_go(transitions, ended, changes)
             yield from self._bridge(transitions)
-            for flow, more in count_changes(released).items():
+            for flow, more in count_changes(transitions).items():
                 changes.setdefault(flow, Counts()).add(more)
             changed = {
                 flow: more.as_row()
@@ -106,6 +121,11 @@ class _Following:
         flows = tuple(self._ended)
         return Followed(dict(self._woken), tuple(self._cancelled), flows)
 
+    def let_go(self, step: int) -> Dialogue[Followed]:
+        released = yield from self._release([step])
+        changes = _counted(released)
+        return (yield from self.follow((), changes, ()))
+
     def _bridge(self, transitions: Sequence[Transition]) -> Dialogue[None]:
         """Let nobody overtake what a job of its chain has waited for that waits no more."""
         parted = [one for one in transitions if one.flows and one.has_parted]
@@ -114,37 +134,61 @@ class _Following:
             yield from self._chains.bridge([one.id for one in parted], flows)
 
     def _let_go(
-        self, transitions: Sequence[Transition], flows: Sequence[str]
+        self,
+        transitions: Sequence[Transition],
+        flows: Sequence[str],
+        changes: dict[str, Counts],
     ) -> Dialogue[list[Transition]]:
-        """Close the edges to what has ended; return what its dependents have become by that."""
+        """Close the edges to what has ended, and let those go on that waited for it.
+
+        Args:
+            transitions: What has changed.
+            flows: The flows that have ended.
+            changes: By flow, changes of counts: those of steps that go on are added.
+
+        Returns:
+            What was cancelled by that.
+        """
         due: dict[int, Due] = {}
         ends = {one.id: one.end for one in transitions if one.end is not None}
         if ends:
             _add(due, (yield from self._statements.close_jobs(ends)))
         if flows:
             _add(due, (yield from self._statements.close_flows(flows)))
-        if not due:
-            return []
-        released: list[Released] = yield from self._statements.release_steps(list(due.values()))
-        found = [
-            Transition(one.job, one.flows, State.SUSPENDED, one.state, one.attempt)
-            for one in released
-        ]
-        self._woken.update(one.queue for one in released if one.state is State.AVAILABLE)
-        self._cancelled += [one.job for one in released if one.state is State.CANCELLED]
-        yield from self._postpone(released)
-        others = {flow for one in found for flow in one.flows} - self._locked
+        released = yield from self._release([step.job for step in due.values() if not step.ended])
+        cancelled = yield from self._cancel([step for step in due.values() if step.ended])
+        for flow, more in _counted(released).items():
+            changes.setdefault(flow, Counts()).add(more)
+        named = (*(one.flows for one in released), *(one.flows for one in cancelled))
+        others = {flow for flows in named for flow in flows} - self._locked
         if others:  # the next statement sees what those have committed that it has waited for
             yield from lock_more_roots(self._statements, sorted(others), wait=self._wait)
             self._locked |= others
-        return found
+        return cancelled
+
+    def _release(self, numbers: Sequence[int]) -> Dialogue[list[Released]]:
+        if not numbers:
+            return []
+        released: list[Released] = yield from self._statements.release_steps(numbers)
+        for steps in released:
+            if steps.state is State.AVAILABLE:
+                self._woken[steps.queue] += steps.count
+        yield from self._postpone(released)
+        return released
+
+    def _cancel(self, due: Sequence[Due]) -> Dialogue[list[Transition]]:
+        if not due:
+            return []
+        cancelled: list[Cancelled] = yield from self._statements.cancel_steps(due)
+        self._cancelled += [step.job for step in cancelled]
+        return cancelled_steps(cancelled)
 
     def _postpone(self, released: Sequence[Released]) -> Dialogue[None]:
         """Count deadlines from when steps are due now."""
         patches = {}
         for one in released:
             later = None if one.deadline is None else _later(one.deadline, one.late)
-            if later is not None:
+            if later is not None and one.job is not None:
                 patches[one.job] = json.dumps({DEADLINE_KEY: later})
         if patches:
             yield self._statements.postpone(patches)
@@ -176,6 +220,15 @@ class _Following:
             fired: list[Fired] = yield from self._statements.fire_callbacks(events, wait=self._wait)
             self._woken.update(one.queue for one in fired if one.available)
         return parents, [flow.id for flow in flows if flow.was_open and not flow.is_open]
+
+
+def _counted(released: Sequence[Released]) -> dict[str, Counts]:
+    """Return how the counts of flows change by steps that go on."""
+    changes: dict[str, Counts] = {}
+    for steps in released:
+        for flow in steps.flows:
+            changes.setdefault(flow, Counts()).suspended -= steps.count
+    return changes
 
 
 def _add(due: dict[int, Due], more: Sequence[Due]) -> None:

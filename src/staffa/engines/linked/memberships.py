@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 from staffa._internal import json
-from staffa.linking import BATCH_KEY, CALLBACK_KEY, CHAIN_KEY, STEP_KEY, WORKFLOW_KEY
+from staffa.linking import STEP_KEY, named_flows
 
 
 @lru_cache(maxsize=16)
@@ -21,11 +21,7 @@ def memberships(meta: str) -> tuple[str, ...]:
         >>> memberships('{"batch_id": "b", "callback": "completed"}')
         ()
     """
-    found = json.loads(meta)
-    keys = (
-        [WORKFLOW_KEY, CHAIN_KEY] if CALLBACK_KEY in found else [WORKFLOW_KEY, BATCH_KEY, CHAIN_KEY]
-    )
-    return tuple(found[key] for key in keys if isinstance(found.get(key), str))
+    return named_flows(json.loads(meta))
 
 
 def step_name(meta: str) -> str | None:

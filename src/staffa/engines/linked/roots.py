@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from staffa.dialogues import Dialogue
-from staffa.engines.statements.following import FollowStatements, Link
+from staffa.engines.statements.following import FollowStatements, Link, Lock
+from staffa.leases import Ack
 
 
 class RootHeldError(Exception):
@@ -39,8 +40,8 @@ def lock_roots(
     Returns:
         The ids of the roots that are locked.
     """
-    found: dict[str, bool] = yield statements.lock(ids, wait=wait)
-    return frozenset(root for root, is_locked in found.items() if is_locked)
+    found: list[Lock] = yield statements.lock_flows(ids, wait=wait)
+    return frozenset(lock.root for lock in found if lock.locked)
 
 
 def lock_more_roots(
@@ -51,8 +52,8 @@ def lock_more_roots(
     Raises:
         RootHeldError: If somebody else holds one, and it must not be waited for.
     """
-    found: dict[str, bool] = yield statements.lock(ids, wait=wait)
-    if not wait and not all(found.values()):
+    found: list[Lock] = yield statements.lock_flows(ids, wait=wait)
+    if not wait and not all(lock.locked for lock in found):
         raise RootHeldError
 
 
@@ -69,3 +70,30 @@ def lock_roots_of_jobs(
     links: list[Link] = yield statements.lock_of_jobs(numbers, wait=wait)
     left = frozenset() if wait else frozenset(link.job for link in links if not link.locked)
     return Members({link.job: link.flows for link in links if link.job not in left}, left)
+
+
+def lock_roots_of_acks(
+    statements: FollowStatements, acks: Sequence[Ack], *, wait: bool = True
+) -> Dialogue[Members]:
+    """Do the same for jobs whose outcomes come with the flows that they named when claimed.
+
+    No row of a job is read for that, and updates leave alone what it names. Other clients have
+    workflows of their own, under the same keys of meta: they are no flows of ours.
+
+    Args:
+        statements: The engine's statements.
+        acks: The outcomes.
+        wait: Whether roots that others hold are waited for; else their jobs are left out.
+    """
+    named = {ack.lease.id: ack.flows for ack in acks if ack.flows is not None}
+    if len(named) < len(acks):
+        return (
+            yield from lock_roots_of_jobs(statements, [ack.lease.id for ack in acks], wait=wait)
+        )
+    flows = sorted({flow for some in named.values() for flow in some})
+    found: list[Lock] = (yield statements.lock_flows(flows, wait=wait)) if flows else []
+    locked = {lock.flow for lock in found if lock.locked}
+    held = {lock.flow for lock in found if not lock.locked}
+    left = frozenset(job for job, some in named.items() if not held.isdisjoint(some))
+    stored = {job: tuple(flow for flow in some if flow in locked) for job, some in named.items()}
+    return Members({job: some for job, some in stored.items() if some and job not in left}, left)

@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 
+from staffa.engines.statements.following import Cancelled
 from staffa.types import State
 
 ENDED = frozenset({State.COMPLETED, State.CANCELLED, State.DISCARDED})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Transition:
     """A change of a job's state that was written by this transaction.
+
+    It is not frozen, though nobody changes it: there is one for each outcome of a job of flows.
 
     Args:
         id: The job.
@@ -124,3 +127,11 @@ def count_changes(transitions: Iterable[Transition]) -> dict[str, Counts]:
         for flow in transition.flows:
             changes.setdefault(flow, Counts()).note(transition)
     return changes
+
+
+def cancelled_steps(steps: Iterable[Cancelled]) -> list[Transition]:
+    """Return the changes of steps that were cancelled, as what they need has not completed."""
+    return [
+        Transition(step.job, step.flows, State.SUSPENDED, State.CANCELLED, step.attempt)
+        for step in steps
+    ]

@@ -12,9 +12,9 @@ from staffa.engines.linked.following import follow
 from staffa.engines.linked.graph_flows import GraphFlows
 from staffa.engines.linked.memberships import memberships, step_name
 from staffa.engines.linked.needs import Needs, Outlook
-from staffa.engines.linked.transitions import Counts, Transition
+from staffa.engines.linked.transitions import Counts, Transition, cancelled_steps
 from staffa.engines.statements.chains import chains_of
-from staffa.engines.statements.following import Due, FollowStatements, Released
+from staffa.engines.statements.following import Due, FollowStatements
 from staffa.engines.statements.graphs import GraphStatements, Inserted, StoredEdge, StoredStep
 from staffa.errors import FlowExists, InvalidJob
 from staffa.linking import Followed, InsertedGraph, NewStep
@@ -160,11 +160,7 @@ class Writing:
         """Cancel the steps that need what has ended in a way that cancels them."""
         if not self._doomed:
             return []
-        released: list[Released] = yield from self._following.release_steps(self._doomed)
-        return [
-            Transition(one.job, one.flows, State.SUSPENDED, one.state, one.attempt)
-            for one in released
-        ]
+        return cancelled_steps((yield from self._following.cancel_steps(self._doomed)))
 
     def _check_names(self) -> Dialogue[None]:
         if not self._named:

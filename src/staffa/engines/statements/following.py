@@ -33,8 +33,19 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True)
+class Lock:
+    """A flow that is stored, its root, and whether that is locked."""
+
+    flow: str
+    root: str
+    locked: bool
+
+
+@dataclass(slots=True)
 class Due:
     """A step that waits for nothing any more, or whose job is cancelled.
+
+    It is not frozen, though nobody changes it: one end may let thousands go on.
 
     Args:
         job: Its job.
@@ -57,25 +68,40 @@ class Due:
 
 @dataclass(frozen=True, slots=True)
 class Released:
-    """A step that goes on, or was cancelled.
+    """Steps that go on: as many as one queue and the same flows have, or one with a deadline.
 
     Args:
-        job: Its job.
         queue: The queue.
-        state: The state that it has now.
-        attempt: How many attempts it has used.
-        flows: The flows that it names.
+        state: The state that they have now.
+        flows: The flows that they name.
+        count: How many they are.
+        job: The job with a deadline.
         deadline: The JSON of its deadline, where that is later now.
         late: By how many seconds.
     """
 
-    job: int
     queue: str
     state: State
+    flows: tuple[str, ...]
+    count: int = 1
+    job: int | None = None
+    deadline: str | None = None
+    late: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Cancelled:
+    """A step that was cancelled.
+
+    Args:
+        job: Its job.
+        attempt: How many attempts it has used.
+        flows: The flows that it names.
+    """
+
+    job: int
     attempt: int
     flows: tuple[str, ...]
-    deadline: str | None
-    late: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,12 +164,12 @@ class FollowStatements(Area):
             "kept", (list(numbers),), lambda rows: frozenset(row["id"] for row in rows)
         )
 
-    def lock(self, ids: Sequence[str], *, wait: bool = True) -> Statement[dict[str, bool]]:
+    def lock_flows(self, ids: Sequence[str], *, wait: bool = True) -> Statement[list[Lock]]:
         """Lock the roots of flows, and tell which are locked."""
         return self.statement(
             "lock",
             (list(ids),),
-            lambda rows: {row["id"]: bool(row["locked"]) for row in rows},
+            lambda rows: [Lock(row["id"], row["root"], bool(row["locked"])) for row in rows],
             wait=wait,
         )
 
@@ -166,9 +192,11 @@ class FollowStatements(Area):
 
     def close_jobs(self, ends: Mapping[int, str]) -> Dialogue[list[Due]]:
         """Close the edges to jobs that have ended."""
-        due: list[Due] = yield self.statement(
-            "close_jobs", (list(ends), list(ends.values())), as_due
-        )
+        if all(end == State.COMPLETED for end in ends.values()):
+            statement = self.statement("close_completed", (list(ends),), as_due)
+        else:
+            statement = self.statement("close_jobs", (list(ends), list(ends.values())), as_due)
+        due: list[Due] = yield statement
         return due
 
     def close_flows(self, ids: Sequence[str]) -> Dialogue[list[Due]]:
@@ -176,12 +204,20 @@ class FollowStatements(Area):
         due: list[Due] = yield self.statement("close_flows", (list(ids),), as_due)
         return due
 
-    def release_steps(self, due: Sequence[Due]) -> Dialogue[list[Released]]:
-        """Let steps go on, or cancel them."""
-        released: list[Released] = yield self.statement(
-            "release", ([step.job for step in due], [step.error for step in due]), as_released
-        )
+    def release_steps(self, numbers: Sequence[int]) -> Dialogue[list[Released]]:
+        """Let steps go on."""
+        ordered = sorted(numbers)
+        released: list[Released] = yield self.statement("release", (ordered,), as_released)
+        if sum(steps.count for steps in released) < len(ordered):
+            released += yield self.statement("release_dated", (ordered,), as_dated)
         return released
+
+    def cancel_steps(self, due: Sequence[Due]) -> Dialogue[list[Cancelled]]:
+        """Cancel steps."""
+        cancelled: list[Cancelled] = yield self.statement(
+            "cancel", ([step.job for step in due], [step.error for step in due]), as_cancelled
+        )
+        return cancelled
 
     def postpone(self, patches: Mapping[int, str]) -> Statement[None]:
         """Write deadlines that are later now."""
@@ -257,19 +293,30 @@ def flows_of(row: Row) -> tuple[str, ...]:
 
 
 def as_released(rows: Rows) -> list[Released]:
-    """Return the steps of rows that go on, or were cancelled."""
+    """Return the steps of rows that go on, each row as many as it counts."""
+    return [
+        Released(row["queue"], State(row["state"]), flows_of(row), row["count"]) for row in rows
+    ]
+
+
+def as_dated(rows: Rows) -> list[Released]:
+    """Return the steps of rows that go on, each of which has a deadline."""
     return [
         Released(
-            row["id"],
             row["queue"],
             State(row["state"]),
-            row["attempt"],
             flows_of(row),
-            row["deadline"],
-            row["late"],
+            job=row["id"],
+            deadline=row["deadline"],
+            late=row["late"],
         )
         for row in rows
     ]
+
+
+def as_cancelled(rows: Rows) -> list[Cancelled]:
+    """Return the steps of rows that were cancelled."""
+    return [Cancelled(row["id"], row["attempt"], flows_of(row)) for row in rows]
 
 
 def _columns(changes: Mapping[str, Sequence[int]]) -> tuple[list[str] | list[int], ...]:

@@ -22,8 +22,8 @@ from staffa.engines.statements.following import (
     Due,
     Released,
     as_counted,
+    as_dated,
     as_due,
-    as_released,
 )
 from staffa.jobs import Job
 
@@ -73,18 +73,15 @@ class FollowStatements(shared.FollowStatements):
             ]
         )
 
-    def release_steps(self, due: Sequence[Due]) -> Dialogue[list[Released]]:
-        """Let steps go on, or cancel them."""
-        numbers = [step.job for step in due]
-        late: dict[int, tuple[str, float]] = yield self.statement("late", (numbers,), _late)
-        steps = [(step.job, step.error) for step in due]
-        rows: list[dict[str, Any]] = yield self.statement("release", (steps,), _plain)
+    def release_steps(self, numbers: Sequence[int]) -> Dialogue[list[Released]]:
+        """Let steps go on."""
+        late: dict[int, tuple[str, float]] = yield self.statement("late", (list(numbers),), _late)
+        rows: list[dict[str, Any]] = yield self.statement("release", (list(numbers),), _plain)
         for row in rows:
-            goes_on = row["state"] != "cancelled"
             row["deadline"], row["late"] = late.get(row["id"], (None, 0.0))
-            if not goes_on or row["late"] <= 0:
+            if row["late"] <= 0:
                 row["deadline"] = None
-        return as_released(rows)
+        return as_dated(rows)
 
     def count_flows(self, changes: Mapping[str, Sequence[int]]) -> Dialogue[list[Counted]]:
         """Change the counts of flows."""

@@ -1,7 +1,7 @@
 -- Read the roots of flows; nobody else writes meanwhile, so there is nothing to lock.
 -- $1: a JSON array of flows.
 -- Index: the primary key.
-SELECT DISTINCT flow.root AS id, 1 AS locked
+SELECT flow.id, flow.root, 1 AS locked
   FROM json_each($1) AS given
  CROSS JOIN staffa_flows AS flow
  WHERE flow.id = given.value;
