@@ -12,7 +12,7 @@
 -- has claimed since, and no more jobs run than the snapshot counts.
 -- Who gets how many: as many turns are given to all as the jobs last, which is the greatest of the levels
 -- to which they fill all partitions but the k smallest; what is left then gives one more to the first.
--- LIMIT must never be null, which is no limit at all.
+-- LIMIT $2 is for the planner, as $13 of take.sql. A LIMIT must never be null, which is no limit at all.
 -- Locks: the queue's row of staffa_limits, then the rows it takes, or might have taken; what others hold
 -- is skipped. Index: as sweep.sql, walk.sql and take.sql; the primary key of staffa_limits.
 WITH RECURSIVE seen AS MATERIALIZED (
@@ -163,6 +163,7 @@ WITH RECURSIVE seen AS MATERIALIZED (
                         LIMIT given.quota
                           FOR UPDATE SKIP LOCKED) AS near
                 WHERE near.right_key
+                LIMIT $2::int
            ) AS next
 ), claimed AS (
     UPDATE :"prefix".oban_jobs AS job
