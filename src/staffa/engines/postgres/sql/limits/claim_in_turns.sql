@@ -1,7 +1,7 @@
 -- Claim from the partitions of a queue that has a global limit of each of them alone: all in one statement,
 -- so that no lock outlasts it and nobody waits for a reply of ours. It takes turns as walk.sql and take.sql
 -- do step by step. A row comes back at least, unless that is what must be done: another claim has come
--- between, jobs without a key wait, or partitions lack room for as many jobs as are wanted.
+-- between, jobs without a key wait or are to be counted, or partitions lack room for all that is wanted.
 -- $1 text: queue, $2 int: how many jobs, $3 text: node, $4 text: producer uuid, $5 timestamptz: when the
 -- last claim was made, as far as the caller knows, $6 text[]: fields, $7 text, $8 text: between which
 -- texts keys lie, $9 int: how many jobs of a partition may run, $10 text: on which node, or null for all,
@@ -20,6 +20,7 @@ WITH RECURSIVE seen AS MATERIALIZED (
       FROM :"prefix".staffa_limits AS known
      WHERE known.queue = $1::text
        AND known.used_at = timezone('UTC', $5::timestamptz)
+       AND (known.sweep ->> 'strays_at')::float8 > date_part('epoch', clock_timestamp())
 ), page AS MATERIALIZED (
     SELECT job.id, job.priority, job.scheduled_at,
            coalesce(starts_with(job.meta ->> 'partition_key', $7::text), false) AS keyed
