@@ -952,7 +952,7 @@ class SyncStaffa(Synchronous):
                 fields, such as ``{"args.tenant_id": 7}``.
 
         Raises:
-            ConfigError: If the queue is no name.
+            ConfigError: If the queue is no name, or the partition no mapping to values of JSON.
 
         Example:
             ```python

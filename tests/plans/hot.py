@@ -259,6 +259,18 @@ HOT: dict[str, tuple[Build, set[str]]] = {
         ),
         CLAIM | PRIMARY,
     ),
+    "claim under a limit": (
+        lambda jobs, _, size: _limits(jobs).claim(
+            QUEUE, size, PRODUCER, options="{}", allowed=9, node=None
+        ),
+        CLAIM | LIMITED | PRIMARY,
+    ),
+    "claim in turns": (
+        lambda jobs, _, size: _limits(jobs).claim_in_turns(
+            RING, size, PRODUCER, used_at=NOW, slots=9, node=None, sweep={}, page=size
+        ),
+        CLAIM | RINGS | LIMITED | PRIMARY,
+    ),
     "head of a limited queue": (
         lambda jobs, _, size: _limits(jobs).weigh_head(QUEUE, Weights()),
         CLAIM,
@@ -289,6 +301,8 @@ ACCESS = {
     "walk the partitions": Access.ORDERED,
     "take from partitions": Access.ORDERED,
     "take under a limit": Access.ORDERED,
+    "claim under a limit": Access.ORDERED,
+    "claim in turns": Access.ORDERED,
     "head of a limited queue": Access.ORDERED,
     "waiting partitions": Access.ORDERED,
 }

@@ -8,9 +8,9 @@ from typing import Any
 import asyncpg
 import psycopg
 import pytest
-from staffa.client.workflow_handles import WorkflowHandle
 
 from staffa import Cancel, Discard, Job, Snooze, Staffa, State, Workflow, job
+from staffa.client.workflow_handles import WorkflowHandle
 from staffa.errors import ConfigError, InvalidWorkflow, UnknownFlow
 from staffa.testing import mode, perform_job, run_workflow
 from staffa.testing import sync as testing

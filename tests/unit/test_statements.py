@@ -272,6 +272,10 @@ BUILDERS: dict[str, Callable[[], Statement[Any]]] = {
     "limits/take_flat": lambda: LIMITS.take_flat(
         "mail", 5, tokens=None, now=CLAIMED_AT, producer=PRODUCER, weights=Weights()
     ),
+    "limits/claim": lambda: LIMITS.claim("mail", 5, PRODUCER, options="{}", allowed=9, node=None),
+    "limits/claim_in_turns": lambda: LIMITS.claim_in_turns(
+        RING, 5, PRODUCER, used_at=CLAIMED_AT, slots=9, node=None, sweep={}, page=200
+    ),
     "limits/head": lambda: LIMITS.weigh_head("mail", Weights()),
     "limits/waiting": lambda: LIMITS.find_waiting(RING, 2),
     "limits/spend": lambda: LIMITS.spend("mail", [Spending("k", {}, None)]),

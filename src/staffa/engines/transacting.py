@@ -22,6 +22,10 @@ class Transacting:
         """Hold the dialogue of a claim, of which there are many."""
         return await self._hold(dialogue)
 
+    async def _hold_apart(self, dialogue: Dialogue[T]) -> T:
+        """Hold a dialogue each of whose statements is a transaction of its own."""
+        raise NotImplementedError
+
     async def _follow(self, begin: Callable[[], Dialogue[T]], *, acks: bool = False) -> T:
         """Hold a dialogue in a transaction, again if it loses against another one's locks.
 

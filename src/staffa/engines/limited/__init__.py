@@ -6,9 +6,11 @@ is counted in the jobs table, never remembered. All obey the limits in the row, 
 configured otherwise, so that a limit is exact while old and new nodes overlap. Tokens are counted
 under the time that the jobs are claimed at.
 
-All of it are dialogues: an engine with an event loop and one without run the same.
+All of it are dialogues: an engine with an event loop and one without run the same. Where the
+database is asked over a network, most claims are a single statement instead: see `at_once`.
 """
 
+from staffa.engines.limited.at_once import ClaimsAtOnce
 from staffa.engines.limited.verbs import LimitVerbs
 
-__all__ = ["LimitVerbs"]
+__all__ = ["ClaimsAtOnce", "LimitVerbs"]

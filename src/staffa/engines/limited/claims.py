@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from operator import attrgetter
 
 from staffa.dialogues import Dialogue
@@ -22,8 +23,19 @@ def claim(
     producer: Producer,
     limits: Limits,
     in_chunks: InChunks | None = None,
+    learn: Callable[[Going], None] | None = None,
 ) -> Dialogue[LimitedClaim]:
-    """Lease available jobs of a queue as far as its limits allow it, some of them in chunks."""
+    """Lease available jobs of a queue as far as its limits allow it, some of them in chunks.
+
+    Args:
+        statements: The engine's statements.
+        queue: The queue.
+        limit: How many jobs are wanted.
+        producer: Who leases.
+        limits: What the node is configured with, should the database know of no limits.
+        in_chunks: The chunks, if there are workers for them.
+        learn: Told of the claim when it has come to its end.
+    """
     row: Locked | None = yield statements.lock(queue)
     if row is None:
         yield statements.configure({queue: limits})
@@ -32,7 +44,10 @@ def claim(
     going = Going(statements, queue, limit, producer, row)
     if in_chunks is not None:
         return (yield from in_chunks.claim(going, _claim_once))
-    return (yield from _claim_once(going))
+    claimed = yield from _claim_once(going)
+    if learn is not None:
+        learn(going)
+    return claimed
 
 
 def _claim_once(going: Going) -> Dialogue[LimitedClaim]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any, Protocol
 
 from staffa._internal.clock import SYSTEM_CLOCK, Clock
@@ -13,12 +14,13 @@ from staffa.chunking import ChunkRule
 from staffa.dialogues import Dialogue
 from staffa.engine import Producer
 from staffa.engines.chunks import ChunkVerbs
+from staffa.engines.limited.at_once import AtOnce, ClaimsAtOnce
 from staffa.engines.limited.claims import claim
 from staffa.engines.limited.members import InChunks
 from staffa.engines.limited.tokens import reset, take
 from staffa.engines.limited.uses import read_uses
 from staffa.engines.statements.limits import LimitStatements
-from staffa.errors import DatabaseError
+from staffa.errors import DatabaseError, StatementConflict
 from staffa.limiting import LimitedClaim, LimitUse, Tokens
 from staffa.limits import Limits
 from staffa.telemetry import observed
@@ -42,6 +44,8 @@ class LimitVerbs(ChunkVerbs):
     _clock: Clock = SYSTEM_CLOCK
     _signs = False
     _looked_at = -math.inf
+    _at_once: ClaimsAtOnce | None = None
+    """How it claims in one statement; None if it gains nothing by that."""
 
     async def configure_limits(self, limits: Mapping[str, Limits]) -> None:
         """Write the limits of queues."""
@@ -80,10 +84,37 @@ class LimitVerbs(ChunkVerbs):
         rules: Sequence[ChunkRule] = (),
     ) -> LimitedClaim:
         """Lease available jobs as far as limits allow it."""
-        in_chunks = InChunks(self._chunks, rules) if rules else None
-        return await self._hold_claim(
-            claim(self._limits, queue, limit, producer, limits, in_chunks)
+        if rules:
+            in_chunks = InChunks(self._chunks, rules)
+            return await self._hold_claim(
+                claim(self._limits, queue, limit, producer, limits, in_chunks)
+            )
+        if self._at_once is None:
+            return await self._hold_claim(claim(self._limits, queue, limit, producer, limits))
+        found = await self._claim_at_once(self._at_once, queue, limit, producer)
+        if found.claim is not None:
+            return found.claim
+        rest = await self._hold_claim(
+            claim(
+                self._limits,
+                queue,
+                limit - len(found.jobs),
+                producer,
+                limits,
+                learn=self._at_once.learn,
+            )
         )
+        return replace(rest, jobs=[*found.jobs, *rest.jobs]) if found.jobs else rest
+
+    async def _claim_at_once(
+        self, at_once: ClaimsAtOnce, queue: str, limit: int, producer: Producer
+    ) -> AtOnce:
+        """Lease what can be in one statement."""
+        try:
+            return await self._hold_apart(at_once.claim(queue, limit, producer))
+        except StatementConflict:  # the server's default is another isolation
+            at_once.rest(queue)
+            return AtOnce()
 
     async def read_limits(
         self, queues: Sequence[str] | None = None, *, partitions: int = 0

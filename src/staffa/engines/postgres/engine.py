@@ -35,7 +35,7 @@ from staffa.engine import (
     Written,
 )
 from staffa.engines.crons import CronEngine
-from staffa.engines.limited import LimitVerbs
+from staffa.engines.limited import ClaimsAtOnce, LimitVerbs
 from staffa.engines.linked.ending import complete
 from staffa.engines.linked.graphs import GraphVerbs
 from staffa.engines.linked.recipes import write_recipe
@@ -132,6 +132,7 @@ class PostgresEngine(
         self._crons = CronStatements(prefix)
         self._cron_dialogues = CronDialogues(self._crons, self._enqueueing)
         self._limits = LimitStatements(prefix)
+        self._at_once = ClaimsAtOnce(self._limits)
         self._signals = SignalStatements(prefix)
         self._chunks = ChunkStatements(prefix)
         self._following = FollowStatements(prefix)
@@ -188,6 +189,7 @@ class PostgresEngine(
         engine = copy(self)
         engine.pool = engine._claims = engine._acks = Joined(execute)
         engine._links = engine._limited_claims = engine.pool
+        engine._at_once = None  # a conflict would end the user's transaction
         engine._walks = Walks(engine._read, self._operations)
         return engine
 
@@ -363,6 +365,9 @@ class PostgresEngine(
     async def _hold_claim(self, dialogue: Dialogue[T]) -> T:
         async with self._limited_claims.transaction() as run:
             return await hold(dialogue, run)
+
+    async def _hold_apart(self, dialogue: Dialogue[T]) -> T:
+        return await hold(dialogue, self._limited_claims.run)
 
     async def _change(self, statement: Statement[T]) -> T:
         return await self.pool.run(statement)

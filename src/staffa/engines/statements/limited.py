@@ -52,9 +52,10 @@ NO_CHUNKS = Chunked()
 
 @dataclass(frozen=True, slots=True)
 class Locked:
-    """The row of a queue's limits."""
+    """The row of a queue's limits; `used_at` tells it from what other claims leave there."""
 
     limits: Limits
+    options: str
     cursors: dict[str, str]
     sweep: dict[str, Any]
     used_at: datetime
@@ -70,6 +71,10 @@ class Seen:
     meter: Mapping[str, Any] | None
 
 
+Place = tuple[int, str, int]
+"""Where the next page of waiting jobs begins: after a priority, a time and an id."""
+
+
 @dataclass(frozen=True, slots=True)
 class Page:
     """A page of the jobs that wait.
@@ -82,7 +87,7 @@ class Page:
 
     seen: int
     unsigned: Sequence[int]
-    place: tuple[int, str, int] | None
+    place: Place | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +146,38 @@ class Catch:
 
     taken: Sequence[Taken]
     moved: int
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """What was leased in one statement from a queue without partitions.
+
+    Args:
+        slots: How many jobs might have run, besides those that ran.
+        jobs: The jobs, by urgency.
+    """
+
+    slots: int
+    jobs: list[Job]
+
+
+@dataclass(frozen=True, slots=True)
+class InTurns:
+    """The same from partitions.
+
+    Args:
+        used_at: When, as the row of the limits has it now.
+        cursors: By priority, the partition that was served last.
+        seen: How many jobs were looked at for their keys.
+        place: Where the next page of them begins.
+        taken: The jobs.
+    """
+
+    used_at: datetime
+    cursors: dict[str, str]
+    seen: int
+    place: Place | None
+    taken: Sequence[Taken]
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,16 +17,19 @@ from staffa._internal import json
 from staffa._internal.shown import shown
 from staffa.engine import Producer, Statement
 from staffa.engines.statements.area import Area, Row, Rows, count
-from staffa.engines.statements.jobs import time_of_claim
+from staffa.engines.statements.jobs import claimed_jobs, time_of_claim
 from staffa.engines.statements.limited import (
     NO_CHUNKS,
     Busy,
     Catch,
     Chunked,
+    Claimed,
+    InTurns,
     Locked,
     Measured,
     Owner,
     Page,
+    Place,
     Ring,
     Seen,
     Spending,
@@ -183,6 +186,77 @@ class LimitStatements(Area):
         )  # fmt: skip
         return self.statement("take_flat", params, lambda rows: _caught(rows, queue, owner))
 
+    def claim(
+        self,
+        queue: str,
+        limit: int,
+        producer: Producer,
+        *,
+        options: str,
+        allowed: int,
+        node: str | None,
+    ) -> Statement[Claimed | None]:
+        """Claim from a queue that has a global limit alone, unless another claim came between."""
+        owner = (producer.node, str(producer.uuid))
+
+        def decode(rows: Rows) -> Claimed | None:
+            if not rows:
+                return None
+            found = [row for row in rows if row["id"] is not None]
+            return Claimed(rows[0]["slots"], claimed_jobs(found, queue, owner))
+
+        return self.statement("claim", (queue, limit, *owner, options, allowed, node), decode)
+
+    def claim_in_turns(
+        self,
+        ring: Ring,
+        limit: int,
+        producer: Producer,
+        *,
+        used_at: datetime,
+        slots: int,
+        node: str | None,
+        sweep: Mapping[str, Any],
+        page: int,
+    ) -> Statement[InTurns | None]:
+        """Claim from partitions that have a global limit alone, unless something speaks against it.
+
+        Args:
+            ring: The partitions.
+            limit: How many jobs are wanted; there is no claim if they have not so much room.
+            producer: Who leases.
+            used_at: When the row of the limits was used last, as far as is known.
+            slots: How many jobs of a partition may run.
+            node: On which node, or None for all.
+            sweep: What is noted of the look at jobs without a key.
+            page: How many jobs to look at; there is no claim if one of them has no key.
+        """
+        owner = (producer.node, str(producer.uuid))
+
+        def decode(rows: Rows) -> InTurns | None:
+            if not rows:
+                return None
+            first = rows[0]
+            found = [row for row in rows if row["id"] is not None]
+            at = time_of_claim(found[0]["attempted_at"]) if found else first["used_at"]
+            return InTurns(
+                first["used_at"],
+                json.loads(first["cursors"]),
+                first["seen"],
+                _place(first),
+                [
+                    Taken(Job.from_claim(row, ring.queue, owner, at), row["key"], 1, _URGENCY(row))
+                    for row in found
+                ],
+            )
+
+        priority, time, number = sweep.get("after") or (None, None, None)
+        params = (
+            ring.queue, limit, *owner, used_at, list(ring.partition.fields), ring.prefix, ring.end,
+            slots, node, json.dumps(dict(sweep)), page, priority, time, number,
+        )  # fmt: skip
+        return self.statement("claim_in_turns", params, decode)
+
     def weigh_head(
         self, queue: str, weights: Weights, chunked: Chunked = NO_CHUNKS
     ) -> Statement[int | None]:
@@ -258,9 +332,16 @@ class LimitStatements(Area):
         return self.statement("forget_rates", (age,), count)
 
 
+def _place(row: Row) -> Place | None:
+    if row["page_id"] is None:
+        return None
+    return row["page_priority"], row["page_after"], row["page_id"]
+
+
 def _locked(queue: str, row: Row) -> Locked:
     return Locked(
         _read(queue, row["options"]),
+        row["options"],
         json.loads(row["cursors"]),
         json.loads(row["sweep"]),
         row["used_at"],

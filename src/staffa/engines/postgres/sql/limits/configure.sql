@@ -13,5 +13,5 @@ ON CONFLICT (queue) DO UPDATE
        sweep = '{}',
        changed_at = CASE WHEN known.options = excluded.options THEN known.changed_at
                          ELSE excluded.changed_at END,
-       used_at = excluded.used_at
+       used_at = greatest(excluded.used_at, known.used_at + interval '1 microsecond')
 RETURNING known.queue;

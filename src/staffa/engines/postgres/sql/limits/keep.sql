@@ -3,7 +3,6 @@
 -- Locks: the row, which lock.sql has taken. Index: the primary key.
 UPDATE :"prefix".staffa_limits AS known
    SET cursors = $2::text::jsonb,
-       sweep = $3::text::jsonb,
-       used_at = timezone('UTC', clock_timestamp())
+       sweep = $3::text::jsonb
  WHERE known.queue = $1::text
 RETURNING known.queue;
