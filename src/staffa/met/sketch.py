@@ -7,6 +7,7 @@ that merge such sketches, so it can't be chosen.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import Any
 
 RELATIVE_ERROR = 0.02
@@ -33,9 +34,16 @@ class Sketch:
 
     def add(self, value: float) -> None:
         """Count a value."""
-        number = math.ceil(math.log(max(value, _LEAST)) / _LOG_GAMMA)
-        self._bins[number] = self._bins.get(number, 0) + 1
-        self._size += 1
+        self.add_many([(value, 1)])
+
+    def add_many(self, values: Iterable[tuple[float, int]]) -> None:
+        """Count values, each so many times."""
+        bins, size = self._bins, 0
+        for value, times in values:
+            number = math.ceil(math.log(max(value, _LEAST)) / _LOG_GAMMA)
+            bins[number] = bins.get(number, 0) + times
+            size += times
+        self._size += size
 
     def as_payload(self) -> dict[str, Any]:
         """Return the counts by bin, and their sum."""

@@ -32,6 +32,7 @@ from staffa.types import State
 _LARGEST_BUNDLE = 5000
 _LARGEST_BUNDLE_CHARACTERS = 32 * 1024 * 1024
 _SET_ASIDE_SECONDS = 60.0
+_COMPLETED = f"{JobEnded.kind}.{State.COMPLETED}"
 
 
 def _ignore(what: object, how: object = None) -> None:
@@ -55,8 +56,8 @@ class Acker(Service):
             that has ended.
         linked: Writes those of jobs that may belong to flows, beside the others; it starts and
             stops with this one.
-        on_completed: Called with completions that are stored while nobody listens; tells whether it
-            has taken note of all. Else `on_settled` is called with each.
+        on_completed: Called with completions that are stored while nobody listens to them; tells
+            whether it has taken note of all. Else `on_settled` is called with each.
     """
 
     def __init__(
@@ -153,7 +154,7 @@ class Acker(Service):
 
     def _told_at_once(self, completions: Sequence[Completion]) -> bool:
         try:
-            return not listening() and self._on_completed(completions)
+            return not listening(_COMPLETED) and self._on_completed(completions)
         except Exception:  # noqa: BLE001  # of hooks; it is told where each has its own turn
             return False
 
@@ -286,7 +287,7 @@ class Acker(Service):
             emit(JobLeaseLost, job=outcome.job, seconds=outcome.seconds)
             self._on_lost(outcome.job, outcome.seconds)
             return
-        if listening():
+        if listening(JobEnded.kind):
             emit(
                 JobEnded,
                 job=outcome.job,
