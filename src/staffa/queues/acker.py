@@ -308,6 +308,8 @@ def _split(pending: Sequence[Ended]) -> tuple[list[Ended], list[Ended]]:
 
     Nor do many recorded results: PostgreSQL drops the connection over a statement of a gigabyte.
     """
+    if _goes_together(pending):
+        return list(pending), []
     bundle: dict[int, Ended] = {}
     rest: list[Ended] = []
     size = 0
@@ -320,6 +322,14 @@ def _split(pending: Sequence[Ended]) -> tuple[list[Ended], list[Ended]]:
         else:
             bundle[number] = outcome
     return list(bundle.values()), rest
+
+
+def _goes_together(pending: Sequence[Ended]) -> bool:
+    """Tell whether there is nothing to split, as mostly: by less than a look at each costs."""
+    if len(pending) > _LARGEST_BUNDLE:
+        return False
+    numbers = {ended.lease.id for ended in pending if ended.__class__ is Completion}
+    return len(numbers) == len(pending)
 
 
 def _without_progress(outcome: Outcome) -> Outcome:
