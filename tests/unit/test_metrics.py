@@ -75,9 +75,9 @@ async def test_completions_are_counted_by_worker(kept: KeptNotifications) -> Non
     metrics.count_completed(runs)
     await metrics.tick()
     two = Sketch()
-    two.add_many([(5e8, 2)])
+    two.add_many([5e8, 5e8])
     waits = Sketch()
-    waits.add_many([(2e9, 2)])
+    waits.add_many([2e9, 2e9])
     assert kept.of("exec_count")["completed", "a.A"] == {"data": [2]}
     assert kept.of("exec_count")["completed", "b.B"] == {"data": [1]}
     assert kept.of("exec_time")["completed", "a.A"] == two.as_payload()

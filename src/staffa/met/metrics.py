@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from itertools import groupby
@@ -123,25 +122,23 @@ class Metrics(Loop):
     def _hear(self, event: Event) -> None:
         match event:
             case JobEnded(job=Job() as job, seconds=float(seconds)):
-                waited = job.seconds_waited
-                self._add((event.state, job.queue, job.worker), [seconds], {waited: 1})
+                labels = (event.state, job.queue, job.worker)
+                self._add(labels, [seconds], [job.seconds_waited])
 
     def count_completed(self, runs: Iterable[Completed]) -> None:
         """Take note of runs that have completed."""
         for (queue, worker), alike in groupby(runs, _kind_of):
             found = list(alike)
-            waited = Counter([run.job.seconds_waited for run in found])
             labels = (State.COMPLETED, queue, worker)
+            waited = [run.job.seconds_waited for run in found]
             self._add(labels, [run.seconds for run in found], waited)
 
-    def _add(self, labels: _Labels, ran: Sequence[float], waited: Mapping[float, int]) -> None:
+    def _add(self, labels: _Labels, ran: Sequence[float], waited: Sequence[float]) -> None:
         with self._lock:
             runs = self._runs.setdefault(labels, Runs())
             runs.count += len(ran)
-            runs.ran.add_many([(seconds * _NANOSECONDS, 1) for seconds in ran])
-            runs.waited.add_many(
-                [(seconds * _NANOSECONDS, times) for seconds, times in waited.items()]
-            )
+            runs.ran.add_many([seconds * _NANOSECONDS for seconds in ran])
+            runs.waited.add_many([seconds * _NANOSECONDS for seconds in waited])
 
     async def _count(self) -> list[Mapping[str, Any]]:
         if not self._leading():
