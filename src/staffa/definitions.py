@@ -24,7 +24,7 @@ from staffa.options import (
     check_tags,
     check_worker_name,
 )
-from staffa.policies import Backoff, ErrorPolicy, ErrorTypes, backoff_of, timeout_of
+from staffa.policies import Backoff, ErrorPolicy, ErrorTypes, backoff_of, has_timeout, timeout_of
 from staffa.registry import ExecutorKind, Together, WorkerDefinition
 from staffa.types import Seconds, to_seconds
 from staffa.unique import parse_unique
@@ -82,6 +82,7 @@ def define(
     source = f"{registry.module_name(code)}.{code.__qualname__}"
     how = {key: options[key] for key in _HOW if key in options}
     timeout = options.get("timeout")
+    seconds = None if timeout is None else to_seconds(timeout, "timeout")
     job_options = {
         key: value for key, value in options.items() if key not in how and key != "timeout"
     }
@@ -92,14 +93,16 @@ def define(
     chunk = _chunk_of(source, how, job_options)
     if "chain" in job_options:
         job_options["chain"] = parse_chain(job_options["chain"])
+    executor = _choose_executor(source, process, how.get("executor"))
+    own_hooks = _hooks_of(code, how.get("hooks", ()))
     definition = WorkerDefinition(
         name=how.get("name") or registry.name_of(code),
-        executor=_choose_executor(source, process, how.get("executor")),
+        executor=executor,
         prepare=prepare,
-        timeout=timeout_of(code, None if timeout is None else to_seconds(timeout, "timeout")),
+        timeout=timeout_of(code, seconds),
         backoff=backoff_of(code, how.get("backoff")),
         policy=ErrorPolicy.of(how),
-        hooks=_hooks_of(code, how.get("hooks", ())),
+        hooks=own_hooks,
         aliases=_check_aliases(how.get("aliases", ())),
         options=job_options,
         source=source,
@@ -107,6 +110,7 @@ def define(
         chunk=chunk,
         together=None if chunk is None else together,
         parameters=parameters,
+        direct=executor == "async" and not own_hooks and not has_timeout(code, seconds),
     )
     Job(worker=definition.name, **job_options)  # refuses bad values where they are written
     return definition

@@ -58,6 +58,11 @@ def detach(hook: object) -> None:
     _attached = tuple(known for known in _attached if known is not hook)
 
 
+def attached() -> bool:
+    """Tell whether there are hooks for the jobs of all workers."""
+    return bool(_attached)
+
+
 def check_hooks(given: object) -> tuple[object, ...]:
     """Return hooks as they can be used.
 

@@ -342,6 +342,16 @@ class Job(Running[A]):
         return [] if self._errors is None else json.loads(self._errors)
 
     @property
+    def seconds_waited(self) -> float:
+        """How long it was due before it was claimed; 0 for one that was not; for metrics alone."""
+        due = self._scheduled_at
+        if self.attempted_at is None or due is None:
+            return 0.0
+        if isinstance(due, datetime):
+            return (self.attempted_at - due).total_seconds()
+        return self.attempted_at.timestamp() - due
+
+    @property
     def scheduled_in(self) -> float | None:
         """The delay in seconds that the job was made with."""
         return self._scheduled_in

@@ -87,6 +87,11 @@ class ErrorPolicy:
         return next((self.backoffs[kind] for kind in classes if kind in self.backoffs), None)
 
 
+def has_timeout(code: Any, default: float | None) -> bool:
+    """Tell whether a job may have a time-out that its row does not hold."""
+    return default is not None or (isinstance(code, type) and hasattr(code, "timeout"))
+
+
 def timeout_of(code: Any, default: float | None) -> Callable[[Job], float | None]:
     """Return what tells the time-out of a job: its row, the class's method, the option.
 

@@ -47,6 +47,8 @@ class WorkerDefinition:
         chunk: How many of its jobs run together, if they do.
         together: Makes the calls for a chunk of jobs that are prepared.
         parameters: Of a function: what it takes.
+        direct: Whether a job without meta is one call that is awaited: on the event loop, with
+            neither hooks of the worker's own nor a time-out.
     """
 
     name: str
@@ -69,6 +71,7 @@ class WorkerDefinition:
         return (self.name, *self.aliases)
 
     parameters: Parameters | None = None
+    direct: bool = False
 
 
 _definitions: dict[str, WorkerDefinition] = {}

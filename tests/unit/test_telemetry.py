@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from staffa import telemetry
-from staffa.telemetry import Event, attach, detach, emit, events, report, working_for
+from staffa.telemetry import Event, attach, detach, emit, events, report, span, working_for
 from staffa.telemetry.catalogue import JobsStaged, NotifierLost, NotifierReconnected
 
 
@@ -33,6 +33,31 @@ def test_without_listeners_no_event_is_built() -> None:
 
     emit(refuse)
     assert not events.listening()
+
+
+def test_no_event_is_built_that_no_listener_may_want() -> None:
+    def refuse(**_: object) -> Event:
+        raise AssertionError("an event was built")
+
+    refuse.kind = "staffa.job.start"  # type: ignore[attr-defined]
+    attach(print, events=["staffa.job.retryable", "staffa.stager"])
+    emit(refuse)
+    assert events.listening()
+    assert events.listening("staffa.job")
+    assert events.listening("staffa.stager.staged")
+    assert not events.listening("staffa.job.completed")
+    attach(print, events="staffa.job.c")
+    assert events.listening("staffa.job.completed")
+    detach(print)
+    assert not events.listening("staffa.stager.staged")
+
+
+def test_what_has_a_name_of_its_own_is_heard_by_that() -> None:
+    found: list[Event] = []
+    attach(found.append, events="myapp")
+    with span("myapp.read"):
+        pass
+    assert [event.name for event in found] == ["myapp.read.start", "myapp.read.stop"]
 
 
 def test_a_listener_gets_the_name_and_the_data(seen: list[Event]) -> None:

@@ -180,7 +180,8 @@ class ArgsCodec:
         ways = self._ways or self._compile()
         if self._exact is not None and stored.keys() == self._exact:  # as it is enqueued here
             values = dict(stored)
-            self._convert(values, ways.decode, None, hide=hide)
+            if ways.decode:
+                self._convert(values, ways.decode, None, hide=hide)
             return [], values
         missing = self._required - stored.keys()
         if missing:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from staffa._internal.clock import Clock
 from staffa.config import Config
@@ -10,7 +10,7 @@ from staffa.cron.stored import Entry
 from staffa.engine import Engine, Producer
 from staffa.met.cronitor import Cronitor
 from staffa.met.gossip import Gossip
-from staffa.met.metrics import Metrics
+from staffa.met.metrics import Completed, Metrics
 from staffa.notifier import Notifier
 from staffa.queue import QueueCheck
 from staffa.service import Loop
@@ -44,12 +44,13 @@ class Broadcasts:
     ) -> None:
         self._clock = clock
         self._gossip: Gossip | None = None
+        self._metrics: Metrics | None = None
         self._services: list[Loop] = []
         if not config.metrics or not engine.capabilities.listens:
             return
         self._gossip = Gossip(notifier, producer, checks=checks, poll=config.poll)
-        metrics = Metrics(engine, notifier, producer, leading=leading, clock=clock)
-        self._services = [self._gossip, metrics]
+        self._metrics = Metrics(engine, notifier, producer, leading=leading, clock=clock)
+        self._services = [self._gossip, self._metrics]
         if config.cron is not None:
             self._services.append(
                 Cronitor(
@@ -66,6 +67,11 @@ class Broadcasts:
         """Start all."""
         for service in self._services:
             await service.start()
+
+    def count_completed(self, runs: Iterable[Completed]) -> None:
+        """Take note of runs whose completions are stored."""
+        if self._metrics is not None:
+            self._metrics.count_completed(runs)
 
     def begin_shutdown(self) -> None:
         """Tell that the queues are about to end."""

@@ -19,6 +19,7 @@ from staffa.errors import DatabaseError
 from staffa.flows.composer import Composer
 from staffa.jobs import Job
 from staffa.linking import Followed
+from staffa.met.metrics import Completed
 from staffa.notifier import Notifier, is_for
 from staffa.queues.kills import Kills
 from staffa.queues.relayed import Relayed
@@ -81,6 +82,7 @@ class Node:
             on_dead=self._lifeline.rescue,
             on_done=self._after_job,
             on_settled=self._relayed.tell,
+            on_completed=self._after_completions,
             on_followed=self._after_follow,
             composer=Composer(engine, config.encryption_keys, self._announce),
         )
@@ -255,6 +257,9 @@ class Node:
         queues = job.take_enqueued()
         if queues:
             self._announce(queues)
+
+    def _after_completions(self, runs: Iterable[Completed]) -> None:
+        self._broadcasts.count_completed(runs)
 
     def _after_discard(self, job: Rescued, reason: EndReason) -> None:
         self.supervisor.aftermath.rescued(job, reason)

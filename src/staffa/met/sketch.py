@@ -7,6 +7,8 @@ that merge such sketches, so it can't be chosen.
 from __future__ import annotations
 
 import math
+from collections import Counter
+from collections.abc import Iterable
 from typing import Any
 
 RELATIVE_ERROR = 0.02
@@ -33,9 +35,15 @@ class Sketch:
 
     def add(self, value: float) -> None:
         """Count a value."""
-        number = math.ceil(math.log(max(value, _LEAST)) / _LOG_GAMMA)
-        self._bins[number] = self._bins.get(number, 0) + 1
-        self._size += 1
+        self.add_many([value])
+
+    def add_many(self, values: Iterable[float]) -> None:
+        """Count values."""
+        log, ceil, gamma = math.log, math.ceil, _LOG_GAMMA
+        numbers = [ceil(log(value) / gamma) if value > _LEAST else 0 for value in values]
+        for number, count in Counter(numbers).items():
+            self._bins[number] = self._bins.get(number, 0) + count
+        self._size += len(numbers)
 
     def as_payload(self) -> dict[str, Any]:
         """Return the counts by bin, and their sum."""

@@ -31,6 +31,7 @@ from staffa.types import State
 LARGEST_BUNDLE = 5000
 _LARGEST_BUNDLE_CHARACTERS = 32 * 1024 * 1024
 _SET_ASIDE_SECONDS = 60.0
+_COMPLETED = f"{JobEnded.kind}.{State.COMPLETED}"
 
 
 def _ignore(what: object, how: object = None) -> None:
@@ -54,8 +55,8 @@ class Acker(Service):
             that has ended.
         linked: Writes those of jobs that may belong to flows, beside the others; it starts and
             stops with this one.
-        on_completed: Called with completions that are stored while nobody listens; tells whether it
-            has taken note of all. Else `on_settled` is called with each.
+        on_completed: Called with completions that are stored while nobody listens to them; tells
+            whether it has taken note of all. Else `on_settled` is called with each.
     """
 
     def __init__(
@@ -155,7 +156,7 @@ class Acker(Service):
 
     def _told_at_once(self, completions: Sequence[Completion]) -> bool:
         try:
-            return not listening() and self._on_completed(completions)
+            return not listening(_COMPLETED) and self._on_completed(completions)
         except Exception:  # noqa: BLE001  # of hooks; it is told where each has its own turn
             return False
 
@@ -288,7 +289,7 @@ class Acker(Service):
             emit(JobLeaseLost, job=outcome.job, seconds=outcome.seconds)
             self._on_lost(outcome.job, outcome.seconds)
             return
-        if listening():
+        if listening(JobEnded.kind):
             emit(
                 JobEnded,
                 job=outcome.job,
@@ -309,6 +310,8 @@ def _split(pending: Sequence[Ended], most: int) -> tuple[list[Ended], list[Ended
 
     Nor do many recorded results: PostgreSQL drops the connection over a statement of a gigabyte.
     """
+    if _goes_together(pending):
+        return list(pending), []
     bundle: dict[int, Ended] = {}
     rest: list[Ended] = []
     size = 0
@@ -321,6 +324,14 @@ def _split(pending: Sequence[Ended], most: int) -> tuple[list[Ended], list[Ended
         else:
             bundle[number] = outcome
     return list(bundle.values()), rest
+
+
+def _goes_together(pending: Sequence[Ended]) -> bool:
+    """Tell whether there is nothing to split, as mostly: by less than a look at each costs."""
+    if len(pending) > _LARGEST_BUNDLE:
+        return False
+    numbers = {ended.lease.id for ended in pending if ended.__class__ is Completion}
+    return len(numbers) == len(pending)
 
 
 def _without_progress(outcome: Outcome) -> Outcome:

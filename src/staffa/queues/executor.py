@@ -21,7 +21,7 @@ from typing import Any
 from staffa import hooks, registry
 from staffa._internal.clock import Clock
 from staffa._internal.kill_points import boundary
-from staffa.args.encryption import NO_KEYS, KeyRing
+from staffa.args.encryption import ENVELOPE, NO_KEYS, KeyRing
 from staffa.deadlines import DEADLINE_KEY
 from staffa.errors import (
     DatabaseError,
@@ -217,7 +217,8 @@ class Executor(Runs):
             return broken_off(run)
         try:
             definition = self.read(run)
-            if CASCADE_KEY in job.meta and self._composer is not None:
+            meta = job.meta
+            if CASCADE_KEY in meta and self._composer is not None:
                 await self._composer.fill(job, definition)
             call = definition.prepare(job)
         except (
@@ -232,8 +233,11 @@ class Executor(Runs):
             return (await perform_chunk((run,), self))[run]
         set_current_job(job)
         try:
-            result = await self._called(definition, call, run)
-            if GRAFT_KEY in job.meta:
+            if definition.direct and not meta and not hooks.attached():
+                result = await call()
+            else:
+                result = await self._called(definition, call, run)
+            if GRAFT_KEY in meta:
                 result = await self._graft(job, result)
         except BaseException as error:  # noqa: BLE001  # a job may raise anything
             return self.fail(definition, run, error)
@@ -248,9 +252,10 @@ class Executor(Runs):
             ValueError: If it can't be decoded.
         """
         job = run.job
-        job.args, job.meta  # noqa: B018  # decoded here, for the first time
-        definition = run.definition = self._resolve(job)
-        job.unseal(self._keys)
+        args, _ = job.args, job.meta  # decoded here, for the first time
+        definition = run.definition = registry.find(job.worker) or self._resolve(job)
+        if ENVELOPE in args:
+            job.unseal(self._keys)
         return definition
 
     def refuse(self, run: Run, error: Exception) -> Outcome:

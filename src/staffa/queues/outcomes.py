@@ -160,7 +160,9 @@ def of_completion(job: Job, result: object, definition: WorkerDefinition | None)
 
 def is_plain(job: Job, result: object, definition: WorkerDefinition | None) -> bool:
     """Tell whether nothing is to be written of a function that returned but that it has."""
-    if result is not None and isinstance(result, Cancel | Discard | Snooze | Recording):
+    if result is None and not job.meta:
+        return definition is None or not definition.options.get("recorded")
+    if isinstance(result, Cancel | Discard | Snooze | Recording):
         return False
     return not wants_record(job, result, definition)
 

@@ -36,7 +36,7 @@ from staffa.queues.composing import Composes
 from staffa.queues.executor import Executor
 from staffa.queues.handovers import Handovers
 from staffa.queues.linked_acker import LinkedAcker
-from staffa.queues.outcomes import Completion, Outcome
+from staffa.queues.outcomes import Completion, Ended, Outcome
 from staffa.queues.pools.process import ProcessPool, ProcessPoolSettings
 from staffa.queues.pools.thread import PATIENCE_SECONDS, ThreadPool
 from staffa.queues.producer import QueueProducer
@@ -60,7 +60,7 @@ _HEARTBEATS_IN_TIME = 3
 _LEAST_PATIENCE_SECONDS = 2.0
 
 
-def _ignore(outcome: Outcome, state: State) -> None:
+def _ignore(outcome: object, state: object = None) -> None:
     """Nobody asks what became of an outcome."""
 
 
@@ -74,7 +74,9 @@ class Supervisor:
         clock: Measures.
         on_dead: Called with producers that have died.
         on_done: Called with each job that has finished.
-        on_settled: Called with each outcome that is stored, and the state of its job.
+        on_settled: Called with each outcome that is stored, and the state of its job; not with
+            those that completed together while nobody listened.
+        on_completed: Called with all whose completion is stored.
         on_followed: Called with what has come of the ends of jobs that belong to flows.
         composer: Serves jobs of workflows.
     """
@@ -89,6 +91,7 @@ class Supervisor:
         on_dead: Callable[[Mapping[UUID, int]], None],
         on_done: Callable[[Job], None],
         on_settled: Callable[[Outcome, State], None] = _ignore,
+        on_completed: Callable[[Sequence[Ended]], None] = _ignore,
         on_followed: Callable[[Followed], None],
         composer: Composes | None = None,
     ) -> None:
@@ -138,6 +141,7 @@ class Supervisor:
         self._clock = clock
         self._on_done = on_done
         self._on_settled = on_settled
+        self._on_completed = on_completed
         self._on_followed = on_followed
         limit = config.node_limit
         self._slots = Slots(None if limit is None else config.share.of(limit))
@@ -324,11 +328,14 @@ class Supervisor:
             return False
         for queue in {completion.job.queue for completion in completions}:
             self.roster.settled(queue)
+        self._on_completed(completions)
         return True
 
     def _settle(self, outcome: Outcome, state: State) -> None:
         """Take note of an outcome that is stored: the slot of its job is free for all nodes."""
         self._on_settled(outcome, state)
+        if state is State.COMPLETED:
+            self._on_completed([outcome])
         self.aftermath.settled(outcome, state)
         self.roster.settled(outcome.job.queue)
         if state is State.AVAILABLE and outcome.ack.state is State.SCHEDULED:

@@ -65,6 +65,8 @@ class _Listener:
 
 
 _listeners: tuple[_Listener, ...] = ()
+_wanted: tuple[tuple[_Listener, ...], dict[str, bool]] = ((), {})
+"""Listeners, and what `listening` has found out of beginnings of names for these."""
 
 
 def attach(
@@ -99,7 +101,7 @@ def detach(handler: Handler) -> None:
 
 
 def emit(make: Callable[P, Event], /, *args: P.args, **kwargs: P.kwargs) -> None:
-    """Tell the handlers that something happened.
+    """Tell the handlers that something happened; nothing is made where none of them may want it.
 
     Args:
         make: The event's class.
@@ -107,6 +109,9 @@ def emit(make: Callable[P, Event], /, *args: P.args, **kwargs: P.kwargs) -> None
         **kwargs: Its fields, which type checkers compare with the class.
     """
     if not _listeners:
+        return
+    kind = getattr(make, "kind", Event.kind)
+    if kind is not Event.kind and not listening(kind):  # the names of spans are anything
         return
     event = make(*args, **kwargs)
     for listener in _listeners:
@@ -118,9 +123,30 @@ def emit(make: Callable[P, Event], /, *args: P.args, **kwargs: P.kwargs) -> None
             logger.exception("a handler of %s raised", event.name)
 
 
-def listening() -> bool:
-    """Tell whether anybody listens, before data is built that costs something."""
-    return bool(_listeners)
+def listening(name: str = "") -> bool:
+    """Tell whether anybody may want events, before data is built that costs something.
+
+    Args:
+        name: How their names begin; any if not given.
+
+    Example:
+        >>> attach(print, events="staffa.docs.read")
+        >>> listening("staffa.docs"), listening("staffa.docs.read.stop"), listening("staffa.job")
+        (True, True, False)
+        >>> detach(print)
+    """
+    global _wanted  # noqa: PLW0603
+    if not _listeners:
+        return False
+    listeners, wanted = _wanted
+    if listeners is not _listeners:
+        listeners, wanted = _wanted = (_listeners, {})
+    found = wanted.get(name)
+    if found is None:
+        beginnings = [known for listener in listeners for known in listener.events]
+        found = any(name.startswith(known) or known.startswith(name) for known in beginnings)
+        wanted[name] = found
+    return found
 
 
 @contextmanager

@@ -111,7 +111,7 @@ def span(name: str, /, *, instance: str | None = None, **about: Any) -> Iterator
         >>> [event.name for event in seen]
         ['staffa.docs.read.start', 'staffa.docs.read.stop']
     """
-    if not listening():
+    if not listening(name):
         yield
         return
     scope: dict[str, Any] = {} if instance is None else {"instance": instance}
@@ -149,7 +149,7 @@ def observed(prefix: str, *only: str) -> Callable[[C], C]:
 def _in_span(name: str, method: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(method)
     async def run(self: Any, *args: Any, **kwargs: Any) -> Any:
-        if not listening():
+        if not listening(name):
             return await method(self, *args, **kwargs)
         with span(name, instance=getattr(self, "instance", None)):
             return await method(self, *args, **kwargs)
