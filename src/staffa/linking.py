@@ -397,4 +397,4 @@ class Linking(Follows, Protocol):
         """
 
     async def forget_flows(self, *, age: float, limit: int) -> int:
-        """Forget about so many flows that ended an age in seconds ago, and have no jobs any more."""
+        """Forget about so many flows that ended an age in seconds ago, and have no jobs now."""

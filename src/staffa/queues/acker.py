@@ -328,7 +328,7 @@ def _split(pending: Sequence[Ended], most: int) -> tuple[list[Ended], list[Ended
 
 def _goes_together(pending: Sequence[Ended]) -> bool:
     """Tell whether there is nothing to split, as mostly: by less than a look at each costs."""
-    if len(pending) > _LARGEST_BUNDLE:
+    if len(pending) > LARGEST_BUNDLE:
         return False
     numbers = {ended.lease.id for ended in pending if ended.__class__ is Completion}
     return len(numbers) == len(pending)
