@@ -427,7 +427,7 @@ def test_what_is_no_pool_of_psycopg_is_refused() -> None:
 
 
 def test_the_documentation_lists_at_most_ten_differences() -> None:
-    page = Path(__file__).parents[2] / "docs" / "coming-from-oban.md"
+    page = Path(__file__).parents[2] / "docs" / "coming-from" / "oban.md"
 
     numbers = re.findall(r"^(\d+)\. \*\*", page.read_text("utf-8"), re.MULTILINE)
 
