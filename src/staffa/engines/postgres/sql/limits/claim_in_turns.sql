@@ -158,9 +158,10 @@ WITH RECURSIVE seen AS MATERIALIZED (
                           AND job.meta ->> 'partition_key' IS NOT NULL
                           AND job.queue = $1::text
                           AND job.priority = level.priority
-                          AND left(job.meta ->> 'partition_key', 300) COLLATE "C" = given.key
+                          AND left(job.meta ->> 'partition_key', 300) COLLATE "C" BETWEEN given.key AND given.key
                           AND job.attempt < job.max_attempts
-                        ORDER BY job.scheduled_at, job.id
+                        ORDER BY left(job.meta ->> 'partition_key', 300) COLLATE "C",
+                              job.scheduled_at, job.id
                         LIMIT given.quota
                           FOR UPDATE SKIP LOCKED) AS near
                 WHERE near.right_key

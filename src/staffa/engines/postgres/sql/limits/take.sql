@@ -5,6 +5,8 @@
 -- number of jobs of one key, $14 text[]: names of workers, $15 bigint[]: ids. The planner knows the number,
 -- while it guesses a tenth of a partition from that of each key, and would then compile the statement,
 -- which takes longer than to run it.
+-- The key is compared as a range and ordered by, or the planner might, without statistics, follow
+-- staffa_jobs_claim past all other partitions: with equality, that index has the order, too.
 -- Jobs of the workers $14 are left but for $15, the first ones of chunks that may be claimed.
 -- Whether a key is a job's own is told by the short form of the one field that most partitions have, for a
 -- tenth of what the function costs, which decides where that is not the answer.
@@ -44,10 +46,11 @@ WITH asked AS MATERIALIZED (
                           AND job.meta ->> 'partition_key' IS NOT NULL
                           AND job.queue = $1::text
                           AND job.priority = $2::int
-                          AND left(job.meta ->> 'partition_key', 300) COLLATE "C" = asked.key
+                          AND left(job.meta ->> 'partition_key', 300) COLLATE "C" BETWEEN asked.key AND asked.key
                           AND job.attempt < job.max_attempts
                           AND (job.worker <> ALL ($14::text[]) OR job.id = ANY ($15::bigint[]))
-                        ORDER BY job.scheduled_at, job.id
+                        ORDER BY left(job.meta ->> 'partition_key', 300) COLLATE "C",
+                              job.scheduled_at, job.id
                         LIMIT $13::int
                           FOR UPDATE SKIP LOCKED) AS near
                 LIMIT asked.quota
