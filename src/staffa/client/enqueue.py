@@ -83,10 +83,11 @@ class Enqueueing(Following):
             ```
         """
         chosen = check_notify(notify, conn)
-        if isinstance(job, Workflow | Addition):
-            return await self._write_flow(job, conn, chosen)
-        if isinstance(job, Batch):
-            return await self._write_batch(job, conn, chosen)
+        if not isinstance(job, Job):
+            if isinstance(job, Workflow | Addition):
+                return await self._write_flow(job, conn, chosen)
+            if isinstance(job, Batch):
+                return await self._write_batch(job, conn, chosen)
         (stored,) = await self._insertion.write([check_new(job)], conn, chosen)
         return stored
 

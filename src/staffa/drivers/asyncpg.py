@@ -234,16 +234,38 @@ async def fetch(
     patience: float | None = None,
 ) -> T:
     """Run a statement, and end the connection where it can't be trusted any more."""
+    seconds = min(patience or REPLY_SECONDS, REPLY_SECONDS)
+    given_up: list[float] = []
+    # A timer of the loop: `asyncio.timeout` around a statement takes five times as long.
+    timer = asyncio.get_running_loop().call_later(seconds, _give_up, connection, given_up)
     try:
         with translated_errors():
-            async with asyncio.timeout(min(patience or REPLY_SECONDS, REPLY_SECONDS)):
-                rows = await connection.fetch(statement.sql, *statement.params)
-    except (DatabaseUnavailable, asyncio.CancelledError):
+            rows = await connection.fetch(statement.sql, *statement.params)
+    except (DatabaseUnavailable, asyncio.CancelledError) as error:
         # After a cancellation, too: the driver would wait for the server to confirm it.
-        with suppress(asyncpg.InterfaceError):  # the pool has taken a lost one back already
-            connection.terminate()
+        end(connection)
+        if given_up and isinstance(error, DatabaseUnavailable):
+            raise DatabaseUnavailable(
+                f"the database can't be reached: no reply within {seconds:g} s"
+            ) from error
         raise
+    finally:
+        timer.cancel()
     return statement.decode(_mappings(rows))
+
+
+def end(connection: asyncpg.Connection | PoolConnectionProxy[asyncpg.Record]) -> None:
+    """End a connection without a word."""
+    with suppress(asyncpg.InterfaceError):  # the pool has taken a lost one back already
+        connection.terminate()
+
+
+def _give_up(
+    connection: asyncpg.Connection | PoolConnectionProxy[asyncpg.Record], given_up: list[float]
+) -> None:
+    """End a connection whose reply does not come, which has whoever waits for it go on."""
+    given_up.append(asyncio.get_running_loop().time())
+    end(connection)
 
 
 async def within_reply_time(action: Awaitable[None]) -> None:

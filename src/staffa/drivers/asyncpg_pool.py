@@ -22,7 +22,7 @@ from asyncpg.transaction import Transaction
 from staffa._internal.backoff import Backoff
 from staffa._internal.kill_points import boundary, sender
 from staffa.dialogues import all_of, hold
-from staffa.drivers.asyncpg import REPLY_SECONDS, ConnectionSettings, fetch, within_reply_time
+from staffa.drivers.asyncpg import REPLY_SECONDS, ConnectionSettings, end, fetch, within_reply_time
 from staffa.drivers.failures import translated_errors
 from staffa.drivers.unanswered import send_commit
 from staffa.engine import Statement, Statements
@@ -74,11 +74,12 @@ class Pool:
             DatabaseError: In the subclass that tells what to do about it.
         """
         pool = await self._open()
-        connection = await self._take(pool)
+        connection = self._take_spare() or await self._acquire(pool)
         try:  # not by `connection`: this is what a job costs that is enqueued alone
             return await fetch(connection, statement)
         finally:
-            await self._hand_back(pool, connection)
+            if not self._keep_spare(pool, connection):
+                await _give_back(pool, connection)
 
     async def run_together(self, statements: Statements[T]) -> T:
         """Run statements in one transaction, again if it loses against another one's locks.
@@ -86,7 +87,7 @@ class Pool:
         Raises:
             DatabaseError: In the subclass that tells what to do about it.
         """
-        backoff = Backoff(first_seconds=0.01, cap_seconds=0.5)
+        backoff: Backoff | None = None
         tries = 1
         while True:
             try:
@@ -95,11 +96,13 @@ class Pool:
                 if error.sqlstate not in _REPEATABLE_STATES or tries == _TRIES_OF_A_TRANSACTION:
                     raise
             tries += 1
+            backoff = backoff or Backoff(first_seconds=0.01, cap_seconds=0.5)
             await asyncio.sleep(backoff.next_seconds())
 
     async def _run_together(self, statements: Statements[T]) -> T:
         if len(statements.parts) == 1:  # needs no transaction around it
-            return await hold(all_of(statements), self.run)
+            statement = statements.parts[0]()
+            return statements.combine([None if statement is None else await self.run(statement)])
         async with self.transaction() as run:
             return await hold(all_of(statements), run)
 
@@ -107,32 +110,31 @@ class Pool:
     async def connection(self) -> AsyncIterator[PoolConnectionProxy[asyncpg.Record]]:
         """Lend a connection."""
         pool = await self._open()
-        connection = await self._take(pool)
+        connection = self._take_spare() or await self._acquire(pool)
         try:
             yield connection
         finally:
-            await self._hand_back(pool, connection)
+            if not self._keep_spare(pool, connection):
+                await _give_back(pool, connection)
 
-    async def _take(
-        self, pool: asyncpg.Pool[asyncpg.Record]
-    ) -> PoolConnectionProxy[asyncpg.Record]:
-        return self._take_spare() or await self._acquire(pool)
-
-    async def _hand_back(
+    def _keep_spare(
         self, pool: asyncpg.Pool[asyncpg.Record], connection: PoolConnectionProxy[asyncpg.Record]
-    ) -> None:
-        if self._pool is pool and self._spare is None and not self._waiting:
-            self._spare = connection
-        else:
-            await _give_back(pool, connection)
+    ) -> bool:
+        """Keep a connection for the next user, unless there is one or somebody waits for it."""
+        if self._pool is not pool or self._spare is not None or self._waiting:
+            return False
+        self._spare = connection
+        return True
 
     def _take_spare(self) -> PoolConnectionProxy[asyncpg.Record] | None:
         """Return the connection that was used last, if it is free and open."""
         connection, self._spare = self._spare, None
-        if connection is not None:
-            with suppress(asyncpg.InterfaceError):  # the pool has taken a lost one back already
-                return None if connection.is_closed() else connection
-        return None
+        if connection is None:
+            return None
+        try:
+            return None if connection.is_closed() else connection
+        except asyncpg.InterfaceError:  # the pool has taken a lost one back already
+            return None
 
     async def _acquire(
         self, pool: asyncpg.Pool[asyncpg.Record]
@@ -168,7 +170,7 @@ class Pool:
             try:
                 await within_reply_time(transaction.start())
             except BaseException:  # it may have begun all the same
-                _end(connection)
+                end(connection)
                 raise
             try:
                 yield partial(fetch, connection)
@@ -178,7 +180,7 @@ class Pool:
             try:
                 await _commit(transaction)
             except BaseException:
-                _end(connection)
+                end(connection)
                 raise
 
     async def close(self) -> None:
@@ -238,20 +240,15 @@ async def _roll_back(
     """Roll back, or end a connection that can't be trusted to: the server then does it."""
     with suppress(asyncpg.InterfaceError):  # the pool has taken a lost one back already
         if not isinstance(error, Exception) or connection.is_closed():
-            _end(connection)
+            end(connection)
             return
         try:
             await within_reply_time(transaction.rollback())
         except DatabaseError:  # what the caller hears of is the error that led here
-            _end(connection)
+            end(connection)
         except BaseException:
-            _end(connection)
+            end(connection)
             raise
-
-
-def _end(connection: PoolConnectionProxy[asyncpg.Record]) -> None:
-    with suppress(asyncpg.InterfaceError):  # the pool has taken a lost one back already
-        connection.terminate()
 
 
 async def _keep(connection: asyncpg.Connection) -> None:
