@@ -8,7 +8,7 @@ from typing import cast
 
 import pytest
 
-from staffa import State
+from staffa import State, telemetry
 from staffa._internal.backoff import Backoff
 from staffa.engine import Engine
 from staffa.errors import DatabaseUnavailable
@@ -48,8 +48,13 @@ def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "Backoff", lambda: Backoff(first_seconds=0.0, cap_seconds=0.0))
 
 
+@pytest.fixture(autouse=True)
+def no_listeners(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(telemetry.events, "_listeners", ())
+
+
 @pytest.fixture
-async def engine() -> ScriptedEngine:
+async def engine(no_listeners: None) -> ScriptedEngine:
     return ScriptedEngine()
 
 
