@@ -310,16 +310,18 @@ def _split(pending: Sequence[Ended], most: int) -> tuple[list[Ended], list[Ended
 
     Nor do many recorded results: PostgreSQL drops the connection over a statement of a gigabyte.
     """
-    if _goes_together(pending):
+    if len(pending) <= most and _goes_together(pending):
         return list(pending), []
     bundle: dict[int, Ended] = {}
     rest: list[Ended] = []
     size = 0
-    for outcome in pending:
+    for place, outcome in enumerate(pending):
         number = outcome.lease.id
         size += outcome.size
-        full = len(bundle) >= most or size > _LARGEST_BUNDLE_CHARACTERS
-        if number in bundle or (bundle and full):
+        if bundle and (len(bundle) >= most or size > _LARGEST_BUNDLE_CHARACTERS):
+            rest += pending[place:]
+            break
+        if number in bundle:
             rest.append(outcome)
         else:
             bundle[number] = outcome
@@ -328,8 +330,6 @@ def _split(pending: Sequence[Ended], most: int) -> tuple[list[Ended], list[Ended
 
 def _goes_together(pending: Sequence[Ended]) -> bool:
     """Tell whether there is nothing to split, as mostly: by less than a look at each costs."""
-    if len(pending) > LARGEST_BUNDLE:
-        return False
     numbers = {ended.lease.id for ended in pending if ended.__class__ is Completion}
     return len(numbers) == len(pending)
 
