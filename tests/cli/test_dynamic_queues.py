@@ -43,10 +43,26 @@ async def test_a_queue_is_added_changed_and_deleted_and_a_process_obeys(
         everywhere = await program.run("queues", "set", "reports", "--everywhere", "--no-paused")
         assert everywhere.code == 0
         await eventually(lambda: not app.check_queue("reports").paused)
-        deleted = await program.run("queues", "delete", "reports", "--json")
+        deleted = await program.run("queues", "delete", "reports", "--yes", "--json")
         assert deleted.json == {"action": "delete", "queues": ["reports"]}
         await eventually(lambda: app.check_all_queues() == [])
     assert "reports" not in await _listed(program)
+
+
+async def test_a_queue_is_deleted_with_yes_alone_where_nobody_can_be_asked(
+    program: Program, make_client: MakeClient
+) -> None:
+    app = make_client(name=NAME)
+    await app.insert_queue("reports", 1)
+    refused = await program.run("queues", "delete", "reports")
+    told = "would delete dynamic queue reports: give --yes to do so"
+    assert (refused.code, refused.out.strip()) == (1, told)
+    refused = await program.run("queues", "delete", "reports", "--json")
+    assert (refused.code, refused.json) == (1, {"would_delete": "reports"})
+    assert [queue.queue for queue in await app.list_queues()] == ["reports"]
+    deleted = await program.run("queues", "delete", "reports", "--yes")
+    assert (deleted.code, deleted.out.strip()) == (0, "queue reports: deleted")
+    assert await app.list_queues() == []
 
 
 async def test_list_tells_rules_and_where_queues_run_and_what_can_not_be_read(
@@ -77,6 +93,7 @@ async def test_list_tells_rules_and_where_queues_run_and_what_can_not_be_read(
 async def test_what_can_not_be_done_ends_with_the_code_of_its_kind(program: Program) -> None:
     for code, message, *arguments in (
         (1, "there is no dynamic queue 'reports'", "delete", "reports"),
+        (1, "there is no dynamic queue 'reports'", "delete", "reports", "--yes"),
         (2, "dynamic queue 'reports'", "set", "reports", "--limit", "1"),
         (2, "give options to change", "set", "reports"),
         (2, "is no KEY=VALUE", "add", "reports", "--only", "web.1"),

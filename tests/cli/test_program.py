@@ -25,7 +25,7 @@ REACHING = (
     "jobs signal 1",
     "jobs cancel --queue q --dry-run", "queues list", "queues pause q", "queues resume q",
     "queues scale q 1", "queues start q", "queues stop q", "queues add q",
-    "queues set q --limit 1", "queues delete q", "cron list", "cron run n", "cron show n",
+    "queues set q --limit 1", "queues delete q --yes", "cron list", "cron run n", "cron show n",
     "cron add n @daily w", "cron set n --queue q", "cron pause n", "cron resume n",
     "cron delete n --yes", "limits show", "workflow list", "workflow show w",
     "workflow cancel w --yes", "workflow retry w", "workflow release w s", "batch list",

@@ -11,8 +11,9 @@ import click
 from staffa.cli.audit import audited
 from staffa.cli.loading import import_modules, import_option
 from staffa.cli.numbers import WholeNumber
-from staffa.cli.options import command, open_client
+from staffa.cli.options import EXIT_REFUSED, command, open_client
 from staffa.cli.output import Output
+from staffa.client import Staffa
 from staffa.config import Config
 from staffa.dynamic import write_options
 from staffa.errors import StaffaError
@@ -120,21 +121,40 @@ async def set_(
 
 @click.command()
 @_NAME
+@click.option("--yes", is_flag=True, help="Don't ask.")
 @import_option
 @command
-async def delete(config: Config, output: Output, name: str, modules: Sequence[str]) -> None:
+async def delete(
+    config: Config, output: Output, name: str, yes: bool, modules: Sequence[str]
+) -> None:
     """Run a dynamic queue nowhere any more; its jobs stay.
 
-    Those that run go on to their end.
+    Those that run go on to their end. Whoever sits at the terminal is asked; without one, --yes is
+    needed, or it exits with 1.
 
-    Example: staffa queues delete reports
+    Example: staffa queues delete reports --yes
     """
     import_modules(modules)
     async with open_client(config) as client:
+        if not yes:
+            await _ask(client, output, name)
         with audited(config, "queues.delete", queues=[name]):
             if not await client.delete_queue(name):
-                raise StaffaError(f"there is no dynamic queue {name!r}")
+                raise _unknown(name)
     output.say(f"queue {name}: deleted", action="delete", queues=[name])
+
+
+async def _ask(client: Staffa, output: Output, name: str) -> None:
+    if name not in {queue.queue for queue in await client.list_queues()}:
+        raise _unknown(name)
+    if not output.interactive:
+        output.say(f"would delete dynamic queue {name}: give --yes to do so", would_delete=name)
+        raise SystemExit(EXIT_REFUSED)
+    click.confirm(f"Delete dynamic queue {name}?", abort=True, err=True)
+
+
+def _unknown(name: str) -> StaffaError:
+    return StaffaError(f"there is no dynamic queue {name!r}")
 
 
 def _given(
