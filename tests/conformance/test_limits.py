@@ -96,31 +96,6 @@ async def test_a_limit_for_each_node_counts_the_jobs_of_one(engine: Engine) -> N
     assert tenants(await engine.claim_limited_jobs(QUEUE, 5, new_producer("node.1"), limits)) == ""
 
 
-@pytest.mark.parametrize(
-    ("fields", "expected"),
-    [
-        (["worker"], 2),
-        (["args.a.b"], 2),
-        (["meta.region"], 2),
-        (["worker", "args.a.b"], 3),
-        (["args.nothing"], 1),
-    ],
-)
-async def test_partitions_are_made_of_worker_args_and_meta(
-    engine: Engine, producer: Producer, fields: list[str], expected: int
-) -> None:
-    await engine.enqueue_jobs(
-        [
-            new_job(worker="one", args={"a": {"b": 1}}, meta={"region": "eu"}),
-            new_job(worker="one", args={"a": {"b": 2}}, meta={"region": "us"}),
-            new_job(worker="two", args={"a": {"b": 2}}, meta={"region": "us"}),
-            new_job(worker="two", args={"a": {"b": 2}}, meta={"region": "us"}),
-        ]
-    )
-    limits = at_once(1, partition=fields)
-    assert len((await engine.claim_limited_jobs(QUEUE, 9, producer, limits)).jobs) == expected
-
-
 async def test_a_heavy_job_is_overtaken_by_none_of_another_partition_or_priority(
     engine: Engine, producer: Producer
 ) -> None:
@@ -202,25 +177,6 @@ async def test_a_job_without_attempts_left_holds_nothing_back(
     await store.write(spent.id, attempt=20, max_attempts=20)
     assert tenants(await engine.claim_limited_jobs(QUEUE, 1, producer, limits)) == "b"
     assert tenants(await engine.claim_limited_jobs(QUEUE, 9, producer, limits)) == "bb"
-
-
-async def test_another_partition_takes_effect_at_once_and_strands_nothing(
-    engine: Engine, producer: Producer
-) -> None:
-    jobs = [new_job(args={"tenant": t, "kind": k}) for t in "ab" for k in "xyz"]
-    await engine.enqueue_jobs(jobs)
-    by_tenant, by_kind = (at_once(1, partition=f"args.{name}") for name in ("tenant", "kind"))
-    await engine.configure_limits({QUEUE: by_tenant})
-    first = (await engine.claim_limited_jobs(QUEUE, 9, producer, by_tenant)).jobs
-    assert len(first) == 2
-    await engine.configure_limits({QUEUE: by_kind})
-    second = (await engine.claim_limited_jobs(QUEUE, 9, producer, by_tenant)).jobs
-    running = Counter(job.args["kind"] for job in [*first, *second])
-    assert {job.args["kind"] for job in second} == set("xyz") - {job.args["kind"] for job in first}
-    assert set(running) == set("xyz")
-    await engine.configure_limits({QUEUE: at_once(100)})
-    third = (await engine.claim_limited_jobs(QUEUE, 9, producer, by_tenant)).jobs
-    assert len(first) + len(second) + len(third) == 6
 
 
 async def test_all_obey_what_was_configured_last(engine: Engine, other_engine: Engine) -> None:
