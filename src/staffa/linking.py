@@ -42,11 +42,8 @@ GRAFTED_KEY = "grafted"
 
 
 def named_flows(meta: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the flows that a job belongs to by its meta, the innermost workflow first.
-
-    A callback of a batch is no member of it.
-    """
-    batch = None if CALLBACK_KEY in meta else meta.get(BATCH_KEY)
+    """Return the flows that a job belongs to by its meta, the innermost workflow first."""
+    batch = None if CALLBACK_KEY in meta else meta.get(BATCH_KEY)  # a callback is no member
     named = (meta.get(WORKFLOW_KEY), batch, meta.get(CHAIN_KEY))
     return tuple(flow for flow in named if isinstance(flow, str))
 
@@ -185,11 +182,13 @@ class Followed:
         woken: How many jobs have become available, by queue; callbacks of batches among them.
         cancelled: The ids of jobs that were cancelled since something did not complete.
         ended: The ids of flows that have ended.
+        released: Whether a step is held no more that was.
     """
 
     woken: Mapping[str, int] = field(default_factory=dict)
     cancelled: Sequence[int] = ()
     ended: Sequence[str] = ()
+    released: bool = False
 
 
 NOTHING = Followed()
@@ -393,7 +392,7 @@ class Linking(Follows, Protocol):
     async def release_step(self, job: int) -> Followed:
         """Release a step that was held; one whose dependencies are open waits on for them.
 
-        What is no step, or is not held, is left alone.
+        What is no step, or is not held, is left alone; what is returned tells.
         """
 
     async def forget_flows(self, *, age: float, limit: int) -> int:

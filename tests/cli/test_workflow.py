@@ -95,7 +95,12 @@ async def test_a_step_is_released(place: Place) -> None:
     program, config = place
     await enqueue(config, Workflow(id="w").add("publish", Job(worker="w"), hold=True))
     done = await program.run("workflow", "release", "w", "publish", "--json")
-    assert done.json == {"action": "release", "workflow": "w", "step": "publish"}
+    told = {"action": "release", "workflow": "w", "step": "publish"}
+    assert done.json == {**told, "released": True}
+    again = await program.run("workflow", "release", "w", "publish", "--json")
+    assert (again.code, again.json) == (0, {**told, "released": False})
+    again = await program.run("workflow", "release", "w", "publish")
+    assert again.out == "step publish of workflow w: it was not held\n"
     nodes = (await program.run("workflow", "show", "w", "--json")).json["nodes"]
     assert nodes[0]["state"] == "available"
     refused = await program.run("workflow", "release", "w", "nothing")

@@ -10,7 +10,17 @@ import pytest
 
 from staffa.engine import Ack, Engine, Lease, Producer
 from staffa.errors import UnknownFlow
-from staffa.linking import FlowKind, Graph, NeedsFlow, NeedsJob, NewFlow, NewStep, Policies, Policy
+from staffa.linking import (
+    FlowKind,
+    Followed,
+    Graph,
+    NeedsFlow,
+    NeedsJob,
+    NewFlow,
+    NewStep,
+    Policies,
+    Policy,
+)
 from staffa.types import State
 from tests.conformance.new_graphs import (
     batch,
@@ -249,15 +259,16 @@ async def test_a_flow_that_was_cancelled_runs_again_from_its_first_step(
 async def test_a_held_step_is_released(engine: Engine, runs: Runs) -> None:
     await runs.write(step(held=True))
     followed = await engine.release_step(runs.ids[0])
-    assert dict(followed.woken) == {QUEUE: 1}
+    assert (dict(followed.woken), followed.released) == ({QUEUE: 1}, True)
     assert await runs.states() == ["available"]
     assert counts(await flow_of(engine)) == {"total": 1}
-    assert not (await engine.release_step(runs.ids[0])).woken
+    assert await engine.release_step(runs.ids[0]) == Followed()
 
 
 async def test_a_held_step_waits_on_for_what_it_needs(engine: Engine, runs: Runs) -> None:
     await runs.write(step(), step(needs=[0], held=True), step(needs=[0], held=True))
-    assert not (await engine.release_step(runs.ids[1])).woken
+    assert await engine.release_step(runs.ids[1]) == Followed(released=True)
+    assert await engine.release_step(runs.ids[1]) == Followed()
     await runs.end(0)
     assert await runs.states() == ["completed", "available", "suspended"]
     assert dict((await engine.release_step(runs.ids[2])).woken) == {QUEUE: 1}
@@ -265,8 +276,8 @@ async def test_a_held_step_waits_on_for_what_it_needs(engine: Engine, runs: Runs
 
 async def test_what_is_no_step_is_left_alone(engine: Engine, runs: Runs) -> None:
     await runs.write(step())
-    assert not (await engine.release_step(runs.ids[0])).woken
-    assert not (await engine.release_step(10**9)).woken
+    assert await engine.release_step(runs.ids[0]) == Followed()
+    assert await engine.release_step(10**9) == Followed()
 
 
 # --- reading

@@ -155,6 +155,7 @@ async def test_inline_steps_end_as_they_would_in_the_database(app: Staffa) -> No
         inline = await app.enqueue(stopping())
         with pytest.raises(ConfigError, match="run_workflow"):
             await inline.release("held")
+        assert not await inline.release("anyway")
     expected = [*["cancelled"] * 3, "completed"]
     assert await states(inline) == expected
     assert await states(await run_workflow(stopping(), app=app)) == expected

@@ -118,11 +118,18 @@ async def retry(config: Config, output: Output, id: str, whole: bool) -> None:  
 @click.argument("step")
 @command
 async def release(config: Config, output: Output, id: str, step: str) -> None:  # noqa: A002
-    """Release a step that is held.
+    """Release a step that is held; one that is not is left alone.
 
     Example: staffa workflow release order-7 publish
     """
     async with open_client(config) as client:
-        with audited(config, "workflow.release", workflow=id, step=step):
-            await client.workflow(id).release(step)
-    output.say(f"step {step} of workflow {id}: released", action="release", workflow=id, step=step)
+        with audited(config, "workflow.release", workflow=id, step=step) as action:
+            released = await client.workflow(id).release(step)
+            action.count = int(released)
+    output.say(
+        f"step {step} of workflow {id}: {'released' if released else 'it was not held'}",
+        action="release",
+        workflow=id,
+        step=step,
+        released=released,
+    )

@@ -171,10 +171,12 @@ class Flows:
         await self.read(flow)
         await self._tell_of(await (await self.engine()).retry_flow(flow, whole=whole))
 
-    async def release(self, flow: str, name: str) -> None:
-        """Release a step."""
+    async def release(self, flow: str, name: str) -> bool:
+        """Release a step, and tell whether it was held."""
         number = await self._number_of(flow, name)
-        await self._tell_of(await (await self.engine()).release_step(number))
+        followed = await (await self.engine()).release_step(number)
+        await self._tell_of(followed)
+        return followed.released
 
     async def signal(self, flow: str, name: str, payload: Any, signal: str) -> bool:
         """Send a signal to a step, and tell whether it has got it."""

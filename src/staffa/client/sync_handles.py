@@ -114,9 +114,9 @@ class SyncWorkflowHandle(_Waits):
         """Run jobs of it again; see `WorkflowHandle.retry`."""
         self._call(self._handle.retry, whole=whole)
 
-    def release(self, step: str) -> None:
+    def release(self, step: str) -> bool:
         """Release a step that was held; see `WorkflowHandle.release`."""
-        self._call(self._handle.release, step)
+        return self._call(self._handle.release, step)
 
     def signal(self, step: str, payload: Any = None, *, name: str = DEFAULT_NAME) -> bool:
         """Send a signal to a step; see `WorkflowHandle.signal`."""

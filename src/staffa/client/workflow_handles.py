@@ -186,11 +186,14 @@ class WorkflowHandle:
         """
         await self._flows.retry(self.id, whole=whole)
 
-    async def release(self, step: str) -> None:
+    async def release(self, step: str) -> bool:
         """Release a step that was added with ``hold=True``; it runs once its dependencies ended.
 
         Args:
             step: Its name.
+
+        Returns:
+            Whether it was held; one that was not is left alone.
 
         Raises:
             UnknownFlow: If there is no such workflow, or no such step.
@@ -200,7 +203,7 @@ class WorkflowHandle:
             await app.workflow(workflow_id).release("publish")
             ```
         """
-        await self._flows.release(self.id, step)
+        return await self._flows.release(self.id, step)
 
     async def signal(self, step: str, payload: Any = None, *, name: str = DEFAULT_NAME) -> bool:
         """Send a signal to a step that awaits it, or will; see `Staffa.signal`.

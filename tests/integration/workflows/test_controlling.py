@@ -118,7 +118,9 @@ async def test_a_step_that_is_held_runs_once_it_is_released(app: Staffa, steps: 
     handle = await app.enqueue(flow)
     await eventually(lambda: steps.ran == ["a"])
     assert (await handle.status()).finished is False
-    await handle.release("publish")
+    assert not await handle.release("a")
+    assert await handle.release("publish")
+    assert not await handle.release("publish")
     await handle.wait(timeout=SECONDS)
     assert steps.ran == ["a", "publish", "tell"]
     with pytest.raises(UnknownFlow, match="has no step 'nothing'"):
@@ -131,7 +133,8 @@ async def test_a_step_released_early_still_waits_for_what_it_depends_on(
     app = make_client(queues=RUNS)
     flow = Workflow().add("a", steps.step.new("a"))
     handle = await app.enqueue(flow.add("b", steps.step.new("b"), deps="a", hold=True))
-    await handle.release("b")
+    assert await handle.release("b")
+    assert not await handle.release("b")
     assert (await states(handle))["b"] == "suspended"
     async with app:
         await handle.wait(timeout=SECONDS)

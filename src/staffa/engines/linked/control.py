@@ -93,9 +93,12 @@ class FlowControl:
         """Let a step go that was held."""
         yield from lock_roots_of_jobs(self.following, [step])
         opened: int | None = yield self.statements.let_go(step)
-        if opened is None or opened > 0:
+        if opened is None:
             return Followed()
-        return (yield from let_go(self.following, step))
+        followed = Followed()
+        if not opened:
+            followed = yield from let_go(self.following, step)
+        return replace(followed, released=True)
 
     def forget(self, ended: Sequence[EndedFlow]) -> Dialogue[int]:
         """Forget flows of which no job is left, and those that they are locked for."""
