@@ -10,6 +10,7 @@ import asyncpg
 import pytest
 
 from staffa.engine import Engine, Producer
+from tests.conformance.graphs import Flows
 from tests.conformance.sqlite_store import SqliteStore
 from tests.conformance.stores import PostgresStore, Store
 from tests.conformance.work import new_producer
@@ -103,3 +104,9 @@ def other_engine(store: Store) -> Engine:
 def producer() -> Producer:
     """A start of a worker process."""
     return new_producer()
+
+
+@pytest.fixture
+def flows(store: Store, engine: Engine, producer: Producer) -> Flows:
+    """What writes flows, and ends their jobs."""
+    return Flows(store, engine, producer)

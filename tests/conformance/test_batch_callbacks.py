@@ -7,7 +7,7 @@ from collections import Counter
 
 import pytest
 
-from staffa.engine import Engine, Producer
+from staffa.engine import Engine
 from staffa.jobs import Job
 from staffa.types import State
 from tests.conformance.graphs import Flows
@@ -15,12 +15,6 @@ from tests.conformance.stores import Store
 from tests.conformance.work import new_job
 
 EVENTS = ("attempted", "completed", "cancelled", "discarded", "retryable", "exhausted")
-
-
-@pytest.fixture
-def flows(store: Store, engine: Engine, producer: Producer) -> Flows:
-    """What writes flows."""
-    return Flows(store, engine, producer)
 
 
 def callbacks() -> dict[str, Job]:

@@ -6,19 +6,13 @@ from typing import Any
 
 import pytest
 
-from staffa.engine import Engine, Producer
+from staffa.engine import Engine
 from staffa.jobs import Job
 from staffa.types import State
 from tests.conformance.graphs import Flows
 from tests.conformance.new_graphs import batch, flow_of, graph, step
 from tests.conformance.stores import PostgresStore, Store
 from tests.conformance.work import new_job
-
-
-@pytest.fixture
-def flows(store: Store, engine: Engine, producer: Producer) -> Flows:
-    """What ends the jobs of flows."""
-    return Flows(store, engine, producer)
 
 
 def report(n: int = 0, **options: Any) -> Job:

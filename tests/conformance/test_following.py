@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,7 +11,7 @@ import pytest
 from staffa.deadlines import read_deadline
 from staffa.drivers.connections import run_on
 from staffa.engine import Engine, Producer
-from staffa.linking import NOTHING, Graph, NeedsFlow, NewStep, Policies, Policy
+from staffa.linking import NOTHING
 from staffa.queues.completions import dump_statements, load_statements
 from staffa.types import State
 from tests.conformance.graphs import Flows
@@ -20,12 +19,6 @@ from tests.conformance.rows import Since, error
 from tests.conformance.stores import Store
 from tests.conformance.test_rescue import beat
 from tests.conformance.work import QUEUE, new_job
-
-
-@pytest.fixture
-def flows(store: Store, engine: Engine, producer: Producer) -> Flows:
-    """What writes flows."""
-    return Flows(store, engine, producer)
 
 
 async def test_a_step_is_released_when_the_last_thing_that_it_needs_has_completed(
@@ -118,47 +111,6 @@ async def test_a_held_step_waits_on_though_nothing_is_open(flows: Flows) -> None
     await flows.check_counts("w")
 
 
-async def test_nested_flows_end_outwards_and_release_what_needs_them(flows: Flows) -> None:
-    await flows.add("outer")
-    await flows.add("middle", parent="outer", root="outer")
-    await flows.add("inner", parent="middle", root="outer")
-    first = await flows.job("inner")
-    last = await flows.job("outer", "middle")
-    done = await flows.end(first)
-    assert done.followed.ended == ("inner", "middle")
-    assert await flows.states(last) == ["available"]
-    await flows.check_counts("outer", "middle", "inner")
-    assert (await flows.end(last)).followed.ended == ("outer",)
-    await flows.check_counts("outer", "middle", "inner")
-
-
-async def test_a_flow_has_ended_as_badly_as_any_job_inside_of_it(flows: Flows) -> None:
-    await flows.add("outer")
-    await flows.add("middle", parent="outer", root="outer")
-    await flows.add("inner", parent="middle", root="outer")
-    first = await flows.job("inner")
-    goes = await flows.job("outer", "middle", policies={"discarded": "ignore"})
-    last = await flows.job("outer", "middle")
-    await flows.end(first, state=State.DISCARDED)
-    assert await flows.states(goes, last) == ["available", "cancelled"]
-
-
-async def test_a_retried_job_opens_its_flows_again_outwards(flows: Flows, engine: Engine) -> None:
-    await flows.add("outer")
-    await flows.add("inner", parent="outer")
-    first = await flows.job("inner")
-    await engine.cancel_jobs([first])
-    assert not await flows.is_open("outer")
-    await flows.check_counts("outer", "inner")
-    await engine.retry_jobs([first])
-    assert await flows.is_open("outer")
-    assert await flows.is_open("inner")
-    await flows.check_counts("outer", "inner")
-    await flows.end(first)
-    await flows.check_counts("outer", "inner")
-    assert not await flows.is_open("outer")
-
-
 async def test_ten_thousand_jobs_release_what_needs_all_of_them_once(
     flows: Flows, store: Store
 ) -> None:
@@ -210,48 +162,6 @@ async def test_the_deadline_of_a_step_counts_from_its_release(
     wanted = moment + timedelta(hours=2, seconds=60 if given == "after" else 0)
     assert found[1]
     assert Since(wanted) == found[0]
-
-
-async def test_two_dependencies_that_end_at_once_release_their_step_once(
-    flows: Flows, engine: Engine, other_engine: Engine
-) -> None:
-    await flows.add("w")
-    pairs = []
-    for _ in range(10):
-        left, right = await flows.job("w"), await flows.job("w")
-        pairs.append((left, right, await flows.job("w", left, right)))
-    claimed = await flows.claim(*(job for left, right, _ in pairs for job in (left, right)))
-    woken = 0
-    for place in range(0, len(claimed), 2):
-        one, other = claimed[place : place + 2]
-        ends = await asyncio.gather(
-            flows.ack(one, engine=engine), flows.ack(other, engine=other_engine)
-        )
-        woken += sum(end.followed.woken.get(QUEUE, 0) for end in ends)
-    assert woken == len(pairs)
-    assert set(await flows.states(*(last for _, _, last in pairs))) == {"available"}
-    await flows.check_counts("w")
-
-
-async def test_a_step_of_two_roots_is_released_once_though_they_end_at_once(
-    flows: Flows, engine: Engine, other_engine: Engine
-) -> None:
-    for name in ("a", "b", "c"):
-        await flows.add(name)
-    triples = []
-    for _ in range(10):
-        left, right = await flows.job("a"), await flows.job("b")
-        triples.append((left, right, await flows.job("c", left, right)))
-    claimed = await flows.claim(*(job for left, right, _ in triples for job in (left, right)))
-    woken = 0
-    for place in range(0, len(claimed), 2):
-        one, other = claimed[place : place + 2]
-        ends = await asyncio.gather(
-            flows.ack(one, engine=engine), flows.ack(other, engine=other_engine)
-        )
-        woken += sum(end.followed.woken.get(QUEUE, 0) for end in ends)
-    assert woken == len(triples)
-    await flows.check_counts("a", "b", "c")
 
 
 async def test_the_counts_are_those_of_the_jobs_after_each_kind_of_end(
@@ -342,40 +252,6 @@ async def test_a_job_without_attempts_left_is_discarded_and_followed(
     await flows.check_counts("w")
 
 
-MIXED = [
-    (["deleted"], ["deleted"], "available"),
-    (["deleted"], ["cancelled"], "cancelled"),
-    (["cancelled", "discarded"], ["discarded"], "cancelled"),
-    (["cancelled", "discarded"], ["cancelled"], "cancelled"),
-    (["cancelled", "discarded"], ["cancelled", "discarded"], "available"),
-    (["deleted", "discarded", "completed"], ["discarded"], "cancelled"),
-]
-"""How jobs of a group end, what a step that needs it ignores of that, and what it becomes."""
-
-
-@pytest.mark.parametrize("later", [False, True], ids=["waiting", "added later"])
-@pytest.mark.parametrize(("ends", "ignored", "expected"), MIXED, ids=str)
-async def test_a_step_goes_on_after_a_group_if_it_ignores_all_ways_in_which_that_has_ended(
-    flows: Flows, engine: Engine, ends: list[str], ignored: list[str], expected: str, later: bool
-) -> None:
-    await flows.add("w")
-    await flows.add("group", parent="w")
-    members = [await flows.job("group") for _ in ends]
-    policies = dict.fromkeys(ignored, "ignore")
-    step = 0 if later else await flows.job("w", "group", policies=policies)
-    for member, end in zip(members, ends, strict=True):
-        if end == "deleted":
-            await engine.delete_jobs([member])
-        else:
-            await flows.end(member, state=State(end))
-    if later:
-        given = Policies(**dict.fromkeys(ignored, Policy.IGNORE))
-        job = new_job(meta={"workflow_id": "w"})
-        more = Graph([], [NewStep(job, [NeedsFlow("group")], given)], roots=["w"])
-        (step,) = (await engine.insert_graph(more)).ids
-    assert await flows.states(step) == [expected]
-
-
 @pytest.mark.parametrize("held", [False, True], ids=["waits", "is held"])
 async def test_a_step_that_is_retried_waits_for_what_it_would_have_waited_for(
     flows: Flows, engine: Engine, held: bool
@@ -428,40 +304,6 @@ async def test_steps_with_and_without_a_deadline_go_on_together(flows: Flows, st
     await flows.check_counts("w")
 
 
-@pytest.mark.parametrize("named", [True, False])
-async def test_a_root_that_is_held_leaves_its_jobs_out_and_others_not(
-    flows: Flows, engine: Engine, store: Store, named: bool
-) -> None:
-    if not engine.capabilities.holds_rows:
-        pytest.skip("a file has one writer")
-    for name in ("w", "v"):
-        await flows.add(name)
-    held, free = await flows.claim(await flows.job("w"), await flows.job("v"))
-    async with store.holding("w"):
-        found = await flows.ack(held, free, wait=False, named=named)
-        assert found.states == {free.id: State.COMPLETED}
-        assert found.left == {held.id}
-    assert (await flows.ack(held, free, wait=False)).states == {held.id: State.COMPLETED}
-    await flows.check_counts("w", "v")
-
-
-async def test_whoever_needs_a_root_that_is_held_waits_for_it_in_turn(
-    flows: Flows, engine: Engine, other_engine: Engine, store: Store
-) -> None:
-    if not engine.capabilities.holds_rows:
-        pytest.skip("a file has one writer")
-    await flows.add("w")
-    first, second = await flows.job("w"), await flows.job("w")
-    (claimed,) = await flows.claim(first)
-    async with store.holding("w"):
-        cancelling = asyncio.create_task(engine.cancel_jobs([second]))
-        ending = asyncio.create_task(flows.ack(claimed, engine=other_engine))
-        await asyncio.wait([cancelling, ending], timeout=0.05)
-    assert [job.id for job in await cancelling] == [second]
-    assert (await ending).states == {first: State.COMPLETED}
-    await flows.check_counts("w")
-
-
 async def test_jobs_of_other_implementations_workflows_are_no_flows_of_ours(
     flows: Flows, engine: Engine, store: Store
 ) -> None:
@@ -499,25 +341,3 @@ async def test_a_completion_in_a_transaction_of_the_users_is_followed(
     assert await flows.states(first, second) == ["completed", "available"]
     await flows.check_counts("w")
     assert await run_on(store.connection, statements) == {}
-
-
-async def test_an_outcome_that_leads_to_a_root_that_is_held_is_left_out_and_others_not(
-    flows: Flows, engine: Engine, store: Store
-) -> None:
-    if not engine.capabilities.holds_rows:
-        pytest.skip("a file has one writer")
-    await flows.add("c", "chain")
-    for name in ("w", "v"):
-        await flows.add(name)
-    first = await flows.job("w", chain="c")
-    second = await flows.job("v", first, chain="c")
-    others = [await flows.job("w") for _ in range(4)]
-    claimed = await flows.claim(others[0], first, *others[1:])
-    async with store.holding("v"):
-        found = await flows.ack(*claimed, wait=False)
-        assert set(found.states) == set(others)
-        assert found.left == {first}
-        assert await flows.states(first, second) == ["executing", "suspended"]
-    assert (await flows.ack(*claimed, wait=False)).followed.woken == {QUEUE: 1}
-    assert await flows.states(first, second) == ["completed", "available"]
-    await flows.check_counts("w", "v", "c")

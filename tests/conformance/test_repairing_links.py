@@ -15,12 +15,6 @@ from tests.conformance.test_rescue import beat
 from tests.conformance.work import QUEUE
 
 
-@pytest.fixture
-def flows(store: Store, engine: Engine, producer: Producer) -> Flows:
-    """What writes flows."""
-    return Flows(store, engine, producer)
-
-
 async def sweep(flows: Flows) -> Repairs:
     """Sweep, a minute after the last time."""
     await flows.store.age_flows(await flows.store.now() - timedelta(minutes=5))
