@@ -92,14 +92,6 @@ async def events() -> AsyncIterator[Recorder]:
     telemetry.detach(recorder)
 
 
-@pytest.fixture(autouse=True)
-def no_listener_is_left() -> Iterator[None]:
-    """Fail the test that leaves a listener to events behind, not those that find it there."""
-    before = telemetry.events._listeners
-    yield
-    assert telemetry.events._listeners == before
-
-
 @pytest.fixture
 async def make_client(dsn: str, prefix: str) -> AsyncIterator[MakeClient]:
     """Makes clients on the test's schema, each stopped at the end."""

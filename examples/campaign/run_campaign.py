@@ -27,6 +27,7 @@ async def main(dsn: str) -> None:
             status = await handle.status()
             results = await handle.results()
             print(f"{subject}: {status.state}; {results.get('report', 'nothing was sent')}")
+    telemetry.detach(parked.put_nowait)
 
 
 if __name__ == "__main__":

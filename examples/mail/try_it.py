@@ -27,6 +27,7 @@ async def main(dsn: str) -> None:
                 await place_order(connection, address, "a novel")
         for _ in range(6):
             await ended.get()
+    telemetry.detach(ended.put_nowait)
     await bookshop(["attempts"])
 
 

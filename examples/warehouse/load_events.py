@@ -41,6 +41,7 @@ async def main(dsn: str, count: int = EVENTS) -> None:
         print(f"{written} events are enqueued")
         for _ in range(written):
             await ended.get()
+    telemetry.detach(ended.put_nowait)
     for load_row in await warehouse.fetch("SELECT events FROM loads ORDER BY at"):
         print(f"loaded {load_row['events']} events at once")
     for row in await warehouse.fetch(

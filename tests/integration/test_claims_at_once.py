@@ -265,10 +265,13 @@ async def test_nodes_that_claim_all_the_time_keep_a_limit_at_every_moment(
     await enqueue(nodes[0], limits, "ab" * 150)
     for node in nodes:
         node.noted.rest = lambda queue: None  # type: ignore[method-assign]
-    assert await work(nodes, limits) == 300
+    at_once = [*await nodes[0].claim(1, limits), *await nodes[0].claim(2, limits)]
+    assert nodes[0].noted.made == [0, 2]
+    assert await work(nodes, limits) == 297
+    await nodes[0].complete(at_once)
     greatest = await greatest_at_once(rows)
     assert (max(greatest.values()) if limits is IN_TURNS else sum(greatest.values())) <= 12
-    assert sum(sum(node.noted.made) for node in nodes) > 0
+    assert sum(node.noted.attempted for node in nodes) > 1
 
 
 async def work(nodes: list[Node], limits: Limits) -> int:

@@ -11,10 +11,11 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator
 import asyncpg
 import pytest
 
+from staffa._internal.identifiers import quote_identifier
 from staffa.drivers.asyncpg import Access
 from tests.plans.explain import Scan, explain
 from tests.plans.hot import ACCESS, HOT, LIMITS, build
-from tests.plans.tables import COUNTS, add_backlog, add_history, analyze, work_off
+from tests.plans.tables import COUNTS, add_backlog, add_history, add_running, analyze, work_off
 
 Fill = Callable[[asyncpg.Connection, str, int], Awaitable[None]]
 FILLS: dict[str, Fill] = {"backlog": add_backlog, "history": add_history}
@@ -104,6 +105,24 @@ async def test_a_plan_that_was_made_once_for_an_empty_table_is_that_of_a_large_o
     await analyze(planner, prefix)
     scans = await explain(planner, build(name, prefix, 500), generic=True, access=ACCESS[name])
     assert _is_right(scans, HOT[name][1]), scans
+
+
+@pytest.mark.parametrize("meta", ["{}", '{"partition_key": "c280a355:[1]"}'])
+async def test_plans_that_were_made_once_for_an_emptied_table_do_not_follow_its_old_statistics(
+    planner: asyncpg.Connection, prefix: str, meta: str
+) -> None:
+    await add_running(planner, prefix, 30)
+    jobs = f"{quote_identifier(prefix)}.oban_jobs"
+    await planner.execute(f"UPDATE {jobs} SET meta = $1, attempted_by = '{{node.1,one}}'", meta)
+    await analyze(planner, prefix)
+    await planner.execute(f"TRUNCATE {jobs}")
+    await analyze(planner, prefix)  # of no rows: what was known of the columns stays
+    wrong = {}
+    for name, access in ACCESS.items():
+        scans = await explain(planner, build(name, prefix, 500), generic=True, access=access)
+        if not _is_right(scans, HOT[name][1]):
+            wrong[name] = scans
+    assert wrong == {}
 
 
 @pytest.mark.parametrize("generic", [False, True])

@@ -88,7 +88,11 @@ class Proxy:
 
     async def caught(self) -> None:
         """Wait until the statement has been sent to the server."""
-        await eventually(lambda: self._trap.caught, "the statement that is to be lost")
+        try:
+            await eventually(lambda: self._trap.caught, "the statement that is to be lost")
+        except AssertionError as error:
+            seen = f"{len(self._links)} connections are open; executed were {self._trap}"
+            raise AssertionError(f"{error}; {seen}") from None
 
     def ran(self, piece: str) -> int:
         """Return how many statements with a piece of text the clients have executed."""

@@ -35,6 +35,9 @@ class Trap:
         self.abandons = False
         self.caught = False
 
+    def __str__(self) -> str:
+        return ", ".join(f"{count} x {text[:40]!r}" for text, count in self._ran.items())
+
     def set(self, piece: str, *, abandons: bool) -> None:
         """Catch the next statement with this piece of text.
 

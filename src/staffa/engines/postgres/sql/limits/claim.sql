@@ -8,6 +8,8 @@
 -- row that it has locked is the one that the snapshot shows: every claim writes the row, so nobody has
 -- claimed since, and no more jobs run than the snapshot counts.
 -- LIMIT must never be null, which is no limit at all.
+-- Running jobs are read in the order of their index: by statistics of a table that was emptied, the
+-- planner might read those of all queues.
 -- Locks: the queue's row of staffa_limits, then the rows it takes; what others hold is skipped.
 -- Index: as jobs/claim.sql, which tells why it is written so; staffa_jobs_limited.
 WITH seen AS MATERIALIZED (
@@ -26,13 +28,14 @@ WITH seen AS MATERIALIZED (
     SELECT $6::int - used.running::int AS slots
       FROM held
      CROSS JOIN (
-               SELECT count(*) FILTER (WHERE job.meta ->> 'staffa_chunk' IS NULL)
-                      + count(DISTINCT job.meta ->> 'staffa_chunk') AS running
-                 FROM :"prefix".oban_jobs AS job
-                WHERE job.state = 'executing'
-                  AND job.meta ->> 'partition_key' IS NOT NULL
-                  AND job.queue = $1::text
-                  AND ($7::text IS NULL OR job.attempted_by[1] = $7::text)
+               SELECT count(*) FILTER (WHERE busy.chunk IS NULL) + count(DISTINCT busy.chunk) AS running
+                 FROM (SELECT job.meta ->> 'staffa_chunk' AS chunk
+                         FROM :"prefix".oban_jobs AS job
+                        WHERE job.state = 'executing'
+                          AND job.meta ->> 'partition_key' IS NOT NULL
+                          AND job.queue = $1::text
+                          AND ($7::text IS NULL OR job.attempted_by[1] = $7::text)
+                        ORDER BY left(job.meta ->> 'partition_key', 300) COLLATE "C") AS busy
            ) AS used
 ), claimed AS (
     UPDATE :"prefix".oban_jobs AS job

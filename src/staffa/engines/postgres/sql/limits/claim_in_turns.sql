@@ -13,6 +13,8 @@
 -- Who gets how many: as many turns are given to all as the jobs last, which is the greatest of the levels
 -- to which they fill all partitions but the k smallest; what is left then gives one more to the first.
 -- LIMIT $2 is for the planner, as $13 of take.sql. A LIMIT must never be null, which is no limit at all.
+-- Running jobs are read in the order of their index: by statistics of a table that was emptied, the
+-- planner might read those of all queues.
 -- Locks: the queue's row of staffa_limits, then the rows it takes, or might have taken; what others hold
 -- is skipped. Index: as sweep.sql, walk.sql and take.sql; the primary key of staffa_limits.
 WITH RECURSIVE seen AS MATERIALIZED (
@@ -85,13 +87,17 @@ WITH RECURSIVE seen AS MATERIALIZED (
      CROSS JOIN LATERAL (
                SELECT least(greatest($9::int - (
                           SELECT count(*)
-                            FROM (SELECT DISTINCT coalesce(job.meta ->> 'staffa_chunk', job.id::text)
-                                    FROM :"prefix".oban_jobs AS job
-                                   WHERE job.state = 'executing'
-                                     AND job.meta ->> 'partition_key' IS NOT NULL
-                                     AND job.queue = $1::text
-                                     AND left(job.meta ->> 'partition_key', 300) COLLATE "C" = next.key
-                                     AND ($10::text IS NULL OR job.attempted_by[1] = $10::text)
+                            FROM (SELECT DISTINCT held.chunk
+                                    FROM (SELECT coalesce(job.meta ->> 'staffa_chunk', job.id::text) AS chunk
+                                            FROM :"prefix".oban_jobs AS job
+                                           WHERE job.state = 'executing'
+                                             AND job.meta ->> 'partition_key' IS NOT NULL
+                                             AND job.queue = $1::text
+                                             AND left(job.meta ->> 'partition_key', 300) COLLATE "C"
+                                                 BETWEEN next.key AND next.key
+                                             AND ($10::text IS NULL OR job.attempted_by[1] = $10::text)
+                                           ORDER BY left(job.meta ->> 'partition_key', 300) COLLATE "C"
+                                         ) AS held
                                    LIMIT $9::int) AS busy
                       ), 0), $2::int)::int AS room
                OFFSET 0

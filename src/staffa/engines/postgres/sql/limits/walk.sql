@@ -8,6 +8,8 @@
 -- Jobs of the workers $13 are left but for $14, the first ones of chunks that may be claimed.
 -- One step takes a probe of each index, whatever waits in a partition: a loose scan. OFFSET keeps the
 -- planner from counting thrice. The priority comes back alone where no partition is left.
+-- Running jobs are read in the order of their index: by statistics of a table that was emptied, the
+-- planner might read those of all queues.
 -- Locks: none. Index: staffa_jobs_ring, staffa_jobs_limited, the primary key of staffa_rates.
 WITH RECURSIVE level AS MATERIALIZED (
     SELECT first.priority,
@@ -72,13 +74,17 @@ WITH RECURSIVE level AS MATERIALIZED (
                SELECT CASE WHEN $7::int IS NULL THEN 0
                            ELSE coalesce(($9::text::jsonb ->> next.key)::int, 0) + (
                                SELECT count(*)
-                                 FROM (SELECT DISTINCT coalesce(job.meta ->> 'staffa_chunk', job.id::text)
-                                         FROM :"prefix".oban_jobs AS job
-                                        WHERE job.state = 'executing'
-                                          AND job.meta ->> 'partition_key' IS NOT NULL
-                                          AND job.queue = $1::text
-                                          AND left(job.meta ->> 'partition_key', 300) COLLATE "C" = next.key
-                                          AND ($8::text IS NULL OR job.attempted_by[1] = $8::text)
+                                 FROM (SELECT DISTINCT held.chunk
+                                         FROM (SELECT coalesce(job.meta ->> 'staffa_chunk', job.id::text) AS chunk
+                                                 FROM :"prefix".oban_jobs AS job
+                                                WHERE job.state = 'executing'
+                                                  AND job.meta ->> 'partition_key' IS NOT NULL
+                                                  AND job.queue = $1::text
+                                                  AND left(job.meta ->> 'partition_key', 300) COLLATE "C"
+                                                      BETWEEN next.key AND next.key
+                                                  AND ($8::text IS NULL OR job.attempted_by[1] = $8::text)
+                                                ORDER BY left(job.meta ->> 'partition_key', 300) COLLATE "C"
+                                              ) AS held
                                         LIMIT $7::int) AS busy
                            )::int END AS running
                OFFSET 0
