@@ -19,6 +19,7 @@ from staffa.engine import Lease, Statement
 from staffa.engines.sqlite.functions import install
 from staffa.engines.sqlite.statements.idiom import SQLITE
 from staffa.engines.statements.area import POSTGRES, Idiom
+from staffa.engines.statements.chains import ChainStatements
 from staffa.engines.statements.flow_control import FlowControlStatements
 from staffa.engines.statements.flows import FlowStatements
 from staffa.engines.statements.graphs import GraphStatements
@@ -43,6 +44,7 @@ class All:
     """All statements of a schema."""
 
     def __init__(self, prefix: str, idiom: Idiom = POSTGRES) -> None:
+        self.chains = ChainStatements(prefix, idiom)
         self.graphs = GraphStatements(prefix, idiom)
         self.flows = FlowStatements(prefix, idiom)
         self.control = FlowControlStatements(prefix, idiom)
@@ -75,6 +77,7 @@ STATEMENTS: dict[str, Callable[[All, int], Statement[Any]]] = {
     "ended": lambda of, size: of.control.find_ended(age=1.0, after=None, limit=size),
     "spent": lambda of, size: of.control.find_spent(_flows(size)),
     "steps of roots": lambda of, size: of.control.steps_of(_flows(size)),
+    "waits": lambda of, size: of.chains.waits(_ids(size)),
     "delete": lambda of, size: of.control.delete(_flows(size)),
 }
 

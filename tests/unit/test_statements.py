@@ -200,6 +200,8 @@ BUILDERS: dict[str, Callable[[], Statement[Any]]] = {
     "chunks/join": lambda: CHUNKS.join("mail", [Follower(2, 1, "")], PRODUCER, CLAIMED_AT),
     "chains/lock": lambda: CHAINS.lock(["c"]),
     "chains/link": lambda: _only(CHAINS.link([(1, Job(worker="w"))])),
+    "chains/waits": lambda: CHAINS.waits([1]),
+    "chains/alone": lambda: _only([CHAINS.alone]),
     "chains/bridge": lambda: _first(CHAINS.bridge([1], ["c"])),
     "flows/create": lambda: GRAPHS.create_flows([NEW_FLOW], None),
     "flows/once": lambda: GRAPHS.find_once("k"),

@@ -8,6 +8,7 @@ from dataclasses import replace
 from operator import itemgetter
 
 from staffa.dialogues import Dialogue, all_of
+from staffa.engines.linked.circles import refuse_circles
 from staffa.engines.linked.following import follow
 from staffa.engines.linked.graph_flows import GraphFlows
 from staffa.engines.linked.memberships import memberships, step_name
@@ -42,6 +43,7 @@ class Writing:
         self._woken: Counter[str] = Counter()
         self._named: set[str] = set()
         self._doomed: list[Due] = []
+        self._chained: list[int] = []
         for flow in flows.new.values():
             if flow.parent is not None:
                 self._count(flow.parent).inner_open += 1
@@ -77,8 +79,11 @@ class Writing:
 
         Raises:
             FlowExists: If two steps of a stored workflow have one name.
+            InvalidJob: If jobs would wait for themselves by way of their chains.
         """
         yield from self._check_names()
+        if self._chained:
+            yield from refuse_circles(self._following.chains, self._chained, self._needs.ids)
         transitions = yield from self._cancel()
         followed: Followed = yield from follow(self._following, transitions, self._counts)
         woken = self._woken + Counter(followed.woken)
@@ -154,6 +159,7 @@ class Writing:
         waiting: frozenset[int] = yield from all_of(
             Statements(chains.link(chained), itemgetter(-1))
         )
+        self._chained += waiting
         return [Inserted(job.id, State.SUSPENDED) if job.id in waiting else job for job in written]
 
     def _cancel(self) -> Dialogue[list[Transition]]:

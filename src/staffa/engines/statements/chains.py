@@ -16,6 +16,9 @@ from staffa.jobs import Job
 from staffa.statement import Part
 from staffa.types import State
 
+Wait = tuple[int | str, int | str]
+"""What waits, and what it waits for: ids of jobs and of flows."""
+
 
 class ChainStatements(Area):
     """What has jobs wait for those before them."""
@@ -35,6 +38,14 @@ class ChainStatements(Area):
             jobs: Their ids, and what they were made of.
         """
         return [partial(self._link, describe_links(jobs))]
+
+    def waits(self, jobs: Collection[int]) -> Statement[list[Wait]]:
+        """Read what waits for jobs, and what waits for that, and so on."""
+        return self.statement("waits", (list(jobs),), _waits_of)
+
+    def alone(self) -> Statement[None] | None:
+        """Return what keeps other transactions from looking at waits; None if no other writes."""
+        return self.statement("alone", (), lambda rows: None)
 
     def bridge(self, jobs: Sequence[int], flows: Sequence[str]) -> Dialogue[None]:
         """Have those that wait for jobs wait for what these have waited for themselves.
@@ -144,3 +155,13 @@ def describe_links(jobs: Sequence[tuple[int, Job]]) -> tuple[str, str]:
 def ids_of(rows: Rows) -> frozenset[int]:
     """Return the ids of rows."""
     return frozenset(row["id"] for row in rows)
+
+
+def _waits_of(rows: Rows) -> list[Wait]:
+    return [
+        (
+            row["waiting_flow"] if row["waiting_job"] is None else row["waiting_job"],
+            row["needed_flow"] if row["needed_job"] is None else row["needed_job"],
+        )
+        for row in rows
+    ]

@@ -42,6 +42,9 @@ class ChainStatements(shared.ChainStatements):
             extend,
         ]
 
+    def alone(self) -> None:
+        """Return nothing: a file has one writer."""
+
     def bridge(self, jobs: Sequence[int], flows: Sequence[str]) -> Dialogue[None]:
         """Have those that wait for jobs wait for what these have waited for themselves.
 

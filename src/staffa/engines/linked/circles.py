@@ -1,0 +1,82 @@
+"""Refuses jobs that would wait for themselves by way of their chains: nothing would let them go.
+
+A step can depend only on what there is before it, so steps alone are never a circle. A chain adds
+another order: a new job waits for what came before it in its chain, which may wait for a flow that
+the new job is part of, however indirectly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from graphlib import CycleError, TopologicalSorter
+
+from staffa.dialogues import Dialogue
+from staffa.engines.statements.chains import ChainStatements, Wait
+from staffa.errors import InvalidJob
+
+
+def refuse_circles(
+    chains: ChainStatements, jobs: Collection[int], steps: Sequence[int]
+) -> Dialogue[None]:
+    """Look whether jobs wait for themselves that this transaction has tied to chains.
+
+    Args:
+        chains: The statements.
+        jobs: Their ids.
+        steps: The ids of all jobs of the graph, in its order.
+
+    Raises:
+        InvalidJob: If they do.
+    """
+    waits = yield chains.waits(jobs)
+    if not _may_close(waits):
+        return
+    alone = chains.alone()
+    if alone is not None:
+        yield alone
+        waits = yield chains.waits(jobs)
+    circle = find_circle(waits)
+    if circle is not None:
+        raise InvalidJob(
+            f"jobs of a chain would wait for themselves: {_tell(circle, steps)}; "
+            "give the new ones another chain, or another key of it"
+        )
+
+
+def find_circle(waits: Iterable[Wait]) -> list[int | str] | None:
+    """Return what waits for itself, each before what it waits for; the first is the last as well.
+
+    Example:
+        >>> find_circle([(1, 2), (2, "flow"), (3, 1)])
+        >>> find_circle([(1, 2), (2, "flow"), ("flow", 1)])
+        [1, 2, 'flow', 1]
+    """
+    sorter: TopologicalSorter[int | str] = TopologicalSorter()
+    for waiting, needed in waits:
+        sorter.add(waiting, needed)
+    try:
+        sorter.prepare()
+    except CycleError as error:
+        circle: list[int | str] = error.args[1]
+        return circle[::-1]
+    return None
+
+
+def _may_close(waits: Iterable[Wait]) -> bool:
+    """Tell whether a job waits for a flow: without that there is no circle."""
+    return any(isinstance(waiting, int) and isinstance(needed, str) for waiting, needed in waits)
+
+
+def _tell(circle: list[int | str], steps: Sequence[int]) -> str:
+    places = {step: place for place, step in enumerate(steps)}
+    start = next(place for place, node in enumerate(circle) if node in places)
+    turned = [*circle[start:-1], *circle[:start], circle[start]]
+    told = [
+        f"the flow {node!r}"
+        if isinstance(node, str)
+        else f"step {places[node]} of the graph"
+        if node in places
+        else f"job {node}"
+        for node in turned
+    ]
+    return f"{told[0]} waits for " + ", that for ".join(told[1:])
