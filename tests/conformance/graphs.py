@@ -81,6 +81,7 @@ class Flows:
         )
         assert job.id is not None
         waits = bool(needs) or held
+        await self.store.enlist([job.id], *filter(None, (flow, batch)))
         for name in named.values():
             await self.store.raise_flow(name, "total", *(["suspended"] if waits else []))
         if waits:
@@ -107,6 +108,7 @@ class Flows:
             [new_job(meta={"workflow_id": flow}) for _ in range(count)]
         )
         numbers = [job.id for job in jobs if job.id is not None]
+        await self.store.enlist(numbers, flow)
         steps = [
             {"job_id": number, "root": await self._root(flow), "open": len(needs)}
             for number in (numbers if needs else ())

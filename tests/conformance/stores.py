@@ -62,6 +62,9 @@ class Store(Protocol):
     async def insert_many(self, table: str, rows: Sequence[Mapping[str, Any]]) -> None:
         """Write rows of one of our tables that have the same columns."""
 
+    async def enlist(self, numbers: Sequence[int], *flows: str) -> None:
+        """Note that jobs belong to each of the flows, where that is not found by their rows."""
+
     def holding(self, root: str) -> AbstractAsyncContextManager[Any]:
         """Hold the row of a root in a transaction, where rows can be held."""
 
@@ -250,6 +253,11 @@ class PostgresStore:
             f"SELECT {names} FROM jsonb_populate_recordset(null::{name}, $1::text::jsonb)",
             json.dumps(given),
         )
+
+    async def enlist(self, numbers: Sequence[int], *flows: str) -> None:
+        """Note that jobs belong to each of the flows."""
+        rows = [{"flow": flow, "job_id": number} for flow in flows for number in numbers]
+        await self.insert_many("staffa_members", rows)
 
     async def select(self, table: str) -> list[dict[str, Any]]:
         """Return the columns of all rows of one of our tables."""

@@ -16,7 +16,7 @@ from staffa.engines.statements.following import Due, FollowStatements
 from staffa.engines.statements.repairs import RepairStatements
 from tests.plans.explain import Scan, explain
 
-TABLES = ("oban_jobs", "staffa_flows", "staffa_steps", "staffa_edges")
+TABLES = ("oban_jobs", "staffa_flows", "staffa_members", "staffa_steps", "staffa_edges")
 SIZES = (10, 5000)
 
 
@@ -79,6 +79,8 @@ async def fill(planner: asyncpg.Connection, prefix: str) -> None:
         INSERT INTO {schema}.oban_jobs (worker, meta, state)
         SELECT 'w', jsonb_build_object('workflow_id', 'w' || number / 5), 'suspended'
           FROM generate_series(0, 99999) AS number;
+        INSERT INTO {schema}.staffa_members (flow, job_id)
+        SELECT meta ->> 'workflow_id', id FROM {schema}.oban_jobs;
         INSERT INTO {schema}.staffa_steps (job_id, root, open)
         SELECT number, 'w' || number / 5, 1 FROM generate_series(1, 100000) AS number;
         INSERT INTO {schema}.staffa_edges (job_id, needs_job)

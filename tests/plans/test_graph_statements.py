@@ -27,7 +27,7 @@ from staffa.linking import FlowKind
 from staffa.types import State
 from tests.plans.explain import explain
 
-TABLES = ("oban_jobs", "staffa_flows", "staffa_steps", "staffa_edges")
+TABLES = ("oban_jobs", "staffa_flows", "staffa_members", "staffa_steps", "staffa_edges")
 SIZES = (10, 1000)
 UNFINISHED = [State.AVAILABLE, State.SUSPENDED]
 
@@ -101,6 +101,8 @@ async def fill(planner: asyncpg.Connection, prefix: str) -> None:
                (CASE number % 3 WHEN 0 THEN 'suspended' WHEN 1 THEN 'available'
                                 ELSE 'completed' END)::text::{schema}.oban_job_state
           FROM generate_series(0, 99999) AS number;
+        INSERT INTO {schema}.staffa_members (flow, job_id)
+        SELECT meta ->> 'workflow_id', id FROM {schema}.oban_jobs;
         INSERT INTO {schema}.staffa_steps (job_id, root, open)
         SELECT number, 'w' || number / 10 * 2, 1 FROM generate_series(1, 100000) AS number;
         INSERT INTO {schema}.staffa_edges (job_id, needs_job, ended)

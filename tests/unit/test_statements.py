@@ -244,6 +244,7 @@ BUILDERS: dict[str, Callable[[], Statement[Any]]] = {
     "flows/cancel": lambda: _first(FOLLOW.cancel_steps([Due(1, 2, "cancelled")])),
     "flows/postpone": lambda: FOLLOW.postpone({1: "{}"}),
     "flows/count": lambda: _first(FOLLOW.count_flows({"w1": [1, 0, 0, 0, 0, 0, 0, 0]})),
+    "flows/enlist": lambda: _first(FOLLOW._enlist([Job(worker="w", meta={"batch_id": "b"})])),
     "flows/fire": lambda: _first(FOLLOW.fire_callbacks([("b1", "completed")])),
     "flows/forget": lambda: _first(FOLLOW.forget_steps([1])),
     "flows/take_unchecked": lambda: REPAIRS.take(60.0, 0.1, 10),

@@ -18,6 +18,7 @@ from staffa.engines.statements.enqueueing import EnqueueStatements
 from staffa.engines.statements.jobs import JobStatements
 from staffa.engines.statements.unique import UniqueStatements
 from staffa.jobs import Job
+from staffa.linking import BATCH_KEY
 from staffa.types import State
 
 _PATIENCE = "20ms"  # longer than those hold a key or a chain who only write jobs
@@ -254,7 +255,16 @@ class FollowStatements(Area):
         """Enqueue callbacks that are unique or in a chain."""
         if not told:
             return []
-        return as_enqueued((yield from all_of(self.enqueueing.enqueue(told))))
+        jobs: list[Job] = yield from all_of(self.enqueueing.enqueue(told))
+        yield from self._enlist([job for job in jobs if not job.conflict])
+        return as_enqueued(jobs)
+
+    def _enlist(self, callbacks: Sequence[Job]) -> Dialogue[None]:
+        """Note to which batches callbacks belong that were enqueued."""
+        if callbacks:
+            batches = [job.meta[BATCH_KEY] for job in callbacks]
+            ids = [job.id for job in callbacks]
+            yield self.statement("enlist", (batches, ids), lambda rows: None)
 
     def forget_steps(self, numbers: Sequence[int]) -> Dialogue[None]:
         """Forget what jobs have waited for that are no more."""

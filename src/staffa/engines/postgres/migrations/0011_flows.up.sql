@@ -35,6 +35,14 @@ CREATE INDEX staffa_flows_finished ON :"prefix".staffa_flows (finished_at, id) W
 CREATE UNIQUE INDEX staffa_flows_once ON :"prefix".staffa_flows (once)
     WHERE once IS NOT NULL AND finished_at IS NULL;
 
+-- The jobs of workflows and batches, callbacks of batches among them. A table of its own, since an index of jobs
+-- would be written by every change of a job. What it tells is no more than meta does, and may be of jobs that are gone.
+CREATE TABLE :"prefix".staffa_members (
+    flow   text COLLATE "C" NOT NULL,
+    job_id bigint NOT NULL,
+    PRIMARY KEY (flow, job_id)
+);
+
 -- Jobs that wait for others, and have waited. Each row is written once more as a rule, in its own page.
 CREATE TABLE :"prefix".staffa_steps (
     job_id       bigint PRIMARY KEY,

@@ -1,7 +1,7 @@
 -- Count the jobs of workflows and batches, and read the counts that their rows have.
 -- $1 text[]: the flows; chains are left out.
 -- ::int <> 0 keeps the planner from the index of all open flows.
--- Locks: none. Index: staffa_jobs_workflow, staffa_jobs_batch, staffa_flows_parent, the primary key.
+-- Locks: none. Index: staffa_flows_parent, the primary keys; OFFSET 0 has them asked for each flow and job.
 SELECT flow.id, flow.root, flow.total, flow.suspended, flow.completed, flow.cancelled, flow.discarded,
        flow.deleted, flow.attempted, flow.inner_open, found.*,
        (SELECT count(*) FROM :"prefix".staffa_flows AS part
@@ -18,19 +18,17 @@ SELECT flow.id, flow.root, flow.total, flow.suspended, flow.completed, flow.canc
                       WHERE job.attempt > 1
                          OR job.state IN ('completed', 'cancelled', 'discarded')
                          OR job.attempt = 1 AND job.state <> 'executing') AS found_attempted
-             FROM (
-                 SELECT job.state::text AS state, job.attempt
-                   FROM :"prefix".oban_jobs AS job
-                  WHERE left(job.meta ->> 'workflow_id', 127) COLLATE "C" = flow.id
-                    AND job.meta ->> 'workflow_id' IS NOT NULL
-                    AND flow.kind = 'workflow'
-                  UNION ALL
-                 SELECT job.state::text, job.attempt
-                   FROM :"prefix".oban_jobs AS job
-                  WHERE left(job.meta ->> 'batch_id', 127) COLLATE "C" = flow.id
-                    AND job.meta ->> 'batch_id' IS NOT NULL
-                    AND NOT job.meta ? 'callback'
-                    AND flow.kind = 'batch'
-             ) AS job
+             FROM :"prefix".staffa_members AS member
+            CROSS JOIN LATERAL (
+                      SELECT own.state::text AS state, own.attempt
+                        FROM :"prefix".oban_jobs AS own
+                       WHERE own.id = member.job_id
+                         AND CASE flow.kind
+                                 WHEN 'workflow' THEN own.meta ->> 'workflow_id' = flow.id
+                                 ELSE own.meta ->> 'batch_id' = flow.id AND NOT own.meta ? 'callback'
+                             END
+                      OFFSET 0
+                  ) AS job
+            WHERE member.flow = flow.id
        ) AS found
  WHERE flow.kind <> 'chain';

@@ -1,13 +1,20 @@
 -- Read a name that two steps of a workflow have, be they jobs or flows inside of it.
 -- $1 text[]: the workflows.
--- Locks: none. Index: staffa_jobs_workflow and staffa_flows_parent.
+-- Locks: none. Index: the primary keys of members and of jobs, staffa_flows_parent; OFFSET 0 has them asked for
+-- each flow and job.
 SELECT step.flow, step.name
   FROM (
-           SELECT left(job.meta ->> 'workflow_id', 127) AS flow, job.meta ->> 'name' AS name
-             FROM :"prefix".oban_jobs AS job
-            WHERE left(job.meta ->> 'workflow_id', 127) COLLATE "C" = ANY ((SELECT $1::text[])::text[])
-              AND job.meta ->> 'workflow_id' IS NOT NULL
-              AND job.meta ->> 'name' IS NOT NULL
+           SELECT member.flow, job.name
+             FROM :"prefix".staffa_members AS member
+            CROSS JOIN LATERAL (
+                      SELECT named.meta ->> 'name' AS name
+                        FROM :"prefix".oban_jobs AS named
+                       WHERE named.id = member.job_id
+                         AND named.meta ->> 'workflow_id' = member.flow
+                         AND named.meta ->> 'name' IS NOT NULL
+                      OFFSET 0
+                  ) AS job
+            WHERE member.flow = ANY ((SELECT $1::text[])::text[])
            UNION ALL
            SELECT inner_flow.parent AS flow, inner_flow.place AS name
              FROM :"prefix".staffa_flows AS inner_flow

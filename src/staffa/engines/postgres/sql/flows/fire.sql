@@ -50,7 +50,13 @@ WITH due AS MATERIALIZED (
         ON limits.queue = job.queue AND limits.fields <> '{}'
      WHERE NOT callback.told
      ORDER BY callback.id, callback.event, callback.place
-    RETURNING queue, state::text AS state
+    RETURNING id, queue, state::text AS state, meta
+), members AS (
+    INSERT INTO :"prefix".staffa_members (flow, job_id)
+    SELECT named.flow, written.id
+      FROM written
+     CROSS JOIN LATERAL (VALUES (written.meta ->> 'workflow_id'), (written.meta ->> 'batch_id')) AS named (flow)
+     WHERE named.flow IS NOT NULL
 )
 SELECT written.queue, written.state, NULL AS batch, NULL AS event, NULL AS given, NULL AS place,
        NULL AS patience

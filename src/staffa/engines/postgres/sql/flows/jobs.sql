@@ -2,24 +2,21 @@
 -- $1 text: the flow, $2 bigint: only ids above this one, $3 int: how many, $4 bool: whether callbacks of a batch
 -- are read, too.
 -- Times beyond what Python can tell (any client may write them) are cut, or null.
--- Locks: none. Index: staffa_jobs_workflow, staffa_jobs_batch, each up to the limit; the primary key.
+-- Locks: none. Index: the primary keys of members, up to the limit, and of jobs.
 WITH member AS MATERIALIZED (
-    (SELECT job.id
-       FROM :"prefix".oban_jobs AS job
-      WHERE left(job.meta ->> 'workflow_id', 127) COLLATE "C" = $1::text
-        AND job.meta ->> 'workflow_id' IS NOT NULL
-        AND job.id > $2::bigint
-      ORDER BY job.id
-      LIMIT $3::int)
-     UNION
-    (SELECT job.id
-       FROM :"prefix".oban_jobs AS job
-      WHERE left(job.meta ->> 'batch_id', 127) COLLATE "C" = $1::text
-        AND job.meta ->> 'batch_id' IS NOT NULL
-        AND job.id > $2::bigint
-        AND ($4::bool OR NOT job.meta ? 'callback')
-      ORDER BY job.id
-      LIMIT $3::int)
+    SELECT listed.job_id AS id
+      FROM :"prefix".staffa_members AS listed
+     CROSS JOIN LATERAL (
+               SELECT job.id
+                 FROM :"prefix".oban_jobs AS job
+                WHERE job.id = listed.job_id
+                  AND ($4::bool OR job.meta ->> 'batch_id' IS DISTINCT FROM listed.flow OR NOT job.meta ? 'callback')
+               OFFSET 0
+           ) AS job
+     WHERE listed.flow = $1::text
+       AND listed.job_id > $2::bigint
+     ORDER BY listed.job_id
+     LIMIT $3::int
 )
 SELECT job.id, job.state::text AS state, job.queue, job.worker, job.args::text AS args, job.meta::text AS meta, job.tags,
        to_jsonb(job.errors)::text AS errors, job.attempt, job.max_attempts, job.priority, job.attempted_by,

@@ -1,7 +1,6 @@
 -- Read which roots have no jobs any more, nor any flow that goes on.
 -- $1 text[]: the roots.
--- Locks: none: the roots are locked before. Index: the primary keys, staffa_flows_root, staffa_jobs_workflow,
--- staffa_jobs_batch.
+-- Locks: none: the roots are locked before. Index: the primary keys, staffa_flows_root.
 WITH member AS (
     SELECT flow.id AS root, flow.id, flow.finished_at, flow.tail
       FROM :"prefix".staffa_flows AS flow
@@ -17,12 +16,15 @@ SELECT member.root AS id
  CROSS JOIN LATERAL (
            SELECT member.finished_at IS NULL
                   OR EXISTS (SELECT FROM :"prefix".oban_jobs AS job WHERE job.id = member.tail)
-                  OR EXISTS (SELECT FROM :"prefix".oban_jobs AS job
-                              WHERE left(job.meta ->> 'workflow_id', 127) COLLATE "C" = member.id
-                                AND job.meta ->> 'workflow_id' IS NOT NULL)
-                  OR EXISTS (SELECT FROM :"prefix".oban_jobs AS job
-                              WHERE left(job.meta ->> 'batch_id', 127) COLLATE "C" = member.id
-                                AND job.meta ->> 'batch_id' IS NOT NULL) AS stays
+                  OR EXISTS (SELECT
+                               FROM :"prefix".staffa_members AS listed
+                              CROSS JOIN LATERAL (
+                                        SELECT
+                                          FROM :"prefix".oban_jobs AS job
+                                         WHERE job.id = listed.job_id
+                                        OFFSET 0
+                                    ) AS job
+                              WHERE listed.flow = member.id) AS stays
        ) AS look
  GROUP BY member.root
 HAVING NOT bool_or(look.stays);

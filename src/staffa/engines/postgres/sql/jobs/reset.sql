@@ -11,6 +11,7 @@ WITH crons AS (DELETE FROM :"prefix".staffa_crons),
      rates AS (DELETE FROM :"prefix".staffa_rates),
      edges AS (DELETE FROM :"prefix".staffa_edges),
      steps AS (DELETE FROM :"prefix".staffa_steps),
+     members AS (DELETE FROM :"prefix".staffa_members),
      flows AS (DELETE FROM :"prefix".staffa_flows),
      leaders AS (DELETE FROM :"prefix".staffa_leaders)
 DELETE FROM :"prefix".oban_jobs;
