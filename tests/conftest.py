@@ -111,14 +111,15 @@ async def make_client(dsn: str, prefix: str) -> AsyncIterator[MakeClient]:
 def forget_workers(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let each test register workers of its own, also under names that others use.
 
-    Entries of cron that other modules declare would run in every client: they are forgotten.
+    Entries of cron that other modules declare would run in every client, and their workers of
+    chunks would change how every client claims: they are forgotten.
     """
+    own = f"{request.module.__name__}."
+    chunked = [
+        worker for worker in registry._chunked if worker.source.startswith((own, "tests.support."))
+    ]
+    entries = {name: entry for name, entry in declared._declared.items() if name.startswith(own)}
     monkeypatch.setattr(registry, "_definitions", dict(registry._definitions))
-    monkeypatch.setattr(registry, "_chunked", registry._chunked)
-    own = {
-        name: entry
-        for name, entry in declared._declared.items()
-        if name.startswith(f"{request.module.__name__}.")
-    }
-    monkeypatch.setattr(declared, "_declared", own)
+    monkeypatch.setattr(registry, "_chunked", tuple(chunked))
+    monkeypatch.setattr(declared, "_declared", entries)
     monkeypatch.setattr(instance, "_clients", type(instance._clients)())

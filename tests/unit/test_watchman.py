@@ -12,7 +12,7 @@ import pytest
 
 from staffa._internal.clock import SYSTEM_CLOCK
 from staffa.engine import Control, Heartbeat, Lease, Producer, Pulse
-from staffa.errors import ConfigError, DatabaseUnavailable
+from staffa.errors import ConfigError, DatabaseUnavailable, StatementConflict
 from staffa.queues.watchman import Observations, Watchman
 from tests.support.events import Recorder, eventually
 from tests.unit.rows import claimed
@@ -149,6 +149,13 @@ async def test_a_first_beat_that_fails_fails_the_start(subject: Subject, error: 
     with pytest.raises(type(error), match=str(error)):
         await subject.start()
     assert subject.watchman._thread is None
+
+
+async def test_a_first_beat_that_lost_against_another_one_is_tried_again(subject: Subject) -> None:
+    subject.heartbeat.errors = [StatementConflict("could not serialize access")] * 2
+    await subject.start()
+    assert subject.heartbeat.beats >= 3
+    await subject.watchman.stop()
 
 
 async def test_a_heartbeat_that_can_not_be_made_fails_the_start() -> None:

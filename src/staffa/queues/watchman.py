@@ -22,6 +22,7 @@ from uuid import UUID
 from staffa._internal.backoff import Backoff
 from staffa._internal.clock import Clock
 from staffa.engine import Control, Heartbeat, Lease, Producer, Pulse
+from staffa.errors import StatementConflict
 from staffa.service import severity
 from staffa.telemetry import Outages, emit
 from staffa.telemetry.catalogue import HeartbeatLate
@@ -236,7 +237,7 @@ class Watchman:
                 if begun and self._stopping.is_set():
                     break
                 self._observations.interrupt()
-                if not begun:
+                if not begun and not isinstance(error, StatementConflict):
                     _tell(main, _fail, first, error)
                     break
                 outages.report("the heartbeat will be tried again", error, level=severity(error))
