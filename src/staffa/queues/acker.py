@@ -90,7 +90,7 @@ class Acker(Service):
     def submit(self, outcome: Ended) -> None:
         """Have an outcome written."""
         if self._linked is not None and outcome.job.linked:
-            self._linked.submit(outcome.in_full())
+            self._linked.submit(outcome)
             return
         if not self._pending:
             self._arrived.set()

@@ -18,7 +18,7 @@ from staffa.engine import Ack, Engine, Producer
 from staffa.jobs import Job
 from staffa.linking import Followed, named_flows
 from staffa.queues.acker import LARGEST_BUNDLE, Acker
-from staffa.queues.outcomes import Ended, Outcome
+from staffa.queues.outcomes import Completion, Ended, Outcome
 from staffa.telemetry import report
 from staffa.types import State
 
@@ -59,13 +59,6 @@ class LinkedAcker(Acker):
         self._put_aside: list[Outcome] = []
         self._submitted = asyncio.Event()
 
-    def submit(self, outcome: Ended) -> None:
-        """Have an outcome written, with the flows that its job named when it was claimed."""
-        full = outcome.in_full()
-        with suppress(ValueError):  # of meta that can't be decoded: the database reads it
-            full.ack.flows = named_flows(full.job.meta)
-        super().submit(full)
-
     def unwritten(self) -> list[Ended]:
         """Return the outcomes that are not known to be stored."""
         return [*super().unwritten(), *self._put_aside]
@@ -76,6 +69,23 @@ class LinkedAcker(Acker):
         while self._put_aside:
             await self._submitted.wait()
             await super().flush()
+
+    async def _complete(self, completions: Sequence[Completion]) -> None:
+        await self._write([completion.in_full() for completion in completions])
+
+    async def _write(
+        self,
+        bundle: Sequence[Outcome],
+        written: dict[int, State] | None = None,
+        *,
+        uncertain: bool = False,
+    ) -> None:
+        """Write a bundle, with the flows that its jobs named when they were claimed."""
+        for outcome in bundle:
+            if outcome.ack.flows is None:
+                with suppress(ValueError):  # of meta that can't be decoded: the database reads it
+                    outcome.ack.flows = named_flows(outcome.job.meta)
+        await super()._write(bundle, written, uncertain=uncertain)
 
     async def _ack(self, acks: Sequence[Ack]) -> dict[int, State]:
         found = await self._engine.ack_linked_jobs(acks, self._producer, wait=False)

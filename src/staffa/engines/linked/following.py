@@ -149,14 +149,19 @@ class _Following:
         Returns:
             What was cancelled by that.
         """
-        due: dict[int, Due] = {}
+        going: dict[int, None] = {}
+        doomed: dict[int, Due] = {}
         ends = {one.id: one.end for one in transitions if one.end is not None}
         if ends:
-            _add(due, (yield from self._statements.close_jobs(ends)))
+            closed = yield from self._statements.close_jobs(ends)
+            going |= dict.fromkeys(closed.going)
+            doomed |= {step.job: step for step in closed.doomed}
         if flows:
-            _add(due, (yield from self._statements.close_flows(flows)))
-        released = yield from self._release([step.job for step in due.values() if not step.ended])
-        cancelled = yield from self._cancel([step for step in due.values() if step.ended])
+            closed = yield from self._statements.close_flows(flows)
+            going |= dict.fromkeys(closed.going)
+            doomed |= {step.job: step for step in closed.doomed}
+        released = yield from self._release([job for job in going if job not in doomed])
+        cancelled = yield from self._cancel(list(doomed.values()))
         for flow, more in _counted(released).items():
             changes.setdefault(flow, Counts()).add(more)
         named = (*(one.flows for one in released), *(one.flows for one in cancelled))
@@ -229,13 +234,6 @@ def _counted(released: Sequence[Released]) -> dict[str, Counts]:
         for flow in steps.flows:
             changes.setdefault(flow, Counts()).suspended -= steps.count
     return changes
-
-
-def _add(due: dict[int, Due], more: Sequence[Due]) -> None:
-    """Add steps; one that is to be cancelled for one thing does not go on for another one."""
-    for step in more:
-        if step.ended is not None or step.job not in due:
-            due[step.job] = step
 
 
 def _later(deadline: str, seconds: float) -> dict[str, Any] | None:

@@ -42,29 +42,38 @@ class Lock:
     locked: bool
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Due:
-    """A step that waits for nothing any more, or whose job is cancelled.
-
-    It is not frozen, though nobody changes it: one end may let thousands go on.
+    """A step whose job is to be cancelled.
 
     Args:
         job: Its job.
-        needs: What it depends on that has not completed, if it is cancelled for that.
+        needs: What it depends on that has not completed.
         ended: How that has ended.
     """
 
     job: int
-    needs: int | str | None = None
-    ended: str | None = None
+    needs: int | str
+    ended: str
 
     @property
-    def error(self) -> str | None:
-        """What is noted in the errors of a job that is cancelled; None if it goes on."""
-        if self.ended is None:
-            return None
+    def error(self) -> str:
+        """What is noted in the errors of its job."""
         what = "workflow" if isinstance(self.needs, str) else "job"
         return f"{what} {self.needs}, which it depends on, was {self.ended}"
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """What has come of edges that were closed.
+
+    Args:
+        going: The jobs of steps that wait for nothing any more.
+        doomed: The steps that are cancelled.
+    """
+
+    going: Sequence[int]
+    doomed: Sequence[Due] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,19 +200,19 @@ class FollowStatements(Area):
             wait=wait,
         )
 
-    def close_jobs(self, ends: Mapping[int, str]) -> Dialogue[list[Due]]:
+    def close_jobs(self, ends: Mapping[int, str]) -> Dialogue[Closed]:
         """Close the edges to jobs that have ended."""
         if all(end == State.COMPLETED for end in ends.values()):
-            statement = self.statement("close_completed", (list(ends),), as_due)
+            statement = self.statement("close_completed", (list(ends),), _as_going)
         else:
-            statement = self.statement("close_jobs", (list(ends), list(ends.values())), as_due)
-        due: list[Due] = yield statement
-        return due
+            statement = self.statement("close_jobs", (list(ends), list(ends.values())), as_closed)
+        closed: Closed = yield statement
+        return closed
 
-    def close_flows(self, ids: Sequence[str]) -> Dialogue[list[Due]]:
+    def close_flows(self, ids: Sequence[str]) -> Dialogue[Closed]:
         """Close the edges to flows that have ended."""
-        due: list[Due] = yield self.statement("close_flows", (list(ids),), as_due)
-        return due
+        closed: Closed = yield self.statement("close_flows", (list(ids),), as_closed)
+        return closed
 
     def release_steps(self, numbers: Sequence[int]) -> Dialogue[list[Released]]:
         """Let steps go on."""
@@ -271,9 +280,21 @@ class FollowStatements(Area):
         yield self.statement("forget", (list(numbers),), lambda rows: None)
 
 
-def as_due(rows: Rows) -> list[Due]:
-    """Return the steps of rows."""
-    return [Due(row["job_id"], row["needs"], row["ended"]) for row in rows]
+def as_closed(rows: Rows) -> Closed:
+    """Return the steps of rows: one that is cancelled tells for what."""
+    return Closed(
+        [row["job_id"] for row in rows if row["ended"] is None],
+        [
+            Due(row["job_id"], row["needs"], row["ended"])
+            for row in rows
+            if row["ended"] is not None
+        ],
+    )
+
+
+def _as_going(rows: Rows) -> Closed:
+    """Return the steps of one row: thousands of rows would keep the garbage collector at it."""
+    return Closed(rows[0]["going"] or [])
 
 
 def as_counted(rows: Rows) -> list[Counted]:

@@ -18,12 +18,12 @@ from staffa.engines.statements.area import Rows
 from staffa.engines.statements.callbacks import Fired, as_fired, as_told
 from staffa.engines.statements.enqueueing import EnqueueStatements
 from staffa.engines.statements.following import (
+    Closed,
     Counted,
-    Due,
     Released,
+    as_closed,
     as_counted,
     as_dated,
-    as_due,
 )
 from staffa.jobs import Job
 
@@ -44,32 +44,32 @@ class FollowStatements(shared.FollowStatements):
         unique = UniqueStatements(self._prefix, self._idiom)
         return EnqueueStatements(jobs, unique, self.chains)
 
-    def close_jobs(self, ends: Mapping[int, str]) -> Dialogue[list[Due]]:
+    def close_jobs(self, ends: Mapping[int, str]) -> Dialogue[Closed]:
         """Close the edges to jobs that have ended."""
         pairs = list(ends.items())
-        due = yield from self._close("jobs", pairs)
-        return due
+        closed = yield from self._close("jobs", pairs)
+        return closed
 
-    def close_flows(self, ids: Sequence[str]) -> Dialogue[list[Due]]:
+    def close_flows(self, ids: Sequence[str]) -> Dialogue[Closed]:
         """Close the edges to flows that have ended."""
         ways: list[tuple[Any, ...]] = yield self.statement("ends_of_flows", (list(ids),), _ways)
         if not ways:
-            return []
-        due = yield from self._close("flows", ways)
-        return due
+            return Closed([])
+        closed = yield from self._close("flows", ways)
+        return closed
 
     def _enlist(self, callbacks: Sequence[Job]) -> Dialogue[None]:
         """Note nothing: jobs are found by an index of their own."""
         yield from ()
 
-    def _close(self, what: str, ends: Sequence[tuple[Any, ...]]) -> Dialogue[list[Due]]:
+    def _close(self, what: str, ends: Sequence[tuple[Any, ...]]) -> Dialogue[Closed]:
         steps: list[dict[str, Any]] = yield self.statement(f"look_{what}", (list(ends),), _plain)
         if not steps:
-            return []
+            return Closed([])
         yield self.statement(f"close_{what}", (list(ends),), _nothing)
         lowered = [(step["job_id"], step["closed"]) for step in steps]
         yield self.statement("lower", (lowered,), _nothing)
-        return as_due(
+        return as_closed(
             [
                 step
                 for step in steps

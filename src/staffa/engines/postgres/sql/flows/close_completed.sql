@@ -1,5 +1,5 @@
--- Close the edges to jobs that have completed, and return the steps that now go on: close_jobs.sql without a
--- look at what each step does where that is not so.
+-- Close the edges to jobs that have completed, and return the steps that now go on, in one row: close_jobs.sql
+-- without a look at what each step does where that is not so.
 -- $1 bigint[]: the jobs.
 -- Locks: the edges, the steps. Index: staffa_edges_needs_job, staffa_edges_job, the primary key of the steps;
 -- see close_jobs.sql for OFFSET 0 and ::int <> 0.
@@ -31,7 +31,7 @@ WITH due AS MATERIALIZED (
      WHERE step.job_id = by_step.job_id
     RETURNING step.job_id, step.open, step.held
 )
-SELECT lowered.job_id, NULL AS needs, NULL AS ended
+SELECT array_agg(lowered.job_id) AS going
   FROM lowered
  WHERE lowered.open <= 0
    AND NOT lowered.held;
