@@ -315,8 +315,8 @@ class AbandonedLeases:
             if died is None or end is None:
                 continue
             since = max(died, tenure.claim.at)  # a claim may commit after who sent it has died
-            late = (end - since).total_seconds() - _excused(history, since, end)
-            if late > self.bound:
+            late = (end - since).total_seconds()
+            if late > self.bound and (late := late - _excused(history, since, end)) > self.bound:
                 wrong.append(f"{tenure.lease} went on for {late:.1f} s after its producer died")
         return wrong
 
