@@ -58,7 +58,8 @@ class Witness:
 
     async def history(self) -> History:
         """Return all that has happened so far."""
-        connection = await asyncpg.connect(self._dsn)
+        unhurried = {"statement_timeout": "0"}  # whatever a test has set for the database
+        connection = await asyncpg.connect(self._dsn, server_settings=unhurried)
         try:
             return await read_history(connection, self._prefix, notes=self._notes)
         finally:
