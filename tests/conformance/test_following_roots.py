@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 import pytest
 
@@ -13,6 +14,19 @@ from tests.conformance.stores import Store
 from tests.conformance.work import QUEUE
 
 
+async def end_at_once(
+    flows: Flows, pairs: Sequence[tuple[int, int]], engine: Engine, other: Engine
+) -> int:
+    """End the jobs of each pair at the same time; return how many jobs that has woken."""
+    claimed = await flows.claim(*(job for pair in pairs for job in pair))
+    woken = 0
+    for place in range(0, len(claimed), 2):
+        left, right = claimed[place : place + 2]
+        ends = await asyncio.gather(flows.ack(left, engine=engine), flows.ack(right, engine=other))
+        woken += sum(end.followed.woken.get(QUEUE, 0) for end in ends)
+    return woken
+
+
 async def test_two_dependencies_that_end_at_once_release_their_step_once(
     flows: Flows, engine: Engine, other_engine: Engine
 ) -> None:
@@ -21,15 +35,8 @@ async def test_two_dependencies_that_end_at_once_release_their_step_once(
     for _ in range(10):
         left, right = await flows.job("w"), await flows.job("w")
         pairs.append((left, right, await flows.job("w", left, right)))
-    claimed = await flows.claim(*(job for left, right, _ in pairs for job in (left, right)))
-    woken = 0
-    for place in range(0, len(claimed), 2):
-        one, other = claimed[place : place + 2]
-        ends = await asyncio.gather(
-            flows.ack(one, engine=engine), flows.ack(other, engine=other_engine)
-        )
-        woken += sum(end.followed.woken.get(QUEUE, 0) for end in ends)
-    assert woken == len(pairs)
+    ends = [(left, right) for left, right, _ in pairs]
+    assert await end_at_once(flows, ends, engine, other_engine) == len(pairs)
     assert set(await flows.states(*(last for _, _, last in pairs))) == {"available"}
     await flows.check_counts("w")
 
@@ -43,15 +50,8 @@ async def test_a_step_of_two_roots_is_released_once_though_they_end_at_once(
     for _ in range(10):
         left, right = await flows.job("a"), await flows.job("b")
         triples.append((left, right, await flows.job("c", left, right)))
-    claimed = await flows.claim(*(job for left, right, _ in triples for job in (left, right)))
-    woken = 0
-    for place in range(0, len(claimed), 2):
-        one, other = claimed[place : place + 2]
-        ends = await asyncio.gather(
-            flows.ack(one, engine=engine), flows.ack(other, engine=other_engine)
-        )
-        woken += sum(end.followed.woken.get(QUEUE, 0) for end in ends)
-    assert woken == len(triples)
+    ends = [(left, right) for left, right, _ in triples]
+    assert await end_at_once(flows, ends, engine, other_engine) == len(triples)
     await flows.check_counts("a", "b", "c")
 
 

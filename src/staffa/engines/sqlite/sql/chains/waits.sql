@@ -3,6 +3,7 @@
 -- $1: a JSON array of jobs.
 -- It goes from them to what waits for them, as mostly nothing does; what they wait for themselves may be a
 -- chain of any length.
+-- What waits for a node is asked for twice: see PostgreSQL's.
 -- Index: staffa_edges_needs_job, staffa_edges_needs_flow, the primary keys.
 WITH RECURSIVE node (job, flow) AS (
     SELECT given.value, NULL
