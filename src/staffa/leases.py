@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum, auto
@@ -62,7 +62,6 @@ class Ack:
         error: What is added to the job's errors.
         delay: Seconds until the job is due again.
         meta: What is merged into the job's meta.
-        flows: The flows that the job named when it was claimed; None if that is to be looked up.
     """
 
     lease: Lease
@@ -71,7 +70,6 @@ class Ack:
     error: str | None = None
     delay: float | None = None
     meta: Mapping[str, Any] | None = None
-    flows: tuple[str, ...] | None = None
 
     @property
     def plain(self) -> bool:
@@ -82,6 +80,17 @@ class Ack:
 
 Ending = Ack | Lease
 """What ends a run; a lease alone stands for a completion with nothing to it."""
+
+
+def lease_of(ending: Ending) -> Lease:
+    """Return the lease under which a run has ended."""
+    return ending if isinstance(ending, Lease) else ending.lease
+
+
+def plain_leases(endings: Sequence[Ending]) -> list[Lease] | None:
+    """Return the leases of runs that have all completed with nothing to it; None if one has not."""
+    leases = [lease_of(ending) for ending in endings if isinstance(ending, Lease) or ending.plain]
+    return leases if len(leases) == len(endings) else None
 
 
 def as_ack(ending: Ending) -> Ack:

@@ -18,7 +18,7 @@ from typing import Any, Protocol
 
 from staffa.chains import CHAIN_KEY as CHAIN_KEY
 from staffa.jobs import Job
-from staffa.leases import Ack, Lease, Producer
+from staffa.leases import Ending, Lease, Producer
 from staffa.recorded import FlowResults
 from staffa.types import State
 
@@ -41,13 +41,6 @@ GRAFTED_KEY = "grafted"
 """Where `meta` of such a job tells what it returned: a workflow, a list or a mapping."""
 
 
-def named_flows(meta: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the flows that a job belongs to by its meta, the innermost workflow first."""
-    batch = None if CALLBACK_KEY in meta else meta.get(BATCH_KEY)  # a callback is no member
-    named = (meta.get(WORKFLOW_KEY), batch, meta.get(CHAIN_KEY))
-    return tuple(flow for flow in named if isinstance(flow, str))
-
-
 class FlowKind(StrEnum):
     """What a flow is."""
 
@@ -59,7 +52,7 @@ class FlowKind(StrEnum):
 class Policy(StrEnum):
     """What a step does where something that it depends on has ended, but not completed.
 
-    A flow ends in all the ways in which jobs in it have: the first of these policies holds then.
+    A flow ends in all the ways in which jobs in it have: the first of these holds then.
     """
 
     CANCEL = "cancel"
@@ -182,7 +175,7 @@ class Followed:
         woken: How many jobs have become available, by queue; callbacks of batches among them.
         cancelled: The ids of jobs that were cancelled since something did not complete.
         ended: The ids of flows that have ended.
-        released: Whether a step is held no more that was.
+        released: Whether a step is no longer held.
     """
 
     woken: Mapping[str, int] = field(default_factory=dict)
@@ -220,11 +213,13 @@ class LinkedAcks:
         states: The new states of those whose leases were still valid.
         followed: What came of it.
         left: The jobs of flows whose roots others hold, if these were not waited for.
+        roots: The roots of flows, as far as they were seen.
     """
 
-    states: Mapping[int, State]
+    states: dict[int, State]
     followed: Followed
     left: frozenset[int] = frozenset()
+    roots: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -310,13 +305,19 @@ class Follows(Protocol):
     """Releases jobs when what they wait for has ended."""
 
     async def ack_linked_jobs(
-        self, acks: Sequence[Ack], producer: Producer, *, wait: bool = True
+        self,
+        acks: Sequence[Ending],
+        producer: Producer,
+        *,
+        flows: Mapping[int, tuple[str, ...]] | None = None,
+        wait: bool = True,
     ) -> LinkedAcks:
         """Write outcomes as `ack_jobs` does, and what follows from them.
 
         Args:
             acks: The outcomes.
             producer: Whose leases they end.
+            flows: The flows that jobs named when they were claimed; else all are looked up.
             wait: Whether roots and rows that others hold are waited for; else they are left out.
         """
 

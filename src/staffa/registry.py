@@ -47,8 +47,8 @@ class WorkerDefinition:
         chunk: How many of its jobs run together, if they do.
         together: Makes the calls for a chunk of jobs that are prepared.
         parameters: Of a function: what it takes.
-        direct: Whether a job without meta is one call that is awaited: on the event loop, with
-            neither hooks of the worker's own nor a time-out.
+        direct: Whether a job without a time-out and deadline of its own is one call that is
+            awaited: on the event loop, with neither hooks of the worker's own nor a time-out.
     """
 
     name: str

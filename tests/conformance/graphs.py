@@ -11,7 +11,8 @@ import orjson
 from staffa.engine import Ack, Engine, Lease, Producer
 from staffa.engines.statements.jobs import describe_job
 from staffa.jobs import Job
-from staffa.linking import LinkedAcks, named_flows
+from staffa.linking import LinkedAcks
+from staffa.memberships import named_flows
 from staffa.types import State
 from tests.conformance.stores import Store
 from tests.conformance.work import QUEUE, new_job
@@ -153,23 +154,18 @@ class Flows:
 
     def outcome(self, job: Job, state: State = State.COMPLETED) -> Ack:
         """Return the outcome of a claimed job."""
-        return Ack(lease=Lease.of(job), state=state, flows=named_flows(job.meta))
+        return Ack(lease=Lease.of(job), state=state)
 
     async def ack(
         self, *jobs: Job, state: State = State.COMPLETED, engine: Engine | None = None,
         wait: bool = True, named: bool = True, **details: Any,
     ) -> LinkedAcks:  # fmt: skip
         """Write outcomes, with the flows that the jobs name or without."""
-        acks = [
-            Ack(
-                lease=Lease.of(job),
-                state=state,
-                flows=named_flows(job.meta) if named else None,
-                **details,
-            )
-            for job in jobs
-        ]
-        return await (engine or self.engine).ack_linked_jobs(acks, self.producer, wait=wait)
+        acks = [Ack(lease=Lease.of(job), state=state, **details) for job in jobs]
+        flows = {job.id: named_flows(job.meta) for job in jobs if named and job.id is not None}
+        return await (engine or self.engine).ack_linked_jobs(
+            acks, self.producer, flows=flows, wait=wait
+        )
 
     async def check_counts(self, *flows: str) -> None:
         """Compare the counts of flows with their jobs; none of these has been deleted."""

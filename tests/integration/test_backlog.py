@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from staffa import Job
+from staffa import Job, State, current_job, job
+from staffa.engines.postgres import PostgresEngine
+from staffa.queues.backlog import LARGEST_BACKLOG
 from tests.conftest import MakeClient
 from tests.plans.test_pruning import add_finished
 from tests.support.events import eventually
@@ -39,6 +43,34 @@ async def test_every_one_of_many_jobs_ends_completed(
     process.send(signal.SIGTERM)
     assert await process.ended() == 0
     assert await rows.connection.fetchval(f"SELECT max(attempt) FROM {rows.jobs}") == 1
+
+
+async def test_a_queue_claims_no_more_while_many_outcomes_wait_to_be_written(
+    make_client: MakeClient, rows: Rows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    door = asyncio.Event()
+    ack = PostgresEngine.ack_jobs
+
+    async def ack_later(self: PostgresEngine, *args: Any, **options: Any) -> dict[int, State]:
+        await door.wait()
+        return await ack(self, *args, **options)
+
+    monkeypatch.setattr(PostgresEngine, "ack_jobs", ack_later)
+    ran: list[int | None] = []
+
+    @job(name="noop")
+    async def noop() -> None:
+        ran.append(current_job().id)
+
+    limit, writing = 100, LARGEST_BACKLOG + 100
+    async with make_client(queues={"default": limit}) as app:
+        await app.enqueue_many(noop.new() for _ in range(5 * LARGEST_BACKLOG))
+        await eventually(lambda: len(ran) >= LARGEST_BACKLOG, "a backlog of outcomes")
+        await asyncio.sleep(0.5)  # claims would go on in this time
+        assert len(ran) <= LARGEST_BACKLOG + limit + writing
+        door.set()
+        await rows.until_count(completed=5 * LARGEST_BACKLOG)
+    assert len(ran) == len(set(ran)) == 5 * LARGEST_BACKLOG
 
 
 async def test_no_job_is_lost_when_the_process_is_killed_in_the_middle(

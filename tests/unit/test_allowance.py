@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -25,13 +26,15 @@ class Timer:
 class Subject:
     """A queue whose timers run when the test says so."""
 
-    def __init__(self, clock: Clock, slots: Slots, *, peers: int = 0, cooldown: float = 0) -> None:
+    def __init__(
+        self, clock: Clock, slots: Slots, *, peers: int = 0, cooldown: float = 0, **options: Any
+    ) -> None:
         self.clock = clock
         self.timers: list[Timer] = []
         self.told = 0
         self.allowance = Allowance(
             slots, Spread(lambda: peers, clock, lambda: 1.0),
-            cooldown=cooldown, call_later=self.call_later,
+            cooldown=cooldown, call_later=self.call_later, **options,
         )  # fmt: skip
         self.allowance.on_ready = self.tell
 
@@ -87,6 +90,26 @@ def test_a_queue_that_cools_down_claims_nothing_and_asks_again_when_it_may(clock
     assert (subject.told, subject.claim()) == (0, 0)
     subject.pass_time(1.0)
     assert (subject.told, subject.claim()) == (1, 10)
+
+
+def test_a_queue_whose_outcomes_wait_claims_nothing_and_keeps_no_slot_from_others(
+    clock: Clock,
+) -> None:
+    slots = Slots(4)
+    asked: list[Callable[[], None]] = []
+
+    def is_full(on_room: Callable[[], None]) -> bool:
+        asked.append(on_room)
+        return len(asked) == 2
+
+    full, other = Subject(clock, slots, is_full=is_full), Subject(clock, slots)
+    assert full.claim() == 4
+    assert other.claim() == 0
+    full.allowance.free(4)
+    assert (full.claim(), other.claim()) == (0, 4)
+    told = full.told
+    asked[-1]()
+    assert full.told == told + 1
 
 
 def test_another_cooldown_holds_at_once(clock: Clock) -> None:

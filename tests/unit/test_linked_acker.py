@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import cast
@@ -11,11 +11,12 @@ from typing import cast
 import pytest
 
 from staffa import State
-from staffa.engine import Ack, Engine, Hold, Lease, Producer
+from staffa.engine import Ack, Ending, Engine, Hold, Lease, Producer
+from staffa.leases import as_ack, lease_of
 from staffa.linking import Followed, LinkedAcks
 from staffa.queues.acker import Acker
 from staffa.queues.linked_acker import LinkedAcker
-from staffa.queues.outcomes import Outcome
+from staffa.queues.outcomes import Completion, Outcome
 from tests.support.events import eventually
 from tests.unit.rows import CLAIMED_AT, claimed
 from tests.unit.scripted import PRODUCER, ScriptedEngine, outcome, until
@@ -40,16 +41,23 @@ class LinkedEngine(ScriptedEngine):
         self.door.set()
 
     async def ack_linked_jobs(
-        self, acks: Sequence[Ack], producer: Producer, *, wait: bool = True
+        self,
+        acks: Sequence[Ending],
+        producer: Producer,
+        *,
+        flows: Mapping[int, tuple[str, ...]] | None = None,
+        wait: bool = True,
     ) -> LinkedAcks:
         """Write what nobody else holds."""
         assert not wait
-        self.linked.append([ack.lease.id for ack in acks])
+        numbers = [lease_of(ack).id for ack in acks]
+        assert flows == dict.fromkeys(numbers, ("w",))
+        self.linked.append(numbers)
         await self.door.wait()
-        left = frozenset(ack.lease.id for ack in acks if self._is_held(ack.lease.id))
-        numbers = [ack.lease.id for ack in acks if ack.lease.id not in left]
-        found = [number for number in numbers if number not in self.held]
-        states = {ack.lease.id: ack.state for ack in acks if ack.lease.id in found}
+        left = frozenset(number for number in numbers if self._is_held(number))
+        found = [number for number in numbers if number not in left | self.held]
+        states = {lease_of(ack).id: as_ack(ack).state for ack in acks}
+        states = {number: states[number] for number in found}
         woken = sum(self.fans.get(number, 1) for number in found)
         followed = Followed({"mail": woken}, ended=("w",) if found else ())
         return LinkedAcks(states, followed, left)
@@ -71,11 +79,13 @@ class Told:
 
     Args:
         settled: The jobs whose outcomes are stored.
+        completed: Those of which that was told at once.
         held: Those whose rows somebody holds.
         followed: What has followed.
     """
 
     settled: list[int | None] = field(default_factory=list)
+    completed: list[list[int | None]] = field(default_factory=list)
     held: list[int | None] = field(default_factory=list)
     followed: list[Followed] = field(default_factory=list)
 
@@ -97,6 +107,10 @@ async def acker(engine: LinkedEngine, told: Told) -> AsyncIterator[Acker]:
     def settle(one: Outcome, state: State) -> None:
         told.settled.append(one.job.id)
 
+    def complete(completions: Sequence[Completion]) -> bool:
+        told.completed.append([one.job.id for one in completions])
+        return True
+
     linked = LinkedAcker(
         there,
         PRODUCER,
@@ -104,6 +118,9 @@ async def acker(engine: LinkedEngine, told: Told) -> AsyncIterator[Acker]:
         lambda job, seconds: None,
         lambda one: told.held.append(one.job.id),
         told.followed.append,
+        complete,
+        lambda: None,
+        {},
     )
     made = Acker(there, PRODUCER, settle, linked=linked)
     await made.start()
@@ -117,6 +134,11 @@ def linked_outcome(number: int, key: str = "workflow_id") -> Outcome:
         PRODUCER, id=number, attempted_at=CLAIMED_AT + timedelta(seconds=number), meta={key: "w"}
     )
     return Outcome(job, Ack(lease=Lease.of(job), state=State.COMPLETED), 0.5)
+
+
+def linked_completion(number: int) -> Completion:
+    """Return the end of a job of a flow of which nothing else is to be written."""
+    return Completion(linked_outcome(number).job, linked_outcome(number).lease, None, 0.5)
 
 
 async def flush(acker: Acker) -> None:
@@ -180,6 +202,28 @@ async def test_outcomes_that_let_many_jobs_go_on_are_written_few_at_a_time(
     sizes = [len(bundle) for bundle in engine.linked]
     assert [number for bundle in engine.linked for number in bundle] == list(range(1, 30))
     assert sizes == [1, 2, 1, 2, 1, 2, 4, 8, 8]
+
+
+async def test_completions_are_told_of_at_once(
+    acker: Acker, engine: LinkedEngine, told: Told
+) -> None:
+    for number in (1, 2, 3):
+        acker.submit(linked_completion(number))
+    await flush(acker)
+    assert (engine.linked, told.completed) == ([[1], [2, 3]], [[1], [2, 3]])
+    assert told.settled == []
+    assert len(told.followed) == 2
+
+
+async def test_completions_are_told_of_one_by_one_where_the_root_of_one_is_held(
+    acker: Acker, engine: LinkedEngine, told: Told
+) -> None:
+    engine.roots[3] = 2
+    for number in (1, 2, 3):
+        acker.submit(linked_completion(number))
+    await flush(acker)
+    assert engine.linked == [[1], [2, 3], [3], [3]]
+    assert (told.completed, told.settled, told.held) == ([[1]], [2, 3], [])
 
 
 async def test_an_outcome_whose_row_is_held_is_handed_on(

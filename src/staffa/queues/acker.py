@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Container, Sequence
 from dataclasses import replace
+from typing import Protocol
 
 from staffa._internal.backoff import Backoff, retry_delay
 from staffa._internal.kill_points import boundary
@@ -34,13 +35,35 @@ _SET_ASIDE_SECONDS = 60.0
 _COMPLETED = f"{JobEnded.kind}.{State.COMPLETED}"
 
 
-def _ignore(what: object, how: object = None) -> None:
+def _ignore(*what: object) -> None:
     """Nobody asks what became of an outcome."""
 
 
 def _refuse(completions: Sequence[Completion]) -> bool:
     """Have each of them told."""
     return False
+
+
+class WritesLinked(Protocol):
+    """Writes the outcomes of jobs that may belong to flows."""
+
+    def submit(self, outcome: Ended) -> None:
+        """Have an outcome written."""
+
+    def waiting(self) -> list[Sequence[Ended]]:
+        """Return the outcomes that are to be written next."""
+
+    def unwritten(self) -> list[Ended]:
+        """Return the outcomes that are not known to be stored."""
+
+    async def flush(self) -> None:
+        """Return once everything submitted so far, and since, is written."""
+
+    async def start(self) -> None:
+        """Start writing."""
+
+    async def stop(self) -> None:
+        """Stop that."""
 
 
 class Acker(Service):
@@ -57,6 +80,7 @@ class Acker(Service):
             stops with this one.
         on_completed: Called with completions that are stored while nobody listens to them; tells
             whether it has taken note of all. Else `on_settled` is called with each.
+        on_written: Called after each bundle.
     """
 
     def __init__(
@@ -66,12 +90,14 @@ class Acker(Service):
         on_settled: Callable[[Outcome, State], None] = _ignore,
         on_lost: Callable[[Job, float], None] = _ignore,
         on_held: Callable[[Outcome], None] = _ignore,
-        linked: Acker | None = None,
+        linked: WritesLinked | None = None,
         on_completed: Callable[[Sequence[Completion]], bool] = _refuse,
+        on_written: Callable[[], None] = _ignore,
     ) -> None:
         super().__init__()
         self._linked = linked
         self._on_completed = on_completed
+        self._on_written = on_written
         self._on_held = on_held
         self._on_settled = on_settled
         self._on_lost = on_lost
@@ -102,6 +128,11 @@ class Acker(Service):
         linked = [] if self._linked is None else self._linked.unwritten()
         return [*self._writing, *self._pending, *self._aside.values(), *linked]
 
+    def waiting(self) -> list[Sequence[Ended]]:
+        """Return the outcomes that are to be written next, those of jobs of flows apart."""
+        linked = [] if self._linked is None else self._linked.waiting()
+        return [self._pending, *linked]
+
     async def flush(self) -> None:
         """Return once everything submitted so far, and since, is written."""
         await self._settled.wait()
@@ -131,6 +162,7 @@ class Acker(Service):
             else:
                 await self._write([ended.in_full() for ended in self._writing])
             self._writing = []
+            self._on_written()
             self._outages.end()
             if not self._pending:
                 self._arrived.clear()
@@ -140,14 +172,13 @@ class Acker(Service):
         """Write completions, and tell of all at once if that comes off, as it mostly does."""
         written: dict[int, State] = {}
         uncertain = False
-        leases = [completion.lease for completion in completions]
         try:
-            written = await self._engine.ack_jobs(leases, self._producer, wait=False)
+            written = await self._ack(completions)
         except Exception as error:  # noqa: BLE001  # others are told of when they happen again
             uncertain = isinstance(error, DatabaseUnavailable)
             if isinstance(error, DatabaseError) and not isinstance(error, DataRefused):
-                self._report(len(leases), error)
-        if len(written) < len(leases) or not self._told_at_once(completions):
+                self._report(len(completions), error)
+        if len(written) < len(completions) or not self._told_at_once(completions):
             bundle = [completion.in_full() for completion in completions]
             await self._write(bundle, written, uncertain=uncertain)
 
@@ -175,11 +206,10 @@ class Acker(Service):
             uncertain: Whether the reply of an earlier try may have been lost.
         """
         backoff = Backoff()
-        acks = [outcome.ack for outcome in bundle]
         written = {} if written is None else written
         while True:
             try:
-                held, traced = await self._try(acks, written, uncertain=uncertain)
+                held, traced = await self._try(bundle, written, uncertain=uncertain)
                 break
             except DataRefused as error:
                 await self._write_apart(self._hand_on_written(bundle, written), error)
@@ -210,23 +240,24 @@ class Acker(Service):
         return left
 
     async def _try(
-        self, acks: Sequence[Ack], written: dict[int, State], *, uncertain: bool
+        self, bundle: Sequence[Outcome], written: dict[int, State], *, uncertain: bool
     ) -> tuple[frozenset[int], frozenset[int]]:
         """Write what is not written yet; return what others hold, and what had been before."""
-        if left := _without(acks, written):
+        if left := _without(bundle, written):
             written |= await self._ack(left)
-        left = _without(acks, written)
+        left = _without(bundle, written)
         if not left:
             return frozenset(), frozenset()
-        held = await self._find_held(left)
-        ended = _without(left, held)
+        held = await self._find_held([outcome.lease for outcome in left])
+        ended = [outcome.ack for outcome in _without(left, held)]
         if not ended or not uncertain:
             return held, frozenset()
         return held, await self._engine.trace_acks(ended, self._producer)
 
-    async def _ack(self, acks: Sequence[Ack]) -> dict[int, State]:
+    async def _ack(self, bundle: Sequence[Ended]) -> dict[int, State]:
         """Write outcomes, but for those whose rows others hold."""
-        return await self._engine.ack_jobs(acks, self._producer, wait=False)
+        endings = [ended.ending for ended in bundle]
+        return await self._engine.ack_jobs(endings, self._producer, wait=False)
 
     def _hand_on(
         self,
@@ -248,11 +279,11 @@ class Acker(Service):
         await self._write(bundle[:middle], uncertain=uncertain)
         await self._write(bundle[middle:], uncertain=uncertain)
 
-    async def _find_held(self, acks: Sequence[Ack]) -> frozenset[int]:
+    async def _find_held(self, leases: Sequence[Lease]) -> frozenset[int]:
         """Return the jobs that are still ours, though they could not be written."""
-        holds = await self._engine.find_holds([ack.lease for ack in acks], self._producer)
-        pairs = zip(acks, holds, strict=True)
-        return frozenset(ack.lease.id for ack, hold in pairs if hold is not Hold.ENDED)
+        holds = await self._engine.find_holds(leases, self._producer)
+        pairs = zip(leases, holds, strict=True)
+        return frozenset(lease.id for lease, hold in pairs if hold is not Hold.ENDED)
 
     async def _write_apart(self, bundle: Sequence[Outcome], error: Exception) -> None:
         if len(bundle) > 1:
@@ -301,8 +332,8 @@ class Acker(Service):
         self._on_settled(outcome, state)
 
 
-def _without(acks: Sequence[Ack], numbers: Container[int]) -> list[Ack]:
-    return [ack for ack in acks if ack.lease.id not in numbers]
+def _without(bundle: Sequence[Outcome], numbers: Container[int]) -> list[Outcome]:
+    return [outcome for outcome in bundle if outcome.lease.id not in numbers]
 
 
 def _split(pending: Sequence[Ended], most: int) -> tuple[list[Ended], list[Ended]]:

@@ -1,9 +1,9 @@
 """How many jobs a queue may claim now, beside what its own free slots say.
 
-Three things may keep it from taking them all: the slots of the node that the queues share
-(`slots`), the part that it leaves to other nodes (`spread`), and a time that was configured to lie
-between two claims. The producer asks, and is called when it is worth asking again: when slots have
-become free, or a time is over.
+Four things may keep it from taking them all: the slots of the node that the queues share
+(`slots`), the part that it leaves to other nodes (`spread`), outcomes that wait to be written
+(`backlog`), and a time that was configured to lie between two claims. The producer asks, and is
+called when it is worth asking again: when slots have become free, or a time is over.
 
 Invariants: asking takes nothing, and may be done at any time; slots are taken when a claim is sent,
 and each is given back once: by a claim that has found no job for it, or when the job ends.
@@ -33,6 +33,11 @@ def _call_later(seconds: float, what: Callable[[], None]) -> Timer:
     return asyncio.get_running_loop().call_later(seconds, what)
 
 
+def _never(on_room: Callable[[], None]) -> bool:
+    """Nobody writes outcomes."""
+    return False
+
+
 class Allowance:
     """What one queue may claim.
 
@@ -40,6 +45,8 @@ class Allowance:
         slots: Those that it shares with the other queues of the node.
         spread: What it leaves to other nodes.
         cooldown: Seconds from one claim to the next.
+        is_full: Tells whether too many outcomes of the queue wait; if so, it calls what it is given
+            when that may have changed.
         call_later: Calls something after some seconds; the running loop does if not given.
     """
 
@@ -49,12 +56,14 @@ class Allowance:
         spread: Spread,
         *,
         cooldown: float = 0.0,
+        is_full: Callable[[Callable[[], None]], bool] = _never,
         call_later: CallLater = _call_later,
     ) -> None:
         self.on_ready: Callable[[], None] = lambda: None
         self._slots = slots
         self._spread = spread
         self._cooldown = cooldown
+        self._is_full = is_full
         self._call_later = call_later
         self._taken = 0
         self._cooling: Timer | None = None
@@ -84,7 +93,10 @@ class Allowance:
             free: The queue's own free slots.
             limit: All of its own slots.
         """
-        if free <= 0 or self._cooling is not None or self._waits(limit):
+        if free <= 0 or self._cooling is not None or self._is_full(self.ready):
+            self._slots.leave(self)
+            return 0
+        if self._waits(limit):
             self._slots.leave(self)
             return 0
         return self._spread.part(free)

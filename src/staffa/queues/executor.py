@@ -30,7 +30,7 @@ from staffa.errors import (
     UnknownKey,
     UnknownWorker,
 )
-from staffa.jobs import Job, set_current_job
+from staffa.jobs import TIMEOUT_KEY, Job, set_current_job
 from staffa.linking import CASCADE_KEY, GRAFT_KEY, GRAFTED_KEY
 from staffa.queues import outcomes
 from staffa.queues.aftermath import call_hook
@@ -58,6 +58,8 @@ from staffa.results import Cancel, Discard, Snooze
 from staffa.telemetry import emit, report
 from staffa.telemetry.catalogue import JobLeaseLost, JobStarted, WorkerUnknown
 from staffa.types import EndReason
+
+_TIME_KEYS = frozenset({TIMEOUT_KEY, DEADLINE_KEY})
 
 
 def _ignore(job: Job, seconds: float) -> None:
@@ -233,7 +235,7 @@ class Executor(Runs):
             return (await perform_chunk((run,), self))[run]
         set_current_job(job)
         try:
-            if definition.direct and not meta and not hooks.attached():
+            if definition.direct and _TIME_KEYS.isdisjoint(meta) and not hooks.attached():
                 result = await call()
             else:
                 result = await self._called(definition, call, run)

@@ -14,9 +14,10 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from staffa._internal.backoff import Backoff
-from staffa.engine import Ack, Engine, Producer
+from staffa.engine import Engine, Lease, Producer
 from staffa.jobs import Job
-from staffa.linking import Followed, named_flows
+from staffa.linking import Followed
+from staffa.memberships import named_flows
 from staffa.queues.acker import LARGEST_BUNDLE, Acker
 from staffa.queues.outcomes import Completion, Ended, Outcome
 from staffa.telemetry import report
@@ -37,6 +38,9 @@ class LinkedAcker(Acker):
         on_lost: Called with each job whose lease had ended, and the seconds that it ran.
         on_held: Called with each outcome whose row somebody else holds.
         on_followed: Called with what has come of outcomes that are stored.
+        on_completed: Called with completions that are stored, as `Acker` does.
+        on_written: Called after each bundle.
+        roots: Takes note of the roots of flows.
     """
 
     def __init__(
@@ -47,10 +51,22 @@ class LinkedAcker(Acker):
         on_lost: Callable[[Job, float], None],
         on_held: Callable[[Outcome], None],
         on_followed: Callable[[Followed], None],
+        on_completed: Callable[[Sequence[Completion]], bool],
+        on_written: Callable[[], None],
+        roots: dict[str, str],
     ) -> None:
-        super().__init__(engine, producer, on_settled, on_lost, self._put_off)
+        super().__init__(
+            engine,
+            producer,
+            on_settled,
+            on_lost,
+            self._put_off,
+            on_completed=on_completed,
+            on_written=on_written,
+        )
         self._on_held_row = on_held
         self._on_followed = on_followed
+        self._roots = roots
         self._backoff = Backoff(
             first_seconds=_FIRST_PAUSE_SECONDS, cap_seconds=_LONGEST_PAUSE_SECONDS
         )
@@ -70,34 +86,24 @@ class LinkedAcker(Acker):
             await self._submitted.wait()
             await super().flush()
 
-    async def _complete(self, completions: Sequence[Completion]) -> None:
-        await self._write([completion.in_full() for completion in completions])
-
-    async def _write(
-        self,
-        bundle: Sequence[Outcome],
-        written: dict[int, State] | None = None,
-        *,
-        uncertain: bool = False,
-    ) -> None:
-        """Write a bundle, with the flows that its jobs named when they were claimed."""
-        for outcome in bundle:
-            if outcome.ack.flows is None:
-                with suppress(ValueError):  # of meta that can't be decoded: the database reads it
-                    outcome.ack.flows = named_flows(outcome.job.meta)
-        await super()._write(bundle, written, uncertain=uncertain)
-
-    async def _ack(self, acks: Sequence[Ack]) -> dict[int, State]:
-        found = await self._engine.ack_linked_jobs(acks, self._producer, wait=False)
+    async def _ack(self, bundle: Sequence[Ended]) -> dict[int, State]:
+        """Write outcomes, with the flows that their jobs named when they were claimed."""
+        flows: dict[int, tuple[str, ...]] = {}
+        with suppress(ValueError):  # of meta that can't be decoded: the database reads them all
+            for ended in bundle:
+                flows[ended.lease.id] = named_flows(ended.job.meta)
+        endings = [ended.ending for ended in bundle]
+        found = await self._engine.ack_linked_jobs(endings, self._producer, flows=flows, wait=False)
         self._left = found.left
-        self._adapt(len(acks), found.followed)
+        self._roots.update(found.roots)
+        self._adapt(len(bundle), found.followed)
         if found.states:
             self._backoff.reset()
         try:
             self._on_followed(found.followed)
         except Exception as error:  # noqa: BLE001  # hooks are objects of users' making
             report("telling what followed from outcomes failed", error)
-        return dict(found.states)
+        return found.states
 
     def _adapt(self, acks: int, followed: Followed) -> None:
         """Choose how many outcomes go together next."""
@@ -107,10 +113,10 @@ class LinkedAcker(Acker):
         else:
             self._most = min(2 * self._most, LARGEST_BUNDLE)
 
-    async def _find_held(self, acks: Sequence[Ack]) -> frozenset[int]:
-        others = [ack for ack in acks if ack.lease.id not in self._left]
+    async def _find_held(self, leases: Sequence[Lease]) -> frozenset[int]:
+        others = [lease for lease in leases if lease.id not in self._left]
         held = await super()._find_held(others) if others else frozenset()
-        return held | self._left.intersection(ack.lease.id for ack in acks)
+        return held | self._left.intersection(lease.id for lease in leases)
 
     def _put_off(self, outcome: Outcome) -> None:
         """Have an outcome written later: soon where it is the root that was held."""

@@ -10,7 +10,7 @@ from typing import ClassVar, Protocol
 
 from staffa._internal.backoff import retry_delay
 from staffa._internal.json import clean
-from staffa.engine import Ack, Lease
+from staffa.engine import Ack, Ending, Lease
 from staffa.errors import DeadlinePassed, JobCancelled, JobDiscarded, ProcessJobError
 from staffa.jobs import Job
 from staffa.queues.recording import Recording, record, wants_record
@@ -48,6 +48,11 @@ class Outcome:
     def lease(self) -> Lease:
         """The run."""
         return self.ack.lease
+
+    @property
+    def ending(self) -> Ending:
+        """What is to be written."""
+        return self.ack
 
     @property
     def size(self) -> int:
@@ -118,6 +123,11 @@ class Completion:
     seconds: float = 0.0
 
     size: ClassVar[int] = 0
+
+    @property
+    def ending(self) -> Ending:
+        """What is to be written."""
+        return self.lease
 
     def in_full(self) -> Outcome:
         """Return the same as any other outcome."""

@@ -31,11 +31,13 @@ from staffa.queues.acker import Acker
 from staffa.queues.aftermath import Aftermath, has_hook
 from staffa.queues.allowance import Allowance
 from staffa.queues.awaits import Awaits
+from staffa.queues.backlog import Backlog
 from staffa.queues.checkpoints import Checkpoints
 from staffa.queues.composing import Composes
 from staffa.queues.executor import Executor
 from staffa.queues.handovers import Handovers
 from staffa.queues.linked_acker import LinkedAcker
+from staffa.queues.linked_lanes import LinkedLanes
 from staffa.queues.outcomes import Completion, Ended, Outcome
 from staffa.queues.pools.process import ProcessPool, ProcessPoolSettings
 from staffa.queues.pools.thread import PATIENCE_SECONDS, ThreadPool
@@ -51,6 +53,7 @@ from staffa.telemetry import emit, report
 from staffa.telemetry.catalogue import ShutdownBegun, ShutdownEnded
 from staffa.types import State, to_seconds
 
+_LANES = 2
 _FLUSH_SECONDS = 10.0
 _MOMENT_SECONDS = 2.0
 
@@ -101,6 +104,7 @@ class Supervisor:
         self._threads = ThreadPool()
         self._processes = ProcessPool(ProcessPoolSettings.of(config), clock)
         self.aftermath = Aftermath(engine, self._threads)
+        self._on_followed = on_followed
         # Queues that are kept in the database bring their limits from there.
         configured = config.queues if config.dynamic_queues is None else {}
         self._limits = {name: queue.limits for name, queue in configured.items()}
@@ -111,11 +115,13 @@ class Supervisor:
             self._settle,
             self._lose,
             on_held=self._hand_over,
-            linked=LinkedAcker(
-                engine, producer, self._settle, self._lose, self._hand_over, on_followed
+            linked=LinkedLanes(
+                self._make_linked, _LANES if engine.capabilities.writes_at_once else 1
             ),
             on_completed=self._settle_at_once,
+            on_written=self._lower_backlog,
         )
+        self._backlog = Backlog(self._acker.waiting)
         self._handovers = Handovers(
             engine,
             producer,
@@ -142,7 +148,6 @@ class Supervisor:
         self._on_done = on_done
         self._on_settled = on_settled
         self._on_completed = on_completed
-        self._on_followed = on_followed
         limit = config.node_limit
         self._slots = Slots(None if limit is None else config.share.of(limit))
         self.roster = Roster(configured, producer, self._make_producer, clock, config.share)
@@ -299,6 +304,19 @@ class Supervisor:
         except (DatabaseError, TimeoutError) as error:
             report("the producer's row could not be removed", error, level=logging.WARNING)
 
+    def _make_linked(self, roots: dict[str, str]) -> LinkedAcker:
+        return LinkedAcker(
+            self._engine,
+            self._producer,
+            self._settle,
+            self._lose,
+            self._hand_over,
+            self._on_followed,
+            self._settle_at_once,
+            self._lower_backlog,
+            roots,
+        )
+
     def _make_producer(self, name: str, queue: Queue) -> QueueProducer:
         return QueueProducer(
             name,
@@ -313,6 +331,7 @@ class Supervisor:
                 self._slots,
                 Spread(lambda: self._watchman.peers, self._clock),
                 cooldown=to_seconds(queue.dispatch_cooldown, "dispatch_cooldown"),
+                is_full=partial(self._backlog.is_full, name),
             ),
         )
 
@@ -320,6 +339,9 @@ class Supervisor:
         running = [lease.id for lease in self._executor.leases()]
         outcomes = [*self._acker.unwritten(), *self._handovers.unwritten()]
         return running + [outcome.lease.id for outcome in outcomes]
+
+    def _lower_backlog(self) -> None:
+        self._backlog.lowered()
 
     def _settle_at_once(self, completions: Sequence[Completion]) -> bool:
         """Take note of completions unless there are hooks to call after them; tell if so."""

@@ -2,29 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 
 from staffa.dialogues import Dialogue, all_of
-from staffa.engine import Ack, Changed, Changes, Producer, Rescued, Rescues, Statement, Statements
+from staffa.engine import (
+    Ack,
+    Changed,
+    Changes,
+    Ending,
+    Producer,
+    Rescued,
+    Rescues,
+    Statement,
+    Statements,
+)
 from staffa.engines.linked.control import suspend_waiting
 from staffa.engines.linked.following import follow
 from staffa.engines.linked.roots import Members, lock_roots_of_acks, lock_roots_of_jobs
-from staffa.engines.linked.transitions import Transition
+from staffa.engines.linked.transitions import Transition, count_completions
 from staffa.engines.statements.conditions import Wanted
 from staffa.engines.statements.flow_control import FlowControlStatements
 from staffa.engines.statements.following import FollowStatements
 from staffa.engines.statements.jobs import JobStatements
 from staffa.filters import JobFilter
-from staffa.linking import LinkedAcks
+from staffa.leases import as_ack, lease_of, plain_leases
+from staffa.linking import NOTHING, LinkedAcks
 from staffa.types import State
 
 
 def acknowledge(
     following: FollowStatements,
     jobs: JobStatements,
-    acks: Sequence[Ack],
+    acks: Sequence[Ending],
     producer: Producer,
+    flows: Mapping[int, tuple[str, ...]] | None = None,
     *,
     wait: bool,
 ) -> Dialogue[LinkedAcks]:
@@ -33,12 +45,29 @@ def acknowledge(
     Raises:
         RootHeldError: If one leads to a flow whose root somebody else holds, and is not waited for.
     """
-    members = yield from lock_roots_of_acks(following, acks, wait=wait)
-    free = [ack for ack in acks if ack.lease.id not in members.left]
-    states: dict[int, State] = {}
-    if free:
+    numbers = [lease_of(ack).id for ack in acks]
+    members = yield from lock_roots_of_acks(following, numbers, flows or {}, wait=wait)
+    free = [ack for ack in acks if lease_of(ack).id not in members.left] if members.left else acks
+    if not free:
+        return LinkedAcks({}, NOTHING, members.left, members.roots)
+    leases = plain_leases(free)
+    if leases is not None and all(lease.id in members.flows for lease in leases):
+        completed = yield from following.complete_jobs(leases, producer, wait=wait)
+        states = dict.fromkeys(completed.jobs, State.COMPLETED)
+        written = [lease for lease in leases if lease.id in states]
+        changes = count_completions(written, members.flows)
+        followed = yield from follow(following, (), changes, completed=completed, wait=wait)
+    else:
         states = yield jobs.ack(free, producer, wait=wait)
-    transitions = [
+        followed = yield from follow(following, _transitions(free, states, members), wait=wait)
+    return LinkedAcks(states, followed, members.left, members.roots)
+
+
+def _transitions(
+    acks: Sequence[Ending], states: Mapping[int, State], members: Members
+) -> list[Transition]:
+    """Return what jobs of flows have become by their outcomes."""
+    return [
         Transition(
             ack.lease.id,
             members.flows[ack.lease.id],
@@ -47,11 +76,9 @@ def acknowledge(
             ack.lease.attempt,
             ack.lease.attempt - ack.refund,
         )
-        for ack in free
+        for ack in map(as_ack, acks)
         if ack.lease.id in states and ack.lease.id in members.flows
     ]
-    followed = yield from follow(following, transitions, wait=wait)
-    return LinkedAcks(states, followed, members.left)
 
 
 def complete(

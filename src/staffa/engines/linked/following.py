@@ -18,6 +18,7 @@ from staffa.engines.linked.transitions import Counts, Transition, cancelled_step
 from staffa.engines.statements.callbacks import Fired
 from staffa.engines.statements.following import (
     Cancelled,
+    Completed,
     Counted,
     Due,
     FollowStatements,
@@ -26,6 +27,8 @@ from staffa.engines.statements.following import (
 from staffa.linking import Followed
 from staffa.types import State
 
+_NOTHING = Completed()
+
 
 def follow(
     statements: FollowStatements,
@@ -33,25 +36,29 @@ def follow(
     changes: Mapping[str, Counts] | None = None,
     ended: Sequence[str] = (),
     *,
+    completed: Completed = _NOTHING,
     wait: bool = True,
 ) -> Dialogue[Followed]:
     """Follow changes of jobs' states that this transaction has written, to the last consequence.
 
     The roots of the flows concerned are locked, by a statement before the one that wrote them.
-    New jobs of a bulk need no transitions: the counts of their flows are enough. A flow without
-    changes of its own is looked at, too: whether it has ended, and which callbacks are due.
+    New jobs of a bulk need no transitions, nor do those that have completed: the counts of their
+    flows are enough. A flow without changes of its own is looked at, too: whether it has ended, and
+    which callbacks are due.
 
     Args:
         statements: The engine's statements.
         transitions: What has changed.
         changes: By flow, more changes of counts.
         ended: Flows that have ended before, though what needs them was not told.
+        completed: What came of jobs that have completed, with counts in `changes`.
         wait: Whether roots of more flows, which steps lead to, are waited for.
 
     Raises:
         RootHeldError: If one is held by somebody else, and must not be waited for.
     """
-    return (yield from _Following(statements, wait).follow(transitions, changes or {}, ended))
+    following = _Following(statements, wait)
+    return (yield from following.follow(transitions, changes or {}, ended, completed))
 
 
 def let_go(statements: FollowStatements, step: int) -> Dialogue[Followed]:
@@ -95,6 +102,7 @@ class _Following:
         transitions: Sequence[Transition],
         given: Mapping[str, Counts],
         ended: Sequence[str],
+        completed: Completed = _NOTHING,
     ) -> Dialogue[Followed]:
         changes = count_changes(transitions)
         for flow, more in given.items():
@@ -107,7 +115,8 @@ class _Following:
             yield from self._statements.forget_steps(gone)
         counted = set(given) | retried
         while transitions or changes or ended:
-            transitions = yield from self._let_go(transitions, ended, changes)
+            transitions = yield from self._let_go(transitions, ended, completed, changes)
+            completed = _NOTHING
             yield from self._bridge(transitions)
             for flow, more in count_changes(transitions).items():
                 changes.setdefault(flow, Counts()).add(more)
@@ -137,6 +146,7 @@ class _Following:
         self,
         transitions: Sequence[Transition],
         flows: Sequence[str],
+        completed: Completed,
         changes: dict[str, Counts],
     ) -> Dialogue[list[Transition]]:
         """Close the edges to what has ended, and let those go on that waited for it.
@@ -144,12 +154,13 @@ class _Following:
         Args:
             transitions: What has changed.
             flows: The flows that have ended.
+            completed: What came of jobs of which no transitions tell.
             changes: By flow, changes of counts: those of steps that go on are added.
 
         Returns:
             What was cancelled by that.
         """
-        going: dict[int, None] = {}
+        going: dict[int, None] = dict.fromkeys(completed.going)
         doomed: dict[int, Due] = {}
         ends = {one.id: one.end for one in transitions if one.end is not None}
         if ends:
@@ -160,7 +171,8 @@ class _Following:
             closed = yield from self._statements.close_flows(flows)
             going |= dict.fromkeys(closed.going)
             doomed |= {step.job: step for step in closed.doomed}
-        released = yield from self._release([job for job in going if job not in doomed])
+        numbers = [job for job in going if job not in doomed]
+        released = yield from self._release(numbers, completed.released)
         cancelled = yield from self._cancel(list(doomed.values()))
         for flow, more in _counted(released).items():
             changes.setdefault(flow, Counts()).add(more)
@@ -171,10 +183,12 @@ class _Following:
             self._locked |= others
         return cancelled
 
-    def _release(self, numbers: Sequence[int]) -> Dialogue[list[Released]]:
-        if not numbers:
-            return []
-        released: list[Released] = yield from self._statements.release_steps(numbers)
+    def _release(
+        self, numbers: Sequence[int], released: Sequence[Released] = ()
+    ) -> Dialogue[Sequence[Released]]:
+        """Let steps go on, and take note of them with those that have been released before."""
+        if numbers:
+            released = [*released, *(yield from self._statements.release_steps(numbers))]
         for steps in released:
             if steps.state is State.AVAILABLE:
                 self._woken[steps.queue] += steps.count

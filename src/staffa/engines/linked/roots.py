@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 
 from staffa.dialogues import Dialogue
 from staffa.engines.statements.following import FollowStatements, Link, Lock
-from staffa.leases import Ack
 
 
 class RootHeldError(Exception):
@@ -21,10 +20,12 @@ class Members:
     Args:
         flows: The flows of each job of those that were asked for, if it has any.
         left: The jobs of flows whose roots others hold, where they were not waited for.
+        roots: The roots of flows, as far as they were seen.
     """
 
     flows: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
     left: frozenset[int] = frozenset()
+    roots: Mapping[str, str] = field(default_factory=dict)
 
 
 def lock_roots(
@@ -73,27 +74,34 @@ def lock_roots_of_jobs(
 
 
 def lock_roots_of_acks(
-    statements: FollowStatements, acks: Sequence[Ack], *, wait: bool = True
+    statements: FollowStatements,
+    numbers: Sequence[int],
+    named: Mapping[int, tuple[str, ...]],
+    *,
+    wait: bool = True,
 ) -> Dialogue[Members]:
-    """Do the same for jobs whose outcomes come with the flows that they named when claimed.
+    """Do the same for jobs with outcomes, by the flows that they named when they were claimed.
 
     No row of a job is read for that, and updates leave alone what it names. Other clients have
     workflows of their own, under the same keys of meta: they are no flows of ours.
 
     Args:
         statements: The engine's statements.
-        acks: The outcomes.
+        numbers: The ids of the jobs.
+        named: The flows of each; where one lacks, all are looked up.
         wait: Whether roots that others hold are waited for; else their jobs are left out.
     """
-    named = {ack.lease.id: ack.flows for ack in acks if ack.flows is not None}
-    if len(named) < len(acks):
-        return (
-            yield from lock_roots_of_jobs(statements, [ack.lease.id for ack in acks], wait=wait)
-        )
-    flows = sorted({flow for some in named.values() for flow in some})
+    if not all(number in named for number in numbers):
+        return (yield from lock_roots_of_jobs(statements, numbers, wait=wait))
+    kinds = {named[number] for number in numbers}  # many jobs name the same
+    flows = sorted({flow for some in kinds for flow in some})
     found: list[Lock] = (yield statements.lock_flows(flows, wait=wait)) if flows else []
     locked = {lock.flow for lock in found if lock.locked}
     held = {lock.flow for lock in found if not lock.locked}
-    left = frozenset(job for job, some in named.items() if not held.isdisjoint(some))
-    stored = {job: tuple(flow for flow in some if flow in locked) for job, some in named.items()}
-    return Members({job: some for job, some in stored.items() if some and job not in left}, left)
+    left = {some for some in kinds if not held.isdisjoint(some)}
+    stored = {some: tuple(flow for flow in some if flow in locked) for some in kinds - left}
+    return Members(
+        {number: some for number in numbers if (some := stored.get(named[number]))},
+        frozenset(number for number in numbers if named[number] in left),
+        {lock.flow: lock.root for lock in found},
+    )

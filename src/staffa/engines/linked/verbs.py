@@ -12,7 +12,16 @@ from typing import TypeVar
 from uuid import UUID
 
 from staffa._internal.kill_points import boundaries
-from staffa.engine import Ack, Changed, Changes, Producer, Rescued, Rescues, Statement, Statements
+from staffa.engine import (
+    Changed,
+    Changes,
+    Ending,
+    Producer,
+    Rescued,
+    Rescues,
+    Statement,
+    Statements,
+)
 from staffa.engines.linked.ending import acknowledge, change, numbers_of, rescue
 from staffa.engines.linked.following import followed_together
 from staffa.engines.linked.repairing import find_wrong, repair, together
@@ -26,6 +35,7 @@ from staffa.engines.statements.repairs import RepairStatements
 from staffa.engines.statements.rescues import RescueStatements
 from staffa.engines.transacting import Transacting
 from staffa.errors import StatementConflict
+from staffa.leases import lease_of
 from staffa.linking import NOTHING, LinkedAcks, Repairs
 from staffa.telemetry import observed
 from staffa.types import State
@@ -50,26 +60,34 @@ class FollowVerbs(Transacting):
     _repairs: RepairStatements
 
     async def ack_linked_jobs(
-        self, acks: Sequence[Ack], producer: Producer, *, wait: bool = True
+        self,
+        acks: Sequence[Ending],
+        producer: Producer,
+        *,
+        flows: Mapping[int, tuple[str, ...]] | None = None,
+        wait: bool = True,
     ) -> LinkedAcks:
         """Write outcomes, and what follows from them."""
         try:
             return await self._follow(
-                lambda: acknowledge(self._following, self._acking, acks, producer, wait=wait),
+                lambda: acknowledge(
+                    self._following, self._acking, acks, producer, flows, wait=wait
+                ),
                 acks=True,
             )
         except (RootHeldError, StatementConflict) as error:  # others hold what one of them leads to
             if wait or (isinstance(error, StatementConflict) and error.sqlstate != _LOCK_TIMEOUT):
                 raise
             if len(acks) == 1:
-                return LinkedAcks({}, NOTHING, frozenset({acks[0].lease.id}))
+                return LinkedAcks({}, NOTHING, frozenset({lease_of(acks[0]).id}))
         middle = len(acks) // 2
-        one = await self.ack_linked_jobs(acks[:middle], producer, wait=wait)
-        other = await self.ack_linked_jobs(acks[middle:], producer, wait=wait)
+        one = await self.ack_linked_jobs(acks[:middle], producer, flows=flows, wait=wait)
+        other = await self.ack_linked_jobs(acks[middle:], producer, flows=flows, wait=wait)
         return LinkedAcks(
             {**one.states, **other.states},
             followed_together(one.followed, other.followed),
             one.left | other.left,
+            {**one.roots, **other.roots},
         )
 
     async def cancel_jobs(self, wanted: Wanted, *, wait: bool = True) -> Changes:

@@ -11,7 +11,6 @@ from staffa.dialogues import Dialogue, all_of
 from staffa.engines.linked.circles import refuse_circles
 from staffa.engines.linked.following import follow
 from staffa.engines.linked.graph_flows import GraphFlows
-from staffa.engines.linked.memberships import memberships, step_name
 from staffa.engines.linked.needs import Needs, Outlook
 from staffa.engines.linked.transitions import Counts, Transition, cancelled_steps
 from staffa.engines.statements.chains import chains_of
@@ -19,6 +18,7 @@ from staffa.engines.statements.following import Due, FollowStatements
 from staffa.engines.statements.graphs import GraphStatements, Inserted, StoredEdge, StoredStep
 from staffa.errors import FlowExists, InvalidJob
 from staffa.linking import Followed, InsertedGraph, NewStep
+from staffa.memberships import memberships, step_name
 from staffa.statement import Statements
 from staffa.types import State
 

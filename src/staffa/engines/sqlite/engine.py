@@ -91,6 +91,7 @@ CAPABILITIES = Capabilities(
     poolers=False,
     rebuilds_indexes=False,
     holds_rows=False,
+    writes_at_once=False,
 )
 
 _PREFIX = "main"

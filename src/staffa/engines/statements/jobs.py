@@ -26,7 +26,7 @@ from staffa.engine import (
 )
 from staffa.engines.statements.area import Area, Rows, count
 from staffa.jobs import Job
-from staffa.leases import as_ack
+from staffa.leases import as_ack, plain_leases
 from staffa.running import PROGRESS_KEY
 from staffa.types import State
 
@@ -109,12 +109,8 @@ class JobStatements(Area):
         self, acks: Sequence[Ending], producer: Producer, *, wait: bool = True
     ) -> Statement[dict[int, State]]:
         """Write outcomes."""
-        leases = [
-            ack if isinstance(ack, Lease) else ack.lease
-            for ack in acks
-            if isinstance(ack, Lease) or ack.plain
-        ]
-        if len(leases) == len(acks):
+        leases = plain_leases(acks)
+        if leases is not None:
             return self._complete(leases, producer, wait=wait)
         return self.ack_any([as_ack(ack) for ack in acks], producer, wait=wait)
 
@@ -143,17 +139,9 @@ class JobStatements(Area):
         self, leases: Sequence[Lease], producer: Producer, *, wait: bool
     ) -> Statement[dict[int, State]]:
         """Write completions with nothing to them, as by far the most outcomes are."""
-        times: dict[datetime, int] = {}  # those of one claim have one
-        params = (
-            [lease.id for lease in leases],
-            [lease.attempt for lease in leases],
-            [times.setdefault(lease.attempted_at, len(times) + 1) for lease in leases],
-            list(times),
-            str(producer.uuid),
-        )
         return self.statement(
             "complete",
-            params,
+            describe_completions(leases, producer),
             lambda rows: dict.fromkeys(rows[0]["ids"] or (), State.COMPLETED),
             wait=wait,
         )
@@ -240,6 +228,18 @@ class JobStatements(Area):
             ),
             lambda rows: [leases[row["place"] - 1] for row in rows],
         )
+
+
+def describe_completions(leases: Sequence[Lease], producer: Producer) -> tuple[Any, ...]:
+    """Return leases as the statements read them that write completions."""
+    times: dict[datetime, int] = {}  # those of one claim have one
+    return (
+        [lease.id for lease in leases],
+        [lease.attempt for lease in leases],
+        [times.setdefault(lease.attempted_at, len(times) + 1) for lease in leases],
+        list(times),
+        str(producer.uuid),
+    )
 
 
 def claimed_jobs(rows: Rows, queue: str, attempted_by: tuple[str, str]) -> list[Job]:

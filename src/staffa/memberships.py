@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import lru_cache
+from typing import Any
 
 from staffa._internal import json
-from staffa.linking import STEP_KEY, named_flows
+from staffa.linking import BATCH_KEY, CALLBACK_KEY, CHAIN_KEY, STEP_KEY, WORKFLOW_KEY
+
+
+def named_flows(meta: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the flows that a job belongs to by its meta, the innermost workflow first."""
+    batch = None if CALLBACK_KEY in meta else meta.get(BATCH_KEY)  # a callback is no member
+    named = (meta.get(WORKFLOW_KEY), batch, meta.get(CHAIN_KEY))
+    return tuple([flow for flow in named if isinstance(flow, str)])
 
 
 @lru_cache(maxsize=16)
