@@ -98,3 +98,4 @@ def test_a_dialect_of_sqlalchemy_that_is_not_known_is_named_with_those_that_are(
         pytest.raises(ConfigError, match=r"postgresql\+psycopg2: use one of postgresql\+psycopg,"),
     ):
         run_on_sync(connection, statements)
+    engine.dispose()
