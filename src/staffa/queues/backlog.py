@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 
 from staffa.queues.outcomes import Ended
 
-LARGEST_BACKLOG = 2000
+LARGEST_BACKLOG = 5000  # as much again as the largest bundle that is being written
 
 
 class Backlog:

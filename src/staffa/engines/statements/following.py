@@ -325,7 +325,7 @@ def as_completed(rows: Rows) -> Completed:
     """Return what one row tells of outcomes."""
     (row,) = rows
     released = json.loads(row["released"] or "[]")
-    return Completed(row["ids"] or (), as_released(released), row["going"])
+    return Completed(row["ids"] or (), as_released(released), row["going"] or ())
 
 
 def as_counted(rows: Rows) -> list[Counted]:

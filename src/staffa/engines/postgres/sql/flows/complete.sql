@@ -80,4 +80,6 @@ WITH written AS (
 )
 SELECT (SELECT array_agg(written.id) FROM written) AS ids,
        (SELECT json_agg(counted)::text FROM counted) AS released,
-       ARRAY(SELECT going.job_id FROM going EXCEPT ALL SELECT released.id FROM released) AS going;
+       CASE WHEN (SELECT count(*) FROM going) > (SELECT count(*) FROM released)
+            THEN ARRAY(SELECT going.job_id FROM going EXCEPT ALL SELECT released.id FROM released)
+            END AS going;
