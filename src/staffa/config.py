@@ -73,7 +73,8 @@ class Config:
             `MaxDepth`.
         node_limit: How many jobs of all queues together run at once here; None for no such limit.
         pool_size: Database connections for statements that stand alone; four more have a task
-            each, and two are for claims where queues have limits of all nodes.
+            each, two are for outcomes of jobs of workflows, batches and chains, and two for claims
+            where queues have limits of all nodes.
         shutdown_grace: How long running jobs may go on when the process is asked to stop.
         heartbeat: How often a process shows that it lives.
         dead_after: How long a process must be seen without a sign of life to be given up.
