@@ -26,6 +26,7 @@ from staffa.telemetry.catalogue import LoopBlocked, LoopFreed
 logger = logging.getLogger("staffa")
 
 _LOOKS = 4
+_JOIN_SECONDS = 0.005
 
 
 class Watchdog:
@@ -83,8 +84,9 @@ class Watchdog:
         thread, self._thread = self._thread, None
         self._stopping.set()
         self._answered.set()
-        if thread is not None:
-            await asyncio.to_thread(thread.join)
+        # At an exit of the interpreter no other thread can be made that would join it.
+        while thread is not None and thread.is_alive():  # noqa: ASYNC110  # it may outlive the loop
+            await asyncio.sleep(_JOIN_SECONDS)
 
     def _watch(self, loop: asyncio.AbstractEventLoop, ident: int) -> None:
         with working_for(self._instance):
