@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 _LOOK_SECONDS = 0.5
+_JOIN_SECONDS = 0.005
 
 
 def call_soon_on(loop: asyncio.AbstractEventLoop, function: Callable[[], object]) -> None:
@@ -27,6 +28,12 @@ def call_soon_on(loop: asyncio.AbstractEventLoop, function: Callable[[], object]
         return
     with suppress(RuntimeError):
         loop.call_soon_threadsafe(function)
+
+
+async def join(thread: threading.Thread) -> None:
+    """Wait for the end of a thread, also at an exit, when no other one can be made that waits."""
+    while thread.is_alive():  # noqa: ASYNC110  # it may outlive any loop that it could tell
+        await asyncio.sleep(_JOIN_SECONDS)
 
 
 async def run_on(

@@ -19,6 +19,7 @@ from collections.abc import Callable
 from typing import Any
 
 from staffa._internal.clock import Clock
+from staffa._internal.loops import join
 from staffa.jobs import Job
 from staffa.telemetry import emit, report, working_for
 from staffa.telemetry.catalogue import LoopBlocked, LoopFreed
@@ -26,7 +27,6 @@ from staffa.telemetry.catalogue import LoopBlocked, LoopFreed
 logger = logging.getLogger("staffa")
 
 _LOOKS = 4
-_JOIN_SECONDS = 0.005
 
 
 class Watchdog:
@@ -84,9 +84,8 @@ class Watchdog:
         thread, self._thread = self._thread, None
         self._stopping.set()
         self._answered.set()
-        # At an exit of the interpreter no other thread can be made that would join it.
-        while thread is not None and thread.is_alive():  # noqa: ASYNC110  # it may outlive the loop
-            await asyncio.sleep(_JOIN_SECONDS)
+        if thread is not None:
+            await join(thread)
 
     def _watch(self, loop: asyncio.AbstractEventLoop, ident: int) -> None:
         with working_for(self._instance):

@@ -21,6 +21,7 @@ from uuid import UUID
 
 from staffa._internal.backoff import Backoff
 from staffa._internal.clock import Clock
+from staffa._internal.loops import join
 from staffa.engine import Control, Heartbeat, Lease, Producer, Pulse
 from staffa.errors import StatementConflict
 from staffa.service import severity
@@ -192,7 +193,7 @@ class Watchman:
         self._limit_round()
         thread, self._thread = self._thread, None
         if thread is not None:
-            await asyncio.to_thread(thread.join)
+            await join(thread)
 
     def hurry(self) -> None:
         """Beat and check the leases now; any thread may call it."""
