@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
 from typing import Any
-from uuid import UUID
 
 import asyncpg
 import pytest
@@ -13,15 +11,13 @@ import pytest
 from staffa._internal.identifiers import quote_identifier
 from staffa.dialogues import Dialogue
 from staffa.drivers.asyncpg import Access
-from staffa.engine import Lease, Producer, Statement
+from staffa.engine import Statement
 from staffa.engines.statements.following import Due, FollowStatements
 from staffa.engines.statements.repairs import RepairStatements
 from tests.plans.explain import Scan, explain
 
 TABLES = ("oban_jobs", "staffa_flows", "staffa_members", "staffa_steps", "staffa_edges")
 SIZES = (10, 5000)
-PRODUCER = Producer(UUID(int=1), "Staffa", "node")
-NOW = datetime(2026, 3, 1, tzinfo=UTC)
 
 
 def _ids(size: int) -> list[int]:
@@ -44,9 +40,6 @@ STATEMENTS: dict[str, Build] = {
     "kept": lambda follow, _, size: follow.find_kept(_ids(size)),
     "lock": lambda follow, _, size: follow.lock_flows(_flows(size), wait=False),
     "lock of jobs": lambda follow, _, size: follow.lock_of_jobs(_ids(size), wait=False),
-    "complete": lambda follow, _, size: next(
-        follow.complete_jobs([Lease(number, 1, NOW) for number in _ids(size)], PRODUCER)
-    ),
     "close completed": lambda follow, _, size: next(
         follow.close_jobs(dict.fromkeys(_ids(size), "completed"))
     ),

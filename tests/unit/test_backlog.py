@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 
 from staffa.engine import Lease
@@ -57,3 +59,12 @@ def test_it_stays_full_until_a_bundle_is_written_and_looks_again_then(waiting: W
     assert not waiting.is_full("mail")
     waiting.backlog.lowered()
     assert waiting.told == ["mail"]
+
+
+def test_who_asks_last_for_a_full_queue_is_told(waiting: Waiting) -> None:
+    waiting.add("mail", LARGEST_BACKLOG)
+    told: list[str] = []
+    for name in ("stopped", "started"):
+        assert waiting.backlog.is_full("mail", partial(told.append, name))
+    waiting.backlog.lowered()
+    assert told == ["started"]

@@ -236,7 +236,6 @@ BUILDERS: dict[str, Callable[[], Statement[Any]]] = {
     "flows/lock": lambda: FOLLOW.lock_flows(["w1"]),
     "flows/is_any_linked": lambda: FOLLOW.is_any_linked([1]),
     "flows/lock_of_jobs": lambda: FOLLOW.lock_of_jobs([1]),
-    "flows/complete": lambda: _first(FOLLOW.complete_jobs([PLAIN_ACK.lease], PRODUCER)),
     "flows/close_completed": lambda: _first(FOLLOW.close_jobs({1: "completed"})),
     "flows/close_jobs": lambda: _first(FOLLOW.close_jobs({1: "cancelled"})),
     "flows/close_flows": lambda: _first(FOLLOW.close_flows(["w1"])),

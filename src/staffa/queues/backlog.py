@@ -35,6 +35,7 @@ class Backlog:
             on_room: Called when it is worth asking again, if so.
         """
         if queue in self._full:
+            self._full[queue] = on_room
             return True
         waiting = self._waiting()
         if sum(map(len, waiting)) < LARGEST_BACKLOG:

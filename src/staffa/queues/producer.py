@@ -43,7 +43,6 @@ from staffa.telemetry import Outages
 
 _LARGEST_CLAIM = 5000
 _WORTH_A_CLAIM_BESIDE = 100  # halves of less cost more by their number than they gain
-_STARTED_AT_ONCE = 50
 _STOP_SECONDS = 5.0
 _DOUBT_SECONDS = 300.0
 _DOUBTFUL_WAIT_SECONDS = 2.0
@@ -216,23 +215,15 @@ class QueueProducer(Service):
             jobs = await self._claim_beside(demand, jobs)
 
     async def _claim_beside(self, demand: int, jobs: Sequence[Claimed]) -> Sequence[Claimed]:
-        """Start jobs while the next ones are claimed, and return these.
-
-        Now and then others have a turn: the claim is sent, and outcomes are written meanwhile.
-        """
+        """Start jobs while the next ones are claimed, and return these."""
         claim = asyncio.get_running_loop().create_task(self._claim(demand))
-        started = 0
         try:
-            while started < len(jobs):
-                await asyncio.sleep(0)
-                portion = jobs[started : started + _STARTED_AT_ONCE]
-                started += len(portion)
-                self._start(portion)
+            await asyncio.sleep(0)  # it is sent before the jobs take the loop
         except BaseException:
             claim.cancel()
             raise
         finally:
-            self._start(jobs[started:])
+            self._start(jobs)
         return await claim
 
     def _start(self, jobs: Iterable[Claimed]) -> None:

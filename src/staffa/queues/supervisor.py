@@ -109,6 +109,7 @@ class Supervisor:
         configured = config.queues if config.dynamic_queues is None else {}
         self._limits = {name: queue.limits for name, queue in configured.items()}
         self._limits = {name: limits for name, limits in self._limits.items() if limits.any}
+        self._backlog = Backlog(lambda: self._acker.waiting())  # noqa: PLW0108  # it comes next
         self._acker = Acker(
             engine,
             producer,
@@ -119,9 +120,8 @@ class Supervisor:
                 self._make_linked, _LANES if engine.capabilities.writes_at_once else 1
             ),
             on_completed=self._settle_at_once,
-            on_written=self._lower_backlog,
+            on_written=self._backlog.lowered,
         )
-        self._backlog = Backlog(self._acker.waiting)
         self._handovers = Handovers(
             engine,
             producer,
@@ -313,7 +313,7 @@ class Supervisor:
             self._hand_over,
             self._on_followed,
             self._settle_at_once,
-            self._lower_backlog,
+            self._backlog.lowered,
             roots,
         )
 
@@ -339,9 +339,6 @@ class Supervisor:
         running = [lease.id for lease in self._executor.leases()]
         outcomes = [*self._acker.unwritten(), *self._handovers.unwritten()]
         return running + [outcome.lease.id for outcome in outcomes]
-
-    def _lower_backlog(self) -> None:
-        self._backlog.lowered()
 
     def _settle_at_once(self, completions: Sequence[Completion]) -> bool:
         """Take note of completions unless there are hooks to call after them; tell if so."""

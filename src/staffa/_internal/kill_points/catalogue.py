@@ -58,7 +58,6 @@ BOUNDARIES: dict[str, tuple[Phase, ...]] = {
     # statements of what follows from the end of a job; what comes before one is undone with it
     "lock_flows": _BEFORE,
     "lock_of_jobs": _BEFORE,
-    "complete_jobs": _BEFORE,
     "close_jobs": _BEFORE,
     "close_flows": _BEFORE,
     "release_steps": _BEFORE,

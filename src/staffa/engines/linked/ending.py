@@ -50,16 +50,15 @@ def acknowledge(
     free = [ack for ack in acks if lease_of(ack).id not in members.left] if members.left else acks
     if not free:
         return LinkedAcks({}, NOTHING, members.left, members.roots)
+    states: dict[int, State] = yield jobs.ack(free, producer, wait=wait)
     leases = plain_leases(free)
-    if leases is not None and all(lease.id in members.flows for lease in leases):
-        completed = yield from following.complete_jobs(leases, producer, wait=wait)
-        states = dict.fromkeys(completed.jobs, State.COMPLETED)
-        written = [lease for lease in leases if lease.id in states]
-        changes = count_completions(written, members.flows)
-        followed = yield from follow(following, (), changes, completed=completed, wait=wait)
-    else:
-        states = yield jobs.ack(free, producer, wait=wait)
+    if leases is None:
         followed = yield from follow(following, _transitions(free, states, members), wait=wait)
+    else:
+        ended = [one for one in leases if one.id in states and one.id in members.flows]
+        changes = count_completions(ended, members.flows)
+        completed = [lease.id for lease in ended]
+        followed = yield from follow(following, (), changes, completed=completed, wait=wait)
     return LinkedAcks(states, followed, members.left, members.roots)
 
 

@@ -18,7 +18,6 @@ from staffa.engines.linked.transitions import Counts, Transition, cancelled_step
 from staffa.engines.statements.callbacks import Fired
 from staffa.engines.statements.following import (
     Cancelled,
-    Completed,
     Counted,
     Due,
     FollowStatements,
@@ -27,8 +26,6 @@ from staffa.engines.statements.following import (
 from staffa.linking import Followed
 from staffa.types import State
 
-_NOTHING = Completed()
-
 
 def follow(
     statements: FollowStatements,
@@ -36,7 +33,7 @@ def follow(
     changes: Mapping[str, Counts] | None = None,
     ended: Sequence[str] = (),
     *,
-    completed: Completed = _NOTHING,
+    completed: Sequence[int] = (),
     wait: bool = True,
 ) -> Dialogue[Followed]:
     """Follow changes of jobs' states that this transaction has written, to the last consequence.
@@ -51,7 +48,7 @@ def follow(
         transitions: What has changed.
         changes: By flow, more changes of counts.
         ended: Flows that have ended before, though what needs them was not told.
-        completed: What came of jobs that have completed, with counts in `changes`.
+        completed: Jobs that have completed, with counts in `changes`.
         wait: Whether roots of more flows, which steps lead to, are waited for.
 
     Raises:
@@ -102,7 +99,7 @@ class _Following:
         transitions: Sequence[Transition],
         given: Mapping[str, Counts],
         ended: Sequence[str],
-        completed: Completed = _NOTHING,
+        completed: Sequence[int] = (),
     ) -> Dialogue[Followed]:
         changes = count_changes(transitions)
         for flow, more in given.items():
@@ -116,7 +113,7 @@ class _Following:
         counted = set(given) | retried
         while transitions or changes or ended:
             transitions = yield from self._let_go(transitions, ended, completed, changes)
-            completed = _NOTHING
+            completed = ()
             yield from self._bridge(transitions)
             for flow, more in count_changes(transitions).items():
                 changes.setdefault(flow, Counts()).add(more)
@@ -146,7 +143,7 @@ class _Following:
         self,
         transitions: Sequence[Transition],
         flows: Sequence[str],
-        completed: Completed,
+        completed: Sequence[int],
         changes: dict[str, Counts],
     ) -> Dialogue[list[Transition]]:
         """Close the edges to what has ended, and let those go on that waited for it.
@@ -154,15 +151,16 @@ class _Following:
         Args:
             transitions: What has changed.
             flows: The flows that have ended.
-            completed: What came of jobs of which no transitions tell.
+            completed: Jobs that have completed, of which no transitions tell.
             changes: By flow, changes of counts: those of steps that go on are added.
 
         Returns:
             What was cancelled by that.
         """
-        going: dict[int, None] = dict.fromkeys(completed.going)
+        going: dict[int, None] = {}
         doomed: dict[int, Due] = {}
-        ends = {one.id: one.end for one in transitions if one.end is not None}
+        ends = dict.fromkeys(completed, State.COMPLETED.value)
+        ends |= {one.id: one.end for one in transitions if one.end is not None}
         if ends:
             closed = yield from self._statements.close_jobs(ends)
             going |= dict.fromkeys(closed.going)
@@ -171,8 +169,7 @@ class _Following:
             closed = yield from self._statements.close_flows(flows)
             going |= dict.fromkeys(closed.going)
             doomed |= {step.job: step for step in closed.doomed}
-        numbers = [job for job in going if job not in doomed]
-        released = yield from self._release(numbers, completed.released)
+        released = yield from self._release([job for job in going if job not in doomed])
         cancelled = yield from self._cancel(list(doomed.values()))
         for flow, more in _counted(released).items():
             changes.setdefault(flow, Counts()).add(more)
@@ -183,12 +180,10 @@ class _Following:
             self._locked |= others
         return cancelled
 
-    def _release(
-        self, numbers: Sequence[int], released: Sequence[Released] = ()
-    ) -> Dialogue[Sequence[Released]]:
-        """Let steps go on, and take note of them with those that have been released before."""
-        if numbers:
-            released = [*released, *(yield from self._statements.release_steps(numbers))]
+    def _release(self, numbers: Sequence[int]) -> Dialogue[list[Released]]:
+        if not numbers:
+            return []
+        released: list[Released] = yield from self._statements.release_steps(numbers)
         for steps in released:
             if steps.state is State.AVAILABLE:
                 self._woken[steps.queue] += steps.count

@@ -8,15 +8,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from staffa._internal import json
 from staffa._internal.kill_points import boundaries
 from staffa.dialogues import Dialogue, all_of
-from staffa.engine import Lease, Producer, Statement
+from staffa.engine import Statement
 from staffa.engines.statements.area import Area, Row, Rows
 from staffa.engines.statements.callbacks import Fired, as_enqueued, as_fired, as_told
 from staffa.engines.statements.chains import ChainStatements
 from staffa.engines.statements.enqueueing import EnqueueStatements
-from staffa.engines.statements.jobs import JobStatements, describe_completions
+from staffa.engines.statements.jobs import JobStatements
 from staffa.engines.statements.unique import UniqueStatements
 from staffa.jobs import Job
 from staffa.linking import BATCH_KEY
@@ -98,21 +97,6 @@ class Released:
     job: int | None = None
     deadline: str | None = None
     late: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class Completed:
-    """What has come of outcomes that were written.
-
-    Args:
-        jobs: The jobs that have completed.
-        released: The steps that go on by that.
-        going: The jobs of steps that wait for nothing any more, and are to be released yet.
-    """
-
-    jobs: Sequence[int] = ()
-    released: Sequence[Released] = ()
-    going: Sequence[int] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,14 +200,6 @@ class FollowStatements(Area):
             wait=wait,
         )
 
-    def complete_jobs(
-        self, leases: Sequence[Lease], producer: Producer, *, wait: bool = True
-    ) -> Dialogue[Completed]:
-        """Write the outcomes of jobs that have completed, and close the edges to them."""
-        params = describe_completions(leases, producer)
-        completed: Completed = yield self.statement("complete", params, as_completed, wait=wait)
-        return completed
-
     def close_jobs(self, ends: Mapping[int, str]) -> Dialogue[Closed]:
         """Close the edges to jobs that have ended."""
         if all(end == State.COMPLETED for end in ends.values()):
@@ -319,13 +295,6 @@ def as_closed(rows: Rows) -> Closed:
 def _as_going(rows: Rows) -> Closed:
     """Return the steps of one row: thousands of rows would keep the garbage collector at it."""
     return Closed(rows[0]["going"] or [])
-
-
-def as_completed(rows: Rows) -> Completed:
-    """Return what one row tells of outcomes."""
-    (row,) = rows
-    released = json.loads(row["released"] or "[]")
-    return Completed(row["ids"] or (), as_released(released), row["going"] or ())
 
 
 def as_counted(rows: Rows) -> list[Counted]:

@@ -139,9 +139,17 @@ class JobStatements(Area):
         self, leases: Sequence[Lease], producer: Producer, *, wait: bool
     ) -> Statement[dict[int, State]]:
         """Write completions with nothing to them, as by far the most outcomes are."""
+        times: dict[datetime, int] = {}  # those of one claim have one
+        params = (
+            [lease.id for lease in leases],
+            [lease.attempt for lease in leases],
+            [times.setdefault(lease.attempted_at, len(times) + 1) for lease in leases],
+            list(times),
+            str(producer.uuid),
+        )
         return self.statement(
             "complete",
-            describe_completions(leases, producer),
+            params,
             lambda rows: dict.fromkeys(rows[0]["ids"] or (), State.COMPLETED),
             wait=wait,
         )
@@ -228,18 +236,6 @@ class JobStatements(Area):
             ),
             lambda rows: [leases[row["place"] - 1] for row in rows],
         )
-
-
-def describe_completions(leases: Sequence[Lease], producer: Producer) -> tuple[Any, ...]:
-    """Return leases as the statements read them that write completions."""
-    times: dict[datetime, int] = {}  # those of one claim have one
-    return (
-        [lease.id for lease in leases],
-        [lease.attempt for lease in leases],
-        [times.setdefault(lease.attempted_at, len(times) + 1) for lease in leases],
-        list(times),
-        str(producer.uuid),
-    )
 
 
 def claimed_jobs(rows: Rows, queue: str, attempted_by: tuple[str, str]) -> list[Job]:

@@ -10,7 +10,6 @@ from typing import Any
 
 from staffa._internal.kill_points import boundaries
 from staffa.dialogues import Dialogue
-from staffa.engine import Lease, Producer
 from staffa.engines.sqlite.statements.chains import ChainStatements
 from staffa.engines.sqlite.statements.jobs import JobStatements
 from staffa.engines.sqlite.statements.unique import UniqueStatements
@@ -20,7 +19,6 @@ from staffa.engines.statements.callbacks import Fired, as_fired, as_told
 from staffa.engines.statements.enqueueing import EnqueueStatements
 from staffa.engines.statements.following import (
     Closed,
-    Completed,
     Counted,
     Released,
     as_closed,
@@ -28,7 +26,6 @@ from staffa.engines.statements.following import (
     as_dated,
 )
 from staffa.jobs import Job
-from staffa.types import State
 
 
 @boundaries
@@ -46,15 +43,6 @@ class FollowStatements(shared.FollowStatements):
         jobs = JobStatements(self._prefix, self._idiom)
         unique = UniqueStatements(self._prefix, self._idiom)
         return EnqueueStatements(jobs, unique, self.chains)
-
-    def complete_jobs(
-        self, leases: Sequence[Lease], producer: Producer, *, wait: bool = True
-    ) -> Dialogue[Completed]:
-        """Write the outcomes of jobs that have completed, and close the edges to them."""
-        jobs = JobStatements(self._prefix, self._idiom)
-        states: dict[int, State] = yield jobs.ack(leases, producer, wait=wait)
-        closed = yield from self.close_jobs(dict.fromkeys(states, State.COMPLETED.value))
-        return Completed(list(states), going=closed.going)
 
     def close_jobs(self, ends: Mapping[int, str]) -> Dialogue[Closed]:
         """Close the edges to jobs that have ended."""
