@@ -17,7 +17,7 @@ class Capabilities:
         rebuilds_indexes: Whether indexes can be rebuilt beside their use, by the tables' owner.
         holds_rows: Whether `update_job` holds the job's row meanwhile; else it calls the function
             again where the row has changed.
-        writes_at_once: Whether several transactions may write at the same time.
+        writers: How many transactions may write outcomes of jobs of flows at the same time.
     """
 
     user_transactions: bool
@@ -26,4 +26,4 @@ class Capabilities:
     poolers: bool = True
     rebuilds_indexes: bool = True
     holds_rows: bool = True
-    writes_at_once: bool = True
+    writers: int = 1

@@ -53,7 +53,6 @@ from staffa.telemetry import emit, report
 from staffa.telemetry.catalogue import ShutdownBegun, ShutdownEnded
 from staffa.types import State, to_seconds
 
-_LANES = 2
 _FLUSH_SECONDS = 10.0
 _MOMENT_SECONDS = 2.0
 
@@ -116,9 +115,7 @@ class Supervisor:
             self._settle,
             self._lose,
             on_held=self._hand_over,
-            linked=LinkedLanes(
-                self._make_linked, _LANES if engine.capabilities.writes_at_once else 1
-            ),
+            linked=LinkedLanes(self._make_linked, engine.capabilities.writers),
             on_completed=self._settle_at_once,
             on_written=self._backlog.lowered,
         )

@@ -77,7 +77,7 @@ from staffa.types import State
 T = TypeVar("T")
 
 _LIMITED_CLAIMS_AT_ONCE = 2  # one may wait for the claim of another node
-_LINKS_AT_ONCE = 2
+_LINKED_WRITERS = 2
 
 
 @observed("staffa.engine")
@@ -117,7 +117,7 @@ class PostgresEngine(
         self.pool = Pool(settings, pool_size)
         self._claims: Dedicated | Joined = Dedicated(settings.with_access(Access.ORDERED))
         self._acks: Dedicated | Joined = Dedicated(settings.with_access(Access.PROBES))
-        self._links: Pool | Joined = Pool(settings.with_access(Access.PROBES), _LINKS_AT_ONCE)
+        self._links: Pool | Joined = Pool(settings.with_access(Access.PROBES), _LINKED_WRITERS)
         self._limited_claims = Pool(settings.with_access(Access.ORDERED), _LIMITED_CLAIMS_AT_ONCE)
         self._survey = PostgresSurvey(settings, self.pool, prefix, instance)
         self._jobs = self._acking = JobStatements(prefix)
@@ -146,7 +146,7 @@ class PostgresEngine(
     @property
     def capabilities(self) -> Capabilities:
         """Everything."""
-        return Capabilities(user_transactions=True)
+        return Capabilities(user_transactions=True, writers=_LINKED_WRITERS)
 
     async def open(self) -> None:
         """Connect."""

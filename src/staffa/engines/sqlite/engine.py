@@ -91,7 +91,6 @@ CAPABILITIES = Capabilities(
     poolers=False,
     rebuilds_indexes=False,
     holds_rows=False,
-    writes_at_once=False,
 )
 
 _PREFIX = "main"
