@@ -349,7 +349,7 @@ class Linking(Follows, Protocol):
     async def list_flows(
         self, kind: FlowKind, *, limit: int, before: str | None = None
     ) -> list[FlowRow]:
-        """Read outermost flows of a kind, the newest first.
+        """Read outermost flows of a kind, the newest first; what is inside of them is counted, too.
 
         Args:
             kind: The kind.

@@ -295,6 +295,21 @@ async def test_flows_are_listed_from_the_newest_page_by_page(engine: Engine) -> 
     assert [row.id for row in batches] == ["batch c", "batch b", "batch a"]
 
 
+async def test_what_is_inside_of_listed_flows_counts(engine: Engine, runs: Runs) -> None:
+    flows = [workflow(), workflow("group", "order"), workflow("inner", "group")]
+    await runs.write(step(), step("group"), step("inner"), step("inner"), flows=flows)
+    await runs.end(2, state=State.DISCARDED)
+    await engine.insert_graph(Graph([workflow("other")], []))
+    other, order = await engine.list_flows(FlowKind.WORKFLOW, limit=2)
+    assert (order.id, order.total, order.discarded, order.active) == ("order", 4, 1, 3)
+    assert order.state is State.EXECUTING
+    assert (other.id, other.total) == ("other", 0)
+    for place in (0, 1, 3):
+        await runs.end(place)
+    (order,) = await engine.list_flows(FlowKind.WORKFLOW, limit=1, before="other")
+    assert (order.completed, order.state) == (3, State.DISCARDED)
+
+
 async def test_steps_are_found_by_name(engine: Engine, runs: Runs) -> None:
     flows = [workflow(), workflow("inner", "order")]
     await runs.write(step(name="a"), step(name="ž"), step(), step("inner", name="b"), flows=flows)

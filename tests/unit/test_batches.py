@@ -114,6 +114,12 @@ def test_a_callback_that_is_no_job_is_refused(wrong: Any) -> None:
         Batch([], on_completed=wrong)
 
 
+def test_a_callback_can_not_pass_itself_off_as_a_member_of_a_flow() -> None:
+    copied = report.options(meta={"workflow_id": "order", "name": "ship"}).new()
+    with pytest.raises(InvalidJob, match=r"on_exhausted of a batch names the flow 'order'"):
+        Batch([], on_exhausted=copied)
+
+
 def test_a_callback_is_read_as_it_was_given() -> None:
     given = report.options(
         unique={"period": 60, "states": ["suspended", "scheduled", "available"]},

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
+
 from staffa import Job, Workflow, job
-from staffa.flows.pictures import Node, Picture, to_dot, to_mermaid
+from staffa.flows.pictures import Node, Picture, to_dot, to_graph, to_mermaid
 
 
 @job
@@ -77,3 +79,20 @@ def test_names_with_slashes_are_not_mistaken_for_paths() -> None:
     inner = Picture([Node(name="b", kind="job")])
     picture = Picture([Node(name="a", kind="workflow", inside=inner), Node(name="a/b", kind="job")])
     assert '    n2["a/b"]' in to_mermaid(picture).splitlines()
+
+
+def test_nor_are_they_in_a_graph() -> None:
+    inner = Picture([Node(name="b", kind="job")])
+    picture = Picture([Node(name="a", kind="workflow", inside=inner), Node(name="a/b", kind="job")])
+    assert [node["path"] for node in to_graph(picture)["nodes"]] == ["a", "a/b", "a~1b"]
+
+
+def test_workflows_may_be_nested_as_deeply_as_grafts_go() -> None:
+    depth = sys.getrecursionlimit()
+    picture = Picture([Node(name="last", kind="job", deps=["first"])])
+    for _ in range(depth):
+        nodes = [Node(name="a", kind="job"), Node(name="b", kind="graft", inside=picture)]
+        picture = Picture(nodes)
+    assert len(to_graph(picture)["nodes"]) == 2 * depth + 1
+    assert to_mermaid(picture).count("subgraph") == depth
+    assert to_dot(picture).count("subgraph") == depth

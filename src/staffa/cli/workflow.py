@@ -27,8 +27,6 @@ def workflow() -> None:
 async def list_(config: Config, output: Output, limit: int, before: str | None) -> None:
     """List workflows, the newest first.
 
-    Jobs of groups and of inner workflows are not counted.
-
     Example: staffa workflow list --limit 10
     """
     async with open_client(config) as client:

@@ -66,28 +66,21 @@ def draw(status: WorkflowStatus, graph: Mapping[str, Any]) -> Iterator[str]:
     needs: dict[str, list[str]] = {}
     for edge in graph["edges"]:
         needs.setdefault(edge["to"], []).append(edge["from"])
+    names = {node["path"]: node["name"] for node in graph["nodes"]}
     labels = [len(_label(node)) for node in graph["nodes"]]
     width = min(max(labels, default=0), 40)
-    yield from _draw_inside(None, inside, needs, "", width)
-
-
-def _draw_inside(
-    path: str | None,
-    inside: Mapping[str | None, Sequence[Mapping[str, Any]]],
-    needs: Mapping[str, Sequence[str]],
-    indent: str,
-    width: int,
-) -> Iterator[str]:
-    nodes = _in_order(inside.get(path, ()), needs)
-    names = {node["path"]: node["name"] for node in nodes}
-    for node in nodes:
-        last = node is nodes[-1]
-        after = ", ".join(_plain(names[dep]) for dep in needs.get(node["path"], ()) if dep in names)
-        told = f"{indent}{'└─' if last else '├─'} {_label(node):<{width}}  {_state(node)}"
+    levels = [("", width, _in_order(inside.get(None, ()), needs))]
+    while levels:  # no recursion: grafts may go deep
+        indent, width, nodes = levels[-1]
+        if not nodes:
+            levels.pop()
+            continue
+        node = nodes.pop(0)
+        told = f"{indent}{'├─' if nodes else '└─'} {_label(node):<{width}}  {_state(node)}"
+        after = ", ".join(_plain(names[dep]) for dep in needs.get(node["path"], ()))
         yield f"{told}  after {after}" if after else told
-        if node["path"] in inside:
-            deeper = f"{indent}{'   ' if last else '│  '}"
-            yield from _draw_inside(node["path"], inside, needs, deeper, max(width - 3, 0))
+        within = _in_order(inside.get(node["path"], ()), needs)
+        levels.append((f"{indent}{'│  ' if nodes else '   '}", max(width - 3, 0), within))
 
 
 def _in_order(

@@ -131,6 +131,12 @@ class Flows:
         rows = await self.read(flow, inner=True)
         return next((row.id for row in rows if row.parent == flow and row.place == name), None)
 
+    async def find_outermost(self, flow: str) -> str:
+        """Return the id of the workflow that a workflow is inside of, however deep; or its own."""
+        while (parent := (await self.read(flow))[0].parent) is not None:
+            flow = parent
+        return flow
+
     async def stream(self, flow: str) -> AsyncGenerator[Job, None]:
         """Yield the jobs of a workflow, then those of what is inside of it."""
         engine = await self.engine()

@@ -36,7 +36,7 @@ class Handles(Relaying):
     async def workflows(
         self, *, limit: int = 100, before: str | None = None
     ) -> list[WorkflowStatus]:
-        """Return how workflows stand, the newest first; what is inside of them is not counted.
+        """Return how workflows stand, the newest first; what is inside of them is counted, too.
 
         Args:
             limit: How many, 1 to 10000.

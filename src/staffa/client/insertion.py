@@ -18,6 +18,7 @@ from staffa.client.answers import Answers, read_ending
 from staffa.client.depths import Depths
 from staffa.client.inline import CallersThread, run_inline
 from staffa.client.inline_flows import run_flow
+from staffa.client.members import refuse_members
 from staffa.client.workflow_handles import WorkflowHandle
 from staffa.config import Config
 from staffa.engine import Written
@@ -79,6 +80,7 @@ class Insertion:
         if self.inline:
             return await run_inline(jobs, self._config, self._clock)
         backend = await self._make_ready(jobs, notify, may_wait=conn is None)
+        await refuse_members(jobs, backend.engine)
         stored = await backend.engine.enqueue_jobs(self._sealed(jobs), conn=conn)
         await self._tell(backend, Written.of(stored), conn, notify)
         return stored
@@ -88,6 +90,7 @@ class Insertion:
         if not jobs or self.inline:
             return Written.of(await self.write(jobs, conn, notify))
         backend = await self._make_ready(jobs, notify, may_wait=conn is None)
+        await refuse_members(jobs, backend.engine)
         written = await backend.engine.enqueue_jobs(self._sealed(jobs), conn=conn, told="ids")
         await self._tell(backend, written, conn, notify)
         return written
@@ -107,6 +110,7 @@ class Insertion:
         if conn is None:
             return call(self.write, jobs, None, notify)
         backend = call(self._make_ready, jobs, notify, may_wait=False)
+        call(refuse_members, jobs, backend.engine)
         stored = backend.engine.enqueue_jobs_on(self._sealed(jobs), conn)
         queues = self._note(Written.of(stored))
         if notify == "in_transaction":

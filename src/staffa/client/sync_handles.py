@@ -98,6 +98,10 @@ class SyncWorkflowHandle(_Waits):
         found = self._call(self._handle.sub, name)
         return None if found is None else SyncWorkflowHandle(found, self._run)
 
+    def outermost(self) -> SyncWorkflowHandle:
+        """Return the workflow that this is inside of; see `WorkflowHandle.outermost`."""
+        return SyncWorkflowHandle(self._call(self._handle.outermost), self._run)
+
     def jobs(self) -> list[Job]:
         """Return all of its jobs; see `WorkflowHandle.jobs`."""
         return self._call(self._handle.jobs)

@@ -129,6 +129,20 @@ class WorkflowHandle:
         found = await self._flows.find_inner(self.id, name)
         return None if found is None else WorkflowHandle(found, self._flows)
 
+    async def outermost(self) -> WorkflowHandle:
+        """Return the workflow that this is inside of, however deep; this one if it is in none.
+
+        Raises:
+            UnknownFlow: If there is no such workflow, or none any more.
+
+        Example:
+            ```python
+            inner = app.workflow(current_job().workflow_id)
+            await (await inner.outermost()).cancel()
+            ```
+        """
+        return WorkflowHandle(await self._flows.find_outermost(self.id), self._flows)
+
     async def jobs(self) -> list[Job]:
         """Return all of its jobs, then those of what is inside of it.
 

@@ -6,7 +6,7 @@ steps that are added later; what does not fit together is refused when it is enq
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -367,15 +367,27 @@ class Builder:
 
 def picture_of(builder: Builder) -> Picture:
     """Return the picture of a workflow that is being built."""
-    return Picture([_node_of(part) for part in builder.parts.values()])
+    pictures: dict[Builder, Picture] = {}
+    for around in reversed(list(inner_builders(builder))):
+        pictures[around] = Picture([_node_of(part, pictures) for part in around.parts.values()])
+    return pictures[builder]
 
 
-def _node_of(part: Part) -> Node:
+def inner_builders(builder: Builder) -> Iterator[Builder]:
+    """Yield a workflow and those inside of it, outer ones before inner ones."""
+    waiting = [builder]
+    while waiting:
+        around = waiting.pop()
+        yield around
+        waiting += [p.workflow for p in around.parts.values() if isinstance(p, FlowPart)]
+
+
+def _node_of(part: Part, pictures: Mapping[Builder, Picture]) -> Node:
     node = Node(name=part.name, kind=part.kind, deps=part.deps)
     if isinstance(part, JobPart):
         return replace(node, worker=part.job.worker)
     if isinstance(part, FlowPart):
-        return replace(node, inside=picture_of(part.workflow))
+        return replace(node, inside=pictures[part.workflow])
     if isinstance(part, CascadePart):
         return replace(node, worker=part.call.definition.name)
     assert isinstance(part, GroupPart)  # noqa: S101  # there are no others

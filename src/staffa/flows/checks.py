@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from difflib import get_close_matches
 
 from staffa.errors import InvalidWorkflow
@@ -127,12 +127,3 @@ def listed(names: Collection[str]) -> str:
     shown = [repr(name) for name, _ in zip(names, range(_MOST_LISTED), strict=False)]
     more = len(names) - len(shown)
     return ", ".join(shown) + (f" and {more} more" if more > 0 else "") if shown else "nothing"
-
-
-def inner_builders(builder: Builder) -> Iterator[Builder]:
-    """Yield a workflow and those inside of it, outer ones before inner ones."""
-    waiting = [builder]
-    while waiting:
-        around = waiting.pop()
-        yield around
-        waiting += [p.workflow for p in around.parts.values() if isinstance(p, FlowPart)]

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from staffa.errors import InvalidWorkflow
-from staffa.flows.builder import Builder
-from staffa.flows.checks import check, in_order, inner_builders
+from staffa.flows.builder import Builder, inner_builders
+from staffa.flows.checks import check, in_order
 from staffa.flows.inner import contexts_of, flows_within, make_flows, outermost_flow
 from staffa.flows.parts import (
     UNSAID,

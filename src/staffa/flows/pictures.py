@@ -62,46 +62,67 @@ class Picture:
 
     nodes: Sequence[Node]
 
-    def walk(self, path: Path = ()) -> Iterator[tuple[Path, Node]]:
-        """Yield all steps with their paths, outer ones first."""
-        for node in self.nodes:
-            own = (*path, node.name)
-            yield own, node
-            if node.inside is not None:
-                yield from node.inside.walk(own)
+    def tour(self) -> Iterator[tuple[Path, Node, bool]]:
+        """Yield all steps with their paths, outer ones first; those around others again behind."""
+        path: list[str] = []
+        around: list[Node] = []
+        levels = [iter(self.nodes)]  # no recursion: grafts may go deep
+        while levels:
+            node = next(levels[-1], None)
+            if node is not None:
+                path.append(node.name)
+                yield tuple(path), node, False
+                if node.inside is not None and node.inside.nodes:
+                    around.append(node)
+                    levels.append(iter(node.inside.nodes))
+                    continue
+            else:
+                levels.pop()
+                if levels:
+                    yield tuple(path), around.pop(), True
+            if path:
+                path.pop()
 
-    def edges(self, path: Path = ()) -> Iterator[tuple[Path, Path]]:
+    def walk(self) -> Iterator[tuple[Path, Node]]:
+        """Yield all steps with their paths, outer ones first."""
+        return ((path, node) for path, node, left in self.tour() if not left)
+
+    def edges(self) -> Iterator[tuple[Path, Path]]:
         """Yield the paths of what is waited for and of what waits."""
-        known = {node.name for node in self.nodes}
-        for node in self.nodes:
+        known = {path for path, _ in self.walk()}
+        for path, node in self.walk():
             for dep in node.deps:
-                if dep in known:
-                    yield (*path, dep), (*path, node.name)
-            if node.inside is not None:
-                yield from node.inside.edges((*path, node.name))
+                needed = (*path[:-1], dep)
+                if needed in known:
+                    yield needed, path
 
 
 def to_graph(picture: Picture) -> dict[str, Any]:
     """Return a picture as plain data."""
     nodes = []
     for path, node in picture.walk():
-        told = {"path": "/".join(path), "name": node.name, "kind": node.kind}
+        told = {"path": _joined(path), "name": node.name, "kind": node.kind}
         more = {
-            "inside": "/".join(path[:-1]) or None,
+            "inside": _joined(path[:-1]) or None,
             "worker": node.worker,
             "state": node.state,
             "count": node.count,
             "counts": dict(node.counts) or None,
         }
         nodes.append(told | {key: value for key, value in more.items() if value is not None})
-    edges = [{"from": "/".join(one), "to": "/".join(other)} for one, other in picture.edges()]
+    edges = [{"from": _joined(one), "to": _joined(other)} for one, other in picture.edges()]
     return {"nodes": nodes, "edges": edges}
+
+
+def _joined(path: Path) -> str:
+    """Return a path as text, slashes within names written as in a JSON pointer."""
+    return "/".join(name.replace("~", "~0").replace("/", "~1") for name in path)
 
 
 def to_mermaid(picture: Picture) -> str:
     """Return a picture as text for Mermaid."""
     ids = {path: f"n{number}" for number, (path, _) in enumerate(picture.walk())}
-    lines = ["flowchart TD", *_mermaid_lines(picture, ids, (), 1)]
+    lines = ["flowchart TD", *_mermaid_lines(picture, ids)]
     lines += [f"{_INDENT}{ids[needed]} --> {ids[waiting]}" for needed, waiting in picture.edges()]
     states = {path: node.state for path, node in picture.walk() if node.state is not None}
     for state in dict.fromkeys(states.values()):
@@ -112,21 +133,18 @@ def to_mermaid(picture: Picture) -> str:
     return "\n".join(lines)
 
 
-def _mermaid_lines(
-    picture: Picture, ids: Mapping[Path, str], path: Path, depth: int
-) -> Iterator[str]:
-    indent = _INDENT * depth
-    for node in picture.nodes:
-        own = (*path, node.name)
+def _mermaid_lines(picture: Picture, ids: Mapping[Path, str]) -> Iterator[str]:
+    for path, node, left in picture.tour():
+        indent = _INDENT * len(path)
         label = _mermaid_label(node.label)
-        if node.inside is not None and node.inside.nodes:
-            yield f"{indent}subgraph {ids[own]}[{label}]"
-            yield from _mermaid_lines(node.inside, ids, own, depth + 1)
+        if left:
             yield f"{indent}end"
+        elif node.inside is not None and node.inside.nodes:
+            yield f"{indent}subgraph {ids[path]}[{label}]"
         elif node.kind == "group":
-            yield f"{indent}{ids[own]}[[{label}]]"
+            yield f"{indent}{ids[path]}[[{label}]]"
         else:
-            yield f"{indent}{ids[own]}[{label}]"
+            yield f"{indent}{ids[path]}[{label}]"
 
 
 def _mermaid_label(text: str) -> str:
@@ -142,7 +160,7 @@ def to_dot(picture: Picture) -> str:
     ids = {path: f"n{number}" for number, (path, _) in enumerate(picture.walk())}
     nodes = dict(picture.walk())
     lines = ["digraph {", f"{_INDENT}compound=true", f"{_INDENT}node [shape=box]"]
-    lines += _dot_lines(picture, ids, (), 1)
+    lines += _dot_lines(picture, ids)
     for needed, waiting in picture.edges():
         options = []
         ends = []
@@ -156,21 +174,20 @@ def to_dot(picture: Picture) -> str:
     return "\n".join([*lines, "}"])
 
 
-def _dot_lines(picture: Picture, ids: Mapping[Path, str], path: Path, depth: int) -> Iterator[str]:
-    indent = _INDENT * depth
-    for node in picture.nodes:
-        own = (*path, node.name)
+def _dot_lines(picture: Picture, ids: Mapping[Path, str]) -> Iterator[str]:
+    for path, node, left in picture.tour():
+        indent = _INDENT * len(path)
         label = json.dumps(node.label, ensure_ascii=False)
-        if node.inside is not None and node.inside.nodes:
-            yield f"{indent}subgraph cluster_{ids[own]} {{"
-            yield f"{indent}{_INDENT}label={label}"
-            yield from _dot_lines(node.inside, ids, own, depth + 1)
+        if left:
             yield f"{indent}}}"
-            continue
-        colour = _COLOURS.get(node.state or "")
-        filled = f', style=filled, fillcolor="{colour}"' if colour else ""
-        shape = ", shape=box3d" if node.kind == "group" else ""
-        yield f"{indent}{ids[own]} [label={label}{shape}{filled}]"
+        elif node.inside is not None and node.inside.nodes:
+            yield f"{indent}subgraph cluster_{ids[path]} {{"
+            yield f"{indent}{_INDENT}label={label}"
+        else:
+            colour = _COLOURS.get(node.state or "")
+            filled = f', style=filled, fillcolor="{colour}"' if colour else ""
+            shape = ", shape=box3d" if node.kind == "group" else ""
+            yield f"{indent}{ids[path]} [label={label}{shape}{filled}]"
 
 
 def _within(nodes: Mapping[Path, Node], path: Path) -> Path:

@@ -58,13 +58,13 @@ def status_of(rows: Sequence[FlowRow], now: datetime) -> WorkflowStatus:
         rows: The flow, then those inside of it that are wanted, outer ones first.
         now: The time.
     """
-    inner: dict[str, dict[str, WorkflowStatus]] = {}
+    inner: dict[str, dict[str, WorkflowStatus]] = {}  # the last ones first
     status = None
     for row in reversed(rows):
-        status = _status(row, inner.get(row.id, {}), now)
+        subs = dict(reversed(inner.get(row.id, {}).items()))
+        status = _status(row, subs, now)
         if row.parent is not None:
-            subs = inner.setdefault(row.parent, {})
-            inner[row.parent] = {row.place or row.name or row.id: status, **subs}
+            inner.setdefault(row.parent, {})[row.place or row.name or row.id] = status
     assert status is not None  # noqa: S101  # there is at least one row
     return status
 

@@ -29,13 +29,19 @@ def picture_of_stored(
         rows: It, and the flows inside of it, outer ones first.
         jobs: The jobs of those that are no groups.
     """
-    inner: dict[str, list[Node]] = {}
+    inner: dict[str, list[Node]] = {}  # the last ones first
     for row in reversed(rows):
         if row.id == flow:
             break
         if row.parent is not None:
-            inner.setdefault(row.parent, []).insert(0, _node_of_flow(row, jobs, inner))
-    return Picture([*_nodes_of_jobs(jobs.get(flow, ())), *inner.get(flow, [])])
+            inner.setdefault(row.parent, []).append(_node_of_flow(row, jobs, inner))
+    return _picture_of_flow(flow, jobs, inner)
+
+
+def _picture_of_flow(
+    flow: str, jobs: Mapping[str, Sequence[Job]], inner: Mapping[str, list[Node]]
+) -> Picture:
+    return Picture([*_nodes_of_jobs(jobs.get(flow, ())), *reversed(inner.get(flow, []))])
 
 
 def _node_of_flow(
@@ -50,7 +56,6 @@ def _node_of_flow(
         "deleted": row.deleted,
     }
     form = row.options.get(FORM_OPTION)
-    inside = Picture([*_nodes_of_jobs(jobs.get(row.id, ())), *inner.get(row.id, [])])
     worker = next((j.worker for j in jobs.get(row.id, ()) if GRAFT_KEY in j.meta), None)
     return Node(
         name=row.place or row.name or row.id,
@@ -60,7 +65,7 @@ def _node_of_flow(
         state=_state(row).value,
         count=row.total,
         counts={state: number for state, number in counts.items() if number},
-        inside=None if is_group(row) else inside,
+        inside=None if is_group(row) else _picture_of_flow(row.id, jobs, inner),
     )
 
 

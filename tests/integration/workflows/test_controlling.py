@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from staffa import Batch, Staffa, State, Workflow, job
+from staffa import Batch, Staffa, State, Workflow, current_job, job
 from staffa.errors import FlowExists, InvalidWorkflow, UnknownFlow
 from tests.conftest import MakeClient
 from tests.support.events import eventually
@@ -150,6 +150,8 @@ async def test_a_handle_finds_steps_and_what_is_inside(app: Staffa, steps: Steps
     sub = await handle.sub("sub")
     assert sub is not None
     assert await sub.results() == {"deep": "DEEP"}
+    assert (await sub.outermost()).id == handle.id
+    assert (await handle.outermost()).id == handle.id
     assert await handle.sub("nothing") is None
     assert await handle.job("nothing") is None
     assert len([found async for found in handle.stream()]) == 4
@@ -180,6 +182,21 @@ async def test_pictures_of_stored_workflows_have_states(app: Staffa, steps: Step
     assert "cluster_" in await handle.to_dot()
 
 
+async def test_a_job_finds_the_outermost_workflow_that_it_is_in(app: Staffa) -> None:
+    found = []
+
+    @job(name="tests.looks")
+    async def looks(number: int) -> None:
+        inner = app.workflow(str(current_job().workflow_id))
+        found.append((inner.id == flow.id, (await inner.outermost()).id == flow.id))
+
+    inner = Workflow().add_cascade("each", ([1, 2], looks))
+    flow = Workflow().add("a", looks.new(0)).add_workflow("sub", inner, deps="a")
+    await app.enqueue(Batch([flow]))
+    await app.workflow(flow.id).wait(timeout=SECONDS)
+    assert found == [(True, True), (False, True), (False, True)]
+
+
 async def test_workflows_are_listed_the_newest_first(app: Staffa, steps: Steps) -> None:
     ids = []
     for number in range(3):
@@ -188,7 +205,7 @@ async def test_workflows_are_listed_the_newest_first(app: Staffa, steps: Steps) 
     page = await app.workflows(limit=2)
     assert [status.id for status in page] == [ids[2], ids[1]]
     rest = await app.workflows(before=page[-1].id)
-    assert [status.name for status in rest] == ["w0"]
+    assert [(status.name, status.total) for status in rest] == [("w0", 1)]
     with pytest.raises(ValueError, match="limit"):
         await app.workflows(limit=0)
 
@@ -243,6 +260,9 @@ async def test_synchronous_code_has_the_same(make_client: MakeClient, steps: Ste
         assert not handle.conflict
         assert app.sync.enqueue(Workflow("sync", unique=True)).conflict
         assert handle.status().total == 3
+        group = handle.sub("all")
+        assert group is not None
+        assert group.outermost().id == handle.id
         added = app.sync.enqueue(handle.append().add("b", steps.step.new("b"), deps="a"))
         assert [found.state for found in added.jobs()] == [
             "available",
