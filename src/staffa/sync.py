@@ -1029,7 +1029,7 @@ class SyncStaffa(Synchronous):
         return self._workflow(id)
 
     def workflows(self, *, limit: int = 100, before: str | None = None) -> list[WorkflowStatus]:
-        """Return how workflows stand, the newest first; what is inside of them is not counted.
+        """Return how workflows stand, the newest first; what is inside of them is counted, too.
 
         Args:
             limit: How many, 1 to 10000.
