@@ -144,6 +144,29 @@ async def test_what_others_wait_for_does_not_keep_a_job_from_its_chain(
     assert await states(engine, [waiting]) == ["available"]
 
 
+async def test_a_retry_that_would_close_a_circle_is_refused(
+    engine: Engine, store: Store, producer: Producer
+) -> None:
+    """The new job of the group came behind one that had waited for the group before."""
+    flows = Flows(store, engine, producer)
+    first, before = (
+        await engine.insert_graph(
+            graph(step("group"), chained("order", [NeedsFlow("group")]), flows=GROUP)
+        )
+    ).ids
+    await flows.end(first)
+    (behind,) = await append(engine, chained("group"))
+    assert await states(engine, [before, behind]) == ["available", "suspended"]
+    await flows.end(before)
+    await flows.end(behind)
+    jobs = await store.rows()
+    with pytest.raises(InvalidJob, match=r"would wait for themselves: .*; retry jobs of it one by"):
+        await engine.retry_flow("order", whole=True)
+    assert await store.rows() == jobs
+    await engine.retry_flow("group", whole=True)
+    assert await states(engine, [first, before, behind]) == ["available", "completed", "available"]
+
+
 def _nested(name: str) -> list[NewFlow]:
     return [
         NewFlow(name, FlowKind.WORKFLOW, name),

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from staffa.chains import Chain
 from staffa.engine import Ack, Engine, Lease, Producer
 from staffa.errors import UnknownFlow
 from staffa.linking import (
@@ -36,6 +37,7 @@ from tests.conformance.stores import Store
 from tests.conformance.work import QUEUE, new_job
 
 LONG = 100.0
+CHAIN = Chain(by="worker")
 
 
 class Runs:
@@ -251,6 +253,69 @@ async def test_a_flow_that_was_cancelled_runs_again_from_its_first_step(
     await engine.retry_flow("order")
     assert await runs.states() == ["available", "suspended", "suspended"]
     assert counts(await flow_of(engine)) == {"total": 3, "suspended": 2}
+
+
+async def test_what_a_graft_has_added_waits_for_it_when_both_run_again(
+    engine: Engine, runs: Runs, store: Store
+) -> None:
+    def graft(name: str, parent: str, *ignored: str) -> NewFlow:
+        options = {"form": "graft", "ignore": list(ignored)}
+        return workflow(name, parent, root="order", options=options)
+
+    flows = [
+        workflow(),
+        graft("graft", "order", "discarded"),
+        workflow("inner", "graft", root="order"),
+        graft("deep", "inner"),
+    ]
+    marked = {"graft": "its name"}
+    await runs.write(
+        step(),
+        step("graft", [0], meta=marked),
+        step("graft"),
+        step("inner"),
+        step("inner", [3]),
+        step("deep", meta=marked, chain=CHAIN),
+        step("deep", held=True, chain=CHAIN),
+        flows=flows,
+    )
+    await engine.release_step(runs.ids[6])
+    for place in range(7):
+        await runs.end(place)
+    await engine.retry_flow("order", whole=True)
+    assert await runs.states() == ["available", *["suspended"] * 6]
+    edges = await store.select("staffa_edges")
+    needs = {(runs.ids.index(one["job_id"]), runs.ids.index(one["needs_job"])) for one in edges}
+    assert needs == {(1, 0), (2, 1), (3, 1), (4, 3), (5, 1), (6, 5)}
+    await runs.end(0)
+    assert await runs.states() == ["completed", "available", *["suspended"] * 5]
+    await runs.end(1)
+    assert await runs.states() == [
+        "completed", "completed", "available", "available", "suspended", "available", "suspended",
+    ]  # fmt: skip
+    for place in range(2, 7):
+        await runs.end(place)
+    assert (await flow_of(engine)).state is State.COMPLETED
+    await engine.retry_flow("order", whole=True)
+    await runs.end(0)
+    await runs.end(1, state=State.DISCARDED, error="no")
+    assert (await runs.states())[2:4] == ["available", "available"]  # that is ignored
+    await engine.cancel_flow("order")
+    await engine.retry_flow("order", whole=True)
+    await runs.end(0)
+    await runs.end(1, state=State.CANCELLED)
+    assert (await runs.states())[2:6] == ["cancelled"] * 4
+
+
+async def test_what_a_graft_has_added_runs_again_alone_if_the_graft_has_completed(
+    engine: Engine, runs: Runs
+) -> None:
+    flows = [workflow(), workflow("graft", "order", options={"form": "graft"})]
+    await runs.write(step("graft", meta={"graft": "its name"}), step("graft"), flows=flows)
+    await runs.end(0)
+    await runs.end(1, state=State.DISCARDED, error="no")
+    await engine.retry_flow("order")
+    assert await runs.states() == ["completed", "available"]
 
 
 # --- release

@@ -67,6 +67,7 @@ STATEMENTS: dict[str, Callable[[All, int], Statement[Any]]] = {
     "results of steps": lambda of, size: of.flows.results([], "w1", ["a"]),
     "members": lambda of, size: of.control.members("w1", UNFINISHED),
     "around": lambda of, size: of.control.around(_flows(size)),
+    "grafted": lambda of, size: of.control.find_grafted(_ids(size)),
     "reopen jobs": lambda of, size: of.control.reopen_jobs(_ids(size)),
     "reopen flows": lambda of, size: of.control.reopen_flows(_flows(size), _ids(size)),
     "reopen_steps": lambda of, size: of.control.reopen_steps(_ids(size)),

@@ -221,6 +221,7 @@ BUILDERS: dict[str, Callable[[], Statement[Any]]] = {
     "flows/results": lambda: FLOWS.results(["w1"], "w2", ["a"]),
     "flows/members": lambda: FLOW_CONTROL.members("w1", [State.SUSPENDED]),
     "flows/around": lambda: FLOW_CONTROL.around(["w1"]),
+    "flows/grafted": lambda: FLOW_CONTROL.find_grafted([1]),
     "flows/reopen_jobs": lambda: FLOW_CONTROL.reopen_jobs([1]),
     "flows/reopen_flows": lambda: FLOW_CONTROL.reopen_flows(["w1"], [1]),
     "flows/reopen_steps": lambda: FLOW_CONTROL.reopen_steps([1]),

@@ -28,19 +28,45 @@ def refuse_circles(
     Raises:
         InvalidJob: If they do.
     """
-    waits = yield chains.waits(jobs)
-    if not _may_close(waits):
-        return
-    alone = chains.alone()
-    if alone is not None:
-        yield alone
-        waits = yield chains.waits(jobs)
-    circle = find_circle(waits)
+    circle = yield from _look_for_circle(chains, jobs)
     if circle is not None:
         raise InvalidJob(
             f"jobs of a chain would wait for themselves: {_tell(circle, steps)}; "
             "give the new ones another chain, or another key of it"
         )
+
+
+def refuse_circles_again(chains: ChainStatements, jobs: Sequence[int]) -> Dialogue[None]:
+    """Look whether jobs wait for themselves that wait again for what goes on once more.
+
+    A job may have come behind one of its chain while that had no need to wait for it any more.
+
+    Args:
+        chains: The statements.
+        jobs: Their ids.
+
+    Raises:
+        InvalidJob: If they do.
+    """
+    circle = yield from _look_for_circle(chains, jobs)
+    if circle is not None:
+        raise InvalidJob(
+            f"run again together, jobs of a chain would wait for themselves: {_tell(circle, ())}; "
+            "retry jobs of it one by one"
+        )
+
+
+def _look_for_circle(
+    chains: ChainStatements, jobs: Collection[int]
+) -> Dialogue[list[int | str] | None]:
+    waits = yield chains.waits(jobs)
+    if not _may_close(waits):
+        return None
+    alone = chains.alone()
+    if alone is not None:
+        yield alone
+        waits = yield chains.waits(jobs)
+    return find_circle(waits)
 
 
 def find_circle(waits: Iterable[Wait]) -> list[int | str] | None:
@@ -69,7 +95,7 @@ def _may_close(waits: Iterable[Wait]) -> bool:
 
 def _tell(circle: list[int | str], steps: Sequence[int]) -> str:
     places = {step: place for place, step in enumerate(steps)}
-    start = next(place for place, node in enumerate(circle) if node in places)
+    start = next((place for place, node in enumerate(circle) if node in places), 0)
     turned = [*circle[start:-1], *circle[:start], circle[start]]
     told = [
         f"the flow {node!r}"

@@ -12,14 +12,21 @@ from dataclasses import dataclass, replace
 
 from staffa.dialogues import Dialogue, all_of
 from staffa.engine import Changed, Changes
+from staffa.engines.linked.circles import refuse_circles_again
 from staffa.engines.linked.following import follow, let_go
 from staffa.engines.linked.roots import lock_roots, lock_roots_of_jobs
 from staffa.engines.linked.transitions import ENDED, Transition
-from staffa.engines.statements.flow_control import EndedFlow, FlowControlStatements, WaitingJob
+from staffa.engines.statements.flow_control import (
+    EndedFlow,
+    FlowControlStatements,
+    GraftedJob,
+    WaitingJob,
+)
 from staffa.engines.statements.following import FollowStatements
+from staffa.engines.statements.graphs import GraphStatements, StoredEdge, StoredStep
 from staffa.engines.statements.operations import OperationStatements
 from staffa.errors import UnknownFlow
-from staffa.linking import Followed
+from staffa.linking import Followed, Policies, Policy
 from staffa.types import State
 
 _AT_ONCE = 5_000
@@ -33,11 +40,13 @@ class FlowControl:
 
     Args:
         statements: The engine's statements of flows.
+        graphs: Those that insert.
         following: Those that follow.
         operations: Those of jobs.
     """
 
     statements: FlowControlStatements
+    graphs: GraphStatements
     following: FollowStatements
     operations: OperationStatements
 
@@ -64,10 +73,12 @@ class FlowControl:
 
         Raises:
             UnknownFlow: If it is not stored.
+            InvalidJob: If jobs would wait for themselves by way of their chains.
         """
         numbers, flows = yield from self._lock(flow, tuple(ENDED) if whole else _FAILED)
         if not numbers:
             return Followed()
+        yield from self._tie_to_grafts(numbers)
         steps = yield from self._reopen(numbers, {one for some in flows.values() for one in some})
         retried: list[Changed] = []
         for some in _pages(numbers):
@@ -131,14 +142,32 @@ class FlowControl:
             flows.update(members.flows)
         return numbers, flows
 
+    def _tie_to_grafts(self, numbers: Sequence[int]) -> Dialogue[None]:
+        """Have jobs that a graft has added wait for it, which runs again with them."""
+        grafted: list[GraftedJob] = yield self.statements.find_grafted(numbers)
+        steps = [
+            StoredStep(job.id, job.root, 0, held=False, policies=_policies_of(job))
+            for job in grafted
+            if not job.is_step
+        ]
+        if steps:
+            yield self.graphs.add_steps(steps)
+        if grafted:
+            completed = State.COMPLETED.value  # it is opened next
+            yield self.graphs.add_edges(
+                [StoredEdge(job.id, job.graft, None, completed) for job in grafted]
+            )
+
     def _reopen(self, numbers: Sequence[int], flows: set[str]) -> Dialogue[list[int]]:
         """Open the edges to jobs that go on again, and to flows that do; return whose they are."""
         around: list[str] = yield self.statements.around(sorted(flows))
         opened: list[int] = yield self.statements.reopen_jobs(numbers)
         opened = opened + (yield self.statements.reopen_flows(around, numbers))
+        waiting = sorted(set(opened))
         if opened:
             yield self.statements.reopen_steps(opened)
-        return sorted(set(opened))
+            yield from refuse_circles_again(self.following.chains, waiting)
+        return waiting
 
     def _suspended(
         self, numbers: Iterable[int], waiting: dict[int, WaitingJob]
@@ -152,6 +181,16 @@ class FlowControl:
             Transition(job.id, members.flows[job.id], job.state, State.SUSPENDED, job.attempt)
             for job in jobs
         ]
+
+
+def _policies_of(job: GraftedJob) -> Policies:
+    return Policies(
+        **{
+            end: Policy.IGNORE
+            for end in ("cancelled", "discarded", "deleted")
+            if end in job.ignored
+        }
+    )
 
 
 def suspend_waiting(

@@ -143,7 +143,7 @@ class GraphVerbs(ResultVerbs):
 
     @property
     def _flow_changes(self) -> FlowControl:
-        return FlowControl(self._flow_control, self._following, self._operations)
+        return FlowControl(self._flow_control, self._graphs, self._following, self._operations)
 
     def _inserting(self, graph: Graph) -> Conversation[InsertedGraph]:
         begin = Beginning(partial(self._insert, graph), graph)

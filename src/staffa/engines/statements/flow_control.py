@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from staffa._internal import json
 from staffa.engine import Statement
 from staffa.engines.statements.area import Area, Rows
 from staffa.types import State
@@ -30,6 +31,25 @@ class EndedFlow:
     finished_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class GraftedJob:
+    """A job that a graft has added, not behind another one.
+
+    Args:
+        id: Its id.
+        graft: The job of the graft.
+        root: The root of their flows.
+        ignored: Which ends of the graft's job it ignores.
+        is_step: Whether something is kept already of what it waits for.
+    """
+
+    id: int
+    graft: int
+    root: str
+    ignored: Sequence[str]
+    is_step: bool
+
+
 class FlowControlStatements(Area):
     """What is asked of flows when all of one is cancelled, run again or forgotten."""
 
@@ -42,6 +62,23 @@ class FlowControlStatements(Area):
     def around(self, flows: Iterable[str]) -> Statement[list[str]]:
         """Read flows, and those that they are inside of."""
         return self.statement("around", (list(flows),), lambda rows: [row["id"] for row in rows])
+
+    def find_grafted(self, jobs: Sequence[int]) -> Statement[list[GraftedJob]]:
+        """Read which jobs a graft has added, not behind one another, that are given with it."""
+        return self.statement(
+            "grafted",
+            (list(jobs),),
+            lambda rows: [
+                GraftedJob(
+                    row["id"],
+                    row["graft"],
+                    row["root"],
+                    json.loads(row["ignored"]),
+                    bool(row["is_step"]),
+                )
+                for row in rows
+            ],
+        )
 
     def reopen_jobs(self, jobs: Sequence[int]) -> Statement[list[int]]:
         """Open the edges to jobs that go on again; return whose they are."""
