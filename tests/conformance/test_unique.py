@@ -315,6 +315,22 @@ async def test_thousands_of_unique_jobs_keep_their_order(engine: Engine) -> None
     assert ids(again)[::2] == ids(jobs)[::2]
 
 
+async def test_one_known_key_among_many_is_met_wherever_it_is(store: Store, engine: Engine) -> None:
+    for turn in range(3):
+        known = await write(engine, args={"turn": turn, "n": 7})
+        jobs = [new_job(unique=True, args={"turn": turn, "n": n}) for n in range(300)]
+        stored = await engine.enqueue_jobs(jobs)
+        assert [job.args["n"] for job in stored if job.conflict] == [7]
+        assert stored[7].id == known.id
+        rows = await store.rows()
+        assert len(rows) == 300 * (turn + 1)
+        written = await engine.enqueue_jobs(
+            [new_job(unique=True, args=job.args) for job in jobs], told="ids"
+        )
+        assert len(written.conflicts) == 300
+        assert await store.rows() == rows
+
+
 async def test_one_refused_job_leaves_none_of_all_statements(engine: Engine) -> None:
     bad = new_job(args={"bad": 1})
     bad.queue = ""  # refused by the tables of all

@@ -1,8 +1,9 @@
 """Jobs whose keys are new, as most are: written and their keys taken by one statement.
 
 It judges nobody, so it needs no snapshot that is younger than its locks. Nothing is written where
-it sees one of the keys, and what it wrote is taken back where somebody else has taken one
-meanwhile, before anybody has seen it: then all jobs of the call are judged, by other statements.
+it finds one of the keys, and what it wrote is taken back where somebody else has one that it did
+not look for, or that was taken meanwhile, before anybody has seen it: then all jobs of the call are
+judged, by other statements.
 """
 
 from __future__ import annotations
@@ -24,6 +25,9 @@ class WritesNew(Protocol):
 
     def write_new(self, entries: Sequence[Entry]) -> Statement[Sequence[Row]]:
         """Insert jobs if all of their keys are new."""
+
+    def note_known(self) -> None:
+        """Note that somebody had a key."""
 
     def take_back(self, ids: Sequence[int]) -> Statement[None]:
         """Delete jobs that were just written."""
@@ -86,6 +90,8 @@ class Attempt:
             if len(found) > 1:
                 written.sort(key=itemgetter(0))
             self._written = written
+            if self._lost or not written:
+                self._statements.note_known()
 
         return Statement(statement.sql, statement.params, decode, statement.dialect)
 

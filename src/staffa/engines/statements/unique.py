@@ -18,6 +18,9 @@ from staffa.engines.statements.rounds import Entry, Rounds
 from staffa.jobs import Job
 from staffa.unique import Unique
 
+_LOOKED_FOR = 32
+_WARY = 100
+
 
 @dataclass(frozen=True, slots=True)
 class Pruned:
@@ -35,9 +38,19 @@ class Pruned:
 
 
 class UniqueStatements(Area):
-    """What is asked of the keys of unique jobs."""
+    """What is asked of the keys of unique jobs.
+
+    To look for each key before it is taken costs as much as a quarter of what the job does. So of
+    many, some are looked for, which finds those that are enqueued once more; until a key was there
+    that was not found: then all are, for a while.
+    """
 
     folder = "unique"
+    _wary = 0
+
+    def note_known(self) -> None:
+        """Note that somebody had a key: the next ones are looked for, each of them."""
+        self._wary = _WARY
 
     def attempt(self, plan: Rounds) -> Attempt:
         """Return what inserts the jobs of one round, at once if all of their keys are new."""
@@ -46,7 +59,9 @@ class UniqueStatements(Area):
     def write_new(self, entries: Sequence[Entry]) -> Statement[Rows]:
         """Insert jobs if all of their keys are new; no two have the same key."""
         keys = [None if entry.key is None else entry.key.hex() for entry in entries]
-        params = (describe_jobs([entry.job for entry in entries]), keys)
+        step = 1 if self._wary else max(len(keys) // _LOOKED_FOR, 1)
+        self._wary = max(self._wary - 1, 0)
+        params = (describe_jobs([entry.job for entry in entries]), keys, keys[::step])
         return self.statement("write_new", params, lambda rows: rows)
 
     def take_back(self, ids: Sequence[int]) -> Statement[None]:

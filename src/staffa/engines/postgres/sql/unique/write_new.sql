@@ -1,18 +1,19 @@
--- Insert jobs whose keys nobody has, and take the keys; nothing is written where one of them is there.
--- Returns the ids of those that have a state and its times in common, and whether a key was taken by
--- somebody else meanwhile: what was written must be taken back then. No rows: nothing was written.
+-- Insert jobs whose keys nobody has, and take the keys; nothing is written where one of them is found.
+-- Returns the ids of those that have a state and its times in common, and whether somebody else had one
+-- of the keys all the same: what was written must be taken back then. No rows: nothing was written.
 -- $1 text: a JSON array of runs of jobs that have all but their args in common: objects with the
 -- columns below, whose args are an array with those of each job; scheduled_in in seconds.
 -- $2 text[]: the jobs' keys in hexadecimal, in their order, without repeats; null for jobs without.
+-- $3 text[]: those of them that are looked for.
 -- The jobs come first, so that the row of a key begins with its holder: to write it once more costs as
--- much as the job itself. Of a key that was taken meanwhile, the row has other holders than ours.
+-- much as the job itself. Of a key that was there, the row has other holders than ours.
 -- At REPEATABLE READ and above, a key that somebody else took after the snapshot raises 40001.
 -- Locks: the rows of the keys, in the order of the keys. Index: the primary key of the keys; OFFSET
 -- keeps the planner from reading all of them.
 WITH known AS MATERIALIZED (
     SELECT count(*) AS keys
       FROM (SELECT
-              FROM unnest($2::text[]) AS given (key)
+              FROM unnest($3::text[]) AS given (key)
              CROSS JOIN LATERAL (
                        SELECT FROM :"prefix".staffa_unique AS found
                         WHERE found.key = decode(given.key, 'hex')
