@@ -142,7 +142,7 @@ def _process(peer: Peer, label: str = "", *, limit: int = 0, jobs: int = 0, **mo
 
 
 def _shared(label: str, processes: int) -> Entry:
-    jobs = 40_000
+    jobs = 200_000
     return Entry(
         label,
         STAFFA,
@@ -160,7 +160,7 @@ def _insert(peer: Peer, jobs: int, label: str = "", action: str = "insert") -> E
 
 
 _REACTIONS = 300
-_REACTING = (STAFFA, PGQUEUER, OBAN, PROCRASTINATE, CHANCY, AWA)
+_REACTING = (STAFFA, BARE, PGQUEUER, OBAN, PROCRASTINATE, CHANCY, AWA)
 _IDLE_SECONDS = 30
 _CPU_JOBS = 200
 _THREAD_JOBS = 10_000
@@ -307,7 +307,7 @@ CASES = (
         "single",
         "Inserting one job after the other, each with its wake-up",
         "jobs/s",
-        tuple(_insert(peer, 2_000, action="insert_singly") for peer in PEERS if peer is not BARE),
+        tuple(_insert(peer, 2_000, action="insert_singly") for peer in PEERS),
         (Target("times pgqueuer", "staffa", PGQUEUER.name, 2.0, 2.3),),
     ),
     Case(

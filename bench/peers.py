@@ -47,7 +47,7 @@ STAFFA = Peer(
     "staffa_",
     ("-e", ".", UVLOOP),
     "limit 500, all else as it comes",
-    jobs=100_000,
+    jobs=200_000,
     done=_COMPLETED,
 )
 BARE = Peer(
@@ -55,7 +55,7 @@ BARE = Peer(
     "bare",
     ("asyncpg==0.32.0", "orjson>=3.10", UVLOOP),
     "the same table, but for its one index, which the claim needs; batches of 500, two connections",
-    jobs=100_000,
+    jobs=300_000,
     done=_COMPLETED,
 )
 PGQUEUER = Peer(
@@ -63,6 +63,7 @@ PGQUEUER = Peer(
     "pgqueuer_",
     ("pgqueuer[asyncpg]==1.6.0", UVLOOP),
     "asyncpg, batches of 500; rows are deleted when done",
+    jobs=80_000,
     done="SELECT count(*) FROM pgqueuer_log WHERE status = 'successful'",
 )
 OBAN = Peer(
@@ -71,7 +72,7 @@ OBAN = Peer(
     ("oban==0.7.0", UVLOOP),
     "psycopg's binary build, a pool of 10, limit 200",
     limit=200,
-    jobs=6_000,
+    jobs=15_000,
     done=_COMPLETED,
 )
 PROCRASTINATE = Peer(

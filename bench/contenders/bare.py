@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import asyncpg
 import orjson
 
-from bench.contenders.contract import Contender, counter, main
+from bench.contenders.contract import Contender, Enqueue, counter, main, running
 
 _CREATE = """
 CREATE TYPE oban_job_state AS ENUM (
@@ -48,6 +50,13 @@ _INSERT = """
 INSERT INTO oban_jobs (queue, worker, args)
 SELECT 'bench', 'bench.count', jsonb_build_object('n', n) FROM generate_series(1, $1) n
 """
+_INSERT_ONE = """
+WITH new AS (
+    INSERT INTO oban_jobs (queue, worker, args) VALUES ('bench', 'bench.count', $1::text::jsonb)
+    RETURNING id
+)
+SELECT id, pg_notify('bench', '') FROM new
+"""
 _CLAIM = """
 UPDATE oban_jobs
    SET state = 'executing', attempt = attempt + 1, attempted_at = timezone('UTC', now())
@@ -69,6 +78,10 @@ async def _count(n: int) -> None:
 _JOBS = {"bench.count": _count}
 
 
+def _dump(n: int) -> str:
+    return orjson.dumps({"n": n}).decode()
+
+
 def _start(worker: str, args: str, loop: asyncio.AbstractEventLoop) -> asyncio.Task[None]:
     job = _JOBS[worker](**orjson.loads(args))
     return asyncio.Task(job, loop=loop, eager_start=True)  # type: ignore[call-arg]  # from 3.12
@@ -88,6 +101,36 @@ class Bare(Contender):
         connection = await asyncpg.connect(self.dsn)
         await connection.execute(_INSERT, jobs)
         await connection.close()
+
+    async def insert_singly(self, jobs: int) -> None:
+        """Insert and notify, each time by a single statement."""
+        connection = await asyncpg.connect(self.dsn)
+        insert = await connection.prepare(_INSERT_ONE)
+        for n in range(jobs):
+            await insert.fetch(_dump(n))
+
+    @asynccontextmanager
+    async def working(self, limit: int) -> AsyncIterator[Enqueue]:
+        """Claim whenever something was inserted, and insert as above."""
+        inserting, claiming, acking = [await asyncpg.connect(self.dsn) for _ in range(3)]
+        insert = await inserting.prepare(_INSERT_ONE)
+        claim, ack = await claiming.prepare(_CLAIM), await acking.prepare(_ACK)
+        inserted = asyncio.Event()
+
+        async def work() -> None:
+            while await inserted.wait():
+                inserted.clear()
+                rows = await claim.fetch(limit)
+                for _, worker, args in rows:
+                    _start(worker, args, asyncio.get_running_loop())
+                await ack.fetch([row[0] for row in rows])
+
+        async def enqueue(n: int) -> None:
+            await insert.fetch(_dump(n))
+            inserted.set()
+
+        async with running(work(), inserted.set):
+            yield enqueue
 
     async def process(self, jobs: int, limit: int) -> dict[str, Any]:
         """Claim a batch while the last one is acknowledged, until there is nothing left."""
