@@ -253,6 +253,59 @@ async def test_a_cancelled_job_that_holds_has_the_next_wait_for_both(
     assert await run(engine, producer, second) == [third.id]
 
 
+@pytest.mark.parametrize("way", ["cancel", "delete", "cancel, then delete"])
+@pytest.mark.parametrize(
+    ("ends", "chain"),
+    [
+        (State.DISCARDED, BY_ACCOUNT),
+        (State.CANCELLED, Chain(by="args.account", on_cancelled="hold", on_discarded="ignore")),
+    ],
+    ids=["discarded", "cancelled"],
+)
+async def test_nobody_overtakes_what_holds_the_chain_and_has_ended(
+    engine: Engine, producer: Producer, way: str, ends: State, chain: Chain
+) -> None:
+    first, *waiting, last = await engine.enqueue_jobs([link(chain=chain) for _ in range(4)])
+    details = {"error": "no"} if ends is State.DISCARDED else {}
+    assert await run(engine, producer, first, ends, **details) == []
+    tail = [last]
+    for job in waiting:
+        if "cancel" in way:
+            await engine.cancel_jobs(ids([job]))
+        if "delete" in way:
+            await engine.delete_jobs(ids([job]))
+    if chain.on_cancelled == "hold" and way == "cancel":
+        await engine.retry_jobs(ids(waiting))
+        await engine.delete_jobs(ids(waiting))
+    assert await available(engine) == set()
+    await engine.cancel_jobs(ids(tail))
+    (new,) = await engine.enqueue_jobs([link(chain=chain)])
+    assert new.state is State.SUSPENDED
+    await engine.delete_jobs(ids(tail))
+    assert await available(engine) == set()
+    await engine.retry_jobs(ids([first]))
+    assert await run(engine, producer, first) == [new.id]
+
+
+@pytest.mark.parametrize("way", ["retry", "delete"])
+async def test_what_has_let_go_of_a_chain_holds_nobody_that_comes_later(
+    engine: Engine, producer: Producer, way: str
+) -> None:
+    first, second, third = await engine.enqueue_jobs([link() for _ in range(3)])
+    await run(engine, producer, first, State.DISCARDED, error="no")
+    await engine.cancel_jobs(ids([second]))
+    assert await available(engine) == set()
+    if way == "delete":
+        await engine.delete_jobs(ids([first]))
+    else:
+        await engine.retry_jobs(ids([first]))
+        await run(engine, producer, first)
+    assert await available(engine) == {third.id}
+    await engine.cancel_jobs(ids([third]))
+    (new,) = await engine.enqueue_jobs([link()])
+    assert new.state is State.AVAILABLE
+
+
 IGNORING = Policies(cancelled=Policy.IGNORE, discarded=Policy.IGNORE)
 
 

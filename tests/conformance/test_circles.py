@@ -155,9 +155,12 @@ async def test_a_retry_that_would_close_a_circle_is_refused(
         )
     ).ids
     await flows.end(first)
+    with pytest.raises(InvalidJob, match="give the new ones another chain"):
+        await append(engine, chained("group"))
+    (running,) = await flows.claim(before)
     (behind,) = await append(engine, chained("group"))
-    assert await states(engine, [before, behind]) == ["available", "suspended"]
-    await flows.end(before)
+    assert await states(engine, [before, behind]) == ["executing", "suspended"]
+    await flows.ack(running)
     await flows.end(behind)
     jobs = await store.rows()
     with pytest.raises(InvalidJob, match=r"would wait for themselves: .*; retry jobs of it one by"):

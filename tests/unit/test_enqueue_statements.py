@@ -101,7 +101,8 @@ def test_jobs_whose_keys_are_new_are_written_by_one_statement() -> None:
     first, *others = attempted(work, group(7, 8))
     assert others == [None, None]
     assert first is not None
-    runs, keys = first.params
+    runs, keys, looked_for = first.params
+    assert looked_for == keys
     assert [found["n"] for run in json.loads(runs) for found in run["args"]] == [1, 2]
     assert [key is None for key in keys] == [False, True]
     stored = work.combine([None, None, None])

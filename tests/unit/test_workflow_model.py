@@ -72,9 +72,7 @@ class Written:
                 found.add(need.place)
             else:
                 assert isinstance(need, NeedsFlow)
-                members = set(self.members(need.id))
-                assert members, "nothing waits for what has no jobs"
-                found |= members
+                found |= set(self.members(need.id))
         return found.union(*(self.before[place] for place in found)) if found else found
 
     def members(self, flow: str) -> Iterator[int]:

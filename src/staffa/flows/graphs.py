@@ -60,6 +60,8 @@ class Surroundings:
         ignoring: What its steps ignore.
         steps: What steps of it, which are stored, are waited for by, by their names.
         flows: Those of them that are flows, with their ids.
+        entry: What the flow as a whole waits for.
+        entry_policies: What its steps do where something of that did not complete.
     """
 
     flow: str
@@ -70,6 +72,8 @@ class Surroundings:
     ignoring: Ignoring = UNSAID
     steps: Mapping[str, Sequence[Need]] = field(default_factory=dict)
     flows: Mapping[str, str] = field(default_factory=dict)
+    entry: Sequence[Need] = ()
+    entry_policies: Policies = _CANCEL
 
 
 @dataclass(slots=True)
@@ -118,6 +122,8 @@ def make_addition(builder: Builder, place: Surroundings) -> Graph:
         parts=iter(in_order(builder, place.steps.keys())),
         needs={name: list(needs) for name, needs in place.steps.items()},
         flows=dict(place.flows),
+        entry=place.entry,
+        entry_policies=place.entry_policies,
     )
     steps: Iterable[NewStep] = _Steps([frame])
     if place.batch is not None:
@@ -191,10 +197,10 @@ class _Steps:
     def _ended(
         self, part: Part, flow: str, frame: _Frame, needs: Sequence[Need], first: int
     ) -> None:
-        """Note how a flow is waited for: if it has no jobs, by what it would wait for itself."""
+        """Note how a flow is waited for: without jobs, by what it waits for itself, too."""
         frame.flows[part.name] = flow
-        whole: list[Need] = [NeedsFlow(flow)]
-        frame.needs[part.name] = list(needs) if self._count == first else whole
+        whole = NeedsFlow(flow)
+        frame.needs[part.name] = [*needs, whole] if self._count == first else [whole]
 
     def _steps_of(self, part: Part, frame: _Frame) -> Iterator[NewStep]:
         needs, policies = self._needs_of(part, frame)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from staffa.flows.builder import Builder
-from staffa.flows.parts import UNSAID, FlowPart, GraftPart, GroupPart, Ignoring
+from staffa.flows.parts import UNSAID, FlowPart, GraftPart, GroupPart, Ignoring, Part
 from staffa.flows.workflow import Workflow
 from staffa.linking import FlowKind, NewFlow
 
@@ -17,6 +17,8 @@ AROUND_OPTION = "contexts"
 """Where they hold the ids of the flows whose contexts hold in it, outer ones first."""
 IGNORE_OPTION = "ignore"
 """Where they hold which ends its steps ignore."""
+ENTRY_OPTION = "entry"
+"""Where they hold which ends its first steps ignore of what it waits for as a whole."""
 FORM_OPTION = "form"
 """Where they tell what it is if it is no workflow of its own: ``list``, ``mapping``, ``graft``."""
 META_OPTION = "meta"
@@ -57,6 +59,8 @@ def _inner_of(
         options[IGNORE_OPTION] = ignored.names
     if workflow.meta:
         options[META_OPTION] = workflow.meta
+    if part is not None:
+        options |= _entry_option(part, ignoring)
     flow = NewFlow(
         id=workflow.id,
         kind=FlowKind.WORKFLOW,
@@ -112,6 +116,7 @@ def _flow_of_part(
     if isinstance(part, GraftPart):
         options |= {AROUND_OPTION: list(contexts)} if contexts else {}
         options |= {IGNORE_OPTION: ignoring.names} if ignoring.names else {}
+    options |= _entry_option(part, ignoring)
     return NewFlow(
         id=part.flow,
         kind=FlowKind.WORKFLOW,
@@ -121,6 +126,11 @@ def _flow_of_part(
         options=options,
         needs=part.deps,
     )
+
+
+def _entry_option(part: Part, ignoring: Ignoring) -> dict[str, list[str]]:
+    names = part.ignoring.over(ignoring).names if part.deps else []
+    return {ENTRY_OPTION: names} if names else {}
 
 
 def contexts_of(workflow: Workflow, around: tuple[str, ...]) -> tuple[str, ...]:

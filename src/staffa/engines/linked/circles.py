@@ -14,46 +14,33 @@ from staffa.dialogues import Dialogue
 from staffa.engines.statements.chains import ChainStatements, Wait
 from staffa.errors import InvalidJob
 
+ANOTHER_CHAIN = "give the new ones another chain, or another key of it"
+
 
 def refuse_circles(
-    chains: ChainStatements, jobs: Collection[int], steps: Sequence[int]
+    chains: ChainStatements,
+    jobs: Collection[int],
+    steps: Sequence[int] = (),
+    remedy: str = ANOTHER_CHAIN,
 ) -> Dialogue[None]:
     """Look whether jobs wait for themselves that this transaction has tied to chains.
+
+    Or that wait again by it for what goes on once more: one may have come behind another of its
+    chain while that had no need to wait for it.
 
     Args:
         chains: The statements.
         jobs: Their ids.
         steps: The ids of all jobs of the graph, in its order.
+        remedy: What the user can do.
 
     Raises:
         InvalidJob: If they do.
     """
     circle = yield from _look_for_circle(chains, jobs)
     if circle is not None:
-        raise InvalidJob(
-            f"jobs of a chain would wait for themselves: {_tell(circle, steps)}; "
-            "give the new ones another chain, or another key of it"
-        )
-
-
-def refuse_circles_again(chains: ChainStatements, jobs: Sequence[int]) -> Dialogue[None]:
-    """Look whether jobs wait for themselves that wait again for what goes on once more.
-
-    A job may have come behind one of its chain while that had no need to wait for it any more.
-
-    Args:
-        chains: The statements.
-        jobs: Their ids.
-
-    Raises:
-        InvalidJob: If they do.
-    """
-    circle = yield from _look_for_circle(chains, jobs)
-    if circle is not None:
-        raise InvalidJob(
-            f"run again together, jobs of a chain would wait for themselves: {_tell(circle, ())}; "
-            "retry jobs of it one by one"
-        )
+        told = _tell(circle, steps)
+        raise InvalidJob(f"jobs of a chain would wait for themselves: {told}; {remedy}")
 
 
 def _look_for_circle(

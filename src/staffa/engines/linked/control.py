@@ -12,15 +12,14 @@ from dataclasses import dataclass, replace
 
 from staffa.dialogues import Dialogue, all_of
 from staffa.engine import Changed, Changes
-from staffa.engines.linked.circles import refuse_circles_again
 from staffa.engines.linked.following import follow, let_go
+from staffa.engines.linked.reopening import reopen, suspend_waiting, suspended
 from staffa.engines.linked.roots import lock_roots, lock_roots_of_jobs
 from staffa.engines.linked.transitions import ENDED, Transition
 from staffa.engines.statements.flow_control import (
     EndedFlow,
     FlowControlStatements,
     GraftedJob,
-    WaitingJob,
 )
 from staffa.engines.statements.following import FollowStatements
 from staffa.engines.statements.graphs import GraphStatements, StoredEdge, StoredStep
@@ -31,6 +30,7 @@ from staffa.types import State
 
 _AT_ONCE = 5_000
 _UNFINISHED = tuple(state for state in State if state not in ENDED)
+_ONE_BY_ONE = "retry jobs of it one by one"
 _FAILED = (State.CANCELLED, State.DISCARDED)
 
 
@@ -79,7 +79,10 @@ class FlowControl:
         if not numbers:
             return Followed()
         yield from self._tie_to_grafts(numbers)
-        steps = yield from self._reopen(numbers, {one for some in flows.values() for one in some})
+        named = sorted({one for some in flows.values() for one in some})
+        around: list[str] = yield self.statements.around(named)
+        chains = self.following.chains
+        steps = yield from reopen(self.statements, chains, around, numbers, _ONE_BY_ONE)
         retried: list[Changed] = []
         for some in _pages(numbers):
             retried += yield from all_of(self.operations.retrying(some))
@@ -96,7 +99,8 @@ class FlowControl:
             )
             for job in retried
         ]
-        transitions += yield from self._suspended(set(waiting) - set(numbers), waiting)
+        others = [job for job in waiting.values() if job.id not in flows]
+        transitions += yield from suspended(self.following, others)
         followed = yield from follow(self.following, transitions)
         return _with_woken(followed, (job.queue for job in retried if job.id not in waiting))
 
@@ -158,30 +162,6 @@ class FlowControl:
                 [StoredEdge(job.id, job.graft, None, completed) for job in grafted]
             )
 
-    def _reopen(self, numbers: Sequence[int], flows: set[str]) -> Dialogue[list[int]]:
-        """Open the edges to jobs that go on again, and to flows that do; return whose they are."""
-        around: list[str] = yield self.statements.around(sorted(flows))
-        opened: list[int] = yield self.statements.reopen_jobs(numbers)
-        opened = opened + (yield self.statements.reopen_flows(around, numbers))
-        waiting = sorted(set(opened))
-        if opened:
-            yield self.statements.reopen_steps(opened)
-            yield from refuse_circles_again(self.following.chains, waiting)
-        return waiting
-
-    def _suspended(
-        self, numbers: Iterable[int], waiting: dict[int, WaitingJob]
-    ) -> Dialogue[list[Transition]]:
-        """Return what became of jobs that would have run, and wait again now."""
-        jobs = [waiting[number] for number in sorted(numbers)]
-        if not jobs:
-            return []
-        members = yield from lock_roots_of_jobs(self.following, [job.id for job in jobs])
-        return [
-            Transition(job.id, members.flows[job.id], job.state, State.SUSPENDED, job.attempt)
-            for job in jobs
-        ]
-
 
 def _policies_of(job: GraftedJob) -> Policies:
     return Policies(
@@ -191,16 +171,6 @@ def _policies_of(job: GraftedJob) -> Policies:
             if end in job.ignored
         }
     )
-
-
-def suspend_waiting(
-    statements: FlowControlStatements, numbers: Sequence[int]
-) -> Dialogue[dict[int, WaitingJob]]:
-    """Suspend those of jobs that would run and have to wait; return them as they were."""
-    found: list[WaitingJob] = yield statements.find_waiting(numbers)
-    if found:
-        yield statements.suspend([job.id for job in found])
-    return {job.id: job for job in found}
 
 
 def _pages(numbers: Sequence[int]) -> Iterator[list[int]]:

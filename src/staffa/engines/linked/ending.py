@@ -17,8 +17,8 @@ from staffa.engine import (
     Statement,
     Statements,
 )
-from staffa.engines.linked.control import suspend_waiting
 from staffa.engines.linked.following import follow
+from staffa.engines.linked.reopening import suspend_waiting
 from staffa.engines.linked.roots import Members, lock_roots_of_acks, lock_roots_of_jobs
 from staffa.engines.linked.transitions import Transition, count_completions
 from staffa.engines.statements.conditions import Wanted

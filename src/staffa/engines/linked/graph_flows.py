@@ -58,6 +58,11 @@ class GraphFlows:
         known = self.new.get(flow) or self._stored[flow]
         return known.root
 
+    def had_ended(self, flow: str) -> bool:
+        """Tell whether a known flow had ended before."""
+        known = self._stored.get(flow)
+        return known is not None and known.ended
+
     def is_inside(self, flow: str, outer: str) -> bool:
         """Tell whether a flow is another one, or inside of it, as far as they are known."""
         inner: str | None = flow

@@ -150,4 +150,4 @@ class GraphVerbs(ResultVerbs):
         return Conversation.held(begin, self._graphs.dialect, self._prepare)
 
     def _insert(self, graph: Graph) -> Dialogue[InsertedGraph]:
-        return insert_graph(self._graphs, self._following, graph)
+        return insert_graph(self._graphs, self._following, self._flow_control, graph)

@@ -17,6 +17,7 @@ from staffa.engines.linked.graph_flows import GraphFlows
 from staffa.engines.linked.roots import lock_roots
 from staffa.engines.linked.writing import Writing
 from staffa.engines.statements.chains import chains_of
+from staffa.engines.statements.flow_control import FlowControlStatements
 from staffa.engines.statements.following import FollowStatements
 from staffa.engines.statements.graphs import GraphStatements
 from staffa.errors import FlowExists
@@ -27,13 +28,17 @@ _PORTION_CHARACTERS = 4 * 1024 * 1024
 
 
 def insert_graph(
-    statements: GraphStatements, following: FollowStatements, graph: Graph
+    statements: GraphStatements,
+    following: FollowStatements,
+    control: FlowControlStatements,
+    graph: Graph,
 ) -> Dialogue[InsertedGraph]:
     """Write flows and jobs; what waits for nothing that is open is available at once.
 
     Args:
         statements: The engine's statements that insert.
         following: Those that follow what has ended.
+        control: Those that change flows as a whole.
         graph: The flows and jobs.
 
     Raises:
@@ -52,7 +57,7 @@ def insert_graph(
     existing = yield from _begin(statements, graph)
     if existing is not None:
         return InsertedGraph((), {}, existing)
-    writing = Writing(statements, following, flows)
+    writing = Writing(statements, following, control, flows)
     for portion in portions(graph.steps):
         yield from writing.write(portion)
     return (yield from writing.finish())

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from operator import itemgetter
 
 from staffa.dialogues import Dialogue, all_of
-from staffa.engines.linked.circles import refuse_circles
-from staffa.engines.linked.following import follow
+from staffa.engines.linked.circles import ANOTHER_CHAIN, refuse_circles
+from staffa.engines.linked.following import follow, followed_together
 from staffa.engines.linked.graph_flows import GraphFlows
 from staffa.engines.linked.needs import Needs, Outlook
+from staffa.engines.linked.reopening import reopen, suspend_waiting, suspended
 from staffa.engines.linked.transitions import Counts, Transition, cancelled_steps
 from staffa.engines.statements.chains import chains_of
+from staffa.engines.statements.flow_control import FlowControlStatements
 from staffa.engines.statements.following import Due, FollowStatements
 from staffa.engines.statements.graphs import GraphStatements, Inserted, StoredEdge, StoredStep
 from staffa.errors import FlowExists, InvalidJob
@@ -29,14 +31,20 @@ class Writing:
     Args:
         statements: The engine's statements that insert.
         following: Those that follow what has ended.
+        control: Those that change flows as a whole.
         flows: The flows of the graph.
     """
 
     def __init__(
-        self, statements: GraphStatements, following: FollowStatements, flows: GraphFlows
+        self,
+        statements: GraphStatements,
+        following: FollowStatements,
+        control: FlowControlStatements,
+        flows: GraphFlows,
     ) -> None:
         self._statements = statements
         self._following = following
+        self._control = control
         self._flows = flows
         self._needs = Needs(statements, flows)
         self._counts: dict[str, Counts] = {flow: Counts() for flow in flows.new}
@@ -86,6 +94,7 @@ class Writing:
             yield from refuse_circles(self._following.chains, self._chained, self._needs.ids)
         transitions = yield from self._cancel()
         followed: Followed = yield from follow(self._following, transitions, self._counts)
+        followed = followed_together(followed, (yield from self._hold_back()))
         woken = self._woken + Counter(followed.woken)
         cancelled = [*(one.id for one in transitions), *followed.cancelled]
         return InsertedGraph(self._needs.ids, woken, cancelled=cancelled)
@@ -167,6 +176,20 @@ class Writing:
         if not self._doomed:
             return []
         return cancelled_steps((yield from self._following.cancel_steps(self._doomed)))
+
+    def _hold_back(self) -> Dialogue[Followed]:
+        """Have what waits for flows that had ended, and go on now, wait again."""
+        had_ended = sorted(flow for flow in self._counts if self._flows.had_ended(flow))
+        if not had_ended:
+            return Followed()
+        around: list[str] = yield self._control.around(had_ended)
+        ended: Mapping[str, object] = yield self._statements.ends(around)
+        going = [flow for flow in around if flow not in ended]
+        chains = self._following.chains
+        steps = yield from reopen(self._control, chains, going, (), ANOTHER_CHAIN)
+        waiting = yield from suspend_waiting(self._control, steps)
+        transitions = yield from suspended(self._following, list(waiting.values()))
+        return (yield from follow(self._following, transitions))
 
     def _check_names(self) -> Dialogue[None]:
         if not self._named:

@@ -30,10 +30,12 @@ class KnownFlow:
     Args:
         root: The flow that is locked for it.
         parent: The workflow that it is inside of.
+        ended: Whether it has ended.
     """
 
     root: str
     parent: str | None
+    ended: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,11 +106,13 @@ class GraphStatements(Area):
         return self.statement("once", (key,), lambda rows: rows[0]["id"] if rows else None)
 
     def known(self, ids: Iterable[str]) -> Statement[dict[str, KnownFlow]]:
-        """Read where flows belong."""
+        """Read where flows belong, and whether they have ended."""
         return self.statement(
             "known",
             (list(ids),),
-            lambda rows: {row["id"]: KnownFlow(row["root"], row["parent"]) for row in rows},
+            lambda rows: {
+                row["id"]: KnownFlow(row["root"], row["parent"], bool(row["ended"])) for row in rows
+            },
         )
 
     def graft(self, flow: str, lease: Lease | None) -> Statement[bool]:

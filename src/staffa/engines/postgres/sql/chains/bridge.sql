@@ -1,5 +1,5 @@
 -- Have the jobs of chains that wait for some which were cancelled or deleted while they waited
--- themselves wait for what these have waited for: else they would overtake it. What cancels a step of a workflow
+-- themselves wait for what these have waited for: else they would overtake it, or what it holds back though it has ended. What cancels a step of a workflow
 -- (see link.sql) does not do so there: it is no dependency of that. A chain whose last job is deleted has the one
 -- before it as its last again.
 -- $1 bigint[]: the jobs; the rows of deleted ones are gone, those of their edges not yet; $2 text[]: their
@@ -13,7 +13,8 @@ WITH RECURSIVE given AS MATERIALIZED (
                SELECT job.id FROM :"prefix".oban_jobs AS job WHERE job.id = found.id OFFSET 0
            ) AS job ON true
 ), before AS (
-    SELECT edge.job_id AS waiting, own.needs_job AS needed, edge.on_cancelled, edge.on_discarded
+    SELECT edge.job_id AS waiting, own.needs_job AS needed, own.ended IS NULL AS open, edge.on_cancelled,
+           edge.on_discarded
       FROM given
      CROSS JOIN LATERAL (
                SELECT edge.job_id, edge.on_cancelled, edge.on_discarded
@@ -22,7 +23,7 @@ WITH RECURSIVE given AS MATERIALIZED (
                OFFSET 0
            ) AS edge
      CROSS JOIN LATERAL (
-               SELECT own.needs_job
+               SELECT own.needs_job, own.ended
                  FROM :"prefix".staffa_edges AS own
                 WHERE own.job_id = given.id AND own.needs_job IS NOT NULL
                   AND own.on_cancelled IS NOT NULL
@@ -30,13 +31,13 @@ WITH RECURSIVE given AS MATERIALIZED (
            ) AS own
      WHERE edge.job_id NOT IN (SELECT given.id FROM given)
      UNION
-    SELECT before.waiting, own.needs_job, before.on_cancelled, before.on_discarded
+    SELECT before.waiting, own.needs_job, own.ended IS NULL, before.on_cancelled, before.on_discarded
       FROM before
       LEFT JOIN LATERAL (
                SELECT job.state FROM :"prefix".oban_jobs AS job WHERE job.id = before.needed OFFSET 0
            ) AS job ON true
      CROSS JOIN LATERAL (
-               SELECT own.needs_job
+               SELECT own.needs_job, own.ended
                  FROM :"prefix".staffa_edges AS own
                 WHERE own.job_id = before.needed AND own.needs_job IS NOT NULL
                   AND own.on_cancelled IS NOT NULL
@@ -54,7 +55,12 @@ WITH RECURSIVE given AS MATERIALIZED (
      CROSS JOIN LATERAL (
                SELECT job.state FROM :"prefix".oban_jobs AS job WHERE job.id = before.needed OFFSET 0
            ) AS job
-     WHERE job.state IN ('suspended', 'available', 'scheduled', 'executing', 'retryable')
+     WHERE CASE job.state
+               WHEN 'completed' THEN false
+               WHEN 'cancelled' THEN before.open AND before.on_cancelled = 'hold'
+               WHEN 'discarded' THEN before.open AND before.on_discarded <> 'ignore'
+               ELSE true
+           END
     ON CONFLICT DO NOTHING
     RETURNING job_id
 ), steps AS (

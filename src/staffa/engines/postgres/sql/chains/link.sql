@@ -26,8 +26,8 @@ WITH RECURSIVE kind AS (
       JOIN :"prefix".oban_jobs AS tail ON tail.id = chain.tail
      WHERE given.earlier IS NULL
 ), before AS (
-    SELECT foremost.id, edge.needs_job AS needed, job.state::text AS state, foremost.on_cancelled,
-           foremost.on_discarded
+    SELECT foremost.id, edge.needs_job AS needed, edge.ended IS NULL AS open, job.state::text AS state,
+           foremost.on_cancelled, foremost.on_discarded
       FROM foremost
       JOIN :"prefix".staffa_edges AS edge
         ON edge.job_id = foremost.tail
@@ -36,10 +36,11 @@ WITH RECURSIVE kind AS (
       JOIN :"prefix".oban_jobs AS job ON job.id = edge.needs_job
      WHERE foremost.state = 'cancelled'
      UNION
-    SELECT before.id, edge.needs_job, job.state::text, before.on_cancelled, before.on_discarded
+    SELECT before.id, edge.needs_job, edge.ended IS NULL, job.state::text, before.on_cancelled,
+           before.on_discarded
       FROM before
      CROSS JOIN LATERAL (
-               SELECT edge.needs_job
+               SELECT edge.needs_job, edge.ended
                  FROM :"prefix".staffa_edges AS edge
                 WHERE edge.job_id = before.needed AND edge.needs_job IS NOT NULL
                   AND edge.on_cancelled IS NOT NULL
@@ -65,7 +66,12 @@ WITH RECURSIVE kind AS (
      UNION ALL
     SELECT DISTINCT before.id, before.needed, before.on_cancelled, before.on_discarded
       FROM before
-     WHERE before.state IN ('suspended', 'available', 'scheduled', 'executing', 'retryable')
+     WHERE CASE before.state
+               WHEN 'completed' THEN false
+               WHEN 'cancelled' THEN before.open AND before.on_cancelled = 'hold'
+               WHEN 'discarded' THEN before.open AND before.on_discarded = 'hold'
+               ELSE true
+           END
 ), known AS MATERIALIZED (
     SELECT needs.id, needs.needed, strict.on_cancelled, strict.on_discarded, step.on_deleted,
            CASE edge.ended WHEN 'cancelled' THEN strict.on_cancelled

@@ -17,15 +17,16 @@ WITH RECURSIVE given AS MATERIALIZED (
       JOIN oban_jobs AS tail ON tail.id = chain.tail
      WHERE given.earlier IS NULL
 ), before AS (
-    SELECT foremost.id, edge.needs_job AS needed, job.state, foremost.on_cancelled,
-           foremost.on_discarded
+    SELECT foremost.id, edge.needs_job AS needed, edge.ended IS NULL AS open, job.state,
+           foremost.on_cancelled, foremost.on_discarded
       FROM foremost
       JOIN staffa_edges AS edge ON edge.job_id = foremost.tail
        AND edge.needs_job IS NOT NULL AND edge.on_cancelled IS NOT NULL
       JOIN oban_jobs AS job ON job.id = edge.needs_job
      WHERE foremost.state = 'cancelled'
      UNION
-    SELECT before.id, edge.needs_job, job.state, before.on_cancelled, before.on_discarded
+    SELECT before.id, edge.needs_job, edge.ended IS NULL, job.state, before.on_cancelled,
+           before.on_discarded
       FROM before
       JOIN staffa_edges AS edge ON edge.job_id = before.needed
        AND edge.needs_job IS NOT NULL AND edge.on_cancelled IS NOT NULL
@@ -48,7 +49,12 @@ SELECT foremost.id, foremost.tail, foremost.on_cancelled, foremost.on_discarded,
  UNION ALL
 SELECT DISTINCT before.id, before.needed, before.on_cancelled, before.on_discarded, 'ignore'
   FROM before
- WHERE before.state IN ('suspended', 'available', 'scheduled', 'executing', 'retryable')
+ WHERE CASE before.state
+           WHEN 'completed' THEN false
+           WHEN 'cancelled' THEN before.open AND before.on_cancelled = 'hold'
+           WHEN 'discarded' THEN before.open AND before.on_discarded = 'hold'
+           ELSE true
+       END
     ON CONFLICT (job_id, needs_job) WHERE needs_job IS NOT NULL DO UPDATE
    SET (on_cancelled, on_discarded, on_deleted, ended) = (
            SELECT min(step.on_cancelled, excluded.on_cancelled), min(step.on_discarded, excluded.on_discarded),
