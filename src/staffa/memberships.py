@@ -17,16 +17,6 @@ def named_flows(meta: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple([flow for flow in named if isinstance(flow, str)])
 
 
-def may_name_flows(meta: str) -> bool:
-    """Tell whether meta, as JSON, is worth a look at which flows it names.
-
-    Example:
-        >>> may_name_flows('{"name": "a"}'), may_name_flows('{"workflow_id": "a"}')
-        (False, True)
-    """
-    return '_id"' in meta
-
-
 @lru_cache(maxsize=16)
 def memberships(meta: str) -> tuple[str, ...]:
     """Return the flows of a job, the innermost workflow first.

@@ -27,6 +27,20 @@ else:
 
 LINK_KEYS = frozenset({"workflow_id", "batch_id", "chain_id"})
 """Where `meta` holds the flows that a job belongs to."""
+_MEMBER_KEYS = LINK_KEYS | {"callback"}
+_STEP_KEYS = _MEMBER_KEYS | {"name", "deps", "cascade", "graft", "grafted"}
+
+
+def flow_keys(meta: Mapping[str, Any]) -> frozenset[str]:
+    """Return the keys of `meta` that tell, or would tell, what a job is in its flows.
+
+    Example:
+        >>> sorted(flow_keys({"batch_id": "b"}) - LINK_KEYS), sorted(flow_keys({"n": 1}))
+        (['callback'], [])
+    """
+    if "workflow_id" in meta:
+        return _STEP_KEYS
+    return frozenset() if LINK_KEYS.isdisjoint(meta) else _MEMBER_KEYS
 
 
 class Payload(Generic[A]):

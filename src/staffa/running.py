@@ -9,7 +9,7 @@ from staffa._internal import json
 from staffa.args.plain import dump_object
 from staffa.chained import Chained
 from staffa.errors import InvalidArgs, InvalidJob, JobCancelled
-from staffa.payload import A
+from staffa.payload import LINK_KEYS, A, flow_keys
 from staffa.types import JobContext, SignalWanted
 
 PROGRESS_KEY = "progress"
@@ -89,7 +89,8 @@ class Running(Chained[A]):
             **more: More of them.
 
         Raises:
-            InvalidArgs: If they are no plain JSON.
+            InvalidArgs: If they are no plain JSON, or of what tells the workflow, batch or chain of
+                the job.
             InvalidJob: If the job does not run here.
             JobCancelled: If the job is not ours any more.
 
@@ -102,9 +103,19 @@ class Running(Chained[A]):
         if not isinstance(given, Mapping):
             raise InvalidArgs(f"{given!r:.200} are no changes of meta: give a mapping, or keywords")
         patch = json.loads(dump_object({**given, **more}, "meta"))
+        self._refuse_links(patch)
         context = self._running_context()
         self.meta.update(patch)
         return context.write_meta(patch)
+
+    def _refuse_links(self, patch: Mapping[str, Any]) -> None:
+        refused = LINK_KEYS | flow_keys(self.meta)
+        taken = sorted(refused & patch.keys())
+        if taken:
+            raise InvalidArgs(
+                f"meta's {taken[0]!r} tells what the job is in its workflow, batch or chain: note "
+                "it under another name"
+            )
 
     def complete_in(self, conn: Any, *, result: object = None) -> Awaitable[None]:
         """Complete the running job in your own transaction: its effects there happen exactly once.

@@ -8,10 +8,11 @@ import pytest
 
 from staffa.engine import Engine
 from staffa.errors import DataRefused
+from staffa.linking import FlowKind, Graph, NewFlow, NewStep
 from staffa.types import State
 from tests.conformance.rows import changed
 from tests.conformance.stores import Store
-from tests.conformance.work import enqueue, ids, read
+from tests.conformance.work import enqueue, ids, new_job, read
 
 PAST, FUTURE = "2001-01-01T00:00:00+05:45", "2100-01-01T00:00:00+05:45"
 UNSTARTED = (State.AVAILABLE, State.SCHEDULED, State.RETRYABLE)
@@ -55,6 +56,18 @@ async def test_a_job_stays_what_it_is_in_its_flows_whatever_its_meta(engine: Eng
     (job,) = await enqueue(engine, meta={"old": 1, **links})
     (updated,) = await engine.update_jobs(ids([job]), {"meta": {"new": 1, "cascade": None}})
     assert updated.meta == {"new": 1, **links}
+
+
+async def test_a_job_comes_into_no_flow_by_its_meta(engine: Engine) -> None:
+    flows = [NewFlow("b", FlowKind.BATCH, "b")]
+    member = new_job(meta={"batch_id": "b", "name": "own"})
+    (number,) = (await engine.insert_graph(Graph(flows, [NewStep(member)]))).ids
+    wanted = {"meta": {"batch_id": "b", "workflow_id": "own", "callback": "own", "name": "new"}}
+    (plain,) = await enqueue(engine)
+    (updated,) = await engine.update_jobs(ids([plain]), wanted)
+    assert updated.meta == {"workflow_id": "own", "callback": "own", "name": "new"}
+    (updated,) = await engine.update_jobs([number], wanted)
+    assert updated.meta == {"batch_id": "b", "name": "new"}
 
 
 async def test_tags_can_be_emptied(engine: Engine) -> None:

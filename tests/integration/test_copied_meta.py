@@ -13,7 +13,7 @@ from staffa.errors import InvalidJob
 
 
 def member(**options: Any) -> Job:
-    return Job(worker="tests.member", **options)
+    return Job(worker="tests.member", queue="nobody", **options)
 
 
 async def stored_metas(app: Staffa) -> dict[str, dict[str, Any]]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from staffa import Job, Snooze, current_job, job
+from staffa import Batch, Job, Snooze, Workflow, current_job, job
 from staffa.errors import InvalidArgs, InvalidJob, JobCancelled
 from tests.conftest import MakeClient
 from tests.support.events import Recorder, eventually
@@ -172,6 +172,35 @@ async def test_a_checkpoint_is_stored_before_its_call_returns_and_found_by_the_n
         await rows.until(stored.id, "completed")
     assert stored_at == [{"mine": 1, "page": 17, "file": "a.csv"}]
     assert resumed == [17]
+
+
+async def test_a_checkpoint_that_would_change_the_flows_of_a_job_is_refused(
+    make_client: MakeClient, rows: Rows
+) -> None:
+    raised: list[str] = []
+
+    @job(name="tests.links")
+    async def links(keys: list[str]) -> None:
+        for key in keys:
+            try:
+                await current_job().update_meta({key: "other"})
+            except InvalidArgs as error:
+                raised.append(str(error))
+        await current_job().update_meta(mine=1)
+
+    own = ["callback", "name", "cascade", "graft"]
+    flow = Workflow().add("step", links.new(["batch_id", *own]))
+    async with make_client(queues={"default": 5}) as app:
+        plain = await app.enqueue(links.new(["batch_id", "workflow_id", "chain_id"]))
+        batch = await app.enqueue(Batch([links.new(["callback"])], on_completed=links.new([])))
+        workflow = await app.enqueue(flow)
+        assert (await batch.wait(timeout=30)).counts["completed"] == 1
+        assert (await workflow.wait(timeout=30)).counts["completed"] == 1
+        unlinked = await app.enqueue(links.new(own))
+        await rows.until(plain.id, "completed")
+        await rows.until(unlinked.id, "completed")
+    assert len(raised) == 3 + 1 + 5
+    assert "meta's 'batch_id' tells what the job is in its workflow, batch or chain" in raised[0]
 
 
 @pytest.mark.parametrize("in_thread", [False, True])

@@ -168,8 +168,12 @@ def test_members_that_can_not_be_are_refused_by_name() -> None:
         Batch([mail.new(), "x"])  # type: ignore[list-item]  # wrong on purpose
     with pytest.raises(InvalidJob, match="of a batch is unique"):
         Batch([mail.options(unique=True).new()])
-    with pytest.raises(InvalidJob, match="names the batch 'other' in its meta"):
-        Batch([mail.options(meta={"batch_id": "other"}).new()])
+    for key in ("batch_id", "callback"):
+        with pytest.raises(InvalidJob, match=f"of a batch has '{key}' in its meta"):
+            Batch([mail.options(meta={key: "other"}).new()])
+    order = Workflow("order").add("mail", mail.new())
+    with pytest.raises(InvalidJob, match="<Workflow 'order' of 1 step> is in the batch twice"):
+        Batch([order, mail.new(), order])
     with pytest.raises(InvalidJob, match="give workflows of a batch in a list"):
         list(Batch(one for one in [Workflow("w")]).graph().steps)
     with pytest.raises(InvalidJob, match="is unique, and might be another one's"):

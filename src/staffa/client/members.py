@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from staffa.errors import InvalidJob
 from staffa.jobs import Job
 from staffa.linking import FlowKind, Linking
-from staffa.memberships import may_name_flows, memberships
+from staffa.memberships import memberships
 
 _REMEDIES = {
     FlowKind.WORKFLOW: "add it with app.workflow(...).append()",
@@ -26,12 +26,7 @@ async def refuse_members(jobs: Sequence[Job], engine: Linking) -> None:
         InvalidJob: If there is one.
         DatabaseError: If the database can't be reached.
     """
-    named = {
-        flow: job
-        for job in jobs
-        if may_name_flows(job.meta_json)
-        for flow in memberships(job.meta_json)
-    }
+    named = {flow: job for job in jobs if job.linked for flow in memberships(job.meta_json)}
     if not named:
         return
     for flow in await engine.read_flows(sorted(named)):

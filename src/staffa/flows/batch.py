@@ -14,7 +14,7 @@ from staffa.flows.checks import check
 from staffa.flows.graphs import in_batch, make_graph
 from staffa.flows.workflow import Workflow
 from staffa.jobs import Job
-from staffa.linking import BATCH_KEY, FlowKind, Graph, NeedsStep, NewFlow, NewStep
+from staffa.linking import BATCH_KEY, CALLBACK_KEY, FlowKind, Graph, NeedsStep, NewFlow, NewStep
 
 Member = Job | Workflow
 """What a batch is made of."""
@@ -102,7 +102,12 @@ def check_members(given: object) -> Iterable[Any]:
         raise InvalidJob(f"jobs of a batch is {shown(given)}: give a list of jobs, or a workflow")
     if not isinstance(given, Collection):
         return given
-    return [_check_member(member) for member in given]
+    members = [_check_member(member) for member in given]
+    workflows = [member for member in members if isinstance(member, Workflow)]
+    for place, workflow in enumerate(workflows):
+        if workflow in workflows[:place]:
+            raise InvalidJob(f"{workflow!r} is in the batch twice: build it once more")
+    return members
 
 
 def graph_of(members: Iterable[Any], batch: str, flows: Sequence[NewFlow] = ()) -> Graph:
@@ -183,8 +188,12 @@ def _check_member(member: object) -> Member:
             f"{member!r} of a batch is unique, and might be another one's: make it with "
             "f.options(unique=False)"
         )
-    if member.meta_json != "{}" and BATCH_KEY in member.meta:
-        raise InvalidJob(f"{member!r} names the batch {member.meta[BATCH_KEY]!r:.200} in its meta")
+    for key in (BATCH_KEY, CALLBACK_KEY) if member.meta_json != "{}" else ():
+        if key in member.meta:
+            raise InvalidJob(
+                f"{member!r} of a batch has {key!r} in its meta, where the batch keeps what a job "
+                "is in it: take another key"
+            )
     return member
 
 

@@ -8,7 +8,7 @@ from typing import Any, TypedDict
 from staffa._internal.shown import shown
 from staffa.errors import InvalidJob, UnknownOption
 from staffa.jobs import Job
-from staffa.memberships import may_name_flows, memberships
+from staffa.memberships import memberships
 
 Callback = Job | Sequence[Job] | None
 """A job from ``f.new(...)``, or several; or none."""
@@ -63,7 +63,7 @@ def _check(job: object, option: str) -> Job:
         )
     if job.id is not None:
         raise InvalidJob(f"{option} of a batch is job {job.id}, which was enqueued before")
-    for flow in memberships(job.meta_json) if may_name_flows(job.meta_json) else ():
+    for flow in memberships(job.meta_json) if job.linked else ():
         raise InvalidJob(
             f"{option} of a batch names the flow {flow!r} in its meta, which it can't be part of: "
             "leave that out of meta"

@@ -31,7 +31,7 @@ from staffa.errors import (
     UnknownWorker,
 )
 from staffa.jobs import TIMEOUT_KEY, Job, set_current_job
-from staffa.linking import CASCADE_KEY, GRAFT_KEY, GRAFTED_KEY
+from staffa.linking import CASCADE_KEY, GRAFT_KEY, GRAFTED_KEY, WORKFLOW_KEY
 from staffa.queues import outcomes
 from staffa.queues.aftermath import call_hook
 from staffa.queues.awaits import ReceivesSignals
@@ -220,7 +220,7 @@ class Executor(Runs):
         try:
             definition = self.read(run)
             meta = job.meta
-            if CASCADE_KEY in meta and self._composer is not None:
+            if CASCADE_KEY in meta and WORKFLOW_KEY in meta and self._composer is not None:
                 await self._composer.fill(job, definition)
             call = definition.prepare(job)
         except (
@@ -239,7 +239,7 @@ class Executor(Runs):
                 result = await call()
             else:
                 result = await self._called(definition, call, run)
-            if GRAFT_KEY in meta:
+            if GRAFT_KEY in meta and WORKFLOW_KEY in meta:
                 result = await self._graft(job, result)
         except BaseException as error:  # noqa: BLE001  # a job may raise anything
             return self.fail(definition, run, error)

@@ -17,17 +17,8 @@ from staffa._internal.clock import SYSTEM_CLOCK, Clock
 from staffa.engines.sqlite import signalling
 from staffa.engines.sqlite.times import add_seconds, cut_time, time_after, write_time
 from staffa.limits import PARTITION_KEY, Partition, read_field
-from staffa.linking import (
-    CALLBACK_KEY,
-    CASCADE_KEY,
-    GRAFT_KEY,
-    GRAFTED_KEY,
-    NEEDS_KEY,
-    STEP_KEY,
-)
-from staffa.payload import LINK_KEYS
+from staffa.payload import flow_keys
 
-_FLOW_KEYS = (CALLBACK_KEY, STEP_KEY, NEEDS_KEY, CASCADE_KEY, GRAFT_KEY, GRAFTED_KEY)
 _LONGEST_KEY = 200
 _PRIORITIES = 10_000
 _NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
@@ -58,8 +49,7 @@ def install(raw: sqlite3.Connection, clock: Clock = SYSTEM_CLOCK) -> None:
     raw.create_function("staffa_seconds", 2, _seconds, deterministic=True)
     raw.create_function("staffa_micros", 1, _micros, deterministic=True)
     raw.create_function("staffa_merge", 2, _merge, deterministic=True)
-    raw.create_function("staffa_own", 1, _own, deterministic=True)
-    raw.create_function("staffa_links", 1, _links, deterministic=True)
+    raw.create_function("staffa_replace", 3, _replace, deterministic=True)
     raw.create_function("staffa_note", 4, _note, deterministic=True)
     raw.create_function("staffa_rescues", 1, _rescues, deterministic=True)
     raw.create_function("staffa_own_priority", 2, _own_priority, deterministic=True)
@@ -102,22 +92,25 @@ def _merge(meta: str | None, patch: str | None) -> str | None:
     return json.dumps({**_object(meta), **_object(patch)})
 
 
-def _own(meta: str | None) -> str:
-    """Return what of a job's meta belongs to Staffa: an update leaves it alone."""
-    kept = {
-        key: value
-        for key, value in _object(meta).items()
-        if key in {"encrypted", "recorded", PARTITION_KEY} or key.startswith("staffa_")
-    }
-    return json.dumps(kept)
+def _replace(meta: str | None, given: str, strange: str) -> str:
+    """Return the meta of an updated job: what was given, but for what stays or can't come.
+
+    Args:
+        meta: What it was: what belongs to Staffa, and tells of flows, stays.
+        given: What was given.
+        strange: Keys under which that names flows, which the job is no member of if it is in none.
+    """
+    old = _object(meta)
+    own = {key: value for key, value in old.items() if _is_own(key)}
+    kept = flow_keys(old)
+    if not kept:
+        kept, old = frozenset(json.loads(strange)), {}
+    new = {key: value for key, value in _object(given).items() if key not in kept}
+    return json.dumps({**own, **new, **{key: old[key] for key in kept if key in old}})
 
 
-def _links(meta: str | None) -> str:
-    """Return what of a job's meta tells the flows that it belongs to, and what it is in them."""
-    found = _object(meta)
-    if LINK_KEYS.isdisjoint(found):
-        return "{}"
-    return json.dumps({key: found[key] for key in (*LINK_KEYS, *_FLOW_KEYS) if key in found})
+def _is_own(key: str) -> bool:
+    return key in {"encrypted", "recorded", PARTITION_KEY} or key.startswith("staffa_")
 
 
 def _partition_key(fields: str, worker: str, args: str, meta: str) -> str:

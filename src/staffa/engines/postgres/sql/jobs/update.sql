@@ -1,4 +1,5 @@
--- Change columns of jobs and return the jobs; the flows that they belong to stay. A new time makes an unstarted job scheduled, or
+-- Change columns of jobs and return the jobs; the flows that they belong to stay, and none come: keys of meta that
+-- would tell otherwise are left out. A new time makes an unstarted job scheduled, or
 -- available where that time has passed. The key of its partition stays: a running job takes a slot there,
 -- and the claim sees whether it is still the right one. A limit below the attempts that were used becomes their number.
 -- $1 text: a JSON object of the columns to change, where scheduled_in is seconds from now; $2 bool: whether
@@ -7,7 +8,7 @@
 -- Locks: the rows, in the order of their ids; cancel.sql tells of SKIP LOCKED.
 -- Index: the primary key; the filter names the ids.
 WITH target AS MATERIALIZED (
-    SELECT job.id, job.state::text AS previous_state, $1::text::jsonb AS changes,
+    SELECT job.id, job.state::text AS previous_state, job.meta, $1::text::jsonb AS changes,
            clock.now,
            coalesce(
                timezone('UTC', ($1::text::jsonb ->> 'scheduled_at')::timestamptz),
@@ -30,14 +31,10 @@ UPDATE :"prefix".oban_jobs AS job
                                                    THEN job.meta ELSE '{}' END) AS own
                              WHERE own.key IN ('encrypted', 'recorded', 'partition_key')
                                 OR starts_with(own.key, 'staffa_')
-                        ), '{}') || (target.changes -> 'meta') || coalesce((
-                            SELECT jsonb_object_agg(link.key, link.value)
-                              FROM jsonb_each(CASE WHEN jsonb_typeof(job.meta) = 'object'
-                                                        AND job.meta ?| ARRAY['workflow_id', 'batch_id',
-                                                                              'chain_id']
-                                                   THEN job.meta END) AS link
-                             WHERE link.key IN ('workflow_id', 'batch_id', 'chain_id', 'callback',
-                                                'name', 'deps', 'cascade', 'graft', 'grafted')
+                        ), '{}') || ((target.changes -> 'meta') - link.keys) || coalesce((
+                            SELECT jsonb_object_agg(kept.key, kept.value)
+                              FROM jsonb_each(job.meta) AS kept
+                             WHERE link.linked AND kept.key = ANY (link.keys)
                         ), '{}')
                    ELSE job.meta END,
        tags = CASE WHEN target.changes ? 'tags'
@@ -54,6 +51,23 @@ UPDATE :"prefix".oban_jobs AS job
                     WHEN target.due > target.now THEN 'scheduled'
                     ELSE 'available' END
   FROM target
+ CROSS JOIN LATERAL (
+           SELECT held.meta ?| ARRAY['workflow_id', 'batch_id', 'chain_id'] AS linked,
+                  CASE WHEN held.meta ? 'workflow_id'
+                       THEN ARRAY['workflow_id', 'batch_id', 'chain_id', 'callback', 'name', 'deps', 'cascade',
+                                  'graft', 'grafted']
+                       WHEN held.meta ?| ARRAY['batch_id', 'chain_id']
+                       THEN ARRAY['workflow_id', 'batch_id', 'chain_id', 'callback']
+                       ELSE ARRAY(
+                                SELECT named.key
+                                  FROM unnest(ARRAY['workflow_id', 'batch_id', 'chain_id']) AS named (key)
+                                 WHERE EXISTS (
+                                           SELECT FROM :"prefix".staffa_flows AS flow
+                                            WHERE flow.id = target.changes -> 'meta' ->> named.key)) END
+                      AS keys
+             FROM (SELECT CASE WHEN jsonb_typeof(target.meta) = 'object' THEN target.meta ELSE '{}' END
+                          AS meta) AS held
+       ) AS link
  WHERE job.id = target.id
 RETURNING job.id, job.state::text AS state, target.previous_state, job.queue, job.worker, job.tags,
        CASE WHEN $2::bool THEN job.args::text END AS args,
