@@ -38,7 +38,7 @@ CASCADE_KEY = "cascade"
 GRAFT_KEY = "graft"
 """Where `meta` tells that what a job returns is added to its flow; with its name."""
 GRAFTED_KEY = "grafted"
-"""Where `meta` of such a job tells what it returned: a workflow, a list or a mapping."""
+"""Where `meta` of such a job, and the options of its flow, tell what it returned first."""
 
 
 class FlowKind(StrEnum):
@@ -157,6 +157,7 @@ class Graph:
         grafted: The flow that the steps are the graft of: if it has its graft already, or the lease
             of the job that returned them has ended, nothing is written.
         lease: That lease.
+        form: What was returned: a workflow, a list or a mapping; noted with the flow.
     """
 
     flows: Sequence[NewFlow]
@@ -165,6 +166,7 @@ class Graph:
     once: str | None = None
     grafted: str | None = None
     lease: Lease | None = None
+    form: str = "workflow"
 
 
 @dataclass(frozen=True, slots=True)

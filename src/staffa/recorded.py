@@ -22,11 +22,13 @@ class ResultFlow:
         parent: The workflow that it is inside of.
         place: Its name as a step of that.
         form: What it is if it is no workflow of its own, as whoever built it has noted.
+        total: How many jobs it has, with those that were deleted.
     """
 
     parent: str | None
     place: str | None
     form: str | None
+    total: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,7 +53,7 @@ class All:
 STATEMENTS: dict[str, Callable[[All, int], Statement[Any]]] = {
     "find once": lambda of, size: of.graphs.find_once("k"),
     "known": lambda of, size: of.graphs.known(_flows(size)),
-    "graft": lambda of, size: of.graphs.graft("w1", Lease(1, 1, datetime.now(UTC))),
+    "graft": lambda of, size: of.graphs.graft("w1", Lease(1, 1, datetime.now(UTC)), "list"),
     "states": lambda of, size: of.graphs.states(_ids(size)),
     "ends": lambda of, size: of.graphs.ends(_flows(size)),
     "duplicate": lambda of, size: of.graphs.find_duplicate(_flows(2)),

@@ -206,7 +206,7 @@ BUILDERS: dict[str, Callable[[], Statement[Any]]] = {
     "flows/create": lambda: GRAPHS.create_flows([NEW_FLOW], None),
     "flows/once": lambda: GRAPHS.find_once("k"),
     "flows/known": lambda: GRAPHS.known(["w1"]),
-    "flows/graft": lambda: GRAPHS.graft("w1", Lease.of(JOB)),
+    "flows/graft": lambda: GRAPHS.graft("w1", Lease.of(JOB), "list"),
     "flows/states": lambda: GRAPHS.states([1]),
     "flows/ends": lambda: GRAPHS.ends(["w1"]),
     "flows/insert": lambda: GRAPHS.insert_steps([Job(worker="w")], [True]),

@@ -88,6 +88,7 @@ class InlineFlows:
         self._flows: dict[str, NewFlow] = {}
         self._jobs: dict[int, Job] = {}
         self._times: dict[str, datetime] = {}
+        self._ends: dict[str, datetime] = {}
         self._held: set[int] = set()
         self._runner: InlineRunner | None = None
 
@@ -221,12 +222,14 @@ class InlineFlows:
 
     def _result_flow(self, number: str) -> ResultFlow:
         flow = self._flows[number]
-        return ResultFlow(flow.parent, flow.place, flow.options.get(FORM_OPTION))
+        total = len(self._members(number))
+        return ResultFlow(flow.parent, flow.place, flow.options.get(FORM_OPTION), total)
 
     def _row_of(self, flow: NewFlow) -> FlowRow:
         states = Counter(job.state for job in self._members(flow.id))
         options: dict[str, Any] = dict(flow.options)
         ended = self._state_of(flow.id) in _ENDED
+        finished_at = self._ends.setdefault(flow.id, self._clock.now()) if ended else None
         return FlowRow(
             id=flow.id,
             kind=flow.kind,
@@ -246,7 +249,7 @@ class InlineFlows:
             inner=0,
             fired=(),
             inserted_at=self._times[flow.id],
-            finished_at=self._clock.now() if ended else None,
+            finished_at=finished_at,
         )
 
 

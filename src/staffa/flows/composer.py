@@ -59,16 +59,20 @@ class Composer:
     async def graft(self, job: Job, result: object) -> str:
         """Write what a function has returned; return whether it was a workflow, list or mapping.
 
+        What an earlier run has returned stands: this one is not even looked at then.
+
         Raises:
             InvalidWorkflow: If it is something else, or does not fit together.
             DatabaseError: If it could not be written.
         """
-        builder, form = graft_of(result, str(job.meta.get(GRAFT_KEY)))
         flow = str(job.meta.get(WORKFLOW_KEY))
         place = await surroundings_of(flow, Wanted.of(job).contexts, self._engine)
-        graph = make_addition(builder, place)
+        if place.grafted is not None:
+            return place.grafted
+        builder, form = graft_of(result, str(job.meta.get(GRAFT_KEY)))
+        graph = sealed(make_addition(builder, place), self._keys)
         lease = None if job.attempted_at is None else Lease.of(job)
-        await self._write(replace(sealed(graph, self._keys), grafted=flow, lease=lease))
+        await self._write(replace(graph, grafted=flow, lease=lease, form=form))
         return form
 
     @boundary("graft_jobs")

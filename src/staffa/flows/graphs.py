@@ -62,6 +62,7 @@ class Surroundings:
         flows: Those of them that are flows, with their ids.
         entry: What the flow as a whole waits for.
         entry_policies: What its steps do where something of that did not complete.
+        grafted: What its graft has returned, if it is that of one.
     """
 
     flow: str
@@ -74,6 +75,7 @@ class Surroundings:
     flows: Mapping[str, str] = field(default_factory=dict)
     entry: Sequence[Need] = ()
     entry_policies: Policies = _CANCEL
+    grafted: str | None = None
 
 
 @dataclass(slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -21,10 +22,10 @@ class Results:
 
     def __init__(self, read: FlowResults) -> None:
         self._flows = read.flows
-        self._inner: dict[str, list[str]] = {}
+        self._inner: defaultdict[str, list[str]] = defaultdict(list)
         for number, flow in read.flows.items():
             if flow.parent is not None:
-                self._inner.setdefault(flow.parent, []).append(number)
+                self._inner[flow.parent].append(number)
         self._jobs: dict[str, list[Job]] = {}
         for number, job in read.jobs:
             self._jobs.setdefault(number, []).append(job)
@@ -50,12 +51,25 @@ class Results:
         """Return the results of a flow, those of what is inside of it being there."""
         found = dict(self._named(flow, inner))
         form = self._form_of(flow)
-        if form == "workflow":
-            return next((value for value, _ in found.values()), {})
-        if form != "list":
-            return {name: value for name, (value, there) in found.items() if there}
-        numbers = sorted(int(name) for name in found if name.isdecimal())
-        return [found[str(number)][0] for number in numbers]
+        if form == "list":
+            return self._list_of(flow, found)
+        values = {name: value for name, (value, there) in found.items() if there}
+        if form == "workflow":  # what was grafted, and what came to it later
+            places = [self._flows[one].place for one in self._inner[flow]]
+            values = (values.pop(str(places[0]), None) or {} if places else {}) | values
+        return values
+
+    def _list_of(self, flow: str, found: Mapping[str, tuple[Any, bool]]) -> list[Any]:
+        """Return the results of a list, in which each has its place, and what came to it later."""
+        known, places = self._flows[flow], {self._flows[one].place for one in self._inner[flow]}
+        numbered = {int(name): name for name in found if str(_number(name)) == name}
+        named = set(numbered.values())
+        later = [name for name in found if name not in named]
+        jobs_later = sum(name not in places for name in later)
+        length = known.total - (known.form == "graft") - jobs_later + len(places & named)
+        order: list[str | None] = [numbered.get(number) for number in range(length)]
+        order += [numbered[number] for number in sorted(numbered) if number >= length]
+        return [None if name is None else found[name][0] for name in (*order, *later)]
 
     def job(self, flow: str, name: str) -> Job | None:
         """Return the job of a name, if there is one."""
@@ -96,6 +110,10 @@ class Results:
             place = self._flows[number].place
             if place is not None and number in inner:
                 yield place, (inner[number], True)
+
+
+def _number(name: str) -> int | None:
+    return int(name) if name.isdecimal() and name.isascii() else None
 
 
 def has_result(job: Job) -> bool:

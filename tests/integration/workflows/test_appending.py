@@ -173,6 +173,77 @@ async def test_a_part_that_is_cancelled_at_once_holds_nothing_back(
     assert steps.told == ["end", "end ended"]
 
 
+@pytest.mark.parametrize("name", ["x", "01", "٣", "-1"])
+async def test_results_that_come_to_a_list_later_stand_behind_it(
+    make_client: MakeClient, steps: Steps, name: str
+) -> None:
+    app = make_client(queues=RUNS)
+    flow = Workflow(ignore_deleted=True)
+    flow.add_many("all", [steps.step.new(text) for text in "abc"])
+    handle = await app.enqueue(flow)
+    await add(app, handle, "all", name, steps.step.new("later"))
+    await add(app, handle, "all", "3", steps.step.new("d"))
+    group = await handle.sub("all")
+    assert group is not None
+    second = await group.job("1")
+    assert second is not None
+    await app.delete_job(second)
+    async with app:
+        await handle.wait(timeout=SECONDS)
+    assert await handle.results() == {"all": ["a", None, "c", "d", "later"]}
+
+
+@pytest.mark.parametrize("early", [False, True])
+async def test_results_that_come_to_a_graft_later_stand_beside_it(
+    make_client: MakeClient, steps: Steps, early: bool
+) -> None:
+    app = make_client(queues=RUNS)
+
+    async def grow() -> None:
+        await add(app, app.workflow(flow.id), "graft", "more", steps.step.new("more"))
+
+    @job(name="tests.append.graft")
+    async def graft() -> Workflow:
+        if early:
+            await grow()
+        return Workflow("inner").add("z", steps.step.new("z"))
+
+    flow = Workflow().add_graft("graft", graft)
+    async with app:
+        handle = await app.enqueue(flow)
+        await handle.wait(timeout=SECONDS)
+        if not early:
+            await grow()
+            await handle.wait(timeout=SECONDS)
+    assert await handle.results() == {"graft": {"z": "z", "more": "more"}}
+
+
+@pytest.mark.parametrize("second", ["workflow", "mapping", "nothing"])
+async def test_what_a_graft_returned_first_stands(
+    make_client: MakeClient, steps: Steps, second: str
+) -> None:
+    app = make_client(queues=RUNS)
+    returned: list[Any] = [[steps.step.new("a"), steps.step.new("b")]]
+    returned += {
+        "workflow": [Workflow("other").add("k", steps.step.new("k"))],
+        "mapping": [{"m": steps.step.new("m")}],
+        "nothing": [None],
+    }[second]
+
+    @job(name="tests.append.graft")
+    async def graft() -> Any:
+        return returned.pop(0)
+
+    async with app:
+        handle = await app.enqueue(Workflow().add_graft("graft", graft))
+        for _ in range(2):
+            assert (await handle.wait(timeout=SECONDS)).state is State.COMPLETED
+            assert await handle.results() == {"graft": ["a", "b"]}
+            if returned:
+                await handle.retry(whole=True)
+    assert not returned
+
+
 async def add(app: Staffa, handle: WorkflowHandle, part: str, name: str, step: Any) -> None:
     """Give a part of a workflow one more step."""
     sub = await handle.sub(part)

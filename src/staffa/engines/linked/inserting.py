@@ -98,8 +98,10 @@ def _stored(graph: Graph) -> Iterator[str]:
 
 def _begin(statements: GraphStatements, graph: Graph) -> Dialogue[str | None]:
     """Write the flows; return the one that stands for them already, if there is one."""
-    if graph.grafted is not None and not (yield statements.graft(graph.grafted, graph.lease)):
-        return graph.grafted
+    if graph.grafted is not None:
+        written = yield statements.graft(graph.grafted, graph.lease, graph.form)
+        if not written:
+            return graph.grafted
     if not graph.flows:
         return None
     if graph.once is not None:

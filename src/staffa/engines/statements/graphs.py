@@ -115,10 +115,10 @@ class GraphStatements(Area):
             },
         )
 
-    def graft(self, flow: str, lease: Lease | None) -> Statement[bool]:
+    def graft(self, flow: str, lease: Lease | None, form: str) -> Statement[bool]:
         """Note that a flow has its graft; tell whether it had none, and the lease still holds."""
         told = (None, None) if lease is None else (lease.id, lease.attempted_at)
-        return self.statement("graft", (flow, *told), any_row)
+        return self.statement("graft", (flow, *told, form), any_row)
 
     def states(self, jobs: Iterable[int]) -> Statement[dict[int, State]]:
         """Read the states of jobs."""

@@ -44,7 +44,7 @@ def _results(rows: Rows) -> FlowResults:
     jobs: dict[int, tuple[str, Job]] = {}
     for row in rows:
         if row["id"] is None:
-            flows[row["flow"]] = ResultFlow(row["parent"], row["place"], row["form"])
+            flows[row["flow"]] = ResultFlow(row["parent"], row["place"], row["form"], row["total"])
         else:
             jobs[row["id"]] = (row["flow"], _job(row))
     return FlowResults(flows, list(jobs.values()))

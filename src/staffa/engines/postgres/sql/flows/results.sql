@@ -4,14 +4,14 @@
 -- OFFSET 0 keeps the planner from reading all flows and jobs to join them.
 -- Locks: none. Index: the primary keys and staffa_flows_parent.
 WITH RECURSIVE tree AS (
-    SELECT flow.id, flow.parent, flow.place, flow.options ->> 'form' AS form
+    SELECT flow.id, flow.parent, flow.place, flow.options ->> 'form' AS form, flow.total
       FROM :"prefix".staffa_flows AS flow
      WHERE flow.id = ANY ((SELECT $1::text[])::text[])
      UNION
-    SELECT inside.id, inside.parent, inside.place, inside.form
+    SELECT inside.id, inside.parent, inside.place, inside.form, inside.total
       FROM tree
      CROSS JOIN LATERAL (
-                SELECT flow.id, flow.parent, flow.place, flow.options ->> 'form' AS form
+                SELECT flow.id, flow.parent, flow.place, flow.options ->> 'form' AS form, flow.total
                   FROM :"prefix".staffa_flows AS flow
                  WHERE flow.parent = tree.id
                 OFFSET 0) AS inside
@@ -31,12 +31,12 @@ WITH RECURSIVE tree AS (
            ) AS job
      WHERE member.flow = $2::text
 )
-SELECT tree.id AS flow, tree.parent, tree.place, tree.form, NULL::bigint AS id, NULL AS worker, NULL AS state,
-       NULL AS meta, NULL AS errors
+SELECT tree.id AS flow, tree.parent, tree.place, tree.form, tree.total, NULL::bigint AS id, NULL AS worker,
+       NULL AS state, NULL AS meta, NULL AS errors
   FROM tree
  UNION ALL
-SELECT job.meta ->> 'workflow_id' AS flow, NULL AS parent, NULL AS place, NULL AS form, job.id, job.worker,
-       job.state::text AS state, job.meta::text AS meta, to_jsonb(job.errors)::text AS errors
+SELECT job.meta ->> 'workflow_id' AS flow, NULL AS parent, NULL AS place, NULL AS form, NULL AS total, job.id,
+       job.worker, job.state::text AS state, job.meta::text AS meta, to_jsonb(job.errors)::text AS errors
   FROM :"prefix".oban_jobs AS job
  WHERE job.id = ANY (ARRAY(SELECT found.id FROM found))
    AND job.meta ->> 'workflow_id' IS NOT NULL

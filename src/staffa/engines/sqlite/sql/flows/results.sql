@@ -4,28 +4,29 @@
 -- +tree.id has no type: an index of an expression has none either.
 -- Index: the primary key and staffa_flows_parent; staffa_jobs_workflow.
 WITH RECURSIVE tree AS (
-    SELECT flow.id, flow.parent, flow.place, flow.options ->> '$.form' AS form
+    SELECT flow.id, flow.parent, flow.place, flow.options ->> '$.form' AS form, flow.total
       FROM staffa_flows AS flow
      WHERE flow.id IN (SELECT given.value FROM json_each($1) AS given)
      UNION
-    SELECT flow.id, flow.parent, flow.place, flow.options ->> '$.form' AS form
+    SELECT flow.id, flow.parent, flow.place, flow.options ->> '$.form' AS form, flow.total
       FROM tree
      CROSS JOIN staffa_flows AS flow
      WHERE flow.parent = tree.id
        AND flow.parent IS NOT NULL
 )
-SELECT tree.id AS flow, tree.parent, tree.place, tree.form, NULL AS id, NULL AS worker, NULL AS state, NULL AS meta,
-       NULL AS errors
+SELECT tree.id AS flow, tree.parent, tree.place, tree.form, tree.total, NULL AS id, NULL AS worker, NULL AS state,
+       NULL AS meta, NULL AS errors
   FROM tree
  UNION ALL
-SELECT tree.id AS flow, NULL AS parent, NULL AS place, NULL AS form, job.id, job.worker, job.state, job.meta,
-       job.errors
+SELECT tree.id AS flow, NULL AS parent, NULL AS place, NULL AS form, NULL AS total, job.id, job.worker, job.state,
+       job.meta, job.errors
   FROM tree
  CROSS JOIN oban_jobs AS job
  WHERE job.meta ->> '$.workflow_id' = +tree.id
    AND job.meta ->> '$.workflow_id' IS NOT NULL
  UNION ALL
-SELECT $2 AS flow, NULL AS parent, NULL AS place, NULL AS form, job.id, job.worker, job.state, job.meta, job.errors
+SELECT $2 AS flow, NULL AS parent, NULL AS place, NULL AS form, NULL AS total, job.id, job.worker, job.state,
+       job.meta, job.errors
   FROM oban_jobs AS job
  WHERE job.meta ->> '$.workflow_id' = $2
    AND job.meta ->> '$.workflow_id' IS NOT NULL
