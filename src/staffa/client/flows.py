@@ -156,7 +156,7 @@ class Flows:
         rows = await self.read(flow, inner=True)
         jobs: dict[str, list[Job]] = {}
         for row in rows:
-            if is_group(row):
+            if is_group(row) and row.id != flow:
                 continue
             found = jobs.setdefault(row.id, [])
             while page := await engine.list_linked_jobs(

@@ -12,7 +12,8 @@ from staffa.flows.inner import META_OPTION
 from staffa.linking import FlowRow
 from staffa.types import State
 
-_WORST_FIRST = (State.EXECUTING, State.DISCARDED, State.CANCELLED, State.COMPLETED)
+WORST_FIRST = (State.EXECUTING, State.DISCARDED, State.CANCELLED, State.COMPLETED)
+"""Of the states in a workflow, the first of these is its own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +91,7 @@ def _status(row: FlowRow, subs: Mapping[str, WorkflowStatus], now: datetime) -> 
     return WorkflowStatus(
         id=row.id,
         name=row.name,
-        state=next(state for state in _WORST_FIRST if state in states),
+        state=next(state for state in WORST_FIRST if state in states),
         total=row.total + sum(sub.total for sub in subs.values()),
         counts=dict(counts),
         duration=max((until - row.inserted_at).total_seconds(), 0.0),

@@ -7,6 +7,7 @@ from typing import Any
 
 from staffa.flows.inner import FORM_OPTION
 from staffa.flows.pictures import Node, Picture
+from staffa.flows.status import WORST_FIRST
 from staffa.jobs import Job
 from staffa.linking import CASCADE_KEY, GRAFT_KEY, NEEDS_KEY, STEP_KEY, FlowRow
 from staffa.types import State
@@ -27,14 +28,18 @@ def picture_of_stored(
     Args:
         flow: Its id.
         rows: It, and the flows inside of it, outer ones first.
-        jobs: The jobs of those that are no groups.
+        jobs: The jobs of those that are no groups, and its own.
     """
     inner: dict[str, list[Node]] = {}  # the last ones first
+    states: dict[str, set[State]] = {}
     for row in reversed(rows):
         if row.id == flow:
             break
+        within = states.setdefault(row.id, set()) | _states_of(row)
         if row.parent is not None:
-            inner.setdefault(row.parent, []).append(_node_of_flow(row, jobs, inner))
+            node = _node_of_flow(row, _worst(within), jobs, inner)
+            inner.setdefault(row.parent, []).append(node)
+            states.setdefault(row.parent, set()).update(within)
     return _picture_of_flow(flow, jobs, inner)
 
 
@@ -45,7 +50,10 @@ def _picture_of_flow(
 
 
 def _node_of_flow(
-    row: FlowRow, jobs: Mapping[str, Sequence[Job]], inner: Mapping[str, list[Node]]
+    row: FlowRow,
+    state: State,
+    jobs: Mapping[str, Sequence[Job]],
+    inner: Mapping[str, list[Node]],
 ) -> Node:
     counts = {
         "suspended": row.suspended,
@@ -62,16 +70,29 @@ def _node_of_flow(
         kind="group" if is_group(row) else "graft" if form == "graft" else "workflow",
         deps=tuple(row.needs),
         worker=worker,
-        state=_state(row).value,
+        state=state.value,
         count=row.total,
         counts={state: number for state, number in counts.items() if number},
         inside=None if is_group(row) else _picture_of_flow(row.id, jobs, inner),
     )
 
 
-def _state(row: FlowRow) -> State:
-    waits = row.finished_at is None and row.total > 0 and row.suspended == row.total
-    return State.SUSPENDED if waits else row.state
+def _states_of(row: FlowRow) -> set[State]:
+    """Return how a flow's own jobs stand, as far as it matters for what is around it."""
+    if row.finished_at is not None:
+        return {row.state}
+    if row.suspended < row.total:
+        return {State.EXECUTING}
+    return {State.SUSPENDED} if row.total else set()
+
+
+def _worst(states: set[State]) -> State:
+    """Return the state of a flow by those of all jobs in it."""
+    if states == {State.SUSPENDED}:
+        return State.SUSPENDED
+    if not states.isdisjoint({State.SUSPENDED, State.EXECUTING}):
+        return State.EXECUTING
+    return next((state for state in WORST_FIRST if state in states), State.COMPLETED)
 
 
 def _nodes_of_jobs(jobs: Sequence[Job]) -> list[Node]:

@@ -223,12 +223,12 @@ async def test_what_a_graft_returned_first_stands(
     make_client: MakeClient, steps: Steps, second: str
 ) -> None:
     app = make_client(queues=RUNS)
-    returned: list[Any] = [[steps.step.new("a"), steps.step.new("b")]]
-    returned += {
-        "workflow": [Workflow("other").add("k", steps.step.new("k"))],
-        "mapping": [{"m": steps.step.new("m")}],
-        "nothing": [None],
-    }[second]
+    others = {
+        "workflow": Workflow("other").add("k", steps.step.new("k")),
+        "mapping": {"m": steps.step.new("m")},
+        "nothing": None,
+    }
+    returned = [[steps.step.new("a"), steps.step.new("b")], others[second]]
 
     @job(name="tests.append.graft")
     async def graft() -> Any:

@@ -197,6 +197,37 @@ async def test_a_job_finds_the_outermost_workflow_that_it_is_in(app: Staffa) -> 
     assert found == [(True, True), (False, True), (False, True)]
 
 
+async def test_pictures_show_what_failed_however_deep_it_is(app: Staffa, steps: Steps) -> None:
+    steps.fails = {"f"}
+
+    @job(name="tests.fails.deep")
+    async def graft() -> Workflow:
+        return Workflow("inner").add_many("fails", [steps.step.new("f")])
+
+    flow = Workflow().add_graft("graft", graft).add("held", steps.step.new("a"), hold=True)
+    waits = Workflow().add_many("waits", [steps.step.new("b"), steps.step.new("c")])
+    flow.add_workflow("waits", waits, deps="held")
+    flow.add_many("fine", [steps.step.new("d")])
+    handle = await app.enqueue(flow)
+    sub = await handle.sub("graft")
+    fine = await handle.sub("fine")
+    assert sub is not None
+    assert fine is not None
+    await sub.wait(timeout=SECONDS)
+    await fine.wait(timeout=SECONDS)
+    nodes = (await handle.to_graph())["nodes"]
+    assert {node["path"]: node["state"] for node in nodes} == {
+        "held": "suspended",
+        "graft": "discarded",
+        "graft/inner": "discarded",
+        "graft/inner/fails": "discarded",
+        "waits": "suspended",
+        "waits/waits": "suspended",
+        "fine": "completed",
+    }
+    assert [node["name"] for node in (await fine.to_graph())["nodes"]] == ["0"]
+
+
 async def test_workflows_are_listed_the_newest_first(app: Staffa, steps: Steps) -> None:
     ids = []
     for number in range(3):
