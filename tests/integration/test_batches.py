@@ -7,10 +7,12 @@ from collections import Counter
 from typing import Any
 
 import asyncpg
+import psycopg
 import pytest
 
-from staffa import Batch, Job, JobFilter, Staffa, State, Workflow, current_job, job
-from staffa.errors import ConfigError, FlowExists, LoopRunning, UnknownFlow
+from staffa import Batch, Job, JobFilter, MaxDepth, Staffa, State, Workflow, current_job, job
+from staffa.errors import ConfigError, FlowExists, LoopRunning, QueueFull, UnknownFlow
+from tests.conftest import MakeClient
 from tests.support.events import pause_everywhere, resume_everywhere
 
 EVENTS = ("attempted", "completed", "cancelled", "discarded", "retryable", "exhausted")
@@ -161,6 +163,44 @@ async def test_a_batch_is_written_in_the_users_transaction(
     with pytest.raises(FlowExists, match="'theirs-True' is taken"):
         await nodes[0].enqueue(Batch([], id="theirs-True"))
     await all_ended(nodes[0])
+
+
+async def test_a_workflow_grows_in_the_transaction_that_has_written_it(
+    nodes: list[Staffa], work: Work, dsn: str
+) -> None:
+    app = nodes[0]
+    connection = await asyncpg.connect(dsn)
+    async with connection.transaction():
+        handle = await app.enqueue(Workflow().add("a", work.member.new(1)), conn=connection)
+        for name, dep in (("b", "a"), ("c", "b")):
+            more = handle.append().add(name, work.member.new(2), deps=dep)
+            await app.enqueue(more, conn=connection)
+    await connection.close()
+    assert (await handle.wait(timeout=60)).counts["completed"] == 3
+
+    def use() -> None:
+        with psycopg.connect(dsn) as user:
+            flow = Workflow(id="synchronous").add("a", work.member.new(1))
+            stored = app.sync.enqueue(flow, conn=user)
+            more = stored.append().add("b", work.member.new(2), deps="a")
+            app.sync.enqueue(more, conn=user)
+
+    await asyncio.to_thread(use)
+    assert (await app.workflow("synchronous").wait(timeout=60)).counts["completed"] == 2
+
+
+async def test_streams_of_jobs_meet_the_limit_of_waiting_ones(
+    make_client: MakeClient, work: Work
+) -> None:
+    full = {"full": MaxDepth(5, on_full="raise")}
+    app = make_client(name="full", max_depth=full)
+    waiting = work.member.options(queue="full")
+    for _ in range(2):
+        await app.enqueue(Batch(waiting.new(number) for number in range(4)))
+    with pytest.raises(QueueFull):
+        await app.enqueue(Batch(waiting.new(number) for number in range(4)))
+    assert (await app.batches(limit=1))[0].total == 4
+    await app.cancel_many_jobs(JobFilter(queues=["full"]))
 
 
 async def test_an_empty_batch_and_one_among_jobs_and_workflows(

@@ -12,7 +12,7 @@ import pytest
 from staffa import Cancel, Discard, Job, Snooze, Staffa, State, Workflow, job
 from staffa.client.workflow_handles import WorkflowHandle
 from staffa.errors import ConfigError, InvalidWorkflow, UnknownFlow
-from staffa.testing import mode, perform_job, run_workflow
+from staffa.testing import mode, perform_job, run_batch, run_workflow
 from staffa.testing import sync as testing
 
 
@@ -135,6 +135,25 @@ async def test_inline_what_fails_is_raised_and_what_is_held_stays(app: Staffa) -
         held = Workflow().add("a", price.new("x"), hold=True).add("b", price.new("x"), "a")
         status = await (await app.enqueue(held)).status()
     assert (status.state, status.counts["suspended"]) == (State.EXECUTING, 2)
+
+
+async def test_inline_what_is_held_can_be_cancelled_but_gets_no_signal(app: Staffa) -> None:
+    with mode("inline"):
+        held = Workflow().add("a", price.new("x"), hold=True).add("b", price.new("x"), "a")
+        handle = await app.enqueue(held)
+        with pytest.raises(ConfigError, match="no step of it waits for signals"):
+            await handle.signal("a")
+        await handle.cancel()
+        status = await handle.status()
+        assert (status.state, status.counts["cancelled"]) == (State.CANCELLED, 2)
+        assert (await handle.status()).finished_at == status.finished_at
+
+
+@pytest.mark.parametrize("run", [run_workflow, run_batch], ids=["workflow", "batch"])
+async def test_what_is_neither_a_workflow_nor_a_batch_is_refused(app: Staffa, run: Any) -> None:
+    for wrong in ("x", price.new("x"), [price.new("x")]):
+        with pytest.raises(ConfigError, match=r"was given .*: give a (Workflow|Batch)"):
+            await run(wrong, app=app)
 
 
 def stopping() -> Workflow:

@@ -17,6 +17,8 @@ from typing import Any
 
 from staffa.engine import Written
 from staffa.errors import ConfigError, InvalidJob, UnknownOption
+from staffa.flows import Batch
+from staffa.flows.builder import Builder
 from staffa.instance import Source
 from staffa.jobs import Job
 from staffa.options import BulkOptions, BulkProgress, Notify
@@ -193,6 +195,11 @@ def check_new(job: object) -> Job:
     Raises:
         InvalidJob: If it is none.
     """
+    if isinstance(job, Builder | Batch):
+        raise InvalidJob(
+            f"{job!r:.200} is among the jobs of an iterable: give it as an argument of its own, "
+            "such as enqueue_many(*workflows)"
+        )
     if not isinstance(job, Job):
         raise InvalidJob(
             f"{job!r:.200} is no job: make one with f.new(...), Worker.new(...) or Job(worker=...)"

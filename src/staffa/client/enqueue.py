@@ -19,12 +19,13 @@ from staffa.client.bulk import (
 )
 from staffa.client.following import Following
 from staffa.client.inline_flows import run_flow
-from staffa.client.mixed import Part, handle_of, has_flows, split_flows
+from staffa.client.mixed import Part, handle_of, has_flows, on_connection, split_flows
 from staffa.client.workflow_handles import WorkflowHandle
 from staffa.engine import Written
 from staffa.flows import Addition, Batch, Workflow
 from staffa.instance import Source
 from staffa.jobs import Job
+from staffa.linking import Graph
 from staffa.options import BulkOptions, Notify
 
 
@@ -92,19 +93,31 @@ class Enqueueing(Following):
         return stored
 
     async def _write_flow(
-        self, flow: Workflow | Addition, conn: Any, notify: Notify
+        self, flow: Workflow | Addition, conn: Any, notify: Notify, graph: Graph | None = None
     ) -> WorkflowHandle:
         if self._insertion.inline:
             return await run_flow(flow, self.config, self._clock)
         flows = self._flows
-        graph = await flows.make_graph(flow)
-        inserted = await self._insertion.write_graph(graph, conn, notify)
+        made = await flows.make_graph(flow, on_connection(conn)) if graph is None else graph
+        inserted = await self._insertion.write_graph(made, conn, notify)
         return handle_of(flow, inserted, flows)
 
-    async def _write_batch(self, batch: Batch, conn: Any, notify: Notify) -> BatchHandle:
+    async def _write_batch(
+        self, batch: Batch, conn: Any, notify: Notify, graph: Graph | None = None
+    ) -> BatchHandle:
         batches = self._batches
-        await batches.write(batch, conn, notify)
+        await batches.write(batches.make_graph(batch) if graph is None else graph, conn, notify)
         return BatchHandle(batch.id, batches)
+
+    async def _make_graph(self, part: Part, conn: Any) -> Graph | None:
+        """Return what is to be written of a flow among others, before anything is written."""
+        if isinstance(part, list):
+            return None
+        if isinstance(part, Batch):
+            return self._batches.make_graph(part)
+        if self._insertion.inline:
+            return None
+        return await self._flows.make_graph(part, on_connection(conn))
 
     @overload
     def enqueue_many(
@@ -192,16 +205,17 @@ class Enqueueing(Following):
     async def _write_mixed(
         self, parts: list[Part], bulk: Bulk
     ) -> list[Job | WorkflowHandle | BatchHandle]:
+        graphs = [await self._make_graph(part, bulk.conn) for part in parts]
         loose = [job for part in parts if isinstance(part, list) for job in part]
         stored = iter(await self._write_all(loose, bulk))
         found: list[Job | WorkflowHandle | BatchHandle] = []
-        for part in parts:
+        for part, graph in zip(parts, graphs, strict=True):
             if isinstance(part, list):
                 found += islice(stored, len(part))
             elif isinstance(part, Batch):
-                found.append(await self._write_batch(part, bulk.conn, bulk.notify))
+                found.append(await self._write_batch(part, bulk.conn, bulk.notify, graph))
             else:
-                found.append(await self._write_flow(part, bulk.conn, bulk.notify))
+                found.append(await self._write_flow(part, bulk.conn, bulk.notify, graph))
         return found
 
     async def _write_all(self, jobs: Iterable[Job], bulk: Bulk) -> list[Job]:

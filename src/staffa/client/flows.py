@@ -19,6 +19,7 @@ from staffa.flows.surroundings import surroundings_for
 from staffa.flows.workflow import Addition, Workflow
 from staffa.jobs import Job
 from staffa.linking import GRAFT_KEY, FlowKind, FlowRow, Followed, Graph
+from staffa.rehearsal import Execute
 from staffa.signals import check_signal_name, dump_payload
 
 if TYPE_CHECKING:
@@ -63,8 +64,13 @@ class Flows:
         """Return what stores the flows."""
         return (await self._open()).engine
 
-    async def make_graph(self, flow: Workflow | Addition) -> Graph:
+    async def make_graph(self, flow: Workflow | Addition, execute: Execute | None = None) -> Graph:
         """Return what is to be written of a workflow, or of what is added to a stored one.
+
+        Args:
+            flow: The workflow.
+            execute: Runs statements in the user's transaction, which may have written what is added
+                to; in one of ours if not given.
 
         Raises:
             InvalidWorkflow: If its steps don't fit together.
@@ -72,8 +78,9 @@ class Flows:
         """
         if isinstance(flow, Workflow):
             return make_graph(flow)
-        place = await surroundings_for(flow, flow.workflow_id, await self.engine())
-        return make_addition(flow, place)
+        engine = await self.engine()
+        engine = engine if execute is None else engine.joined(execute)
+        return make_addition(flow, await surroundings_for(flow, flow.workflow_id, engine))
 
     async def read(self, flow: str, *, inner: bool = False) -> list[FlowRow]:
         """Return the row of a workflow, and of those inside of it if wanted.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from staffa._internal.identifiers import is_storable_name
+from staffa._internal.shown import shown
 from staffa.client.batch_handles import BatchHandle, check_batch_id
 from staffa.client.relays import Relaying
 from staffa.client.workflow_handles import WorkflowHandle
@@ -43,7 +45,7 @@ class Handles(Relaying):
             before: The id of the last one of the page before.
 
         Raises:
-            ConfigError: If the limit can't be used.
+            ConfigError: If an argument can't be used.
 
         Example:
             ```python
@@ -51,7 +53,7 @@ class Handles(Relaying):
                 print(status.id, status.name, status.state)
             ```
         """
-        return await self._flows.list_statuses(_check_limit(limit), before)
+        return await self._flows.list_statuses(_check_limit(limit), _check_before(before))
 
     def batch(self, id: str | None) -> BatchHandle:  # noqa: A002  # what it is called everywhere
         """Return a handle of a stored batch; whether there is one is seen when it is used.
@@ -77,7 +79,7 @@ class Handles(Relaying):
             before: The id of the last one of the page before.
 
         Raises:
-            ConfigError: If the limit can't be used.
+            ConfigError: If an argument can't be used.
 
         Example:
             ```python
@@ -85,7 +87,7 @@ class Handles(Relaying):
                 print(status.id, status.name, status.state)
             ```
         """
-        return await self._batches.list_statuses(_check_limit(limit), before)
+        return await self._batches.list_statuses(_check_limit(limit), _check_before(before))
 
 
 def _check_limit(limit: int) -> int:
@@ -93,3 +95,9 @@ def _check_limit(limit: int) -> int:
         return check_whole_number("limit", limit, 1, _MOST_AT_ONCE)
     except ValueError as error:
         raise ConfigError(str(error)) from None
+
+
+def _check_before(before: str | None) -> str | None:
+    if before is None or is_storable_name(before):
+        return before
+    raise ConfigError(f"before is {shown(before)}: give the id of the last one of the page before")

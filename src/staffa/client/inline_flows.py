@@ -16,7 +16,7 @@ from staffa._internal.clock import Clock
 from staffa.client.flows import flows_on
 from staffa.client.workflow_handles import WorkflowHandle
 from staffa.config import Config
-from staffa.engine import Changes, Engine
+from staffa.engine import Changed, Changes, Engine
 from staffa.errors import ConfigError
 from staffa.flows import Addition, Workflow
 from staffa.flows.composer import Composer
@@ -147,8 +147,24 @@ class InlineFlows:
         return [self._jobs[number] for number in ids if number in self._jobs]
 
     async def cancel_flow(self, flow: str) -> Changes:
-        """Leave it: all has ended that could."""
+        """Cancel what has not run: steps that were held, and what waits for them."""
+        for one in self._tree(flow):
+            for job in self._members(one):
+                if job.state not in _ENDED:
+                    job.state = State.CANCELLED
+                    self._held.discard(job.id or 0)
         return Changes()
+
+    async def signal_jobs(self, ids: Sequence[int], name: str, payload: str) -> list[Changed]:
+        """Refuse: nothing waits for signals.
+
+        Raises:
+            ConfigError: Always.
+        """
+        raise ConfigError(
+            "a client that works inline runs a workflow once, when it is enqueued, and no step of "
+            "it waits for signals: give testing='manual', and use run_workflow"
+        )
 
     async def retry_flow(self, flow: str, *, whole: bool = False) -> Followed:
         """Leave it, too."""

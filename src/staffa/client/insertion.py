@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from dataclasses import replace
 from functools import partial
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
 from staffa._internal.calls import Call, call
@@ -36,6 +38,8 @@ from staffa.telemetry.catalogue import JobConflicted
 
 if TYPE_CHECKING:
     from staffa.client.backend import Backend
+
+_LOOKED_AT = 1_000
 
 
 class Insertion:
@@ -136,7 +140,8 @@ class Insertion:
 
     async def write_graph(self, graph: Graph, conn: Any, notify: Notify) -> InsertedGraph:
         """Write a workflow, in the transaction of a user's connection if one is given."""
-        backend = await self._make_ready(_first_jobs(graph), notify, may_wait=conn is None)
+        first, graph = _first_jobs(graph)
+        backend = await self._make_ready(first, notify, may_wait=conn is None)
         inserted = await backend.engine.insert_graph(sealed(graph, self._keys), conn=conn)
         await self._tell(backend, Written([], {}, inserted.woken), conn, notify)
         return inserted
@@ -152,7 +157,8 @@ class Insertion:
         conn = self.find_atomic() if conn is None else conn
         if conn is None:
             return call(self.write_graph, graph, None, notify)
-        backend = call(self._make_ready, _first_jobs(graph), notify, may_wait=False)
+        first, graph = _first_jobs(graph)
+        backend = call(self._make_ready, first, notify, may_wait=False)
         inserted = backend.engine.insert_graph_on(sealed(graph, self._keys), conn)
         queues = self._note(Written([], {}, inserted.woken))
         if notify == "in_transaction":
@@ -231,11 +237,17 @@ async def _never(relay: Relay) -> Ending:
     )
 
 
-def _first_jobs(graph: Graph) -> list[Job]:
-    """Return the jobs of a workflow that wait for nothing, unless they are yet to be read."""
-    if not isinstance(graph.steps, Collection):
-        return []
-    return [step.job for step in graph.steps if not (step.needs or step.held)]
+def _first_jobs(graph: Graph) -> tuple[list[Job], Graph]:
+    """Return jobs of a graph that wait for nothing, and the graph as it can be written still.
+
+    Where the jobs are read while they are written, the first of them have to stand for all.
+    """
+    first = steps = graph.steps
+    if not isinstance(steps, Collection):
+        iterator = iter(steps)
+        first = list(islice(iterator, _LOOKED_AT))
+        graph = replace(graph, steps=chain(first, iterator))
+    return [step.job for step in first if not (step.needs or step.held)], graph
 
 
 def _wakeups(queues: Iterable[str]) -> list[tuple[str, dict[str, str]]]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
+from staffa._internal.lazy import load
 from staffa.client.bulk import Bulk, flatten
 from staffa.client.flows import Flows
 from staffa.client.workflow_handles import WorkflowHandle
@@ -14,6 +16,7 @@ from staffa.flows.builder import Builder
 from staffa.flows.checks import check
 from staffa.jobs import Job
 from staffa.linking import InsertedGraph
+from staffa.rehearsal import Execute
 
 Part = list[Job] | Workflow | Addition | Batch
 """Jobs, a workflow or a batch."""
@@ -55,3 +58,8 @@ def handle_of(flow: Workflow | Addition, inserted: InsertedGraph, flows: Flows) 
     if inserted.existing is not None:
         return WorkflowHandle(inserted.existing, flows, conflict=True)
     return WorkflowHandle(flow.id if isinstance(flow, Workflow) else flow.workflow_id, flows)
+
+
+def on_connection(conn: Any) -> Execute | None:
+    """Return what runs statements on a user's connection; None without one."""
+    return None if conn is None else partial(load("staffa.drivers.connections:run_on"), conn)

@@ -96,17 +96,23 @@ class StoredBatches:
         await self.read(batch)
         await self._after_cancel(await (await self._open()).engine.cancel_flow(batch))
 
-    async def write(self, batch: Batch, conn: Any, notify: Notify) -> None:
-        """Write a batch.
+    def make_graph(self, batch: Batch) -> Graph:
+        """Return what is to be written of a batch.
 
         Raises:
             ConfigError: If the client works inline.
+            InvalidWorkflow: If the steps of a workflow don't fit together.
         """
-        await self._writer.write_graph(batch.graph(), conn, notify)
+        _ = self._writer
+        return batch.graph()
 
-    def write_here(self, batch: Batch, conn: Any, notify: Notify) -> None:
+    async def write(self, graph: Graph, conn: Any, notify: Notify) -> None:
+        """Write a batch."""
+        await self._writer.write_graph(graph, conn, notify)
+
+    def write_here(self, graph: Graph, conn: Any, notify: Notify) -> None:
         """Do the same from a thread without a loop, which the jobs are read on."""
-        self._writer.write_graph_here(_read_here(batch.graph(), conn), conn, notify)
+        self._writer.write_graph_here(_read_here(graph, conn), conn, notify)
 
     async def append(
         self, batch: str, jobs: Iterable[Any] | Any, conn: Any, notify: Notify

@@ -17,11 +17,13 @@ from collections.abc import (
     Mapping,
 )
 from dataclasses import replace
+from functools import partial
 from itertools import islice
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from staffa._internal.calls import Call, call, iterate
+from staffa._internal.lazy import load
 from staffa.client.batch_handles import BatchHandle
 from staffa.client.bulk import Bulk, check_new, check_notify, flatten
 from staffa.client.flows import Flows
@@ -35,6 +37,7 @@ from staffa.errors import ConfigError
 from staffa.flows import Addition, Batch, Workflow
 from staffa.instance import Source, refuse_loop
 from staffa.jobs import Job
+from staffa.linking import Graph
 from staffa.options import BulkOptions, Notify
 from staffa.relays import Relays, SyncRelay, SyncRelays
 
@@ -134,34 +137,54 @@ class Synchronous:
         return stored
 
     def _write_flow(
-        self, flow: Workflow | Addition, conn: Any, notify: Notify
+        self, flow: Workflow | Addition, conn: Any, notify: Notify, graph: Graph | None = None
     ) -> SyncWorkflowHandle:
         if self._insertion.inline:
             return SyncWorkflowHandle(self._insertion.run_flow_here(flow))
-        flows = self._flows
-        graph = call(flows.make_graph, flow)
+        made = self._graph_of(flow, conn) if graph is None else graph
         if conn is None:  # what the steps are read from belongs to this thread
-            graph = replace(graph, steps=list(graph.steps))
-        inserted = self._insertion.write_graph_here(graph, conn, notify)
-        return SyncWorkflowHandle(handle_of(flow, inserted, flows))
+            made = replace(made, steps=list(made.steps))
+        inserted = self._insertion.write_graph_here(made, conn, notify)
+        return SyncWorkflowHandle(handle_of(flow, inserted, self._flows))
 
-    def _write_batch(self, batch: Batch, conn: Any, notify: Notify) -> SyncBatchHandle:
-        self._batches.write_here(batch, conn, notify)
-        return SyncBatchHandle(BatchHandle(batch.id, self._batches))
+    def _write_batch(
+        self, batch: Batch, conn: Any, notify: Notify, graph: Graph | None = None
+    ) -> SyncBatchHandle:
+        batches = self._batches
+        batches.write_here(batches.make_graph(batch) if graph is None else graph, conn, notify)
+        return SyncBatchHandle(BatchHandle(batch.id, batches))
+
+    def _graph_of(self, flow: Workflow | Addition, conn: Any) -> Graph:
+        flows = self._flows
+        conn = self._insertion.find_atomic() if conn is None else conn
+        if conn is None or isinstance(flow, Workflow):
+            return call(flows.make_graph, flow)
+        made: Call[Graph] = Call()
+        execute = made.brought(partial(load("staffa.drivers.connections:run_on_sync"), conn))
+        return made.run(lambda: flows.make_graph(flow, execute))
+
+    def _make_graph(self, part: Part, conn: Any) -> Graph | None:
+        """Return what is to be written of a flow among others, before anything is written."""
+        if isinstance(part, list):
+            return None
+        if isinstance(part, Batch):
+            return self._batches.make_graph(part)
+        return None if self._insertion.inline else self._graph_of(part, conn)
 
     def _write_mixed(
         self, parts: list[Part], bulk: Bulk
     ) -> list[Job | SyncWorkflowHandle | SyncBatchHandle]:
+        graphs = [self._make_graph(part, bulk.conn) for part in parts]
         loose = [bulk.prepare(job) for part in parts if isinstance(part, list) for job in part]
         stored = iter(bulk.finish(self._insertion.write_here(loose, bulk.conn, bulk.notify)))
         found: list[Job | SyncWorkflowHandle | SyncBatchHandle] = []
-        for part in parts:
+        for part, graph in zip(parts, graphs, strict=True):
             if isinstance(part, list):
                 found += islice(stored, len(part))
             elif isinstance(part, Batch):
-                found.append(self._write_batch(part, bulk.conn, bulk.notify))
+                found.append(self._write_batch(part, bulk.conn, bulk.notify, graph))
             else:
-                found.append(self._write_flow(part, bulk.conn, bulk.notify))
+                found.append(self._write_flow(part, bulk.conn, bulk.notify, graph))
         return found
 
     def _enqueue_many(

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Any
 
+from staffa._internal.shown import shown
 from staffa.client import Staffa
 from staffa.client.batch_handles import BatchHandle
 from staffa.client.stored_batches import batches_on
 from staffa.engine import Engine
+from staffa.errors import ConfigError
 from staffa.flows import Batch
 from staffa.flows.sealing import sealed
 from staffa.jobs import Job
@@ -52,6 +54,7 @@ async def run_batch(
     Raises:
         Exception: Without safety, what made an attempt fail.
         FlowExists: If its id is taken.
+        ConfigError: If it is no batch.
         DatabaseError: If the database refuses or can't be reached.
 
     Example:
@@ -74,6 +77,8 @@ async def run_on_app(
     threads: Threads | None = None,
 ) -> BatchHandle:
     """Run a batch of a client by a plan, in the user's transaction if there is one."""
+    if not isinstance(batch, Batch):
+        raise ConfigError(f"run_batch was given {shown(batch)}: give a Batch")
     engine = await open_engine(app, execute)
     await engine.insert_graph(sealed(batch.graph(), app.config.encryption_keys))
     async with runner_of(app, engine, threads) as runner:

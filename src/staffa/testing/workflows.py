@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from staffa._internal.shown import shown
 from staffa.client import Staffa
 from staffa.client.flows import flows_on
 from staffa.client.mixed import handle_of
 from staffa.client.workflow_handles import WorkflowHandle
+from staffa.errors import ConfigError
 from staffa.flows import Addition, Workflow
 from staffa.flows.sealing import sealed
 from staffa.queues.pools.thread import Threads
@@ -49,6 +51,7 @@ async def run_workflow(
     Raises:
         Exception: Without safety, what made an attempt fail.
         InvalidWorkflow: If its steps don't fit together.
+        ConfigError: If it is no workflow.
         DatabaseError: If the database refuses or can't be reached.
 
     Example:
@@ -71,6 +74,8 @@ async def run_on_app(
     threads: Threads | None = None,
 ) -> WorkflowHandle:
     """Run a workflow of a client by a plan, in the user's transaction if there is one."""
+    if not isinstance(workflow, Workflow | Addition):
+        raise ConfigError(f"run_workflow was given {shown(workflow)}: give a Workflow")
     engine = await open_engine(app, execute)
     flows = flows_on(engine, clock_of(app))
     graph = sealed(await flows.make_graph(workflow), app.config.encryption_keys)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from staffa import Batch, Staffa, State, Workflow, current_job, job
-from staffa.errors import FlowExists, InvalidWorkflow, UnknownFlow
+from staffa.errors import ConfigError, FlowExists, InvalidJob, InvalidWorkflow, UnknownFlow
 from tests.conftest import MakeClient
 from tests.support.events import eventually
 
@@ -266,6 +266,26 @@ async def test_nothing_of_many_is_written_if_a_workflow_does_not_fit_together(
     for last in (wrong, Batch([steps.step.new("z"), wrong])):
         with pytest.raises(InvalidWorkflow, match="'b', which is no step"):
             await app.enqueue_many(steps.step.new("x"), Workflow("right"), last)
+    assert (await app.list_jobs(), await app.workflows()) == ([], [])
+
+
+async def test_all_graphs_are_made_before_any_is_written(
+    make_client: MakeClient, steps: Steps
+) -> None:
+    app = make_client()
+    loose, right = steps.step.new("x"), Workflow("right").add("a", steps.step.new("a"))
+    for wrong, error in (
+        (Workflow("wrong").add_many("all", [steps.step.new("b"), None]), "no job"),  # type: ignore[list-item]  # wrong on purpose
+        (app.workflow("nowhere").append().add("b", steps.step.new("b")), "nowhere"),
+    ):
+        with pytest.raises((InvalidWorkflow, UnknownFlow), match=error):
+            await app.enqueue_many(loose, right, wrong)
+        with pytest.raises((InvalidWorkflow, UnknownFlow), match=error):
+            await asyncio.to_thread(app.sync.enqueue_many, loose, right, wrong)
+    with pytest.raises(InvalidJob, match=r"give it as an argument of its own, such as"):
+        await app.enqueue_many([loose, right])  # type: ignore[list-item]  # likewise
+    with pytest.raises(ConfigError, match="before is 5"):
+        await app.workflows(before=5)  # type: ignore[arg-type]  # likewise
     assert (await app.list_jobs(), await app.workflows()) == ([], [])
 
 
