@@ -1036,7 +1036,7 @@ class SyncStaffa(Synchronous):
             before: The id of the last one of the page before.
 
         Raises:
-            ConfigError: If the limit can't be used.
+            ConfigError: If an argument can't be used.
 
         Example:
             ```python
@@ -1070,7 +1070,7 @@ class SyncStaffa(Synchronous):
             before: The id of the last one of the page before.
 
         Raises:
-            ConfigError: If the limit can't be used.
+            ConfigError: If an argument can't be used.
 
         Example:
             ```python
