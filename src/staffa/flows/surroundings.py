@@ -120,7 +120,10 @@ class _StoredSteps:
 def _stored(flow: str, rows: Mapping[str, FlowRow]) -> FlowRow:
     row = rows.get(flow)
     if row is None or row.kind is not FlowKind.WORKFLOW:
-        raise UnknownFlow(f"there is no workflow {flow!r}: it may have been deleted with its jobs")
+        raise UnknownFlow(
+            f"there is no workflow {flow!r}: it may have been deleted with its jobs, or be written "
+            "by a transaction that is not committed; give its conn= then"
+        )
     return row
 
 
