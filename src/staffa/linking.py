@@ -16,29 +16,10 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol
 
-from staffa.chains import CHAIN_KEY as CHAIN_KEY
 from staffa.jobs import Job
 from staffa.leases import Ending, Lease, Producer
 from staffa.recorded import FlowResults
 from staffa.types import State
-
-WORKFLOW_KEY = "workflow_id"
-"""Where `meta` holds the flow of kind workflow that a job belongs to."""
-BATCH_KEY = "batch_id"
-"""Where `meta` holds the batch that a job belongs to, or whose callback it is."""
-CALLBACK_KEY = "callback"
-"""Where `meta` of a batch's callback tells which it is: it is no member of the batch."""
-STEP_KEY = "name"
-"""Where `meta` holds the name of a step within its workflow."""
-NEEDS_KEY = "deps"
-"""Where `meta` holds the names of what a step depends on, for those who look at it."""
-
-CASCADE_KEY = "cascade"
-"""Where `meta` tells what the args of a job are filled with when it has been claimed."""
-GRAFT_KEY = "graft"
-"""Where `meta` tells that what a job returns is added to its flow; with its name."""
-GRAFTED_KEY = "grafted"
-"""Where `meta` of such a job, and the options of its flow, tell what it returned first."""
 
 
 class FlowKind(StrEnum):

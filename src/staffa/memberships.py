@@ -7,7 +7,25 @@ from functools import lru_cache
 from typing import Any
 
 from staffa._internal import json
-from staffa.linking import BATCH_KEY, CALLBACK_KEY, CHAIN_KEY, STEP_KEY, WORKFLOW_KEY
+from staffa.chains import CHAIN_KEY
+
+WORKFLOW_KEY = "workflow_id"
+"""Where `meta` holds the flow of kind workflow that a job belongs to."""
+BATCH_KEY = "batch_id"
+"""Where `meta` holds the batch that a job belongs to, or whose callback it is."""
+CALLBACK_KEY = "callback"
+"""Where `meta` of a batch's callback tells which it is: it is no member of the batch."""
+STEP_KEY = "name"
+"""Where `meta` holds the name of a step within its workflow."""
+NEEDS_KEY = "deps"
+"""Where `meta` holds the names of what a step depends on, for those who look at it."""
+
+CASCADE_KEY = "cascade"
+"""Where `meta` tells what the args of a job are filled with when it has been claimed."""
+GRAFT_KEY = "graft"
+"""Where `meta` tells that what a job returns is added to its flow; with its name."""
+GRAFTED_KEY = "grafted"
+"""Where `meta` of such a job, and the options of its flow, tell what it returned first."""
 
 
 def named_flows(meta: Mapping[str, Any]) -> tuple[str, ...]:

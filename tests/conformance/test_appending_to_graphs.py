@@ -7,12 +7,7 @@ from dataclasses import replace
 import pytest
 
 from staffa.engine import Engine, Lease, Producer
-from staffa.linking import (
-    NeedsFlow,
-    NeedsJob,
-    Policies,
-    Policy,
-)
+from staffa.linking import NeedsFlow, NeedsJob, Policies, Policy
 from tests.conformance.new_graphs import (
     counts,
     flow_of,

@@ -11,13 +11,7 @@ import pytest
 from staffa.chains import Chain
 from staffa.engine import Engine, Producer
 from staffa.errors import InvalidJob
-from staffa.linking import (
-    FlowKind,
-    Need,
-    NeedsFlow,
-    NewFlow,
-    NewStep,
-)
+from staffa.linking import FlowKind, Need, NeedsFlow, NewFlow, NewStep
 from tests.conformance.graphs import Flows
 from tests.conformance.new_graphs import graph, states, step, workflow
 from tests.conformance.stores import Store

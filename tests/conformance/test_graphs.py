@@ -8,12 +8,7 @@ from collections.abc import Iterator
 from staffa import GlobalLimit
 from staffa.engine import Engine, Producer
 from staffa.limits import Limits
-from staffa.linking import (
-    FlowKind,
-    Graph,
-    NeedsFlow,
-    NewStep,
-)
+from staffa.linking import FlowKind, Graph, NeedsFlow, NewStep
 from staffa.types import State
 from tests.conformance.new_graphs import (
     batch,

@@ -10,13 +10,7 @@ from staffa.dialogues import Dialogue
 from staffa.engine import Engine
 from staffa.engines.linked.graphs import Beginning
 from staffa.errors import FlowExists, InvalidJob, StatementConflict, UnknownFlow
-from staffa.linking import (
-    FlowKind,
-    Graph,
-    InsertedGraph,
-    NeedsFlow,
-    NewStep,
-)
+from staffa.linking import FlowKind, Graph, InsertedGraph, NeedsFlow, NewStep
 from tests.conformance.new_graphs import (
     counts,
     flow_of,

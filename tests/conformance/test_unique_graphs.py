@@ -8,10 +8,7 @@ import pytest
 
 from staffa.engine import Engine
 from staffa.errors import FlowExists
-from staffa.linking import (
-    Graph,
-    InsertedGraph,
-)
+from staffa.linking import Graph, InsertedGraph
 from tests.conformance.new_graphs import (
     graph,
     step,

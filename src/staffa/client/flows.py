@@ -18,7 +18,8 @@ from staffa.flows.stored import is_group, picture_of_stored
 from staffa.flows.surroundings import surroundings_for
 from staffa.flows.workflow import Addition, Workflow
 from staffa.jobs import Job
-from staffa.linking import GRAFT_KEY, FlowKind, FlowRow, Followed, Graph
+from staffa.linking import FlowKind, FlowRow, Followed, Graph
+from staffa.memberships import GRAFT_KEY
 from staffa.rehearsal import Execute
 from staffa.signals import check_signal_name, dump_payload
 

@@ -25,8 +25,6 @@ from staffa.flows.inner import FORM_OPTION
 from staffa.jobs import Job
 from staffa.linking import (
     NOTHING,
-    STEP_KEY,
-    WORKFLOW_KEY,
     FlowRow,
     Followed,
     Graph,
@@ -38,6 +36,7 @@ from staffa.linking import (
     Policies,
     Policy,
 )
+from staffa.memberships import STEP_KEY, WORKFLOW_KEY
 from staffa.queues.inline import InlineRunner, next_number, raise_failure
 from staffa.queues.pools.thread import Threads
 from staffa.recorded import FlowResults, ResultFlow

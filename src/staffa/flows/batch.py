@@ -14,7 +14,8 @@ from staffa.flows.checks import check
 from staffa.flows.graphs import in_batch, make_graph
 from staffa.flows.workflow import Workflow
 from staffa.jobs import Job
-from staffa.linking import BATCH_KEY, CALLBACK_KEY, FlowKind, Graph, NeedsStep, NewFlow, NewStep
+from staffa.linking import FlowKind, Graph, NeedsStep, NewFlow, NewStep
+from staffa.memberships import BATCH_KEY, CALLBACK_KEY
 
 Member = Job | Workflow
 """What a batch is made of."""

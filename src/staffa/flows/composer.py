@@ -25,7 +25,8 @@ from staffa.flows.surroundings import surroundings_of
 from staffa.flows.workflow import Workflow
 from staffa.jobs import Job
 from staffa.leases import Lease
-from staffa.linking import GRAFT_KEY, WORKFLOW_KEY, Graph, Linking
+from staffa.linking import Graph, Linking
+from staffa.memberships import GRAFT_KEY, WORKFLOW_KEY
 from staffa.registry import WorkerDefinition
 
 _TRIES = 6

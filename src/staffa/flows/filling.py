@@ -15,7 +15,8 @@ from staffa.flows.inner import CONTEXT_OPTION
 from staffa.flows.parts import CONTEXT_PARAMETER
 from staffa.flows.results import Results, explain, has_result, merge_contexts
 from staffa.jobs import Job
-from staffa.linking import CASCADE_KEY, Linking
+from staffa.linking import Linking
+from staffa.memberships import CASCADE_KEY
 from staffa.recorded import recorded_result
 from staffa.registry import WorkerDefinition
 

@@ -28,19 +28,14 @@ from staffa.flows.parts import (
 )
 from staffa.flows.workflow import Workflow
 from staffa.jobs import Job
-from staffa.linking import (
+from staffa.linking import Graph, Need, NeedsFlow, NeedsStep, NewStep, Policies
+from staffa.memberships import (
     BATCH_KEY,
     CASCADE_KEY,
     GRAFT_KEY,
     NEEDS_KEY,
     STEP_KEY,
     WORKFLOW_KEY,
-    Graph,
-    Need,
-    NeedsFlow,
-    NeedsStep,
-    NewStep,
-    Policies,
 )
 
 _CANCEL = Policies()

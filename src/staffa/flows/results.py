@@ -8,7 +8,7 @@ from typing import Any
 
 from staffa.errors import ResultUnavailable
 from staffa.jobs import Job
-from staffa.linking import GRAFT_KEY, GRAFTED_KEY, STEP_KEY
+from staffa.memberships import GRAFT_KEY, GRAFTED_KEY, STEP_KEY
 from staffa.recorded import FlowResults, recorded_result
 from staffa.types import State
 

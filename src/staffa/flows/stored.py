@@ -9,7 +9,8 @@ from staffa.flows.inner import FORM_OPTION
 from staffa.flows.pictures import Node, Picture
 from staffa.flows.status import WORST_FIRST
 from staffa.jobs import Job
-from staffa.linking import CASCADE_KEY, GRAFT_KEY, NEEDS_KEY, STEP_KEY, FlowRow
+from staffa.linking import FlowRow
+from staffa.memberships import CASCADE_KEY, GRAFT_KEY, NEEDS_KEY, STEP_KEY
 from staffa.types import State
 
 _GROUPS = ("list", "mapping")

@@ -11,7 +11,8 @@ from staffa.flows.graphs import Surroundings
 from staffa.flows.inner import AROUND_OPTION, CONTEXT_OPTION, ENTRY_OPTION, IGNORE_OPTION
 from staffa.flows.parts import Ignoring
 from staffa.flows.results import merge_contexts
-from staffa.linking import GRAFTED_KEY, FlowKind, FlowRow, Linking, Need, NeedsFlow, NeedsJob
+from staffa.linking import FlowKind, FlowRow, Linking, Need, NeedsFlow, NeedsJob
+from staffa.memberships import GRAFTED_KEY
 
 
 async def surroundings_of(flow: str, contexts: Collection[str], engine: Linking) -> Surroundings:

@@ -31,7 +31,7 @@ from staffa.errors import (
     UnknownWorker,
 )
 from staffa.jobs import TIMEOUT_KEY, Job, set_current_job
-from staffa.linking import CASCADE_KEY, GRAFT_KEY, GRAFTED_KEY, WORKFLOW_KEY
+from staffa.memberships import CASCADE_KEY, GRAFT_KEY, GRAFTED_KEY, WORKFLOW_KEY
 from staffa.queues import outcomes
 from staffa.queues.aftermath import call_hook
 from staffa.queues.awaits import ReceivesSignals

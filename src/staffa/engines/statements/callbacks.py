@@ -15,7 +15,7 @@ from staffa._internal import json
 from staffa.engines.statements.area import Rows
 from staffa.engines.statements.jobs import describe_job
 from staffa.jobs import Job
-from staffa.linking import BATCH_KEY, CALLBACK_KEY
+from staffa.memberships import BATCH_KEY, CALLBACK_KEY
 from staffa.types import State
 
 

@@ -18,7 +18,7 @@ from staffa.engines.statements.enqueueing import EnqueueStatements
 from staffa.engines.statements.jobs import JobStatements
 from staffa.engines.statements.unique import UniqueStatements
 from staffa.jobs import Job
-from staffa.linking import BATCH_KEY
+from staffa.memberships import BATCH_KEY
 from staffa.types import State
 
 _PATIENCE = "20ms"  # longer than those hold a key or a chain who only write jobs
