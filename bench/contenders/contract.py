@@ -20,6 +20,8 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 POLL_SECONDS = 0.01
+LOOK_SECONDS = 0.1
+"""Between two looks at the database while others work: each look costs a connection."""
 PAUSE_SECONDS = 0.005
 """Between two jobs whose latency is measured: the worker is idle again."""
 SETTLE_SECONDS = 15
@@ -107,7 +109,8 @@ class Contender:
         counter.expect(sys.maxsize)
         started = time.perf_counter()
         async with self.working(limit):
-            await self.all_done()
+            while await self.unfinished():
+                await asyncio.sleep(LOOK_SECONDS)
             return {"seconds": time.perf_counter() - started, "runs": counter.runs}
 
     async def react(self, jobs: int, limit: int = 10) -> dict[str, Any]:
