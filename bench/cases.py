@@ -160,7 +160,7 @@ def _insert(peer: Peer, jobs: int, label: str = "", action: str = "insert") -> E
 
 
 _REACTIONS = 300
-_REACTING = (STAFFA, BARE, PGQUEUER, OBAN, PROCRASTINATE, CHANCY, AWA)
+_IDLING = (STAFFA, PGQUEUER, OBAN, PROCRASTINATE, CHANCY, AWA)
 _IDLE_SECONDS = 30
 _CPU_JOBS = 200
 _THREAD_JOBS = 10_000
@@ -316,7 +316,7 @@ CASES = (
         "ms",
         tuple(
             Entry(peer.name, peer, "react", {"jobs": _REACTIONS}, _quantile(0.5))
-            for peer in _REACTING
+            for peer in (*_IDLING, BARE)
         ),
         (
             Target("of oban's p50", "staffa", OBAN.name, 0.6, 0.45, at_least=False),
@@ -361,7 +361,7 @@ CASES = (
         "transactions/s",
         tuple(
             Entry(peer.name, peer, "idle", {"seconds": _IDLE_SECONDS}, _per_second, marked=True)
-            for peer in _REACTING
+            for peer in _IDLING
             if peer is not AWA  # it starts for no other queues than those of its tasks
         ),
         (Target("transactions a second", "staffa", None, 1.0, 0.6, at_least=False),),

@@ -189,7 +189,7 @@ async def test_idle_threads_end_by_themselves(
     await asyncio.gather(*(run(pool, nothing) for _ in range(20)))
     for one in list(pool._threads):
         await asyncio.to_thread(one.join, 30)
-    assert (pool._idle, pool._threads) == (0, set())
+    assert (pool._sleeping, pool._threads) == ([], set())
     assert await run(pool, lambda: "a new thread") == "a new thread"
 
 
@@ -200,6 +200,37 @@ async def test_threads_that_come_and_go_lose_no_call(
     for _ in range(300):
         results = await asyncio.gather(*(run(pool, lambda n=n: n) for n in range(4)))  # type: ignore[misc]  # the default binds n
         assert results == [0, 1, 2, 3]
+
+
+async def test_calls_that_block_do_not_hold_up_those_that_came_with_them(pool: ThreadPool) -> None:
+    """Each waits for the one that comes last, and so for a thread of its own."""
+    for count in (1, 50, 100):
+        together = threading.Barrier(count)
+        calls = [run(pool, lambda all_=together: all_.wait(30)) for _ in range(count)]  # type: ignore[misc]  # the default binds it
+        assert sorted(await asyncio.gather(*calls)) == list(range(count))
+
+
+async def test_where_no_thread_can_be_started_others_do_the_work(
+    pool: ThreadPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, release = threading.Event(), threading.Event()
+
+    def blocks() -> None:
+        begun.set()
+        assert release.wait(30)
+
+    def refuse(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    first = asyncio.ensure_future(run(pool, blocks))
+    await asyncio.to_thread(begun.wait, 30)
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refuse)
+        with pytest.raises(RuntimeError, match="can't start new thread"):
+            await run(pool, nothing)
+    release.set()
+    await first
+    assert await run(pool, lambda: "again") == "again"
 
 
 def test_a_thread_that_outlives_the_loop_ends_quietly() -> None:

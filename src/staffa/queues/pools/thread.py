@@ -4,6 +4,10 @@ Invariants: a call waits for no other call, since a thread is added where none i
 limits bound them); results reach the event loop in batches, one wake-up for all that came in
 between; threads are daemons, so that one that never returns does not keep the process alive.
 
+To wake a thread for each call would cost more than short calls do themselves. So one is woken, and
+wakes the next before it begins its call if more are waiting. Until that one has the interpreter,
+which it gets at once where the first one blocks, the first goes on with them.
+
 A thread can't be stopped from outside. When its job must stop, it is told so and has
 `PATIENCE_SECONDS` to notice; then it is left alone, as stuck, and its slot is given back.
 """
@@ -15,7 +19,7 @@ import contextvars
 import threading
 from collections import deque
 from collections.abc import Callable
-from queue import Empty, SimpleQueue
+from contextlib import suppress
 from typing import Any, Protocol
 
 from staffa.jobs import find_current_job
@@ -27,6 +31,8 @@ _IDLE_SECONDS = 30.0
 
 _Call = tuple[Callable[[], Any], contextvars.Context, "asyncio.Future[Any]"]
 _Reply = tuple["asyncio.Future[Any]", Any, BaseException | None]
+_Sleeper = threading.Lock
+"""Held while a thread sleeps; who lets it go wakes that."""
 
 
 class Threads(Protocol):
@@ -44,11 +50,12 @@ class ThreadPool:
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
-        self._calls: SimpleQueue[_Call | None] = SimpleQueue()
-        self._replies: deque[_Reply] = deque()
         self._lock = threading.Lock()
+        self._calls: deque[_Call] = deque()
+        self._replies: list[_Reply] = []
         self._threads: set[threading.Thread] = set()
-        self._idle = 0
+        self._sleeping: list[_Sleeper] = []
+        self._waking = False  # a thread was woken or started, and has not looked for a call yet
         self._stopped = False
 
     async def run(self, call: Callable[[], Any], *, ask_to_stop: Callable[[], None]) -> Any:
@@ -82,58 +89,97 @@ class ThreadPool:
         """Let idle threads end; busy ones end with their call."""
         with self._lock:
             self._stopped = True  # a call that comes all the same gets a thread of its own
-            for _ in self._threads:
-                self._calls.put(None)
+            while self._sleeping:
+                self._sleeping.pop().release()
 
     def _submit(self, call: _Call) -> None:
         with self._lock:
-            if self._idle and not self._stopped:
-                self._idle -= 1
-            else:
-                thread = threading.Thread(target=self._work, name="staffa-thread", daemon=True)
-                self._threads.add(thread)
-                thread.start()
-            self._calls.put(call)
+            self._calls.append(call)
+            try:
+                self._wake_one()
+            except BaseException:
+                self._calls.pop()
+                raise
+
+    def _wake_one(self) -> None:
+        """Have a thread look for a call, if some wait and none is on its way to them."""
+        if self._waking or not self._calls:
+            return
+        self._waking = True
+        if self._sleeping:
+            self._sleeping.pop().release()  # the one that slept last: its memory is warm
+            return
+        thread = threading.Thread(target=self._work, name="staffa-thread", daemon=True)
+        try:
+            thread.start()
+        except BaseException:
+            self._waking = False
+            raise
+        self._threads.add(thread)
 
     def _work(self) -> None:
-        while (entry := self._next()) is not None:
+        sleeper = threading.Lock()
+        sleeper.acquire()
+        entry = self._first_call() or self._sleep(sleeper)
+        while entry is not None:
             call, context, future = entry
             try:
-                self._reply((future, context.run(call), None))
+                reply: _Reply = (future, context.run(call), None)
             except BaseException as error:  # noqa: BLE001  # the executor judges what a job raises
-                self._reply((future, None, error))
-
-    def _next(self) -> _Call | None:
-        """Return the next call, or None to end this thread."""
-        while True:
-            try:
-                entry = self._calls.get(timeout=_IDLE_SECONDS)
-            except Empty:
-                with self._lock:
-                    if not self._idle:  # a call for this thread is on its way
-                        continue
-                    self._idle -= 1
-                    entry = None
-            if entry is None:
-                with self._lock:
-                    self._threads.discard(threading.current_thread())
-            return entry
-
-    def _reply(self, reply: _Reply) -> None:
+                reply = (future, None, error)
+            entry = self._reply(reply) or self._sleep(sleeper)
         with self._lock:
-            self._idle += 1
+            self._threads.discard(threading.current_thread())
+
+    def _sleep(self, sleeper: _Sleeper) -> _Call | None:
+        """Wait until there is a call, and return it; None to end this thread."""
+        while True:
+            with self._lock:
+                if self._calls:
+                    return self._take()
+                if self._stopped:
+                    return None
+                self._sleeping.append(sleeper)
+            if not sleeper.acquire(timeout=_IDLE_SECONDS):
+                with self._lock:
+                    if sleeper in self._sleeping:
+                        self._sleeping.remove(sleeper)
+                        return None
+                sleeper.acquire()  # it was woken just now
+            call = self._first_call()
+            if call is not None:
+                return call
+
+    def _first_call(self) -> _Call | None:
+        """Return a call for a thread that was woken or started, if there is still one."""
+        with self._lock:
+            self._waking = False
+            if self._calls:
+                return self._take()
+        return None
+
+    def _take(self) -> _Call:
+        call = self._calls.popleft()
+        with suppress(RuntimeError):  # no thread can be started: this one goes on with the others
+            self._wake_one()
+        return call
+
+    def _reply(self, reply: _Reply) -> _Call | None:
+        """Hand over what has become of a call; return the next one that waits."""
+        with self._lock:
             first = not self._replies
             self._replies.append(reply)
+            call = self._take() if self._calls else None
         if first:
             try:
                 self._loop.call_soon_threadsafe(self._deliver)
             except RuntimeError:  # the loop was closed while this thread was stuck
                 self._replies.clear()
+        return call
 
     def _deliver(self) -> None:
         with self._lock:
-            replies = list(self._replies)
-            self._replies.clear()
+            replies, self._replies = self._replies, []
         for future, result, error in replies:
             if future.done():
                 continue
