@@ -55,7 +55,7 @@ class ThreadPool:
         self._replies: list[_Reply] = []
         self._threads: set[threading.Thread] = set()
         self._sleeping: list[_Sleeper] = []
-        self._waking = False  # a thread was woken or started, and has not looked for a call yet
+        self._waking = False  # some thread is about to look for a call
         self._stopped = False
 
     async def run(self, call: Callable[[], Any], *, ask_to_stop: Callable[[], None]) -> Any:
@@ -120,21 +120,22 @@ class ThreadPool:
     def _work(self) -> None:
         sleeper = threading.Lock()
         sleeper.acquire()
-        entry = self._first_call() or self._sleep(sleeper)
+        entry = self._next(sleeper)
         while entry is not None:
             call, context, future = entry
             try:
                 reply: _Reply = (future, context.run(call), None)
             except BaseException as error:  # noqa: BLE001  # the executor judges what a job raises
                 reply = (future, None, error)
-            entry = self._reply(reply) or self._sleep(sleeper)
+            entry = self._reply(reply) or self._next(sleeper)
         with self._lock:
             self._threads.discard(threading.current_thread())
 
-    def _sleep(self, sleeper: _Sleeper) -> _Call | None:
-        """Wait until there is a call, and return it; None to end this thread."""
+    def _next(self, sleeper: _Sleeper) -> _Call | None:
+        """Return the next call, which may be long in coming; None to end this thread."""
         while True:
             with self._lock:
+                self._waking = False
                 if self._calls:
                     return self._take()
                 if self._stopped:
@@ -146,17 +147,6 @@ class ThreadPool:
                         self._sleeping.remove(sleeper)
                         return None
                 sleeper.acquire()  # it was woken just now
-            call = self._first_call()
-            if call is not None:
-                return call
-
-    def _first_call(self) -> _Call | None:
-        """Return a call for a thread that was woken or started, if there is still one."""
-        with self._lock:
-            self._waking = False
-            if self._calls:
-                return self._take()
-        return None
 
     def _take(self) -> _Call:
         call = self._calls.popleft()
@@ -170,6 +160,8 @@ class ThreadPool:
             first = not self._replies
             self._replies.append(reply)
             call = self._take() if self._calls else None
+            if call is None:
+                self._waking = True  # this thread itself will look before it sleeps
         if first:
             try:
                 self._loop.call_soon_threadsafe(self._deliver)
