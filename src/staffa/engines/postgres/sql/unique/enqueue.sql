@@ -70,14 +70,25 @@ WITH new AS MATERIALIZED (
       FROM held
      WHERE held.counts
      GROUP BY held.ordinality
-), target AS MATERIALIZED (
-    SELECT job.id, conflict.ordinality, new.replace -> job.state::text AS fields,
-           job.state::text AS previous_state
+), wanted AS MATERIALIZED (
+    SELECT conflict.id, conflict.ordinality, new.replace
       FROM conflict
       JOIN new ON new.ordinality = conflict.ordinality
-      JOIN :"prefix".oban_jobs AS job ON job.id = conflict.id AND new.replace ? job.state::text
+     CROSS JOIN LATERAL (
+               SELECT job.state::text AS state FROM :"prefix".oban_jobs AS job WHERE job.id = conflict.id OFFSET 0
+           ) AS job
+     WHERE new.replace ? job.state
+), locked AS MATERIALIZED (
+    SELECT job.id, job.state::text AS state
+      FROM :"prefix".oban_jobs AS job
+     WHERE job.id = ANY (ARRAY(SELECT wanted.id FROM wanted))
      ORDER BY job.id
        FOR UPDATE OF job
+), target AS MATERIALIZED (
+    SELECT locked.id, wanted.ordinality, wanted.replace -> locked.state AS fields,
+           locked.state AS previous_state
+      FROM wanted
+      JOIN locked ON locked.id = wanted.id AND wanted.replace ? locked.state
 ), replaced AS (
     UPDATE :"prefix".oban_jobs AS job
        SET queue = CASE WHEN target.fields ? 'queue' THEN new.queue ELSE job.queue END,
