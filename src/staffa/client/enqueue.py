@@ -84,40 +84,30 @@ class Enqueueing(Following):
             ```
         """
         chosen = check_notify(notify, conn)
-        if not isinstance(job, Job):
-            if isinstance(job, Workflow | Addition):
-                return await self._write_flow(job, conn, chosen)
-            if isinstance(job, Batch):
-                return await self._write_batch(job, conn, chosen)
+        if isinstance(job, Workflow | Addition | Batch):
+            return await self._write_flow(job, await self._make_graph(job, conn), conn, chosen)
         (stored,) = await self._insertion.write([check_new(job)], conn, chosen)
         return stored
 
+    async def _make_graph(self, flow: Workflow | Addition | Batch, conn: Any) -> Graph | None:
+        """Return what is to be written of a flow; None if it runs inline."""
+        if isinstance(flow, Batch):
+            return self._batches.make_graph(flow)
+        if self._insertion.inline:
+            return None
+        return await self._flows.make_graph(flow, on_connection(conn))
+
     async def _write_flow(
-        self, flow: Workflow | Addition, conn: Any, notify: Notify, graph: Graph | None = None
-    ) -> WorkflowHandle:
-        if self._insertion.inline:
+        self, flow: Workflow | Addition | Batch, graph: Graph | None, conn: Any, notify: Notify
+    ) -> WorkflowHandle | BatchHandle:
+        if isinstance(flow, Batch):
+            assert graph is not None  # noqa: S101  # batches don't run inline
+            await self._insertion.write_graph(graph, conn, notify)
+            return BatchHandle(flow.id, self._batches)
+        if graph is None:
             return await run_flow(flow, self.config, self._clock)
-        flows = self._flows
-        made = await flows.make_graph(flow, on_connection(conn)) if graph is None else graph
-        inserted = await self._insertion.write_graph(made, conn, notify)
-        return handle_of(flow, inserted, flows)
-
-    async def _write_batch(
-        self, batch: Batch, conn: Any, notify: Notify, graph: Graph | None = None
-    ) -> BatchHandle:
-        batches = self._batches
-        await batches.write(batches.make_graph(batch) if graph is None else graph, conn, notify)
-        return BatchHandle(batch.id, batches)
-
-    async def _make_graph(self, part: Part, conn: Any) -> Graph | None:
-        """Return what is to be written of a flow among others, before anything is written."""
-        if isinstance(part, list):
-            return None
-        if isinstance(part, Batch):
-            return self._batches.make_graph(part)
-        if self._insertion.inline:
-            return None
-        return await self._flows.make_graph(part, on_connection(conn))
+        inserted = await self._insertion.write_graph(graph, conn, notify)
+        return handle_of(flow, inserted, self._flows)
 
     @overload
     def enqueue_many(
@@ -205,17 +195,20 @@ class Enqueueing(Following):
     async def _write_mixed(
         self, parts: list[Part], bulk: Bulk
     ) -> list[Job | WorkflowHandle | BatchHandle]:
-        graphs = [await self._make_graph(part, bulk.conn) for part in parts]
+        graphs = {
+            id(part): await self._make_graph(part, bulk.conn)
+            for part in parts
+            if not isinstance(part, list)
+        }
         loose = [job for part in parts if isinstance(part, list) for job in part]
         stored = iter(await self._write_all(loose, bulk))
         found: list[Job | WorkflowHandle | BatchHandle] = []
-        for part, graph in zip(parts, graphs, strict=True):
+        for part in parts:
             if isinstance(part, list):
                 found += islice(stored, len(part))
-            elif isinstance(part, Batch):
-                found.append(await self._write_batch(part, bulk.conn, bulk.notify, graph))
             else:
-                found.append(await self._write_flow(part, bulk.conn, bulk.notify, graph))
+                graph = graphs[id(part)]
+                found.append(await self._write_flow(part, graph, bulk.conn, bulk.notify))
         return found
 
     async def _write_all(self, jobs: Iterable[Job], bulk: Bulk) -> list[Job]:

@@ -83,8 +83,7 @@ class Insertion:
             return []
         if self.inline:
             return await run_inline(jobs, self._config, self._clock)
-        backend = await self._make_ready(jobs, notify, may_wait=conn is None)
-        await refuse_members(jobs, backend.engine)
+        backend = await self._make_ready_for(jobs, notify, may_wait=conn is None)
         stored = await backend.engine.enqueue_jobs(self._sealed(jobs), conn=conn)
         await self._tell(backend, Written.of(stored), conn, notify)
         return stored
@@ -93,8 +92,7 @@ class Insertion:
         """Do the same for who wants the ids of many, and spare what the jobs themselves cost."""
         if not jobs or self.inline:
             return Written.of(await self.write(jobs, conn, notify))
-        backend = await self._make_ready(jobs, notify, may_wait=conn is None)
-        await refuse_members(jobs, backend.engine)
+        backend = await self._make_ready_for(jobs, notify, may_wait=conn is None)
         written = await backend.engine.enqueue_jobs(self._sealed(jobs), conn=conn, told="ids")
         await self._tell(backend, written, conn, notify)
         return written
@@ -113,8 +111,7 @@ class Insertion:
         conn = self.find_atomic() if conn is None else conn
         if conn is None:
             return call(self.write, jobs, None, notify)
-        backend = call(self._make_ready, jobs, notify, may_wait=False)
-        call(refuse_members, jobs, backend.engine)
+        backend = call(self._make_ready_for, jobs, notify, may_wait=False)
         stored = backend.engine.enqueue_jobs_on(self._sealed(jobs), conn)
         queues = self._note(Written.of(stored))
         if notify == "in_transaction":
@@ -181,6 +178,14 @@ class Insertion:
         if may_wait and not backend.engine.knows_partitions:
             await backend.engine.notice_partitions()
         await self._depths.make_room(jobs, backend.engine.count_available, may_wait=may_wait)
+        return backend
+
+    async def _make_ready_for(
+        self, jobs: Sequence[Job], notify: Notify, *, may_wait: bool
+    ) -> Backend:
+        """Do the same for jobs that are no members of flows."""
+        backend = await self._make_ready(jobs, notify, may_wait=may_wait)
+        await refuse_members(jobs, backend.engine)
         return backend
 
     async def _tell(self, backend: Backend, written: Written, conn: Any, notify: Notify) -> None:

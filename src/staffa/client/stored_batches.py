@@ -106,14 +106,6 @@ class StoredBatches:
         _ = self._writer
         return batch.graph()
 
-    async def write(self, graph: Graph, conn: Any, notify: Notify) -> None:
-        """Write a batch."""
-        await self._writer.write_graph(graph, conn, notify)
-
-    def write_here(self, graph: Graph, conn: Any, notify: Notify) -> None:
-        """Do the same from a thread without a loop, which the jobs are read on."""
-        self._writer.write_graph_here(_read_here(graph, conn), conn, notify)
-
     async def append(
         self, batch: str, jobs: Iterable[Any] | Any, conn: Any, notify: Notify
     ) -> list[int]:
@@ -129,7 +121,7 @@ class StoredBatches:
     ) -> list[int]:
         """Do the same from a thread without a loop, which the jobs are read on."""
         writer = self._writer
-        graph = _read_here(graph_of(check_members(jobs), batch), conn)
+        graph = read_here(graph_of(check_members(jobs), batch), conn)
         if conn is None:
             call(self.read, batch)
         return list(writer.write_graph_here(graph, conn, notify).ids)
@@ -151,7 +143,7 @@ def batches_on(engine: Engine, clock: Clock) -> StoredBatches:
     return StoredBatches(side_of(engine), ignore, None, clock)
 
 
-def _read_here(graph: Graph, conn: Any) -> Graph:
+def read_here(graph: Graph, conn: Any) -> Graph:
     """Return a graph whose jobs are read on this thread, where the caller's iterables belong."""
     return graph if conn is not None else replace(graph, steps=list(graph.steps))
 

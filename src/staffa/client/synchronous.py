@@ -16,7 +16,6 @@ from collections.abc import (
     Iterator,
     Mapping,
 )
-from dataclasses import replace
 from functools import partial
 from itertools import islice
 from types import TracebackType
@@ -31,7 +30,7 @@ from staffa.client.insertion import Insertion
 from staffa.client.mixed import Part, handle_of, has_flows, split_flows
 from staffa.client.rates import SyncRate
 from staffa.client.relays import mark_relayed
-from staffa.client.stored_batches import StoredBatches
+from staffa.client.stored_batches import StoredBatches, read_here
 from staffa.client.sync_handles import SyncBatchHandle, SyncWorkflowHandle
 from staffa.errors import ConfigError
 from staffa.flows import Addition, Batch, Workflow
@@ -129,32 +128,17 @@ class Synchronous:
     ) -> Job | SyncWorkflowHandle | SyncBatchHandle:
         refuse_loop("app.sync.enqueue()", "await app.enqueue(...)")
         chosen = check_notify(notify, conn)
-        if isinstance(job, Workflow | Addition):
-            return self._write_flow(job, conn, chosen)
-        if isinstance(job, Batch):
-            return self._write_batch(job, conn, chosen)
+        if isinstance(job, Workflow | Addition | Batch):
+            return self._write_flow(job, self._make_graph(job, conn), conn, chosen)
         (stored,) = self._insertion.write_here([check_new(job)], conn, chosen)
         return stored
 
-    def _write_flow(
-        self, flow: Workflow | Addition, conn: Any, notify: Notify, graph: Graph | None = None
-    ) -> SyncWorkflowHandle:
+    def _make_graph(self, flow: Workflow | Addition | Batch, conn: Any) -> Graph | None:
+        """Return what is to be written of a flow; None if it runs inline."""
+        if isinstance(flow, Batch):
+            return self._batches.make_graph(flow)
         if self._insertion.inline:
-            return SyncWorkflowHandle(self._insertion.run_flow_here(flow))
-        made = self._graph_of(flow, conn) if graph is None else graph
-        if conn is None:  # what the steps are read from belongs to this thread
-            made = replace(made, steps=list(made.steps))
-        inserted = self._insertion.write_graph_here(made, conn, notify)
-        return SyncWorkflowHandle(handle_of(flow, inserted, self._flows))
-
-    def _write_batch(
-        self, batch: Batch, conn: Any, notify: Notify, graph: Graph | None = None
-    ) -> SyncBatchHandle:
-        batches = self._batches
-        batches.write_here(batches.make_graph(batch) if graph is None else graph, conn, notify)
-        return SyncBatchHandle(BatchHandle(batch.id, batches))
-
-    def _graph_of(self, flow: Workflow | Addition, conn: Any) -> Graph:
+            return None
         flows = self._flows
         conn = self._insertion.find_atomic() if conn is None else conn
         if conn is None or isinstance(flow, Workflow):
@@ -163,28 +147,33 @@ class Synchronous:
         execute = made.brought(partial(load("staffa.drivers.connections:run_on_sync"), conn))
         return made.run(lambda: flows.make_graph(flow, execute))
 
-    def _make_graph(self, part: Part, conn: Any) -> Graph | None:
-        """Return what is to be written of a flow among others, before anything is written."""
-        if isinstance(part, list):
-            return None
-        if isinstance(part, Batch):
-            return self._batches.make_graph(part)
-        return None if self._insertion.inline else self._graph_of(part, conn)
+    def _write_flow(
+        self, flow: Workflow | Addition | Batch, graph: Graph | None, conn: Any, notify: Notify
+    ) -> SyncWorkflowHandle | SyncBatchHandle:
+        if graph is None:
+            assert not isinstance(flow, Batch)  # noqa: S101  # batches don't run inline
+            return SyncWorkflowHandle(self._insertion.run_flow_here(flow))
+        inserted = self._insertion.write_graph_here(read_here(graph, conn), conn, notify)
+        if isinstance(flow, Batch):
+            return SyncBatchHandle(BatchHandle(flow.id, self._batches))
+        return SyncWorkflowHandle(handle_of(flow, inserted, self._flows))
 
     def _write_mixed(
         self, parts: list[Part], bulk: Bulk
     ) -> list[Job | SyncWorkflowHandle | SyncBatchHandle]:
-        graphs = [self._make_graph(part, bulk.conn) for part in parts]
+        graphs = {
+            id(part): self._make_graph(part, bulk.conn)
+            for part in parts
+            if not isinstance(part, list)
+        }
         loose = [bulk.prepare(job) for part in parts if isinstance(part, list) for job in part]
         stored = iter(bulk.finish(self._insertion.write_here(loose, bulk.conn, bulk.notify)))
         found: list[Job | SyncWorkflowHandle | SyncBatchHandle] = []
-        for part, graph in zip(parts, graphs, strict=True):
+        for part in parts:
             if isinstance(part, list):
                 found += islice(stored, len(part))
-            elif isinstance(part, Batch):
-                found.append(self._write_batch(part, bulk.conn, bulk.notify, graph))
             else:
-                found.append(self._write_flow(part, bulk.conn, bulk.notify, graph))
+                found.append(self._write_flow(part, graphs[id(part)], bulk.conn, bulk.notify))
         return found
 
     def _enqueue_many(

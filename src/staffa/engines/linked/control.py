@@ -16,11 +16,7 @@ from staffa.engines.linked.following import follow, let_go
 from staffa.engines.linked.reopening import reopen, suspend_waiting, suspended
 from staffa.engines.linked.roots import lock_roots, lock_roots_of_jobs
 from staffa.engines.linked.transitions import ENDED, Transition
-from staffa.engines.statements.flow_control import (
-    EndedFlow,
-    FlowControlStatements,
-    GraftedJob,
-)
+from staffa.engines.statements.flow_control import EndedFlow, FlowControlStatements, GraftedJob
 from staffa.engines.statements.following import FollowStatements
 from staffa.engines.statements.graphs import GraphStatements, StoredEdge, StoredStep
 from staffa.engines.statements.operations import OperationStatements
@@ -164,13 +160,7 @@ class FlowControl:
 
 
 def _policies_of(job: GraftedJob) -> Policies:
-    return Policies(
-        **{
-            end: Policy.IGNORE
-            for end in ("cancelled", "discarded", "deleted")
-            if end in job.ignored
-        }
-    )
+    return Policies(**dict.fromkeys(job.ignored, Policy.IGNORE))
 
 
 def _pages(numbers: Sequence[int]) -> Iterator[list[int]]:

@@ -12,15 +12,7 @@ from staffa.engines.linked.graph_flows import GraphFlows
 from staffa.engines.linked.transitions import ENDED
 from staffa.engines.statements.graphs import GraphStatements, StoredEdge
 from staffa.errors import InvalidJob
-from staffa.linking import (
-    Need,
-    NeedsFlow,
-    NeedsJob,
-    NeedsStep,
-    NewStep,
-    Policies,
-    Policy,
-)
+from staffa.linking import Need, NeedsFlow, NeedsJob, NeedsStep, NewStep, Policies, Policy
 from staffa.types import State
 
 _DELETED = "deleted"

@@ -40,9 +40,9 @@ class Pruned:
 class UniqueStatements(Area):
     """What is asked of the keys of unique jobs.
 
-    To look for each key before it is taken costs as much as a quarter of what the job does. So of
-    many, some are looked for, which finds those that are enqueued once more; until a key was there
-    that was not found: then all are, for a while.
+    To look for each key before it is taken is a sixth of what a new job costs. So of many, some are
+    looked for, which finds those that are enqueued once more; until a key was there that was not
+    looked for: then all are, for a while.
     """
 
     folder = "unique"

@@ -1,7 +1,7 @@
 -- Have the jobs of chains that wait for some which were cancelled or deleted while they waited
--- themselves wait for what these have waited for: else they would overtake it, or what it holds back though it has ended. What cancels a step of a workflow
--- (see link.sql) does not do so there: it is no dependency of that. A chain whose last job is deleted has the one
--- before it as its last again.
+-- themselves wait for what these have waited for: else they would overtake it, or what has ended and holds the
+-- chain. What cancels a step of a workflow (see link.sql) does not do so there: it is no dependency of that. A
+-- chain whose last job is deleted has the one before it as its last again.
 -- $1 bigint[]: the jobs; the rows of deleted ones are gone, those of their edges not yet; $2 text[]: their
 -- flows.
 -- Locks: the steps, the chains, which the transaction holds. Index: staffa_edges_needs_job,

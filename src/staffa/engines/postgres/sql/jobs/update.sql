@@ -1,6 +1,5 @@
 -- Change columns of jobs and return the jobs; the flows that they belong to stay, and none come: keys of meta that
--- would tell otherwise are left out. A new time makes an unstarted job scheduled, or
--- available where that time has passed. The key of its partition stays: a running job takes a slot there,
+-- would tell otherwise are left out. A new time makes an unstarted job scheduled, or available where that time has passed. The key of its partition stays: a running job takes a slot there,
 -- and the claim sees whether it is still the right one. A limit below the attempts that were used becomes their number.
 -- $1 text: a JSON object of the columns to change, where scheduled_in is seconds from now; $2 bool: whether
 -- the JSON of the jobs, which may be large, is returned; the filter's parameters follow.

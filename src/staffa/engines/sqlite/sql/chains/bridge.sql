@@ -1,6 +1,6 @@
 -- Have the jobs of chains that wait for some which were cancelled or deleted while they waited
--- themselves wait for what these have waited for: else they would overtake it, or what it holds back though it has ended. What cancels a step of a workflow
--- (see edges.sql) does not do so there: it is no dependency of that.
+-- themselves wait for what these have waited for: else they would overtake it, or what has ended and holds the
+-- chain. What cancels a step of a workflow (see edges.sql) does not do so there: it is no dependency of that.
 -- $1: a JSON array with the jobs; the rows of deleted ones are gone, those of their edges not yet.
 -- Index: staffa_edges_needs_job, staffa_edges_job, the primary key.
 WITH RECURSIVE given AS MATERIALIZED (

@@ -32,8 +32,8 @@ WITH RECURSIVE newest AS MATERIALIZED (
       FROM tree
      GROUP BY tree.top
 )
-SELECT newest.id, newest.kind, newest.root, newest.parent, newest.name, newest.place, newest.options, newest.needs AS needed,
-       summed.total, summed.suspended, summed.completed, summed.cancelled, summed.discarded, summed.deleted,
+SELECT newest.id, newest.kind, newest.root, newest.parent, newest.name, newest.place, newest.options,
+       newest.needs AS needed, summed.total, summed.suspended, summed.completed, summed.cancelled, summed.discarded, summed.deleted,
        summed.attempted, newest.inner_open, newest.fired, newest.inserted_at, newest.finished_at
   FROM newest
   JOIN summed ON summed.top = newest.id
