@@ -138,6 +138,27 @@ async def test_callbacks_are_written_once_however_the_last_job_ends(
     assert row.finished_at is not None
 
 
+async def prune(engine: Engine) -> frozenset[int]:
+    """Delete all completed jobs that may go."""
+    found = await engine.find_oldest_finished(State.COMPLETED, age=0.0, after=None, limit=10)
+    return await engine.prune_jobs(found)
+
+
+async def test_a_pruner_beside_it_neither_writes_callbacks_nor_keeps_them_from_being_written(
+    engine: Engine, producer: Producer
+) -> None:
+    first, last = await insert(engine)
+    await end(engine, producer, first, State.COMPLETED)
+    assert await prune(engine) == frozenset()
+    assert await fired(engine) == {}
+    await end(engine, producer, last, State.COMPLETED)
+    written = {"attempted": 1, "completed": 1, "exhausted": 1}
+    assert await fired(engine) == written
+    assert await prune(engine) == {first.id, last.id}
+    await engine.repair_links(limit=100)
+    assert await fired(engine) == written
+
+
 async def test_an_end_that_a_peer_wrote_is_followed_by_the_sweep(
     store: Store, engine: Engine, producer: Producer
 ) -> None:

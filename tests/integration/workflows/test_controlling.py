@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from staffa import Batch, Staffa, State, Workflow, current_job, job
+from staffa import Batch, Staffa, State, Workflow, await_signal, current_job, job
 from staffa.errors import ConfigError, FlowExists, InvalidJob, InvalidWorkflow, UnknownFlow
 from tests.conftest import MakeClient
 from tests.support.events import eventually
@@ -139,6 +139,23 @@ async def test_a_step_released_early_still_waits_for_what_it_depends_on(
     async with app:
         await handle.wait(timeout=SECONDS)
     assert steps.ran == ["a", "b"]
+
+
+async def test_a_step_gets_a_signal_by_its_name(app: Staffa, steps: Steps) -> None:
+    got = []
+
+    @job(name="tests.approval")
+    async def approval() -> None:
+        got.append(await await_signal())
+
+    flow = Workflow().add("a", steps.step.new("a")).add("approval", approval.new(), deps="a")
+    handle = await app.enqueue(flow.add("b", steps.step.new("b"), deps="approval"))
+    assert await handle.signal("approval", {"by": "Ada"})
+    assert not await handle.signal("approval", {"by": "Bob"})
+    assert (await handle.wait(timeout=SECONDS)).state is State.COMPLETED
+    assert (got, steps.ran) == ([{"by": "Ada"}], ["a", "b"])
+    with pytest.raises(UnknownFlow, match="has no step 'nothing'"):
+        await handle.signal("nothing")
 
 
 async def test_a_handle_finds_steps_and_what_is_inside(app: Staffa, steps: Steps) -> None:
