@@ -11,6 +11,7 @@ import pytest
 
 from staffa.engine import Engine, Producer
 from tests.conformance.graphs import Flows
+from tests.conformance.runs import Runs
 from tests.conformance.sqlite_store import SqliteStore
 from tests.conformance.stores import PostgresStore, Store
 from tests.conformance.work import new_producer
@@ -110,3 +111,9 @@ def producer() -> Producer:
 def flows(store: Store, engine: Engine, producer: Producer) -> Flows:
     """What writes flows, and ends their jobs."""
     return Flows(store, engine, producer)
+
+
+@pytest.fixture
+def runs(engine: Engine, producer: Producer) -> Runs:
+    """What writes and runs graphs."""
+    return Runs(engine, producer)

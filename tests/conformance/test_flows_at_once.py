@@ -14,15 +14,7 @@ from staffa.engines.linked.repairing import find_wrong
 from staffa.errors import UnknownFlow
 from staffa.filters import JobFilter
 from staffa.jobs import Job
-from staffa.linking import (
-    Graph,
-    NeedsFlow,
-    NeedsJob,
-    NeedsStep,
-    NewStep,
-    Policies,
-    Policy,
-)
+from staffa.linking import Graph, NeedsFlow, NeedsJob, NeedsStep, NewStep, Policies, Policy
 from staffa.types import State
 from tests.conformance.new_graphs import batch, workflow
 from tests.conformance.stores import Store

@@ -13,16 +13,7 @@ from staffa import Cancel, EndReason, Job, current_job, hooks, job
 from staffa._internal.identifiers import quote_identifier
 from staffa.drivers.asyncpg import ConnectionSettings
 from staffa.engines.postgres import PostgresEngine
-from staffa.linking import (
-    FlowKind,
-    Graph,
-    NeedsFlow,
-    NeedsStep,
-    NewFlow,
-    NewStep,
-    Policies,
-    Policy,
-)
+from staffa.linking import FlowKind, Graph, NeedsFlow, NeedsStep, NewFlow, NewStep, Policies, Policy
 from tests.conftest import MakeClient
 from tests.support.events import Recorder, eventually
 from tests.support.rows import Rows
