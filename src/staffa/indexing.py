@@ -15,9 +15,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from importlib.resources import files
 
-from staffa._internal.sql import load_sql
+from staffa._internal.sql import find_folder, load_sql
 from staffa.errors import DatabaseError, MigrationError
 from staffa.steps import Connects, Session
 
@@ -53,7 +52,7 @@ class StepIndexes:
         self._settings = settings
         self._package = package
         self._prefix = prefix
-        folder = files(package).joinpath(_FOLDER)
+        folder = find_folder(package).joinpath(_FOLDER)
         names = sorted(entry.name for entry in folder.iterdir()) if folder.is_dir() else []
         matches = filter(None, map(_NAME.fullmatch, names))
         self._all = tuple(StepIndex(int(found["version"]), found["name"]) for found in matches)

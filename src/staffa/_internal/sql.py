@@ -2,12 +2,16 @@
 
 It is written ``:"prefix"``, as psql writes a variable that is quoted as an identifier, so that each
 file runs in ``psql -v prefix=public`` as it stands.
+
+A package is a folder: what is installed from a wheel lies unpacked, and `importlib.resources`, which
+reads archives, too, would load a megabyte of modules into each worker.
 """
 
 from __future__ import annotations
 
 import functools
-from importlib.resources import files
+from importlib import import_module
+from pathlib import Path
 
 from staffa._internal.identifiers import quote_identifier
 
@@ -23,7 +27,12 @@ def load_sql(package: str, path: str, prefix: str) -> str:
         path: Its path below the package.
         prefix: The schema.
     """
-    return set_prefix(files(package).joinpath(path).read_text("utf-8"), prefix)
+    return set_prefix(find_folder(package).joinpath(path).read_text("utf-8"), prefix)
+
+
+def find_folder(package: str) -> Path:
+    """Return where the files of a package lie."""
+    return Path(import_module(package).__path__[0])
 
 
 def set_prefix(text: str, prefix: str) -> str:

@@ -8,11 +8,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib.resources import files
 from typing import Any
 
 from staffa._internal.clock import SYSTEM_CLOCK, Clock
 from staffa._internal.lazy import load
+from staffa._internal.sql import find_folder
 from staffa.client.answers import MakeListener
 from staffa.client.file_dsn import is_file
 from staffa.client.temporary import TemporaryFolder
@@ -167,5 +167,5 @@ def make_backend(
 
 
 def _make_migrator(settings: ConnectionSettings, prefix: str) -> Migrator:
-    names = [entry.name for entry in files(_PACKAGE).joinpath("migrations").iterdir()]
+    names = [entry.name for entry in find_folder(_PACKAGE).joinpath("migrations").iterdir()]
     return Migrator(settings, _PACKAGE, names, prefix)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from importlib.resources import files
 
 from staffa._internal.clock import Clock
+from staffa._internal.sql import find_folder
 from staffa.capabilities import Capabilities
 from staffa.client.answers import MakeListener
 from staffa.client.file_dsn import path_of
@@ -133,5 +133,5 @@ def _no_file() -> ConfigError:
 
 
 def _migrator(settings: FileSettings) -> Migrator:
-    names = [entry.name for entry in files(_PACKAGE).joinpath("migrations").iterdir()]
+    names = [entry.name for entry in find_folder(_PACKAGE).joinpath("migrations").iterdir()]
     return Migrator(settings, _PACKAGE, names, DEFAULT_PREFIX, file=str(settings.path))

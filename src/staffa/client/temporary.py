@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
 import weakref
 from pathlib import Path
+
+from staffa._internal.lazy import load
 
 
 class TemporaryFolder:
@@ -23,7 +23,7 @@ class TemporaryFolder:
     def path(self) -> Path:
         """The folder."""
         if self._path is None:
-            self._path = Path(tempfile.mkdtemp(prefix="staffa-"))
+            self._path = Path(load("tempfile:mkdtemp")(prefix="staffa-"))
             self._remover = weakref.finalize(self, _remove, self._path, os.getpid())
         return self._path
 
@@ -36,4 +36,4 @@ class TemporaryFolder:
 
 def _remove(path: Path, process: int) -> None:
     if os.getpid() == process:
-        shutil.rmtree(path, ignore_errors=True)
+        load("shutil:rmtree")(path, ignore_errors=True)

@@ -6,16 +6,12 @@ rolls back at its end.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import replace
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from staffa.drivers.asyncpg_pool import Pool, Run
-from staffa.drivers.sqlite import FileConnection
-from staffa.drivers.sqlite import Run as RunOnFile
 from staffa.engine import Statement, Statements
-from staffa.errors import ConfigError
 from staffa.rehearsal import Execute
 
 T = TypeVar("T")
@@ -45,37 +41,6 @@ class Joined(Pool):
     async def transaction(self) -> AsyncIterator[Run]:
         """Lend what runs statements in the user's transaction."""
         yield self.run
-
-    async def close(self) -> None:
-        """Leave the connection to the user."""
-
-
-class JoinedFile(FileConnection):
-    """The same for a file.
-
-    Args:
-        execute: Runs statements on the user's connection.
-        prepare: Registers there what the statements need.
-    """
-
-    def __init__(self, execute: Execute, prepare: Callable[[Any], None]) -> None:
-        self._execute = execute
-        self._prepare = prepare
-
-    async def read(self, statement: Statement[T]) -> T:
-        """Run a statement."""
-        return await self.write(statement)
-
-    async def write(self, statements: Statement[T] | Statements[T]) -> T:
-        """Run statements."""
-        if isinstance(statements, Statement):
-            statements = Statements.of(statements)
-        result: T = await self._execute(replace(statements, prepare=self._prepare))
-        return result
-
-    async def transact(self, work: Callable[[RunOnFile], T]) -> T:
-        """Refuse what runs on a thread of its own."""
-        raise ConfigError("that can't be done in a transaction of yours: leave out conn=")
 
     async def close(self) -> None:
         """Leave the connection to the user."""

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Self
 
 from staffa._internal.clock import Clock
-from staffa.drivers.joined import JoinedFile
+from staffa.drivers.joined_file import JoinedFile
 from staffa.drivers.sqlite import FileConnection
 from staffa.engines.sqlite.functions import install
 from staffa.engines.sqlite.statements.changes import ChangeStatements
