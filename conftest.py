@@ -12,6 +12,6 @@ from staffa import telemetry
 @pytest.fixture(autouse=True)
 def no_listener_is_left() -> Iterator[None]:
     """Fail the test that leaves a listener to events behind, not those that find it there."""
-    before = telemetry.events._listeners
+    before = telemetry.events._audience.listeners
     yield
-    assert telemetry.events._listeners == before
+    assert telemetry.events._audience.listeners == before

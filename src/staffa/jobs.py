@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any, Self
 
 from staffa._internal import json
-from staffa._internal.epoch import LateTime
+from staffa._internal.epoch import LateTime, to_epoch
 from staffa.args.plain import dump_object
 from staffa.chains import Chain, ChainOptions
 from staffa.deadlines import DEADLINE_KEY, Deadline, note_deadline, postpone
@@ -349,7 +349,7 @@ class Job(Running[A]):
             return 0.0
         if isinstance(due, datetime):
             return (self.attempted_at - due).total_seconds()
-        return self.attempted_at.timestamp() - due
+        return to_epoch(self.attempted_at) - due
 
     @property
     def scheduled_in(self) -> float | None:

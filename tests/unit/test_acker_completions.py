@@ -50,7 +50,7 @@ def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def no_listeners(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(telemetry.events, "_listeners", ())
+    monkeypatch.setattr(telemetry.events, "_audience", telemetry.events._Audience(()))
 
 
 @pytest.fixture

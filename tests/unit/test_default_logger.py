@@ -34,7 +34,7 @@ from staffa.telemetry.catalogue import (
 def clean_slate(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> Iterator[None]:
-    monkeypatch.setattr(events, "_listeners", ())
+    monkeypatch.setattr(events, "_audience", events._Audience(()))
     caplog.set_level(logging.INFO, "staffa")
     yield
     detach_default_logger()

@@ -43,7 +43,7 @@ class KeptNotifications:
 
 @pytest.fixture(autouse=True)
 def no_listeners(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(events, "_listeners", ())
+    monkeypatch.setattr(events, "_audience", events._Audience(()))
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from staffa.telemetry.spans import SpanEvent, SpanFailed, SpanStopped
 
 @pytest.fixture
 def seen(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[SpanEvent]]:
-    monkeypatch.setattr(events, "_listeners", ())
+    monkeypatch.setattr(events, "_audience", events._Audience(()))
     found: list[SpanEvent] = []
 
     def keep(event: Event) -> None:
@@ -92,7 +92,7 @@ async def test_a_cancelled_span_ends_with_the_cancellation(seen: list[SpanEvent]
 
 
 async def test_without_listeners_nothing_is_built(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(events, "_listeners", ())
+    monkeypatch.setattr(events, "_audience", events._Audience(()))
 
     def refuse(**fields: object) -> None:
         raise AssertionError("a span was built")

@@ -14,9 +14,9 @@ from staffa.telemetry.catalogue import JobsStaged, NotifierLost, NotifierReconne
 
 @pytest.fixture(autouse=True)
 def no_listeners(no_listener_is_left: None) -> Iterator[None]:
-    before, events._listeners = events._listeners, ()
+    before, events._audience = events._audience, events._Audience(())
     yield
-    events._listeners = before
+    events._audience = before
 
 
 @pytest.fixture

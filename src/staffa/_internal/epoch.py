@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, overload
 
 _EARLIEST = datetime(1, 1, 2, tzinfo=UTC)
@@ -23,6 +24,12 @@ def from_epoch(seconds: float) -> datetime:
     if seconds >= _LATEST.timestamp():
         return _LATEST
     return datetime.fromtimestamp(seconds, UTC)
+
+
+@lru_cache
+def to_epoch(time: datetime) -> float:
+    """Return the seconds of a time; all jobs of a claim ask for one and the same."""
+    return time.timestamp()
 
 
 class LateTime:

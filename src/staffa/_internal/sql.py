@@ -3,7 +3,7 @@
 It is written ``:"prefix"``, as psql writes a variable that is quoted as an identifier, so that each
 file runs in ``psql -v prefix=public`` as it stands.
 
-A package is a folder: what is installed from a wheel lies unpacked, and `importlib.resources`, which
+A package is a folder: what is installed from a wheel lies unpacked. `importlib.resources`, which
 reads archives, too, would load a megabyte of modules into each worker.
 """
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any
 
 RELATIVE_ERROR = 0.02
@@ -37,13 +37,19 @@ class Sketch:
         """Count a value."""
         self.add_many([value])
 
-    def add_many(self, values: Iterable[float]) -> None:
+    def add_many(self, values: Sequence[float]) -> None:
         """Count values."""
-        log, ceil, gamma = math.log, math.ceil, _LOG_GAMMA
-        numbers = [ceil(log(value) / gamma) if value > _LEAST else 0 for value in values]
-        for number, count in Counter(numbers).items():
+        if not values:
+            return
+        counts = {_bin_of(max(values)): len(values)}
+        if _bin_of(min(values)) not in counts:  # times that jobs of one claim have waited are alike
+            log, ceil, gamma = math.log, math.ceil, _LOG_GAMMA
+            counts = Counter(
+                [ceil(log(value) / gamma) if value > _LEAST else 0 for value in values]
+            )
+        for number, count in counts.items():
             self._bins[number] = self._bins.get(number, 0) + count
-        self._size += len(numbers)
+        self._size += len(values)
 
     def as_payload(self) -> dict[str, Any]:
         """Return the counts by bin, and their sum."""
@@ -51,3 +57,7 @@ class Sketch:
             "data": {str(number): count for number, count in self._bins.items()},
             "size": self._size,
         }
+
+
+def _bin_of(value: float) -> int:
+    return math.ceil(math.log(value) / _LOG_GAMMA) if value > _LEAST else 0

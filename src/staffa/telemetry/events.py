@@ -60,13 +60,48 @@ class _Listener:
     events: tuple[str, ...]
     instance: str | None
 
+    def may_want(self, beginning: str) -> bool:
+        return any(
+            known.startswith(beginning) or beginning.startswith(known) for known in self.events
+        )
+
     def wants(self, event: Event) -> bool:
         return event.name.startswith(self.events) and self.instance in (None, event.instance)
 
 
-_listeners: tuple[_Listener, ...] = ()
-_wanted: tuple[tuple[_Listener, ...], dict[str, bool]] = ((), {})
-"""Listeners, and what `listening` has found out of beginnings of names for these."""
+class _Audience:
+    """Who listens now, and what was found out of what they want; another one with each change.
+
+    Args:
+        listeners: All that listen.
+    """
+
+    __slots__ = ("_by_beginning", "_by_kind", "listeners")
+
+    def __init__(self, listeners: tuple[_Listener, ...]) -> None:
+        self.listeners = listeners
+        self._by_beginning: dict[str, bool] = {}
+        self._by_kind: dict[object, tuple[_Listener, ...]] = {}
+
+    def for_kind(self, make: Callable[..., Event]) -> tuple[_Listener, ...]:
+        """Return who may want events of a class."""
+        found = self._by_kind.get(make)
+        if found is None:
+            kind = getattr(make, "kind", Event.kind)  # of which the names of spans are anything
+            found = tuple(one for one in self.listeners if kind == Event.kind or one.may_want(kind))
+            self._by_kind[make] = found
+        return found
+
+    def wants(self, beginning: str) -> bool:
+        """Tell whether anybody may want events whose names begin so."""
+        found = self._by_beginning.get(beginning)
+        if found is None:
+            found = any(listener.may_want(beginning) for listener in self.listeners)
+            self._by_beginning[beginning] = found
+        return found
+
+
+_audience = _Audience(())
 
 
 def attach(
@@ -89,15 +124,17 @@ def attach(
         >>> [(event.name, event.count) for event in seen]
         [('staffa.stager.staged', 3)]
     """
-    global _listeners  # noqa: PLW0603
+    global _audience  # noqa: PLW0603
     beginnings = (events,) if isinstance(events, str) else tuple(events)
-    _listeners = (*_listeners, _Listener(handler, beginnings, instance))
+    listener = _Listener(handler, beginnings, instance)
+    _audience = _Audience((*_audience.listeners, listener))
 
 
 def detach(handler: Handler) -> None:
     """Stop calling a handler."""
-    global _listeners  # noqa: PLW0603
-    _listeners = tuple(listener for listener in _listeners if listener.handler != handler)
+    global _audience  # noqa: PLW0603
+    left = [listener for listener in _audience.listeners if listener.handler != handler]
+    _audience = _Audience(tuple(left))
 
 
 def emit(make: Callable[P, Event], /, *args: P.args, **kwargs: P.kwargs) -> None:
@@ -108,13 +145,14 @@ def emit(make: Callable[P, Event], /, *args: P.args, **kwargs: P.kwargs) -> None
         *args: Its fields.
         **kwargs: Its fields, which type checkers compare with the class.
     """
-    if not _listeners:
+    audience = _audience
+    if not audience.listeners:
         return
-    kind = getattr(make, "kind", Event.kind)
-    if kind is not Event.kind and not listening(kind):  # the names of spans are anything
+    listeners = audience.for_kind(make)
+    if not listeners:
         return
     event = make(*args, **kwargs)
-    for listener in _listeners:
+    for listener in listeners:
         if not listener.wants(event):
             continue
         try:
@@ -135,18 +173,8 @@ def listening(name: str = "") -> bool:
         (True, True, False)
         >>> detach(print)
     """
-    global _wanted  # noqa: PLW0603
-    if not _listeners:
-        return False
-    listeners, wanted = _wanted
-    if listeners is not _listeners:
-        listeners, wanted = _wanted = (_listeners, {})
-    found = wanted.get(name)
-    if found is None:
-        beginnings = [known for listener in listeners for known in listener.events]
-        found = any(name.startswith(known) or known.startswith(name) for known in beginnings)
-        wanted[name] = found
-    return found
+    audience = _audience
+    return bool(audience.listeners) and audience.wants(name)
 
 
 @contextmanager
