@@ -15,6 +15,7 @@ from uuid import uuid4
 
 import asyncpg
 
+from bench.contenders.computing import QUEUE, compute, compute_in_process
 from bench.contenders.contract import Contender, Enqueue, counter, cpu_seconds, main
 from staffa import GlobalLimit, Job, Queue, Staffa, Unique, Workflow, job, telemetry
 from staffa.client.backend import make_migrator
@@ -23,7 +24,6 @@ from staffa.engine import Producer
 from staffa.engines.postgres import PostgresEngine
 from staffa.limits import Limits
 
-QUEUE = "bench"
 _UNFINISHED = """
 SELECT (SELECT count(*) FROM (SELECT FROM oban_jobs WHERE state = 'executing' LIMIT 1) AS running)
      + (SELECT count(*) FROM (SELECT FROM oban_jobs WHERE state = 'available' LIMIT 1) AS waiting)
@@ -49,23 +49,11 @@ def count_in_thread(n: int) -> None:
     _loop.call_soon_threadsafe(counter.ran)
 
 
-def _compute(seconds: float) -> None:
-    until = time.thread_time() + seconds
-    while time.thread_time() < until:
-        pass
-
-
 @job(queue=QUEUE, executor="thread")
 def compute_in_thread(n: int) -> None:
-    """Compute for 50 ms, as all others of this process."""
-    _compute(0.05)
+    """Compute, as all others of this process."""
+    compute()
     _loop.call_soon_threadsafe(counter.ran)
-
-
-@job(queue=QUEUE, executor="process")
-def compute_in_process(n: int) -> None:
-    """Compute for 50 ms in a process of the pool."""
-    _compute(0.05)
 
 
 _loop: asyncio.AbstractEventLoop
@@ -84,6 +72,8 @@ def _limit(tenants: int) -> GlobalLimit:
 
 class StaffaContender(Contender):
     """A client, with a queue where it works."""
+
+    _looking: asyncpg.Connection | None = None
 
     async def install(self) -> None:
         """Migrate."""
@@ -155,9 +145,9 @@ class StaffaContender(Contender):
 
     async def unfinished(self) -> int:
         """Look for rows that are not final, by indexes: it must not slow down what it awaits."""
-        connection = await asyncpg.connect(self.dsn)
-        found: int = await connection.fetchval(_UNFINISHED)
-        await connection.close()
+        if self._looking is None:  # to connect each time costs more than what is measured beside it
+            self._looking = await asyncpg.connect(self.dsn)
+        found: int = await self._looking.fetchval(_UNFINISHED)
         return found
 
     async def process_logged(self, jobs: int, limit: int) -> dict[str, Any]:
