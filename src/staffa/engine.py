@@ -56,6 +56,17 @@ Told = Literal["jobs", "ids"]
 """What is returned of jobs that were written."""
 
 
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """New jobs that only have to be sent.
+
+    Args:
+        statements: They insert them.
+    """
+
+    statements: Statements[Written]
+
+
 def process_scope(producer: Producer) -> str:
     """Return the scope of one process."""
     return f"process:{producer.uuid}"
@@ -132,20 +143,23 @@ class Engine(
     ) -> list[Job]: ...
     @overload
     async def enqueue_jobs(
-        self, jobs: Sequence[Job], *, conn: Any = None, told: Literal["ids"]
+        self, jobs: Sequence[Job] | Prepared, *, conn: Any = None, told: Literal["ids"]
     ) -> Written: ...
     async def enqueue_jobs(
-        self, jobs: Sequence[Job], *, conn: Any = None, told: Told = "jobs"
+        self, jobs: Sequence[Job] | Prepared, *, conn: Any = None, told: Told = "jobs"
     ) -> list[Job] | Written:
         """Insert jobs and return them in the order given, in the transaction of `conn` if given.
 
         All or none. For a unique job that there is already, the existing one is returned.
 
         Args:
-            jobs: New ones.
+            jobs: New ones; what `prepare_jobs` has made of them, for who wants their ids.
             conn: The user's connection.
             told: Whether the jobs are returned, or what is enough for who wants their ids.
         """
+
+    def prepare_jobs(self, jobs: Sequence[Job]) -> Prepared:
+        """Do what can be done before jobs are inserted, without the database."""
 
     def enqueue_jobs_on(self, jobs: Sequence[Job], conn: Any) -> list[Job]:
         """Do the same in the transaction of a connection that is used without an event loop."""

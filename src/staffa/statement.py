@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Generic, Literal, TypeVar, cast
 
 T = TypeVar("T")
@@ -50,6 +50,14 @@ class Statements(Generic[T]):
     combine: Callable[[list[Any]], T]
     dialect: Dialect = "postgres"
     prepare: Callable[[Any], None] | None = None
+
+    def begun(self) -> Statements[T]:
+        """Return the same with the first statement made already."""
+        if not self.parts:
+            return self
+        made = self.parts[0]()
+        begun: Statements[T] = replace(self, parts=[lambda: made, *self.parts[1:]])
+        return begun
 
     @classmethod
     def of(cls, statement: Statement[T]) -> Statements[T]:

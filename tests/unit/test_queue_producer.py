@@ -194,6 +194,20 @@ async def test_a_lower_limit_is_reached_by_waiting_and_a_higher_one_by_claiming(
     await subject.producer.stop()
 
 
+async def test_it_has_room_while_it_claims_and_a_slot_is_free(subject: Subject) -> None:
+    assert subject.producer.has_room
+    subject.set(paused=True)
+    assert not subject.producer.has_room
+    subject.set()
+    subject.store.available = 2
+    await subject.producer.start()
+    await eventually(lambda: len(subject.running) == 2, "two jobs")
+    assert not subject.producer.has_room
+    subject.end_one()
+    assert subject.producer.has_room
+    await subject.producer.stop()
+
+
 class Brief(Subject):
     """A queue whose jobs end as they start; it notes what happens, and how many slots are taken."""
 

@@ -94,3 +94,37 @@ async def test_nothing_is_sent_for_no_queue(wakeups: Wakeups, sent: Sent) -> Non
     wakeups.send_soon([])
     await wakeups.flush()
     assert sent.bundles == []
+
+
+async def test_a_queue_that_takes_its_jobs_here_is_told_of_a_moment_later(
+    wakeups: Wakeups, sent: Sent
+) -> None:
+    wakeups.leave_first(lambda queue: queue == "here")
+    await wakeups.start()
+    await wakeups.send(["here"])
+    await asyncio.sleep(0)
+    assert sent.bundles == []
+    await eventually(lambda: sent.bundles, "the wake-up")
+    await wakeups.stop()
+    assert sent.bundles == [["here"]]
+
+
+async def test_one_that_runs_elsewhere_takes_it_along(wakeups: Wakeups, sent: Sent) -> None:
+    wakeups.leave_first(lambda queue: queue == "here")
+    await wakeups.start()
+    await wakeups.send(["here", "elsewhere"])
+    for _ in range(3):
+        await asyncio.sleep(0)
+    assert sent.bundles == [["elsewhere", "here"]]
+    await wakeups.stop()
+
+
+async def test_what_waits_when_it_is_stopped_is_sent_by_the_flush(
+    wakeups: Wakeups, sent: Sent
+) -> None:
+    wakeups.leave_first(lambda queue: True)
+    await wakeups.start()
+    await wakeups.send(["a"])
+    await wakeups.stop()
+    await wakeups.flush()
+    assert sent.bundles == [["a"]]

@@ -7,6 +7,7 @@ from collections.abc import (
     AsyncGenerator,
     AsyncIterable,
     AsyncIterator,
+    Awaitable,
     Callable,
     Coroutine,
     Iterable,
@@ -27,7 +28,7 @@ from staffa.types import to_seconds
 
 DEFAULT_CHUNK_SIZE = 1_000
 _LARGEST_CHUNK = 10_000
-_STEP = 100
+_STEP = 25  # a reply of the database waits for no more than so many
 _MAX_CHARACTERS = 8 * 1024 * 1024
 _OPTIONS = frozenset(BulkOptions.__annotations__)
 _POLICIES = ("return", "skip")
@@ -153,10 +154,14 @@ class Bulk:
                 report("on_progress raised", error)
 
 
+Turn = Awaitable[None]
+"""Ends when the writes before one are over, and who reads the stream asks for more."""
+
+
 async def write_ahead(
-    steps: Iterator[list[Job]], write: Callable[[list[Job]], Coroutine[Any, Any, Written]]
+    steps: Iterator[list[Job]], write: Callable[[list[Job], Turn], Coroutine[Any, Any, Written]]
 ) -> AsyncGenerator[Written, None]:
-    """Yield what became of each chunk; while one is written, the next one is gathered.
+    """Yield what became of each chunk; while one is written, the next one is gathered and prepared.
 
     It is gathered in steps and only for as long as the write takes, so that neither the event loop
     nor who waits for what was written is held up by a source that is slow. What the source raises
@@ -164,29 +169,65 @@ async def write_ahead(
 
     Args:
         steps: See `Bulk.steps`.
-        write: Writes a chunk.
+        write: Prepares a chunk, and writes it when its turn has come.
     """
-    chunk = next(filter(None, steps), None)
-    while chunk:
-        writing = asyncio.ensure_future(write(chunk))
-        chunk, failure = None, None
-        try:
-            await asyncio.sleep(0)
-            while not (chunk or writing.done()):
-                chunk = next(steps)
+    ahead = _Ahead(write)
+    try:
+        chunk = next(filter(None, steps), None)
+        while chunk:
+            writing = ahead.begin(chunk)
+            chunk, failure = None, None
+            try:
                 await asyncio.sleep(0)
-        except StopIteration:
-            pass
-        except Exception as error:  # noqa: BLE001  # raised below
-            failure = error
-        except BaseException:
-            writing.cancel()
-            await asyncio.wait([writing])
-            raise
-        yield await writing
-        if failure is not None:
-            raise failure
-        chunk = chunk or next(filter(None, steps), None)
+                while not (chunk or writing.done()):
+                    chunk = next(steps)
+                    await asyncio.sleep(0)
+            except StopIteration:
+                pass
+            except Exception as error:  # noqa: BLE001  # raised below
+                failure = error
+            if chunk:
+                ahead.prepare(chunk)
+            yield await writing
+            if failure is not None:
+                raise failure
+            chunk = chunk or next(filter(None, steps), None)
+    finally:
+        await ahead.end()
+
+
+class _Ahead:
+    """The writes of one stream: one that is under way, and one that waits for its turn.
+
+    Args:
+        write: Prepares a chunk, and writes it when its turn has come.
+    """
+
+    def __init__(self, write: Callable[[list[Job], Turn], Coroutine[Any, Any, Written]]) -> None:
+        self._write = write
+        self._writing: asyncio.Task[Written] | None = None
+        self._next: tuple[asyncio.Task[Written], asyncio.Future[None]] | None = None
+
+    def prepare(self, chunk: list[Job]) -> tuple[asyncio.Task[Written], asyncio.Future[None]]:
+        """Have a chunk prepared, beside the write that is under way."""
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._next = asyncio.ensure_future(self._write(chunk, turn)), turn
+        return self._next
+
+    def begin(self, chunk: list[Job]) -> asyncio.Task[Written]:
+        """Have a chunk written now: the one that was prepared, if one was."""
+        self._writing, turn = self._next or self.prepare(chunk)
+        self._next = None
+        turn.set_result(None)
+        return self._writing
+
+    async def end(self) -> None:
+        """Leave nothing under way."""
+        left = [task for task in (self._writing, self._next and self._next[0]) if task]
+        for task in left:
+            task.cancel()
+        if left:
+            await asyncio.wait(left)
 
 
 def check_new(job: object) -> Job:

@@ -11,6 +11,7 @@ from typing import Any, Literal, Unpack, overload
 from staffa.client.batch_handles import BatchHandle
 from staffa.client.bulk import (
     Bulk,
+    Turn,
     as_stream,
     check_new,
     check_notify,
@@ -190,7 +191,7 @@ class Enqueueing(Following):
         if waits or bulk.conn is not None:  # which may be what the jobs are read from
             return self._stream(self._write_each(as_stream(jobs), bulk), bulk)  # type: ignore[arg-type]  # no flows
         steps = bulk.steps(flatten(jobs))  # type: ignore[arg-type]  # none is async
-        return self._stream(write_ahead(steps, partial(self._write, bulk)), bulk)
+        return self._stream(write_ahead(steps, partial(self._write_in_turn, bulk)), bulk)
 
     async def _write_mixed(
         self, parts: list[Part], bulk: Bulk
@@ -228,6 +229,9 @@ class Enqueueing(Following):
             async for written in chunks:
                 for number in bulk.finish_ids(written):
                     yield number
+
+    async def _write_in_turn(self, bulk: Bulk, jobs: list[Job], turn: Turn) -> Written:
+        return await self._insertion.write_for_ids(jobs, None, bulk.notify, turn)
 
     async def _write(self, bulk: Bulk, jobs: list[Job]) -> Written:
         return await self._insertion.write_for_ids(jobs, bulk.conn, bulk.notify)

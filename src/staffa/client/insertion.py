@@ -23,7 +23,7 @@ from staffa.client.inline_flows import run_flow
 from staffa.client.members import refuse_members
 from staffa.client.workflow_handles import WorkflowHandle
 from staffa.config import Config
-from staffa.engine import Written
+from staffa.engine import Prepared, Written
 from staffa.errors import ConfigError, RelayTimeout
 from staffa.flows import Addition, Workflow
 from staffa.flows.sealing import seal, sealed
@@ -88,12 +88,24 @@ class Insertion:
         await self._tell(backend, Written.of(stored), conn, notify)
         return stored
 
-    async def write_for_ids(self, jobs: Sequence[Job], conn: Any, notify: Notify) -> Written:
-        """Do the same for who wants the ids of many, and spare what the jobs themselves cost."""
+    async def write_for_ids(
+        self, jobs: Sequence[Job], conn: Any, notify: Notify, turn: Awaitable[None] | None = None
+    ) -> Written:
+        """Do the same for who wants the ids of many, and spare what the jobs themselves cost.
+
+        What can be done before that is done before its turn, if there is one to be awaited.
+        """
         if not jobs or self.inline:
+            if turn is not None:
+                await turn
             return Written.of(await self.write(jobs, conn, notify))
+        sealed = self._sealed(jobs)
+        prepared: Sequence[Job] | Prepared = sealed
+        if turn is not None:
+            prepared = (await self._open()).engine.prepare_jobs(sealed)
+            await turn
         backend = await self._make_ready_for(jobs, notify, may_wait=conn is None)
-        written = await backend.engine.enqueue_jobs(self._sealed(jobs), conn=conn, told="ids")
+        written = await backend.engine.enqueue_jobs(prepared, conn=conn, told="ids")
         await self._tell(backend, written, conn, notify)
         return written
 

@@ -156,6 +156,7 @@ class Node:
         try:
             with working_for(self._config.name):
                 await self.notifier.listen(_CHANNELS, self._on_notification)
+                self._wakeups.leave_first(self.supervisor.roster.has_room)
                 await self._wakeups.start()
                 await self._relayed.start()
                 await self._synchronise()

@@ -3,13 +3,16 @@
 Invariants: a notification is sent after the commit, in a transaction of its own; what comes while
 one is being sent, or within a few milliseconds after it, goes out together with the next; one that
 can't be sent costs at most a poll interval.
+
+A queue that has a free slot here takes the job itself, mostly, and has been told already. Others
+hear of it a moment later: else their notification and its claim would hold each other up.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from staffa._internal.clock import SYSTEM_CLOCK
 from staffa.errors import DatabaseError
@@ -20,6 +23,7 @@ from staffa.telemetry import report
 # Who enqueues one job after the other would spend as much on wake-ups as on the jobs; a worker that
 # was just woken looks again by itself for as long as it finds jobs.
 _PAUSE_SECONDS = 0.005
+_HEAD_START_SECONDS = 0.002
 _FLUSH_SECONDS = 1.0
 
 
@@ -36,7 +40,12 @@ class Wakeups(Service):
         self._waiting: set[str] = set()
         self._arrived = asyncio.Event()
         self._sending: asyncio.Task[None] | None = None
+        self._taken_here: Callable[[str], bool] = lambda queue: False
         self._sent_at = -_PAUSE_SECONDS
+
+    def leave_first(self, taken_here: Callable[[str], bool]) -> None:
+        """Tell of queues a moment later from now on where this process takes their jobs itself."""
+        self._taken_here = taken_here
 
     async def send(self, queues: Iterable[str]) -> None:
         """Wake queues on all nodes: at once, or together with others right after a wake-up."""
@@ -71,6 +80,9 @@ class Wakeups(Service):
         while True:
             await self._arrived.wait()
             self._arrived.clear()
+            head_start = _HEAD_START_SECONDS if all(map(self._taken_here, self._waiting)) else 0.0
+            if seconds := max(self._pause(), head_start):
+                await asyncio.sleep(seconds)
             await self._send_waiting()
 
     def _send_later(self) -> None:

@@ -109,6 +109,11 @@ class QueueProducer(Service):
         return [job.id for job in jobs_of(list(self._running)) if job.id is not None]
 
     @property
+    def has_room(self) -> bool:
+        """Whether it claims when it is woken, as far as its own slots go."""
+        return not self._rests and len(self._running) < self.limit
+
+    @property
     def ended(self) -> bool:
         """Whether it was closed and has nothing left to do."""
         return self.closed and self._task is not None and self._task.done()

@@ -125,6 +125,11 @@ class Roster(Service):
         entry = self._entries.get(queue)
         return entry is not None and not entry.producer.closed
 
+    def has_room(self, queue: str) -> bool:
+        """Tell whether a queue claims here as soon as it is woken."""
+        entry = self._entries.get(queue)
+        return entry is not None and entry.producer.has_room
+
     def wake(self, queues: Iterable[str]) -> None:
         """Have queues look for jobs; those that don't run here are left out."""
         for name in queues:

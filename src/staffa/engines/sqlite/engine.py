@@ -26,6 +26,7 @@ from staffa.engine import (
     Heartbeat,
     Hold,
     Lease,
+    Prepared,
     Producer,
     Staged,
     Statement,
@@ -190,18 +191,20 @@ class SqliteEngine(
     ) -> list[Job]: ...
     @overload
     async def enqueue_jobs(
-        self, jobs: Sequence[Job], *, conn: Any = None, told: Literal["ids"]
+        self, jobs: Sequence[Job] | Prepared, *, conn: Any = None, told: Literal["ids"]
     ) -> Written: ...
     async def enqueue_jobs(
-        self, jobs: Sequence[Job], *, conn: Any = None, told: Told = "jobs"
+        self, jobs: Sequence[Job] | Prepared, *, conn: Any = None, told: Told = "jobs"
     ) -> list[Job] | Written:
         """Insert jobs."""
-        statements: Statements[Any] = (
-            self._enqueueing.enqueue(jobs) if told == "jobs" else self._enqueueing.write(jobs)
-        )
+        statements = self._enqueueing.statements(jobs, told)
         if conn is not None:
             return await run_on(conn, statements)
         return await self._writer.write(statements)
+
+    def prepare_jobs(self, jobs: Sequence[Job]) -> Prepared:
+        """Make the statements that insert jobs."""
+        return self._enqueueing.prepare(jobs)
 
     def enqueue_jobs_on(self, jobs: Sequence[Job], conn: Any) -> list[Job]:
         """Insert jobs in a user's transaction, on this thread."""

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from operator import itemgetter
 from typing import Any, Protocol
 
 from staffa.engine import Statement, Written
@@ -53,19 +52,26 @@ class Attempt:
         self._statements = statements
         self._plan = plan
         (self._entries,) = plan.rounds
-        self._written: Sequence[tuple[int, Row]] = ()
+        self._groups: Sequence[Row] = ()
         self._lost = False
 
     def written(self, results: Sequence[Any]) -> Written:
         """Return what became of the jobs."""
         if results[-1] is not None or self._plan.sure:
             return Written.of(self.jobs(results))
+        available = {
+            number
+            for group in self._groups
+            if group["state"] == State.AVAILABLE
+            for number in group["ids"]
+        }
+        ids = self._ids()
         woken = (
             entry.job.queue
-            for entry, (_, row) in zip(self._entries.values(), self._written, strict=True)
-            if row["state"] == State.AVAILABLE
+            for entry, number in zip(self._entries.values(), ids, strict=True)
+            if number in available
         )
-        return Written([number for number, _ in self._written], {}, Counter(woken))
+        return Written(ids, {}, Counter(woken))
 
     def jobs(self, results: Sequence[Any]) -> list[Job]:
         """Return the jobs in the order given."""
@@ -73,24 +79,23 @@ class Attempt:
         return self._plan.combine([self._stored() if judged is None else judged])
 
     def _stored(self) -> dict[int, Job]:
+        groups = {number: group for group in self._groups for number in group["ids"]}
         return {
-            place: entry.job.as_enqueued({**row, "id": number})
-            for (place, entry), (number, row) in zip(
-                self._entries.items(), self._written, strict=True
-            )
+            place: entry.job.as_enqueued({**groups[number], "id": number})
+            for (place, entry), number in zip(self._entries.items(), self._ids(), strict=True)
         }
+
+    def _ids(self) -> list[int]:
+        """Return the ids of what was written, in the order given."""
+        return sorted(number for group in self._groups for number in group["ids"])
 
     def _write_new(self) -> Statement[None]:
         statement = self._statements.write_new(list(self._entries.values()))
 
         def decode(rows: Sequence[Row]) -> None:
-            found = statement.decode(rows)
-            self._lost = any(row["lost"] for row in found)
-            written = [(number, row) for row in found for number in row["ids"]]
-            if len(found) > 1:
-                written.sort(key=itemgetter(0))
-            self._written = written
-            if self._lost or not written:
+            self._groups = statement.decode(rows)
+            self._lost = any(group["lost"] for group in self._groups)
+            if self._lost or not self._groups:
                 self._statements.note_known()
 
         return Statement(statement.sql, statement.params, decode, statement.dialect)
@@ -98,9 +103,9 @@ class Attempt:
     def _take_back(self) -> Statement[None] | None:
         if not self._lost:
             return None
-        return self._statements.take_back([number for number, _ in self._written])
+        return self._statements.take_back(self._ids())
 
     def _judge(self) -> Statement[dict[int, Job]] | None:
-        if self._written and not self._lost:
+        if self._groups and not self._lost:
             return None
         return self._statements.enqueue(self._entries)

@@ -13,7 +13,7 @@ from functools import partial
 from itertools import accumulate
 from typing import Any, Protocol, TypeVar
 
-from staffa.engine import Statement, Statements, Written
+from staffa.engine import Prepared, Statement, Statements, Told, Written
 from staffa.engines.statements.chains import ChainedWrite, ChainStatements
 from staffa.engines.statements.jobs import JobStatements
 from staffa.engines.statements.rounds import Entry, Rounds
@@ -93,6 +93,16 @@ class EnqueueStatements:
         self._chains = chains
         self._dialect = jobs.dialect
         self._prepare = prepare
+
+    def statements(self, jobs: Sequence[Job] | Prepared, told: Told) -> Statements[Any]:
+        """Return what inserts jobs and returns them, or what is enough for who wants their ids."""
+        if isinstance(jobs, Prepared):
+            return jobs.statements
+        return self.enqueue(jobs) if told == "jobs" else self.write(jobs)
+
+    def prepare(self, jobs: Sequence[Job]) -> Prepared:
+        """Return the second of these with as much done as can be done without the database."""
+        return Prepared(self.write(jobs).begun())
 
     def enqueue(self, jobs: Sequence[Job]) -> Statements[list[Job]]:
         """Return what inserts jobs, all or none, in the order given."""
