@@ -139,14 +139,24 @@ class Engine(
 
     @overload
     async def enqueue_jobs(
-        self, jobs: Sequence[Job], *, conn: Any = None, told: Literal["jobs"] = "jobs"
+        self,
+        jobs: Sequence[Job],
+        *,
+        conn: Any = None,
+        told: Literal["jobs"] = "jobs",
+        wake: bool = False,
     ) -> list[Job]: ...
     @overload
     async def enqueue_jobs(
         self, jobs: Sequence[Job] | Prepared, *, conn: Any = None, told: Literal["ids"]
     ) -> Written: ...
     async def enqueue_jobs(
-        self, jobs: Sequence[Job] | Prepared, *, conn: Any = None, told: Told = "jobs"
+        self,
+        jobs: Sequence[Job] | Prepared,
+        *,
+        conn: Any = None,
+        told: Told = "jobs",
+        wake: bool = False,
     ) -> list[Job] | Written:
         """Insert jobs and return them in the order given, in the transaction of `conn` if given.
 
@@ -156,7 +166,11 @@ class Engine(
             jobs: New ones; what `prepare_jobs` has made of them, for who wants their ids.
             conn: The user's connection.
             told: Whether the jobs are returned, or what is enough for who wants their ids.
+            wake: Whether the same statement wakes their queue; see `can_wake`.
         """
+
+    def can_wake(self, jobs: Sequence[Job]) -> bool:
+        """Tell whether jobs are inserted by a statement that can wake their queue as well."""
 
     def prepare_jobs(self, jobs: Sequence[Job]) -> Prepared:
         """Do what can be done before jobs are inserted, without the database."""

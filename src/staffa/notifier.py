@@ -54,6 +54,16 @@ class Notifier(Protocol):
         """Whether notifications can arrive at the moment."""
 
 
+def channel_name(prefix: str, channel: str) -> str:
+    """Return what PostgreSQL calls a channel of a schema.
+
+    Example:
+        >>> channel_name("public", "insert")
+        'public.oban_insert'
+    """
+    return f"{prefix}.oban_{channel}"
+
+
 def encode_payload(payload: Mapping[str, Any]) -> str:
     """Return a payload as all peers read it: plain up to 512 bytes, else base64 of gzip.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -23,7 +24,7 @@ from tests.support.places import KINDS, Clients, make_place
 from tests.support.processes import Spawn, WorkerProcess
 from tests.support.proxy import Proxy
 from tests.support.queue_control import ONLY_BEATS, SLOW, Operate
-from tests.support.rows import Rows
+from tests.support.rows import Heard, Rows
 
 
 @pytest.fixture
@@ -53,6 +54,18 @@ async def witness(dsn: str, prefix: str) -> AsyncIterator[Witness]:
     """Watches the test's schema."""
     async with watching(dsn, prefix) as watched:
         yield watched
+
+
+@pytest.fixture
+async def heard(connection: asyncpg.Connection, prefix: str) -> Heard:
+    """The queues that were notified of."""
+    found: Heard = []
+
+    def hear(_: object, __: int, ___: str, payload: object) -> None:
+        found.append(json.loads(str(payload))["queue"])
+
+    await connection.add_listener(f"{prefix}.oban_insert", hear)
+    return found
 
 
 @pytest.fixture

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import asyncpg
 import pytest
 
@@ -11,20 +9,7 @@ from staffa import Job
 from staffa.errors import ConfigError
 from tests.conftest import MakeClient
 from tests.support.events import eventually
-
-Heard = list[str]
-
-
-@pytest.fixture
-async def heard(connection: asyncpg.Connection, prefix: str) -> Heard:
-    """The queues that were notified of."""
-    found: Heard = []
-
-    def hear(_: object, __: int, ___: str, payload: object) -> None:
-        found.append(json.loads(str(payload))["queue"])
-
-    await connection.add_listener(f"{prefix}.oban_insert", hear)
-    return found
+from tests.support.rows import Heard
 
 
 @pytest.mark.parametrize("many", [False, True])

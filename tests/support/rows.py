@@ -14,6 +14,9 @@ from tests.support.events import TIMEOUT_SECONDS, eventually
 
 _OURS = "FROM pg_stat_activity WHERE application_name = 'staffa' AND datname = current_database()"
 
+Heard = list[str]
+"""The queues that were notified of, in that order."""
+
 _TYPES = {
     "args": "jsonb",
     "meta": "jsonb",

@@ -195,16 +195,16 @@ async def test_a_lower_limit_is_reached_by_waiting_and_a_higher_one_by_claiming(
 
 
 async def test_it_has_room_while_it_claims_and_a_slot_is_free(subject: Subject) -> None:
-    assert subject.producer.has_room
+    assert [subject.producer.has_room] == [True]
     subject.set(paused=True)
-    assert not subject.producer.has_room
+    assert [subject.producer.has_room] == [False]
     subject.set()
     subject.store.available = 2
     await subject.producer.start()
     await eventually(lambda: len(subject.running) == 2, "two jobs")
-    assert not subject.producer.has_room
+    assert [subject.producer.has_room] == [False]
     subject.end_one()
-    assert subject.producer.has_room
+    assert [subject.producer.has_room] == [True]
     await subject.producer.stop()
 
 

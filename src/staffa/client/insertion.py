@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import chain, islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from staffa._internal.calls import Call, call
 from staffa._internal.clock import Clock
@@ -24,7 +24,7 @@ from staffa.client.members import refuse_members
 from staffa.client.workflow_handles import WorkflowHandle
 from staffa.config import Config
 from staffa.engine import Prepared, Written
-from staffa.errors import ConfigError, RelayTimeout
+from staffa.errors import ConfigError, DatabaseError, RelayTimeout
 from staffa.flows import Addition, Workflow
 from staffa.flows.sealing import seal, sealed
 from staffa.jobs import Job, find_current_job
@@ -40,6 +40,23 @@ if TYPE_CHECKING:
     from staffa.client.backend import Backend
 
 _LOOKED_AT = 1_000
+_TOO_MANY_NOTIFICATIONS = "54000"
+
+
+class Wakes(NamedTuple):
+    """The ways to tell that queues have jobs.
+
+    Args:
+        everywhere: Tells all processes.
+        soon: Does so soon, from any thread.
+        here: Tells this process.
+        along: Tells whether the statement that writes a job is to tell the others.
+    """
+
+    everywhere: Callable[[Collection[str]], Awaitable[None]]
+    soon: Callable[[Collection[str]], None]
+    here: Callable[[Collection[str]], None]
+    along: Callable[[str], bool]
 
 
 class Insertion:
@@ -50,8 +67,7 @@ class Insertion:
         clock: Measures jobs that run inline.
         depths: The depths of the queues that have a limit.
         open_backend: Returns the database's side for the running loop.
-        wake: Tells all processes that queues have jobs.
-        wake_soon: Does so soon, from any thread.
+        wakes: The ways to tell that queues have jobs.
         open_answers: Returns what waits for relayed jobs on the running loop.
     """
 
@@ -61,8 +77,7 @@ class Insertion:
         clock: Clock,
         depths: Depths,
         open_backend: Callable[[], Awaitable[Backend]],
-        wake: Callable[[Collection[str]], Awaitable[None]],
-        wake_soon: Callable[[Collection[str]], None],
+        wakes: Wakes,
         open_answers: Callable[[], Awaitable[Answers]],
     ) -> None:
         self._config = config
@@ -73,8 +88,7 @@ class Insertion:
         self._keys = config.encryption_keys
         self._depths = depths
         self._open = open_backend
-        self._wake = wake
-        self._wake_soon = wake_soon
+        self._wakes = wakes
         self._open_answers = open_answers
 
     async def write(self, jobs: Sequence[Job], conn: Any, notify: Notify) -> list[Job]:
@@ -84,8 +98,22 @@ class Insertion:
         if self.inline:
             return await run_inline(jobs, self._config, self._clock)
         backend = await self._make_ready_for(jobs, notify, may_wait=conn is None)
-        stored = await backend.engine.enqueue_jobs(self._sealed(jobs), conn=conn)
+        sealed = self._sealed(jobs)
+        if conn is None and backend.engine.can_wake(sealed) and self._wakes.along(sealed[0].queue):
+            return await self._write_waking(backend, sealed)
+        stored = await backend.engine.enqueue_jobs(sealed, conn=conn)
         await self._tell(backend, Written.of(stored), conn, notify)
+        return stored
+
+    async def _write_waking(self, backend: Backend, jobs: list[Job]) -> list[Job]:
+        """Write jobs by a statement that wakes their queue, unless no more can be notified of."""
+        try:
+            stored = await backend.engine.enqueue_jobs(jobs, wake=True)
+        except DatabaseError as error:
+            if error.sqlstate != _TOO_MANY_NOTIFICATIONS:
+                raise
+            stored = await backend.engine.enqueue_jobs(jobs)
+        self._wakes.here(self._note(Written.of(stored)))
         return stored
 
     async def write_for_ids(
@@ -203,7 +231,7 @@ class Insertion:
     async def _tell(self, backend: Backend, written: Written, conn: Any, notify: Notify) -> None:
         queues = self._note(written)
         if conn is None:
-            await self._wake(queues)
+            await self._wakes.everywhere(queues)
         else:
             if notify == "in_transaction":
                 await backend.notifier.notify(_wakeups(queues), conn=conn)
@@ -230,7 +258,7 @@ class Insertion:
         if not queues:
             return
         try:
-            backend.after_commit(conn, partial(self._wake_soon, queues))
+            backend.after_commit(conn, partial(self._wakes.soon, queues))
         except Exception as error:  # noqa: BLE001  # the jobs are written: polling finds them
             report("the commit of conn= is not observed; polling finds the jobs", error)
 

@@ -21,7 +21,7 @@ from staffa.client.answers import Answers
 from staffa.client.depths import Depths
 from staffa.client.health import Health
 from staffa.client.homes import Homes
-from staffa.client.insertion import Insertion
+from staffa.client.insertion import Insertion, Wakes
 from staffa.client.node import Node
 from staffa.client.options import ClientOptions
 from staffa.client.temporary import TemporaryFolder
@@ -207,8 +207,7 @@ class Lifecycle:
             self._clock,
             self._depths,
             self._open,
-            self._wake,
-            self._wake_soon,
+            Wakes(self._wake, self._wake_soon, self._wake_here, self._wakes_along),
             self._answers,
         )
 
@@ -249,14 +248,23 @@ class Lifecycle:
 
     async def _wake(self, queues: Collection[str]) -> None:
         """Tell this process and all others that queues have jobs."""
-        self._tell_node(lambda node: node.supervisor.wake(queues))
+        self._wake_here(queues)
         home = self._homes.here()
         if home is not None:  # else the client was stopped meanwhile
             await home.wakeups.send(queues)
 
+    def _wake_here(self, queues: Collection[str]) -> None:
+        """Tell this process."""
+        self._tell_node(lambda node: node.supervisor.wake(queues))
+
+    def _wakes_along(self, queue: str) -> bool:
+        """Tell whether the statement that writes a job is to tell the others."""
+        home = self._homes.here()
+        return home is not None and home.wakeups.goes_along(queue)
+
     def _wake_soon(self, queues: Collection[str]) -> None:
         """Do the same soon, from any thread: on a loop that the client uses, if one still runs."""
-        self._tell_node(lambda node: node.supervisor.wake(queues))
+        self._wake_here(queues)
         home = self._homes.find_running()
         if home is not None:
             wakeups = home.wakeups

@@ -1,8 +1,8 @@
 """Tells other nodes that queues have jobs.
 
-Invariants: a notification is sent after the commit, in a transaction of its own; what comes while
-one is being sent, or within a few milliseconds after it, goes out together with the next; one that
-can't be sent costs at most a poll interval.
+Invariants: a notification is sent after the commit, in a transaction of its own, or with it, by the
+statement that writes a single job; what comes while one is being sent, or within a few milliseconds
+after it, goes out together with the next; one that can't be sent costs at most a poll interval.
 
 A queue that has a free slot here takes the job itself, mostly, and has been told already. Others
 hear of it a moment later: else their notification and its claim would hold each other up.
@@ -46,6 +46,16 @@ class Wakeups(Service):
     def leave_first(self, taken_here: Callable[[str], bool]) -> None:
         """Tell of queues a moment later from now on where this process takes their jobs itself."""
         self._taken_here = taken_here
+
+    def goes_along(self, queue: str) -> bool:
+        """Tell whether the statement that writes a job is to wake its queue; it counts as sent.
+
+        Not while more may be sent together, nor where others are to hear of the queue later.
+        """
+        if self._waiting or self._pause() > 0 or (self.running and self._taken_here(queue)):
+            return False
+        self._sent_at = SYSTEM_CLOCK.monotonic()
+        return True
 
     async def send(self, queues: Iterable[str]) -> None:
         """Wake queues on all nodes: at once, or together with others right after a wake-up."""

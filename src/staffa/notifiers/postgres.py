@@ -22,7 +22,7 @@ from staffa.drivers.connections import run_on, run_on_sync
 from staffa.drivers.failures import translated_errors
 from staffa.engine import Statement, Statements
 from staffa.errors import DatabaseError, DatabaseUnavailable
-from staffa.notifier import Handler, decode_payload, encode_payload
+from staffa.notifier import Handler, channel_name, decode_payload, encode_payload
 from staffa.service import Service
 from staffa.telemetry import Outages, emit, observed, report
 from staffa.telemetry.catalogue import NotifierLost, NotifierReconnected
@@ -101,7 +101,7 @@ class PostgresNotifier(Service):
         self, messages: Iterable[tuple[str, Mapping[str, Any]]]
     ) -> Statement[None] | None:
         encoded = [
-            (f"{self._prefix}.oban_{channel}", encode_payload(payload))
+            (channel_name(self._prefix, channel), encode_payload(payload))
             for channel, payload in messages
         ]
         if not encoded:
@@ -154,7 +154,7 @@ class PostgresNotifier(Service):
                 async with asyncio.timeout(REPLY_SECONDS):
                     for channel in self._channels:
                         await connection.add_listener(
-                            f"{self._prefix}.oban_{channel}", self._on_message
+                            channel_name(self._prefix, channel), self._on_message
                         )
         except BaseException:
             connection.terminate()
@@ -192,7 +192,7 @@ class PostgresNotifier(Service):
         self._lost.set()
 
     def _on_message(self, connection: object, pid: int, channel: str, raw: object) -> None:
-        name = channel.removeprefix(f"{self._prefix}.oban_")
+        name = channel.removeprefix(channel_name(self._prefix, ""))
         try:
             payload = decode_payload(str(raw))
         except ValueError as error:

@@ -169,17 +169,27 @@ class PostgresEngine(
 
     @overload
     async def enqueue_jobs(
-        self, jobs: Sequence[Job], *, conn: Any = None, told: Literal["jobs"] = "jobs"
+        self,
+        jobs: Sequence[Job],
+        *,
+        conn: Any = None,
+        told: Literal["jobs"] = "jobs",
+        wake: bool = False,
     ) -> list[Job]: ...
     @overload
     async def enqueue_jobs(
         self, jobs: Sequence[Job] | Prepared, *, conn: Any = None, told: Literal["ids"]
     ) -> Written: ...
     async def enqueue_jobs(
-        self, jobs: Sequence[Job] | Prepared, *, conn: Any = None, told: Told = "jobs"
+        self,
+        jobs: Sequence[Job] | Prepared,
+        *,
+        conn: Any = None,
+        told: Told = "jobs",
+        wake: bool = False,
     ) -> list[Job] | Written:
         """Insert jobs."""
-        statements = self._enqueueing.statements(jobs, told)
+        statements = self._enqueueing.statements(jobs, told, wake=wake)
         if conn is not None:
             return await run_on(conn, statements)
         return await self.pool.run_together(statements)
@@ -192,6 +202,10 @@ class PostgresEngine(
         engine._at_once = None  # a conflict would end the user's transaction
         engine._walks = Walks(engine._read, self._operations)
         return engine
+
+    def can_wake(self, jobs: Sequence[Job]) -> bool:
+        """Tell whether one statement does both."""
+        return self._jobs.can_wake(jobs)
 
     def prepare_jobs(self, jobs: Sequence[Job]) -> Prepared:
         """Make the statements that insert jobs."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import accumulate
+from operator import itemgetter
 from typing import Any, Protocol, TypeVar
 
 from staffa.engine import Prepared, Statement, Statements, Told, Written
@@ -94,10 +95,14 @@ class EnqueueStatements:
         self._dialect = jobs.dialect
         self._prepare = prepare
 
-    def statements(self, jobs: Sequence[Job] | Prepared, told: Told) -> Statements[Any]:
+    def statements(
+        self, jobs: Sequence[Job] | Prepared, told: Told, *, wake: bool = False
+    ) -> Statements[Any]:
         """Return what inserts jobs and returns them, or what is enough for who wants their ids."""
         if isinstance(jobs, Prepared):
             return jobs.statements
+        if wake:
+            return self._together([partial(self._jobs.enqueue_waking, jobs[0])], itemgetter(0))
         return self.enqueue(jobs) if told == "jobs" else self.write(jobs)
 
     def prepare(self, jobs: Sequence[Job]) -> Prepared:
@@ -116,7 +121,7 @@ class EnqueueStatements:
 
     def _enqueue(self, jobs: Sequence[Job]) -> Statements[list[Job]]:
         if len(jobs) == 1 and jobs[0].unique is None:  # as most calls have it
-            return self._together([partial(self._jobs.enqueue, jobs)], lambda results: results[0])
+            return self._together([partial(self._jobs.enqueue, jobs)], itemgetter(0))
         entries = [Entry(job, job.unique_key) for job in jobs]
         attempt = self._attempt(entries)
         if attempt is not None:

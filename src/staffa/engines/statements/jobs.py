@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
@@ -27,6 +28,7 @@ from staffa.engine import (
 from staffa.engines.statements.area import Area, Rows, count
 from staffa.jobs import Job
 from staffa.leases import as_ack, plain_leases
+from staffa.notifier import channel_name, encode_payload
 from staffa.running import PROGRESS_KEY
 from staffa.types import State
 
@@ -40,6 +42,12 @@ class JobStatements(Area):
     signed = False
     """Whether limits are known: then jobs of queues with partitions get their keys at once."""
 
+    def can_wake(self, jobs: Sequence[Job]) -> bool:
+        """Tell whether jobs are inserted by a statement that can wake their queue as well."""
+        if len(jobs) != 1 or self.signed or self.dialect != "postgres":
+            return False
+        return jobs[0].unique is None and jobs[0].chain is None
+
     def enqueue(self, jobs: Sequence[Job]) -> Statement[list[Job]]:
         """Insert jobs."""
 
@@ -49,25 +57,28 @@ class JobStatements(Area):
         if self.signed:
             return self.statement("enqueue_signed", (describe_jobs(jobs),), decode)
         if len(jobs) == 1:
-            return self._enqueue_one(jobs[0])
+            return self._enqueue_one("enqueue_one", jobs[0])
         return self.statement("enqueue", (describe_jobs(jobs),), decode)
 
-    def _enqueue_one(self, job: Job) -> Statement[list[Job]]:
-        return self.statement(
-            "enqueue_one",
-            (
-                job.queue,
-                job.worker,
-                job.args_json,
-                job.meta_json,
-                list(job.tags),
-                job.priority,
-                job.max_attempts,
-                job.scheduled_at,
-                job.scheduled_in,
-            ),
-            lambda rows: [job.as_enqueued(rows[0])],
+    def enqueue_waking(self, job: Job) -> Statement[list[Job]]:
+        """Insert a job, and wake its queue if it is available at once."""
+        channel = channel_name(self._prefix, "insert")
+        return self._enqueue_one("enqueue_waking", job, channel, _wake_up(job.queue))
+
+    def _enqueue_one(self, verb: str, job: Job, *more: str) -> Statement[list[Job]]:
+        params = (
+            job.queue,
+            job.worker,
+            job.args_json,
+            job.meta_json,
+            list(job.tags),
+            job.priority,
+            job.max_attempts,
+            job.scheduled_at,
+            job.scheduled_in,
+            *more,
         )
+        return self.statement(verb, params, lambda rows: [job.as_enqueued(rows[0])])
 
     def write(self, jobs: Sequence[Job]) -> Statement[Written]:
         """Insert jobs, and return no more of them than their ids."""
@@ -251,6 +262,11 @@ def claimed_jobs(rows: Rows, queue: str, attempted_by: tuple[str, str]) -> list[
 def time_of_claim(told: float | datetime) -> datetime:
     """Return a time that a claim reads; PostgreSQL's tells seconds."""
     return from_epoch(told) if isinstance(told, float) else told
+
+
+@lru_cache
+def _wake_up(queue: str) -> str:
+    return encode_payload({"queue": queue})
 
 
 def describe_job(job: Job) -> dict[str, Any]:
