@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import Iterator
 from contextlib import aclosing
 
@@ -108,6 +109,26 @@ async def test_a_cancelled_reader_leaves_no_write_under_way(writes: Writes) -> N
     await _turns()
     assert len(asyncio.all_tasks()) == 1
     assert writes.written == []
+
+
+async def test_what_is_refused_ahead_of_its_turn_is_told_in_its_turn_or_not_at_all(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def write(chunk: list[Job], turn: Turn) -> Written:
+        (job,) = chunk
+        if job.priority == 1:
+            raise ValueError("no key")
+        await turn
+        return Written([job.priority], {}, {})
+
+    stream = write_ahead(steps(3), write)
+    assert (await anext(stream)).ids == [0]
+    with pytest.raises(ValueError, match="no key"):
+        await anext(stream)
+    async with aclosing(write_ahead(steps(3), write)) as stream:
+        assert (await anext(stream)).ids == [0]
+    gc.collect()
+    assert caplog.records == []
 
 
 async def _turns() -> None:

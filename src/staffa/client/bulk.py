@@ -226,8 +226,8 @@ class _Ahead:
         left = [task for task in (self._writing, self._next and self._next[0]) if task]
         for task in left:
             task.cancel()
-        if left:
-            await asyncio.wait(left)
+        # What a chunk was refused for that nobody asks for any more is nobody's concern.
+        await asyncio.gather(*left, return_exceptions=True)
 
 
 def check_new(job: object) -> Job:
