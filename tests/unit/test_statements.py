@@ -125,7 +125,6 @@ def _only(parts: Sequence[Part]) -> Statement[Any]:
 BUILDERS: dict[str, Callable[[], Statement[Any]]] = {
     "jobs/enqueue": lambda: JOBS.enqueue([Job(worker="w"), Job(worker="w")]),
     "jobs/enqueue_one": lambda: JOBS.enqueue([Job(worker="w")]),
-    "jobs/enqueue_waking": lambda: JOBS.enqueue_waking(Job(worker="w")),
     "jobs/write": lambda: JOBS.write([Job(worker="w")]),
     "jobs/count_available": lambda: JOBS.count_available({"mail": 5}),
     "jobs/claim": lambda: JOBS.claim("mail", 5, PRODUCER),

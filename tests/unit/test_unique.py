@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 from collections.abc import Sequence
 from datetime import timedelta
+from hashlib import blake2b
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from staffa import Job, State, Unique, job
+from staffa._internal.json import canonical
 from staffa.errors import ConfigError, UnknownOption
 from staffa.unique import (
     GROUPS,
@@ -215,6 +217,19 @@ def test_the_order_of_names_does_not_matter(args: dict[str, Any], seed: Any) -> 
     items = list(args.items())
     seed.shuffle(items)
     assert key(args=dict(items)) == key(args=args)
+
+
+@pytest.mark.parametrize("fields", [["args"], ["worker", "args"], ["worker", "queue", "args"]])
+@given(args=st.dictionaries(st.text(), PLAIN, max_size=4), names=st.tuples(st.text(), st.text()))
+def test_keys_of_whole_args_are_digests_of_the_text_of_all_that_is_compared(
+    fields: list[UniqueField], args: dict[str, Any], names: tuple[str, str]
+) -> None:
+    worker, queue = names
+    given = {"worker": worker, "queue": queue, "args": args}
+    compared = {name: given[name] for name in fields}
+    text = canonical([compared, []])
+    found = make_key(Unique(fields=fields), worker=worker, queue=queue, args=args, meta={})
+    assert found == blake2b(text, digest_size=KEY_BYTES).digest()
 
 
 def test_fields_and_keys_are_compared_whatever_their_order() -> None:

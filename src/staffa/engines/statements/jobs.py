@@ -57,15 +57,16 @@ class JobStatements(Area):
         if self.signed:
             return self.statement("enqueue_signed", (describe_jobs(jobs),), decode)
         if len(jobs) == 1:
-            return self._enqueue_one("enqueue_one", jobs[0])
+            return self._enqueue_one(jobs[0])
         return self.statement("enqueue", (describe_jobs(jobs),), decode)
 
     def enqueue_waking(self, job: Job) -> Statement[list[Job]]:
         """Insert a job, and wake its queue if it is available at once."""
-        channel = channel_name(self._prefix, "insert")
-        return self._enqueue_one("enqueue_waking", job, channel, _wake_up(job.queue))
+        return self._enqueue_one(job, channel_name(self._prefix, "insert"), _wake_up(job.queue))
 
-    def _enqueue_one(self, verb: str, job: Job, *more: str) -> Statement[list[Job]]:
+    def _enqueue_one(
+        self, job: Job, channel: str | None = None, payload: str | None = None
+    ) -> Statement[list[Job]]:
         params = (
             job.queue,
             job.worker,
@@ -76,9 +77,10 @@ class JobStatements(Area):
             job.max_attempts,
             job.scheduled_at,
             job.scheduled_in,
-            *more,
+            channel,
+            payload,
         )
-        return self.statement(verb, params, lambda rows: [job.as_enqueued(rows[0])])
+        return self.statement("enqueue_one", params, lambda rows: [job.as_enqueued(rows[0])])
 
     def write(self, jobs: Sequence[Job]) -> Statement[Written]:
         """Insert jobs, and return no more of them than their ids."""
