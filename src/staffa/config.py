@@ -72,7 +72,7 @@ class Config:
         max_depth: By queue, from how many waiting jobs on this client adds no more: a number, or a
             `MaxDepth`.
         node_limit: How many jobs of all queues together run at once here; None for no such limit.
-        pool_size: Database connections for statements that stand alone; four more have a task
+        pool_size: Database connections for statements that stand alone; five more have a task
             each, two are for outcomes of jobs of workflows, batches and chains, and two for claims
             where queues have limits of all nodes.
         shutdown_grace: How long running jobs may go on when the process is asked to stop.

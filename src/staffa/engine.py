@@ -170,7 +170,7 @@ class Engine(
         """
 
     def can_wake(self, jobs: Sequence[Job]) -> bool:
-        """Tell whether jobs are inserted by a statement that can wake their queue as well."""
+        """Tell whether jobs are available at once, and what inserts them can wake their queue."""
 
     def prepare_jobs(self, jobs: Sequence[Job]) -> Prepared:
         """Do what can be done before jobs are inserted, without the database."""

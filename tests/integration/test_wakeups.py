@@ -10,6 +10,7 @@ import pytest
 from staffa import Job, Staffa, State, telemetry
 from staffa.engines.postgres import PostgresEngine
 from staffa.errors import DatabaseError, DataRefused
+from staffa.testing.clock import VirtualClock
 from tests.conftest import MakeClient
 from tests.support.events import Recorder, eventually
 from tests.support.rows import Heard, Rows
@@ -54,6 +55,48 @@ async def test_jobs_that_follow_at_once_are_told_of_together(app: Staffa, heard:
         await app.enqueue(Job(worker="a.b", queue=queue))
     await eventually(lambda: {"a", "b"} <= set(heard), "the notifications")
     assert heard[0] == "first"
+
+
+async def test_jobs_one_after_the_other_tell_of_those_before_them(
+    app: Staffa, heard: Heard, sent: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = VirtualClock()
+    monkeypatch.setattr("staffa.client.wakeups.SYSTEM_CLOCK", clock)
+    for _ in range(10):
+        await app.enqueue(Job(worker="a.b", queue="mail"))
+        clock.advance(milliseconds=2)
+    await eventually(lambda: len(heard) == 5, "the notifications")
+    assert sent.of(SENT) == []
+    clock.advance(milliseconds=5)
+    await eventually(lambda: len(heard) == 6, "the one of the last job")
+
+
+async def test_a_job_that_is_scheduled_leaves_those_before_it_to_others(
+    app: Staffa, heard: Heard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = VirtualClock()
+    monkeypatch.setattr("staffa.client.wakeups.SYSTEM_CLOCK", clock)
+    await app.enqueue(Job(worker="a.b", queue="mail"))
+    await app.enqueue(Job(worker="a.b", queue="mail"))
+    clock.advance(milliseconds=4)
+    await app.enqueue(Job(worker="a.b", queue="mail", scheduled_in=60))
+    clock.advance(milliseconds=1)
+    await eventually(lambda: len(heard) == 2, "the second")
+
+
+async def test_jobs_before_one_that_is_refused_are_told_of(
+    app: Staffa, heard: Heard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = VirtualClock()
+    monkeypatch.setattr("staffa.client.wakeups.SYSTEM_CLOCK", clock)
+    await app.enqueue(Job(worker="a.b", queue="mail"))
+    await app.enqueue(Job(worker="a.b", queue="mail"))
+    _refuse(monkeypatch, DataRefused("no such value", sqlstate="22P02"))
+    clock.advance(milliseconds=4)
+    with pytest.raises(DataRefused):
+        await app.enqueue(Job(worker="a.b", queue="mail"))
+    clock.advance(milliseconds=5)
+    await eventually(lambda: len(heard) == 2, "the second")
 
 
 async def test_unique_jobs_are_told_of_by_a_statement_of_its_own(

@@ -10,6 +10,7 @@ import pytest
 
 from staffa.client.wakeups import Wakeups
 from staffa.notifier import Notifier
+from staffa.testing.clock import VirtualClock
 from tests.support.events import eventually
 
 
@@ -116,6 +117,59 @@ async def test_one_that_runs_elsewhere_takes_it_along(wakeups: Wakeups, sent: Se
     for _ in range(3):
         await asyncio.sleep(0)
     assert sent.bundles == [["elsewhere", "here"]]
+    await wakeups.stop()
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> VirtualClock:
+    clock = VirtualClock()
+    monkeypatch.setattr("staffa.client.wakeups.SYSTEM_CLOCK", clock)
+    return clock
+
+
+async def test_a_job_takes_the_wake_up_of_its_queue_along_but_not_again_soon(
+    wakeups: Wakeups, clock: VirtualClock
+) -> None:
+    assert wakeups.goes_along("a")
+    assert not wakeups.goes_along("a")
+    clock.advance(milliseconds=3)
+    assert not wakeups.goes_along("a")
+    clock.advance(milliseconds=1)
+    assert wakeups.goes_along("a")
+
+
+async def test_a_job_takes_along_what_waits_for_its_queue(
+    wakeups: Wakeups, sent: Sent, clock: VirtualClock
+) -> None:
+    assert wakeups.goes_along("a")
+    await wakeups.send(["a"])
+    clock.advance(milliseconds=4)
+    assert wakeups.goes_along("a")
+    clock.advance(milliseconds=5)
+    await wakeups.flush()
+    assert sent.bundles == []
+
+
+async def test_a_job_does_not_go_before_other_queues_that_wait(
+    wakeups: Wakeups, sent: Sent, clock: VirtualClock
+) -> None:
+    assert wakeups.goes_along("a")
+    await wakeups.send(["b"])
+    clock.advance(milliseconds=4)
+    assert not wakeups.goes_along("a")
+    await wakeups.send(["a"])
+    clock.advance(milliseconds=1)
+    await eventually(lambda: sent.bundles, "the wake-ups")
+    assert sent.bundles == [["a", "b"]]
+
+
+async def test_jobs_that_are_taken_here_take_nothing_along(
+    wakeups: Wakeups, clock: VirtualClock
+) -> None:
+    wakeups.leave_first(lambda queue: queue == "here")
+    await wakeups.start()
+    assert not wakeups.goes_along("here")
+    assert wakeups.goes_along("elsewhere")
     await wakeups.stop()
 
 

@@ -109,8 +109,9 @@ class Insertion:
         """Write jobs by a statement that wakes their queue, unless no more can be notified of."""
         try:
             stored = await backend.engine.enqueue_jobs(jobs, wake=True)
-        except DatabaseError as error:
-            if error.sqlstate != _TOO_MANY_NOTIFICATIONS:
+        except BaseException as error:
+            if not isinstance(error, DatabaseError) or error.sqlstate != _TOO_MANY_NOTIFICATIONS:
+                self._wakes.soon([jobs[0].queue])  # it was to tell of jobs before it as well
                 raise
             stored = await backend.engine.enqueue_jobs(jobs)
         self._wakes.here(self._note(Written.of(stored)))

@@ -2,7 +2,8 @@
 
 Invariants: a notification is sent after the commit, in a transaction of its own, or with it, by the
 statement that writes a single job; what comes while one is being sent, or within a few milliseconds
-after it, goes out together with the next; one that can't be sent costs at most a poll interval.
+after it, goes out together with the next or with the next job; one that can't be sent costs at
+most a poll interval.
 
 A queue that has a free slot here takes the job itself, mostly, and has been told already. Others
 hear of it a moment later: else their notification and its claim would hold each other up.
@@ -23,6 +24,7 @@ from staffa.telemetry import report
 # Who enqueues one job after the other would spend as much on wake-ups as on the jobs; a worker that
 # was just woken looks again by itself for as long as it finds jobs.
 _PAUSE_SECONDS = 0.005
+_ALONG_SECONDS = 0.004  # a job that comes now spares the notification of those before it
 _HEAD_START_SECONDS = 0.002
 _FLUSH_SECONDS = 1.0
 
@@ -50,11 +52,16 @@ class Wakeups(Service):
     def goes_along(self, queue: str) -> bool:
         """Tell whether the statement that writes a job is to wake its queue; it counts as sent.
 
-        Not while more may be sent together, nor where others are to hear of the queue later.
+        Not soon after the last wake-up, nor where another queue waits for the next or others are to
+        hear of this one later.
         """
-        if self._waiting or self._pause() > 0 or (self.running and self._taken_here(queue)):
+        now = SYSTEM_CLOCK.monotonic()
+        if now < self._sent_at + _ALONG_SECONDS or (self.running and self._taken_here(queue)):
             return False
-        self._sent_at = SYSTEM_CLOCK.monotonic()
+        if self._waiting and self._waiting != {queue}:
+            return False
+        self._waiting.clear()
+        self._sent_at = now
         return True
 
     async def send(self, queues: Iterable[str]) -> None:
@@ -91,22 +98,27 @@ class Wakeups(Service):
             await self._arrived.wait()
             self._arrived.clear()
             head_start = _HEAD_START_SECONDS if all(map(self._taken_here, self._waiting)) else 0.0
-            if seconds := max(self._pause(), head_start):
-                await asyncio.sleep(seconds)
-            await self._send_waiting()
+            await asyncio.sleep(head_start)
+            await self._send_after_pause()
 
     def _send_later(self) -> None:
         if self._sending is None or self._sending.done():
             loop = asyncio.get_running_loop()
-            self._sending = loop.create_task(self._send_after_pause(), name="staffa-wakeups")
+            self._sending = loop.create_task(self._send_in_any_case(), name="staffa-wakeups")
 
-    async def _send_after_pause(self) -> None:
+    async def _send_in_any_case(self) -> None:
         try:
-            while self._waiting:  # also for those that come while some are being sent
-                await asyncio.sleep(self._pause())
-                await self._send_waiting()
+            await self._send_after_pause()
         finally:  # also where the program ends that has enqueued
             await self._send_waiting()
+
+    async def _send_after_pause(self) -> None:
+        """Send what waits, with what comes meanwhile, unless jobs take it along."""
+        while self._waiting:
+            if seconds := self._pause():
+                await asyncio.sleep(seconds)
+            else:
+                await self._send_waiting()
 
     def _pause(self) -> float:
         """Return for how many seconds wake-ups are still collected since the last one."""

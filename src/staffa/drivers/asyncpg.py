@@ -167,6 +167,11 @@ class Dedicated:
         self._connection: asyncpg.Connection | None = None
         self._turn = asyncio.Lock()
 
+    @property
+    def busy(self) -> bool:
+        """Whether a statement has its turn."""
+        return self._turn.locked()
+
     async def run(self, statement: Statement[T]) -> T:
         """Run a statement in a transaction of its own.
 

@@ -22,7 +22,15 @@ from asyncpg.transaction import Transaction
 from staffa._internal.backoff import Backoff
 from staffa._internal.kill_points import boundary, sender
 from staffa.dialogues import all_of, hold
-from staffa.drivers.asyncpg import REPLY_SECONDS, ConnectionSettings, end, fetch, within_reply_time
+from staffa.drivers.asyncpg import (
+    REPLY_SECONDS,
+    Access,
+    ConnectionSettings,
+    Dedicated,
+    end,
+    fetch,
+    within_reply_time,
+)
 from staffa.drivers.failures import translated_errors
 from staffa.drivers.unanswered import send_commit
 from staffa.engine import Statement, Statements
@@ -219,6 +227,34 @@ class Pool:
                         connect=self._settings.open,
                     )
             return self._pool
+
+
+class PlannedOnce:
+    """A connection whose statements are planned once, and a pool that helps out while it is used.
+
+    Args:
+        settings: Where to connect.
+        pool: The pool, whose connections plan each time.
+    """
+
+    def __init__(self, settings: ConnectionSettings, pool: Pool) -> None:
+        self._connection = Dedicated(settings.with_access(Access.PROBES))
+        self._pool = pool
+
+    async def run(self, statement: Statement[T]) -> T:
+        """Run a statement in a transaction of its own, again if it loses against others' locks.
+
+        Raises:
+            DatabaseError: In the subclass that tells what to do about it.
+        """
+        if not self._connection.busy:
+            with suppress(StatementConflict):
+                return await self._connection.run(statement)
+        return await self._pool.run_together(Statements.of(statement))
+
+    async def close(self) -> None:
+        """Close the connection."""
+        await self._connection.close()
 
 
 async def _give_back(

@@ -19,7 +19,7 @@ from staffa.survey import ProducerStatus, ServerHealth
 PATIENCE_SECONDS = 3.0
 _CHANNEL = "doctor"  # nobody else listens there
 _SKEW_SECONDS = 5.0
-_OWN_CONNECTIONS = 4  # for claims, outcomes, the heartbeat and notifications
+_OWN_CONNECTIONS = 5  # for single jobs, claims, outcomes, the heartbeat and notifications
 _LIMITED_CONNECTIONS = 2  # for claims under limits
 _TIGHT = 0.8
 

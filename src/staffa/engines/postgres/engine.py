@@ -1,8 +1,8 @@
 """The engine for PostgreSQL: each method runs one statement of `statements`, or a walk of them.
 
-The ways to the server: a pool for what stands alone; a connection of its own for the claims, one
-for the acknowledgements, and one or two for the claims under limits, which run beside each other,
-by plans that are made once; and one for the heartbeat, which lives on another thread.
+The ways to the server: a pool for what stands alone; by plans that are made once, one connection
+for jobs that are enqueued singly, one for the claims, one for the acknowledgements, and one or two
+for the claims under limits, which run beside each other; one for the heartbeat, on its own thread.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from staffa._internal.kill_points import boundaries
 from staffa.capabilities import Capabilities
 from staffa.dialogues import Conversation, Dialogue, hold
 from staffa.drivers.asyncpg import Access, ConnectionSettings, Dedicated
-from staffa.drivers.asyncpg_pool import Pool
+from staffa.drivers.asyncpg_pool import PlannedOnce, Pool
 from staffa.drivers.connections import run_on, run_on_sync
 from staffa.drivers.joined import Joined
 from staffa.engine import (
@@ -116,6 +116,7 @@ class PostgresEngine(
         self._maintenance = None if owner is None else PostgresMaintenance(owner, prefix)
         self._settings = settings
         self.pool = Pool(settings, pool_size)
+        self._singles: PlannedOnce | Joined = PlannedOnce(settings, self.pool)
         self._claims: Dedicated | Joined = Dedicated(settings.with_access(Access.ORDERED))
         self._acks: Dedicated | Joined = Dedicated(settings.with_access(Access.PROBES))
         self._links: Pool | Joined = Pool(settings.with_access(Access.PROBES), _LINKED_WRITERS)
@@ -156,10 +157,8 @@ class PostgresEngine(
 
     async def close(self) -> None:
         """Close all connections."""
-        await self._claims.close()
-        await self._acks.close()
-        await self._links.close()
-        await self._limited_claims.close()
+        for way in (self._singles, self._claims, self._acks, self._links, self._limited_claims):
+            await way.close()
         await self.pool.close()
 
     def heartbeat(self, patience: float | None = None) -> Heartbeat:
@@ -189,7 +188,9 @@ class PostgresEngine(
         wake: bool = False,
     ) -> list[Job] | Written:
         """Insert jobs."""
-        statements = self._enqueueing.statements(jobs, told, wake=wake)
+        if conn is None and (single := self._enqueueing.single(jobs, told, wake=wake)):
+            return await self._singles.run(single)
+        statements = self._enqueueing.statements(jobs, told)
         if conn is not None:
             return await run_on(conn, statements)
         return await self.pool.run_together(statements)
@@ -198,7 +199,7 @@ class PostgresEngine(
         """Return an engine that works in a transaction of the user's."""
         engine = copy(self)
         engine.pool = engine._claims = engine._acks = Joined(execute)
-        engine._links = engine._limited_claims = engine.pool
+        engine._links = engine._limited_claims = engine._singles = engine.pool
         engine._at_once = None  # a conflict would end the user's transaction
         engine._walks = Walks(engine._read, self._operations)
         return engine

@@ -207,14 +207,14 @@ class SqliteEngine(
         wake: bool = False,
     ) -> list[Job] | Written:
         """Insert jobs."""
-        statements = self._enqueueing.statements(jobs, told, wake=wake)
+        statements = self._enqueueing.statements(jobs, told)
         if conn is not None:
             return await run_on(conn, statements)
         return await self._writer.write(statements)
 
     def can_wake(self, jobs: Sequence[Job]) -> bool:
         """Tell whether one statement does both."""
-        return self._jobs.can_wake(jobs)
+        return False
 
     def prepare_jobs(self, jobs: Sequence[Job]) -> Prepared:
         """Make the statements that insert jobs."""

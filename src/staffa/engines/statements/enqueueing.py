@@ -95,15 +95,19 @@ class EnqueueStatements:
         self._dialect = jobs.dialect
         self._prepare = prepare
 
-    def statements(
-        self, jobs: Sequence[Job] | Prepared, told: Told, *, wake: bool = False
-    ) -> Statements[Any]:
+    def statements(self, jobs: Sequence[Job] | Prepared, told: Told) -> Statements[Any]:
         """Return what inserts jobs and returns them, or what is enough for who wants their ids."""
         if isinstance(jobs, Prepared):
             return jobs.statements
-        if wake:
-            return self._together([partial(self._jobs.enqueue_waking, jobs[0])], itemgetter(0))
         return self.enqueue(jobs) if told == "jobs" else self.write(jobs)
+
+    def single(
+        self, jobs: Sequence[Job] | Prepared, told: Told, *, wake: bool
+    ) -> Statement[Any] | None:
+        """Return what inserts jobs if they are one that a plain insert does for."""
+        if isinstance(jobs, Prepared) or told != "jobs" or not self._jobs.is_single(jobs):
+            return None
+        return self._jobs.enqueue_one(jobs[0], wake=wake)
 
     def prepare(self, jobs: Sequence[Job]) -> Prepared:
         """Return the second of these with as much done as can be done without the database."""

@@ -42,11 +42,17 @@ class JobStatements(Area):
     signed = False
     """Whether limits are known: then jobs of queues with partitions get their keys at once."""
 
-    def can_wake(self, jobs: Sequence[Job]) -> bool:
-        """Tell whether jobs are inserted by a statement that can wake their queue as well."""
+    def is_single(self, jobs: Sequence[Job]) -> bool:
+        """Tell whether jobs are one that a plain insert does for."""
         if len(jobs) != 1 or self.signed or self.dialect != "postgres":
             return False
         return jobs[0].unique is None and jobs[0].chain is None
+
+    def can_wake(self, jobs: Sequence[Job]) -> bool:
+        """Tell whether the insert of jobs wakes their queue for certain if it is to do so."""
+        if not self.is_single(jobs):
+            return False
+        return jobs[0].scheduled_at is None and jobs[0].scheduled_in is None
 
     def enqueue(self, jobs: Sequence[Job]) -> Statement[list[Job]]:
         """Insert jobs."""
@@ -57,16 +63,11 @@ class JobStatements(Area):
         if self.signed:
             return self.statement("enqueue_signed", (describe_jobs(jobs),), decode)
         if len(jobs) == 1:
-            return self._enqueue_one(jobs[0])
+            return self.enqueue_one(jobs[0])
         return self.statement("enqueue", (describe_jobs(jobs),), decode)
 
-    def enqueue_waking(self, job: Job) -> Statement[list[Job]]:
-        """Insert a job, and wake its queue if it is available at once."""
-        return self._enqueue_one(job, channel_name(self._prefix, "insert"), _wake_up(job.queue))
-
-    def _enqueue_one(
-        self, job: Job, channel: str | None = None, payload: str | None = None
-    ) -> Statement[list[Job]]:
+    def enqueue_one(self, job: Job, *, wake: bool = False) -> Statement[list[Job]]:
+        """Insert a job, and if so wished wake its queue if it is available at once."""
         params = (
             job.queue,
             job.worker,
@@ -77,8 +78,8 @@ class JobStatements(Area):
             job.max_attempts,
             job.scheduled_at,
             job.scheduled_in,
-            channel,
-            payload,
+            channel_name(self._prefix, "insert") if wake else None,
+            _wake_up(job.queue) if wake else None,
         )
         return self.statement("enqueue_one", params, lambda rows: [job.as_enqueued(rows[0])])
 
