@@ -45,7 +45,7 @@ def test_a_standby_is_a_problem() -> None:
         (10, 2, False, Level.OK),
         (90, 2, False, Level.WARNING),
         (100, 2, False, Level.PROBLEM),
-        (10, 11, False, Level.WARNING),
+        (10, 10, False, Level.WARNING),
         (10, 13, False, Level.PROBLEM),
         (10, 13, True, Level.OK),
     ],

@@ -15,6 +15,7 @@ from staffa._internal import json
 from staffa.engine import Ack, Lease
 from staffa.errors import UnknownWorker
 from staffa.queues import outcomes
+from staffa.queues.described import describe_error
 from tests.unit.rows import CLAIMED_AT, claimed
 from tests.unit.test_json import VALUES
 
@@ -112,7 +113,7 @@ def test_a_delay_of_the_workers_own_is_taken_also_if_it_is_zero() -> None:
     ids=lambda error: type(error).__name__,
 )  # fmt: skip
 def test_whatever_is_raised_becomes_text_that_can_be_stored(error: BaseException) -> None:
-    text = outcomes.describe_error(error)
+    text = describe_error(error)
     assert type(error).__name__ in text or text.startswith("...")
     assert "\x00" not in text
     assert len(text.encode()) <= 64 * 1024 + 10
@@ -129,7 +130,7 @@ def test_the_frames_of_our_own_are_left_out_of_a_traceback() -> None:
         namespace["call"](broken)
     frames = caught.value.__traceback__
     assert frames is not None
-    text = outcomes.describe_error(caught.value.with_traceback(frames.tb_next))
+    text = describe_error(caught.value.with_traceback(frames.tb_next))
     assert "in broken" in text
     assert "in call" not in text
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import doctest
 import importlib
 import pkgutil
@@ -31,6 +32,13 @@ from staffa.client.backend import make_migrator
 make_migrator(sys.argv[1], "public")
 print(*sorted({"staffa.engines.sqlite", "staffa.embedded"} & set(sys.modules)))
 """
+CHILD = """
+import sys
+import staffa.queues.pools.process.child.program
+from staffa import job
+heavy = {"staffa.client", "staffa.engine", "staffa.telemetry.catalogue", "staffa.telemetry.spans"}
+print(*sorted(heavy & set(sys.modules)))
+"""
 BROKEN = """
 import importlib, os, sys, traceback
 import staffa  # comes before each of its modules anyway
@@ -50,6 +58,40 @@ for name in sys.argv[1:]:
 def test_the_public_names_are_there_and_sorted() -> None:
     assert all(hasattr(staffa, name) for name in staffa.__all__)
     assert list(staffa.__all__) == sorted(staffa.__all__)
+
+
+@pytest.mark.parametrize("name", ["staffa", "staffa.telemetry", "staffa.queues.pools.process"])
+def test_a_package_exports_what_it_tells_type_checkers(name: str) -> None:
+    package = importlib.import_module(name)
+    assert package.__file__ is not None
+    tree = ast.parse(Path(package.__file__).read_text("utf-8"))
+    told = {
+        (alias.asname or alias.name)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+    told |= {"Oban"} if name == "staffa" else set()
+    assert set(package.__all__) == told - {"TYPE_CHECKING", "exporter"}
+    for exported in package.__all__:
+        assert getattr(package, exported) is not None
+
+
+def test_what_it_exports_is_found_by_those_who_look_around() -> None:
+    assert set(staffa.__all__) <= set(dir(staffa))
+
+
+def test_what_a_package_does_not_have_is_no_attribute_of_it() -> None:
+    assert staffa.errors.__name__ == "staffa.errors"
+    for name in ("nothing", "__nothing__", "_nothing"):
+        with pytest.raises(AttributeError, match=f"module 'staffa' has no attribute '{name}'"):
+            getattr(staffa, name)
+    with pytest.raises(ImportError, match="nothing"):
+        exec("from staffa import nothing")
+
+
+def test_a_child_that_computes_loads_no_more_than_it_needs(tmp_path: Path) -> None:
+    assert run_python("-c", CHILD, folder=tmp_path).strip() == ""
 
 
 def test_the_decorator_is_not_rebound_by_a_module_of_its_name() -> None:

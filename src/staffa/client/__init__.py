@@ -1,7 +1,14 @@
 """The client: `Staffa`, put together of its parts."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from staffa._internal.lazy import load
 from staffa.client.handles import Handles
-from staffa.sync import SyncStaffa
+
+if TYPE_CHECKING:
+    from staffa.sync import SyncStaffa
 
 
 class Staffa(Handles):
@@ -38,7 +45,8 @@ class Staffa(Handles):
             app.sync.enqueue(send_mail.new("a@example.com"))
             ```
         """
-        return SyncStaffa(self, self._insertion, self._flows, self._batches)
+        made: type[SyncStaffa] = load("staffa.sync:SyncStaffa")
+        return made(self, self._insertion, self._flows, self._batches)
 
 
 __all__ = ["Staffa"]

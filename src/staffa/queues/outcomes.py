@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import traceback
 from dataclasses import dataclass
 from datetime import datetime
-from types import TracebackType
 from typing import ClassVar, Protocol
 
 from staffa._internal.backoff import retry_delay
@@ -13,6 +11,7 @@ from staffa._internal.json import clean
 from staffa.engine import Ack, Ending, Lease
 from staffa.errors import DeadlinePassed, JobCancelled, JobDiscarded, ProcessJobError
 from staffa.jobs import Job
+from staffa.queues.described import LONGEST_ERROR, describe_error
 from staffa.queues.recording import Recording, record, wants_record
 from staffa.registry import WorkerDefinition
 from staffa.results import Cancel, Discard, Snooze
@@ -152,7 +151,6 @@ class TakesHandovers(Protocol):
         """Take an outcome, whose `completion` says what may be in the row already."""
 
 
-_LONGEST_ERROR = 64 * 1024
 _FIRST_PUT_BACK_SECONDS = 30.0
 _UNFILLED_SECONDS = 2.0
 _LONGEST_PUT_BACK_SECONDS = 600.0
@@ -252,7 +250,7 @@ def of_defect(job: Job) -> Ack:
 def of_undecodable(job: Job, error: BaseException) -> Ack:
     """Return the outcome of a job whose row can't be decoded: no retry would help."""
     text = f"the job can't be decoded: {type(error).__name__}: {error}"
-    return Ack(lease=Lease.of(job), state=State.DISCARDED, error=clean(text)[:_LONGEST_ERROR])
+    return Ack(lease=Lease.of(job), state=State.DISCARDED, error=clean(text)[:LONGEST_ERROR])
 
 
 def of_interruption(job: Job) -> Ack:
@@ -331,37 +329,8 @@ def of_unknown_worker(job: Job, error: BaseException, unknown_after: float) -> A
     )
 
 
-def describe_error(error: BaseException) -> str:
-    """Return an error with its traceback as text that can be stored, without our own frames.
-
-    Of an error of a process of its own, it is the text that was made there.
-    """
-    if isinstance(error, ProcessJobError) and error.traceback:
-        return _shorten(error.traceback)
-    frames = _users_part(error.__traceback__)
-    try:
-        lines = traceback.format_exception(type(error), error, frames)
-    except Exception:  # noqa: BLE001  # an error of users' making may refuse to be printed
-        lines = [*traceback.format_tb(frames), f"{type(error).__qualname__}: it can't be printed"]
-    return _shorten("".join(lines))
-
-
-def _shorten(text: str) -> str:
-    text = clean(text).rstrip()
-    return text if len(text) <= _LONGEST_ERROR else f"...\n{text[-_LONGEST_ERROR:]}"
-
-
-def _users_part(frames: TracebackType | None) -> TracebackType | None:
-    """Return a traceback from the first frame that is not ours."""
-    while frames is not None and frames.tb_frame.f_globals.get("__name__", "").startswith(
-        "staffa."
-    ):
-        frames = frames.tb_next
-    return frames
-
-
 def _reason(kind: str, reason: object) -> str:
-    return clean(kind if reason is None else f"{kind}: {reason}")[:_LONGEST_ERROR]
+    return clean(kind if reason is None else f"{kind}: {reason}")[:LONGEST_ERROR]
 
 
 def _count(value: object) -> int:

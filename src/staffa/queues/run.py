@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Coroutine, Generator, Mapping
+from collections.abc import Awaitable, Coroutine, Mapping
 from concurrent.futures import CancelledError
 from enum import Enum, auto
 from typing import Any, TypeVar
 
+from staffa._internal.done import Done
 from staffa.engine import Ack, Lease, Statements
 from staffa.errors import InvalidJob, JobCancelled, SignalTimeout
 from staffa.jobs import Job
@@ -31,14 +32,6 @@ class Stop(Enum):
 
     LEASE_ENDED = auto()
     SHUTDOWN = auto()
-
-
-class Done:
-    """An awaitable that is done: what a call has already finished that others may await."""
-
-    def __await__(self) -> Generator[Any, None, None]:
-        """Return at once."""
-        yield from ()
 
 
 class Run:

@@ -6,8 +6,8 @@ import logging
 import time
 from collections.abc import Callable
 
+from staffa._internal.lazy import load
 from staffa.errors import DatabaseUnavailable
-from staffa.telemetry.catalogue import ErrorSurvived
 from staffa.telemetry.events import emit
 
 logger = logging.getLogger("staffa")
@@ -26,7 +26,12 @@ def report(what: str, error: BaseException, *, level: int = logging.ERROR) -> No
     """
     traceback = error if level >= logging.ERROR else None
     logger.log(level, "%s: %s: %s", what, type(error).__name__, error, exc_info=traceback)
-    emit(ErrorSurvived, what=what, error=error)
+    _emit(what, error)
+
+
+def _emit(what: str, error: BaseException) -> None:
+    event = load("staffa.telemetry.catalogue:ErrorSurvived")  # a child that computes has no other
+    emit(event, what=what, error=error)
 
 
 class Outages:
@@ -55,7 +60,7 @@ class Outages:
     def report(self, what: str, error: BaseException, *, level: int = logging.WARNING) -> None:
         """Report an error that it survived; see `report`."""
         if isinstance(error, DatabaseUnavailable) and not self._is_due():
-            emit(ErrorSurvived, what=what, error=error)
+            _emit(what, error)
         else:
             report(what, error, level=level)
 

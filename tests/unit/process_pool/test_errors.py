@@ -15,7 +15,7 @@ import pytest
 from staffa import errors as staffa_errors
 from staffa._internal.clock import SYSTEM_CLOCK
 from staffa.errors import ProcessDied, ProcessJobError, ProcessUnavailable
-from staffa.queues.outcomes import describe_error
+from staffa.queues.described import describe_error
 from staffa.queues.pools.process import ProcessCall, ProcessPool, frames
 from staffa.queues.pools.process.failures import dump_error, load_error
 from staffa.queues.pools.process.frames import FrameError

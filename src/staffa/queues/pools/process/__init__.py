@@ -15,9 +15,24 @@ Usage:
     await pool.stop()
 """
 
-from staffa.queues.pools.process.calls import ProcessCall
-from staffa.queues.pools.process.messages import OnMessage
-from staffa.queues.pools.process.pool import ProcessPool
-from staffa.queues.pools.process.settings import ProcessPoolSettings
+from typing import TYPE_CHECKING
+
+from staffa._internal.lazy import exporter
+
+if TYPE_CHECKING:
+    from staffa.queues.pools.process.calls import ProcessCall
+    from staffa.queues.pools.process.messages import OnMessage
+    from staffa.queues.pools.process.pool import ProcessPool
+    from staffa.queues.pools.process.settings import ProcessPoolSettings
 
 __all__ = ["OnMessage", "ProcessCall", "ProcessPool", "ProcessPoolSettings"]
+
+__getattr__ = exporter(
+    __name__,
+    {
+        "OnMessage": "staffa.queues.pools.process.messages",
+        "ProcessCall": "staffa.queues.pools.process.calls",
+        "ProcessPool": "staffa.queues.pools.process.pool",
+        "ProcessPoolSettings": "staffa.queues.pools.process.settings",
+    },
+)

@@ -15,7 +15,7 @@ from staffa import registry
 from staffa._internal.exits import killer, tell_exit
 from staffa._internal.json import clean
 from staffa.errors import ProcessDied, ProcessJobError
-from staffa.queues.outcomes import describe_error
+from staffa.queues.described import describe_error
 
 _LONGEST_MESSAGE = 64 * 1024
 _LONGEST_NAME = 1000

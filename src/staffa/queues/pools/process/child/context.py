@@ -16,19 +16,19 @@ from dataclasses import asdict
 from typing import Any
 
 from staffa._internal import json
+from staffa._internal.done import Done
+from staffa._internal.lazy import load
 from staffa.args.plain import dump_object
 from staffa.errors import InvalidJob, JobCancelled, JobError, SignalTimeout, StaffaError
 from staffa.jobs import Job
-from staffa.queues.completions import complete_on, complete_on_sync, load_statements
-from staffa.queues.outcomes import of_completion
 from staffa.queues.pools.process.frames import Frame, encode_frame
 from staffa.queues.pools.process.messages import COMPLETE, META, PROGRESS, SIGNAL
-from staffa.queues.run import Done
 from staffa.registry import WorkerDefinition
 from staffa.signals import Parked
 from staffa.types import SignalWanted
 
 _Answer = dict[str, Any]
+_COMPLETIONS = "staffa.queues.completions"  # with the engine's part, for the jobs that need it
 _ERRORS: dict[str, type[StaffaError]] = {"JobCancelled": JobCancelled, "InvalidJob": InvalidJob}
 
 
@@ -69,13 +69,13 @@ class ChildContext:
         """Complete the job on a user's connection, by the statement that the parent sends."""
         if self.job is None:
             raise InvalidJob("the job has not begun: it can't be completed")
-        ack = of_completion(self.job, result, self.definition)
+        ack = load("staffa.queues.outcomes:of_completion")(self.job, result, self.definition)
         message = {"meta": None if ack.meta is None else dict(ack.meta), "error": ack.error}
         try:
             asyncio.get_running_loop()
         except RuntimeError:
-            found = load_statements(self.send_message(COMPLETE, message))
-            complete_on_sync(conn, found, self.job.id)
+            found = _load_statements(self.send_message(COMPLETE, message))
+            load(f"{_COMPLETIONS}:complete_on_sync")(conn, found, self.job.id)
             return Done()
         return self._complete_in(conn, message, self.job.id)
 
@@ -88,8 +88,8 @@ class ChildContext:
         return _received(self.send_message(SIGNAL, asdict(wanted)))
 
     async def _complete_in(self, conn: Any, message: dict[str, Any], number: int | None) -> None:
-        found = load_statements(await self.send_message_async(COMPLETE, message))
-        await complete_on(conn, found, number)
+        found = _load_statements(await self.send_message_async(COMPLETE, message))
+        await load(f"{_COMPLETIONS}:complete_on")(conn, found, number)
 
     async def _write_meta(self, patch: Mapping[str, Any]) -> None:
         await self.send_message_async(META, patch)
@@ -172,3 +172,8 @@ def _received(answer: _Answer) -> Any:
 
 def _ended() -> JobError:
     return JobError("the job has ended: it can't send messages any more")
+
+
+def _load_statements(answer: _Answer) -> Any:
+    """Return the statements that the parent has sent."""
+    return load(f"{_COMPLETIONS}:load_statements")(answer)
