@@ -38,7 +38,7 @@ class Conversation(Statements[T]):
         recipe: Mapping[str, Any] | None = None,
     ) -> Conversation[T]:
         """Return a dialogue as statements."""
-        return cls((), _unasked, dialect, prepare, begin, recipe)
+        return cls((), _unasked, dialect, prepare, begin=begin, recipe=recipe)
 
 
 def is_dialogue(statements: Statements[Any]) -> bool:

@@ -45,6 +45,7 @@ from staffa.rehearsal import Rehearses
 from staffa.signalling import CarriesSignals
 from staffa.signalling import Signalled as Signalled
 from staffa.signalling import SignalsSeen as SignalsSeen
+from staffa.statement import Alone as Alone
 from staffa.statement import Dialect as Dialect
 from staffa.statement import Statement as Statement
 from staffa.statement import Statements as Statements

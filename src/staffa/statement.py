@@ -33,6 +33,24 @@ Part = Callable[[], Statement[Any] | None]
 
 
 @dataclass(frozen=True, slots=True)
+class Alone(Generic[T]):
+    """A statement that mostly does what several would do, and otherwise nothing.
+
+    Args:
+        make: Makes it; it results in None where it has done nothing.
+        on_failure: Called where that is so, or where it lost against somebody else's statement.
+    """
+
+    make: Callable[[], Statement[T | None]]
+    on_failure: Callable[[], None]
+
+    def begun(self) -> Alone[T]:
+        """Return the same with the statement made already."""
+        made = self.make()
+        return Alone(lambda: made, self.on_failure)
+
+
+@dataclass(frozen=True, slots=True)
 class Statements(Generic[T]):
     """Statements that take effect together: run in their order in one transaction.
 
@@ -44,15 +62,19 @@ class Statements(Generic[T]):
         dialect: The database that they are for; on another one they are refused.
         prepare: Called with the raw connection of the database's driver before they run there, for
             what they need on it; nothing if not given.
+        alone: What is tried first where it may fail, which it may not in a user's transaction.
     """
 
     parts: Sequence[Part]
     combine: Callable[[list[Any]], T]
     dialect: Dialect = "postgres"
     prepare: Callable[[Any], None] | None = None
+    alone: Alone[T] | None = None
 
     def begun(self) -> Statements[T]:
         """Return the same with the first statement made already."""
+        if self.alone is not None:
+            return replace(self, alone=self.alone.begun())
         if not self.parts:
             return self
         made = self.parts[0]()

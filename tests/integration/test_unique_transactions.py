@@ -8,9 +8,11 @@ from typing import Literal
 
 import asyncpg
 import pytest
+from asyncpg.transaction import Transaction
 
 from staffa import Job, Staffa
-from staffa.errors import StatementConflict
+from staffa.drivers import asyncpg_pool
+from staffa.errors import DataRefused, StatementConflict
 from tests.conftest import MakeClient
 from tests.support.events import eventually
 from tests.support.rows import Rows
@@ -46,6 +48,20 @@ async def another(dsn: str) -> AsyncIterator[asyncpg.Connection]:
     made = await asyncpg.connect(dsn)
     yield made
     await made.close()
+
+
+@pytest.fixture
+def committed(monkeypatch: pytest.MonkeyPatch) -> list[Transaction]:
+    """The transactions of several statements that the client has committed."""
+    found: list[Transaction] = []
+    commit = asyncpg_pool._commit
+
+    async def note(transaction: Transaction) -> None:
+        found.append(transaction)
+        await commit(transaction)
+
+    monkeypatch.setattr(asyncpg_pool, "_commit", note)
+    return found
 
 
 async def until_one_waits(rows: Rows) -> None:
@@ -93,6 +109,37 @@ async def test_many_that_lose_one_key_to_another_transaction_are_written_but_for
     assert [row["id"] for row in written] == [first.id, *others]
     again = await app.enqueue_many(unique(number) for number in range(5))
     assert [job.id for job in again] == [job.id for job in stored]
+
+
+async def test_new_ones_are_written_by_a_single_statement(
+    app: Staffa, committed: list[Transaction], rows: Rows
+) -> None:
+    await app.enqueue(unique())
+    await app.enqueue_many(unique(number) for number in range(2, 100))
+    assert await rows.count() == {"available": 99}
+    assert committed == []
+
+
+async def test_a_known_key_that_was_not_looked_for_leaves_nothing_of_the_statement_that_failed(
+    app: Staffa, committed: list[Transaction], rows: Rows
+) -> None:
+    first = await app.enqueue(unique(50))
+    stored = await app.enqueue_many(unique(number) for number in range(1, 101))
+    assert [job.id for job in stored if job.conflict] == [first.id]
+    assert await rows.count() == {"available": 100}
+    assert len(committed) == 1
+
+
+async def test_an_id_that_is_taken_is_an_error_and_not_taken_for_a_key(
+    app: Staffa, rows: Rows
+) -> None:
+    first, last = [await app.enqueue(unique(number)) for number in (1, 2)]
+    restart = "SELECT setval(pg_get_serial_sequence($1, 'id'), $2, false)"
+    await rows.connection.execute(restart, rows.jobs, first.id)
+    with pytest.raises(DataRefused, match="oban_jobs_pkey"):
+        await app.enqueue(unique(3))
+    assert await rows.count() == {"available": 2}
+    assert (await app.enqueue(unique(3))).id == (last.id or 0) + 1
 
 
 async def test_after_a_rollback_the_second_one_writes(

@@ -217,6 +217,10 @@ HOT: dict[str, tuple[Build, set[str]]] = {
         lambda jobs, _, size: _unique(jobs).write_new(list(_entries(size).values())),
         set(),
     ),
+    "enqueue new unique alone": (
+        lambda jobs, _, size: _unique(jobs).insert_new(list(_entries(size).values())),
+        set(),
+    ),
     "take back": (lambda jobs, _, size: _unique(jobs).take_back(_ids(size)), PRIMARY),
     "prune unique keys": (lambda jobs, _, size: _unique(jobs).prune("", size), PRIMARY),
     "look at a limit": (

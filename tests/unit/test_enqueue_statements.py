@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from staffa import Job, Unique
+from staffa import Chain, Job, Unique
 from staffa.engine import Statement, Statements, Written
 from staffa.engines.statements import enqueueing
 from staffa.engines.statements.chains import ChainStatements
@@ -152,6 +152,53 @@ def test_an_attempt_that_is_made_once_more_begins_anew() -> None:
     attempted(work, group(7, 8, lost=True))
     assert attempted(work, group(9, 10))[1:] == [None, None]
     assert [job.id for job in work.combine([None, None, None])] == [9, 10]
+
+
+def test_outside_of_users_transactions_one_statement_is_tried_alone() -> None:
+    work = ENQUEUE.enqueue([job(1), job(1), job(2, unique=None)])
+    assert work.alone is not None
+    statement = work.alone.make()
+    assert "ON CONFLICT (key)" not in statement.sql
+    first = work.parts[0]()
+    assert first is not None
+    assert first.params == statement.params
+    stored = statement.decode([group(7, 8)])
+    assert stored is not None
+    assert [(job.id, job.conflict) for job in stored] == [(7, False), (7, True), (8, False)]
+
+
+def test_who_wants_ids_is_told_of_what_was_written_alone() -> None:
+    work = ENQUEUE.write([job(1), job(2), job(3, queue="other")])
+    assert work.alone is not None
+    assert work.alone.make().decode([group(7, 8, 9)]) == Written(
+        [7, 8, 9], {}, {"default": 2, "other": 1}
+    )
+
+
+def test_where_nothing_was_written_alone_each_key_is_looked_for_from_then_on() -> None:
+    enqueue = EnqueueStatements(
+        JobStatements("public"), UniqueStatements("public"), ChainStatements("public")
+    )
+    work = enqueue.enqueue([job(n) for n in range(100)])
+    assert work.alone is not None
+    statement = work.alone.make()
+    assert len(statement.params[2]) < 100
+    assert statement.decode([]) is None
+    work.alone.on_failure()
+    first = work.parts[0]()
+    assert first is not None
+    assert first.params[2] == first.params[1]
+
+
+def test_what_is_prepared_is_the_statement_that_is_tried_alone() -> None:
+    prepared = ENQUEUE.prepare([job(1), job(2)]).statements
+    assert prepared.alone is not None
+    assert prepared.alone.make() is prepared.alone.make()
+
+
+def test_jobs_that_no_single_statement_can_take_are_not_tried_alone() -> None:
+    assert ENQUEUE.enqueue([job(1), job(2, unique=None, chain=Chain())]).alone is None
+    assert ENQUEUE.enqueue([job(1, unique=None)]).alone is None
 
 
 def test_equal_jobs_need_no_round_of_their_own() -> None:

@@ -174,6 +174,7 @@ BUILDERS: dict[str, Callable[[], Statement[Any]]] = {
     "jobs/raise": lambda: AGES.raise_to([WAITING], [4]),
     "unique/take": lambda: UNIQUE.take([b"k"]),
     "unique/write_new": lambda: UNIQUE.write_new([Entry(Job(worker="w"), b"k")]),
+    "unique/insert_new": lambda: UNIQUE.insert_new([Entry(Job(worker="w"), b"k")]),
     "unique/take_back": lambda: UNIQUE.take_back([1]),
     "unique/enqueue": lambda: UNIQUE.enqueue({0: Entry(Job(worker="w"), None)}),
     "unique/prune": lambda: UNIQUE.prune("", 10),

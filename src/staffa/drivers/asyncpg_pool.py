@@ -33,13 +33,20 @@ from staffa.drivers.asyncpg import (
 )
 from staffa.drivers.failures import translated_errors
 from staffa.drivers.unanswered import send_commit
-from staffa.engine import Statement, Statements
-from staffa.errors import DatabaseError, DatabaseUnavailable, InstanceError, StatementConflict
+from staffa.engine import Alone, Statement, Statements
+from staffa.errors import (
+    DatabaseError,
+    DatabaseUnavailable,
+    DataRefused,
+    InstanceError,
+    StatementConflict,
+)
 
 T = TypeVar("T")
 
 _CLOSE_SECONDS = 5.0
 _REPEATABLE_STATES = frozenset({"40001", "40P01"})
+_LOST_STATES = _REPEATABLE_STATES | {"23505"}
 _TRIES_OF_A_TRANSACTION = 6
 
 
@@ -95,6 +102,10 @@ class Pool:
         Raises:
             DatabaseError: In the subclass that tells what to do about it.
         """
+        if statements.alone is not None:
+            done = await self._try_alone(statements.alone)
+            if done is not None:
+                return done
         backoff: Backoff | None = None
         tries = 1
         while True:
@@ -106,6 +117,18 @@ class Pool:
             tries += 1
             backoff = backoff or Backoff(first_seconds=0.01, cap_seconds=0.5)
             await asyncio.sleep(backoff.next_seconds())
+
+    async def _try_alone(self, alone: Alone[T]) -> T | None:
+        """Run a statement that may have done nothing, and return its result if it has."""
+        done: T | None = None
+        try:
+            done = await self.run(alone.make())
+        except (StatementConflict, DataRefused) as error:
+            if error.sqlstate not in _LOST_STATES:
+                raise
+        if done is None:
+            alone.on_failure()
+        return done
 
     async def _run_together(self, statements: Statements[T]) -> T:
         if len(statements.parts) == 1:  # needs no transaction around it

@@ -1,26 +1,31 @@
 """Jobs whose keys are new, as most are: written and their keys taken by one statement.
 
 It judges nobody, so it needs no snapshot that is younger than its locks. Nothing is written where
-it finds one of the keys, and what it wrote is taken back where somebody else has one that it did
-not look for, or that was taken meanwhile, before anybody has seen it: then all jobs of the call are
-judged, by other statements.
+it finds one of the keys. Where somebody else has one that it did not look for, or that was taken
+meanwhile, it fails if it is a transaction of its own; else what it wrote is taken back, before
+anybody has seen it. Then all jobs of the call are judged, by other statements.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
-from staffa.engine import Statement, Written
+from staffa.engine import Alone, Statement, Written
 from staffa.engines.statements.area import Row
 from staffa.engines.statements.rounds import Entry, Rounds
 from staffa.jobs import Job
 from staffa.types import State
 
+T = TypeVar("T")
+
 
 class WritesNew(Protocol):
     """The statements that an attempt consists of."""
+
+    def insert_new(self, entries: Sequence[Entry]) -> Statement[Sequence[Row]]:
+        """Insert jobs if all of their keys are new, in a transaction of its own."""
 
     def write_new(self, entries: Sequence[Entry]) -> Statement[Sequence[Row]]:
         """Insert jobs if all of their keys are new."""
@@ -54,6 +59,24 @@ class Attempt:
         (self._entries,) = plan.rounds
         self._groups: Sequence[Row] = ()
         self._lost = False
+
+    def alone(self, tell: Callable[[Sequence[Any]], T]) -> Alone[T]:
+        """Return what does all of it by one statement, mostly.
+
+        Args:
+            tell: `written` or `jobs` of this attempt.
+        """
+
+        def make() -> Statement[T | None]:
+            statement = self._statements.insert_new(list(self._entries.values()))
+
+            def decode(rows: Sequence[Row]) -> T | None:
+                self._groups = statement.decode(rows)
+                return tell([None]) if self._groups else None
+
+            return Statement(statement.sql, statement.params, decode, statement.dialect)
+
+        return Alone(make, self._statements.note_known)
 
     def written(self, results: Sequence[Any]) -> Written:
         """Return what became of the jobs."""

@@ -14,7 +14,7 @@ from itertools import accumulate
 from operator import itemgetter
 from typing import Any, Protocol, TypeVar
 
-from staffa.engine import Prepared, Statement, Statements, Told, Written
+from staffa.engine import Alone, Prepared, Statement, Statements, Told, Written
 from staffa.engines.statements.chains import ChainedWrite, ChainStatements
 from staffa.engines.statements.jobs import JobStatements
 from staffa.engines.statements.rounds import Entry, Rounds
@@ -34,6 +34,9 @@ class Attempts(Protocol):
     @property
     def parts(self) -> Sequence[Part]:
         """Make the statements."""
+
+    def alone(self, tell: Callable[[Sequence[Any]], T]) -> Alone[T]:
+        """Return what does all of it by one statement, mostly."""
 
     def jobs(self, results: Sequence[Any]) -> list[Job]:
         """Return the jobs in the order given."""
@@ -129,7 +132,7 @@ class EnqueueStatements:
         entries = [Entry(job, job.unique_key) for job in jobs]
         attempt = self._attempt(entries)
         if attempt is not None:
-            return self._together(attempt.parts, attempt.jobs)
+            return self._together(attempt.parts, attempt.jobs, attempt.alone(attempt.jobs))
         keys = sorted({entry.key for entry in entries if entry.key is not None})
         takes: list[Part] = [
             partial(self._unique.take, keys[start : start + MAX_KEYS])
@@ -160,7 +163,8 @@ class EnqueueStatements:
         if any(job.unique is not None for job in jobs):
             attempt = self._attempt([Entry(job, job.unique_key) for job in jobs])
             if attempt is not None:
-                return self._together(attempt.parts, attempt.written)
+                alone = attempt.alone(attempt.written)
+                return self._together(attempt.parts, attempt.written, alone)
             unique = self.enqueue(jobs)
             return self._together(unique.parts, lambda results: Written.of(unique.combine(results)))
         parts = [partial(self._jobs.write, jobs[piece]) for piece in _pieces(jobs)]
@@ -175,8 +179,13 @@ class EnqueueStatements:
         plan = Rounds.plan(entries)
         return self._unique.attempt(plan) if len(plan.rounds) == 1 else None
 
-    def _together(self, parts: Sequence[Part], combine: Callable[[list[Any]], T]) -> Statements[T]:
-        return Statements(parts, combine, self._dialect, self._prepare)
+    def _together(
+        self,
+        parts: Sequence[Part],
+        combine: Callable[[list[Any]], T],
+        alone: Alone[T] | None = None,
+    ) -> Statements[T]:
+        return Statements(parts, combine, self._dialect, self._prepare, alone)
 
     def _chunk(self, entries: Sequence[Entry]) -> _Chunk:
         if any(entry.key is not None for entry in entries):

@@ -56,13 +56,20 @@ class UniqueStatements(Area):
         """Return what inserts the jobs of one round, at once if all of their keys are new."""
         return Attempt(self, plan)
 
+    def insert_new(self, entries: Sequence[Entry]) -> Statement[Rows]:
+        """Insert jobs if all of their keys are new, in a transaction of its own."""
+        return self._new("insert_new", entries)
+
     def write_new(self, entries: Sequence[Entry]) -> Statement[Rows]:
-        """Insert jobs if all of their keys are new; no two have the same key."""
+        """Do the same in a transaction that goes on, whatever comes of it."""
+        return self._new("write_new", entries)
+
+    def _new(self, verb: str, entries: Sequence[Entry]) -> Statement[Rows]:
         keys = [None if entry.key is None else entry.key.hex() for entry in entries]
         step = 1 if self._wary else max(len(keys) // _LOOKED_FOR, 1)
         self._wary = max(self._wary - 1, 0)
         params = (describe_jobs([entry.job for entry in entries]), keys, keys[::step])
-        return self.statement("write_new", params, lambda rows: rows)
+        return self.statement(verb, params, lambda rows: rows)
 
     def take_back(self, ids: Sequence[int]) -> Statement[None]:
         """Delete jobs that were just written."""
