@@ -95,8 +95,8 @@ class World:
         """Wait until a process stands still at the point."""
         await process.logged(f"SIGSTOP at {self.name.partition(':')[0]}\n")
 
-    async def run_script(self, *, dies: bool, program: str = "tests.chaos.kill_script") -> None:
-        """Run a program, by default that which enqueues, to its end or death."""
+    async def run_script(self, *, dies: bool, program: str) -> None:
+        """Run a program to its end or death."""
         given = {"STAFFA_DSN": self.dsn, "STAFFA_PREFIX": self.rows.prefix}
         if dies:
             given[KILL_POINT] = self.name

@@ -93,11 +93,15 @@ async def die_at_work(world: World, *given: Job) -> None:
     await world.killed(world.spawn())
 
 
-async def enqueue_jobs(world: World) -> None:
-    await world.run_script(dies=True)
+async def enqueue_together(world: World) -> None:
+    await enqueue_jobs(world, "tests.chaos.kill_together_script")
+
+
+async def enqueue_jobs(world: World, program: str = "tests.chaos.kill_script") -> None:
+    await world.run_script(dies=True, program=program)
     number = 0 if world.phase == "before" else 3
     left = await world.left(lambda rows: len(rows) == number, f"{number} jobs, all or none")
-    await world.run_script(dies=False)
+    await world.run_script(dies=False, program=program)
     stored = await world.snapshot()
     assert left.items() <= stored.items()
     unique = [row for row in stored.values() if row["args"]]
@@ -400,7 +404,7 @@ async def register_crons(world: World) -> None:
 
 SCENARIOS: dict[str, Scenario] = {
     "enqueue_jobs": enqueue_jobs,
-    "commit": enqueue_jobs,
+    "commit": enqueue_together,
     "enqueue_tick": enqueue_tick,
     "register_crons": register_crons,
     "stage_jobs": stage_jobs,
