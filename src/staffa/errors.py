@@ -45,7 +45,8 @@ StaffaError
 from __future__ import annotations
 
 from collections.abc import Iterable
-from difflib import get_close_matches
+
+from staffa._internal.nearest import nearest
 
 
 class StaffaError(Exception):
@@ -72,9 +73,9 @@ class UnknownOption(ConfigError):
 
     def __init__(self, kind: str, key: str, known: Iterable[str]) -> None:
         names = sorted(known)
-        near = get_close_matches(str(key), names, n=1, cutoff=0.6)
+        near = nearest(str(key), names)
         listed = f"known are {', '.join(names)}" if names else "there are none"
-        remedy = f"did you mean {near[0]!r}?" if near else listed
+        remedy = f"did you mean {near!r}?" if near else listed
         super().__init__(f"unknown {kind} {key!r}: {remedy}")
         self.key = key
 

@@ -60,7 +60,9 @@ def test_the_public_names_are_there_and_sorted() -> None:
     assert list(staffa.__all__) == sorted(staffa.__all__)
 
 
-@pytest.mark.parametrize("name", ["staffa", "staffa.telemetry", "staffa.queues.pools.process"])
+@pytest.mark.parametrize(
+    "name", ["staffa", "staffa.queues.pools.process", "staffa.services.health", "staffa.telemetry"]
+)
 def test_a_package_exports_what_it_tells_type_checkers(name: str) -> None:
     package = importlib.import_module(name)
     assert package.__file__ is not None

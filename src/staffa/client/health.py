@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from staffa._internal.clock import Clock
+from staffa._internal.lazy import load
 from staffa.client.vitals import Vitals
 from staffa.config import Config
-from staffa.services.health import HealthPort
+
+if TYPE_CHECKING:
+    from staffa.services.health import HealthPort
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +37,8 @@ class Health:
         if config.health_port is None:
             return None
         vitals = Vitals(config, clock)
-        port = HealthPort.open(config.health_host, config.health_port, config.name, vitals)
+        open_port = load("staffa.services.health:HealthPort").open
+        port = open_port(config.health_host, config.health_port, config.name, vitals)
         return cls(vitals, port)
 
     @property

@@ -19,7 +19,7 @@ from typing import Any
 from staffa._internal.clock import Clock
 from staffa.client.node import Node
 from staffa.config import Config
-from staffa.services.health import Verdict
+from staffa.services.health.verdicts import Verdict
 from staffa.types import Connectivity
 
 _STANDSTILL_SECONDS = 120.0  # what a round may take while every reply is awaited in vain, and more

@@ -11,10 +11,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from difflib import get_close_matches
 
 from cronsim import CronSim, CronSimError
 
+from staffa._internal.nearest import nearest
 from staffa.errors import ConfigError
 
 REBOOT = "@reboot"
@@ -112,8 +112,8 @@ def _nickname(text: str) -> str:
         return ""
     if name not in NICKNAMES:
         known = [*NICKNAMES, REBOOT]
-        near = get_close_matches(name, known, n=1)
-        remedy = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}"
+        near = nearest(name, known)
+        remedy = f"did you mean {near!r}?" if near else f"known are {', '.join(known)}"
         raise ConfigError(f"cron expression {text!r} is unknown: {remedy}")
     return NICKNAMES[name]
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from difflib import get_close_matches
 from functools import lru_cache
 from zoneinfo import ZoneInfo, available_timezones
 
+from staffa._internal.nearest import nearest
 from staffa.errors import ConfigError
 
 _MAX_CHARACTERS = 100
@@ -49,8 +49,8 @@ def load_zone(name: object) -> ZoneInfo:
         except (KeyError, ValueError, OSError):  # unknown, no name at all, a folder of zones
             pass
     shown = str(name)[:_MAX_CHARACTERS]
-    near = get_close_matches(shown, sorted(available_timezones()), n=1)
-    remedy = f"did you mean {near[0]!r}?" if near else "write one such as 'Europe/Berlin' or 'UTC'"
+    near = nearest(shown, sorted(available_timezones()))
+    remedy = f"did you mean {near!r}?" if near else "write one such as 'Europe/Berlin' or 'UTC'"
     raise ConfigError(f"unknown time zone {shown!r}: {remedy}")
 
 

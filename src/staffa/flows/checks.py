@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Collection, Mapping, Sequence
-from difflib import get_close_matches
 
+from staffa._internal.nearest import nearest
 from staffa.errors import InvalidWorkflow
 from staffa.flows.builder import Builder
 from staffa.flows.parts import CONTEXT_PARAMETER, CascadePart, FlowPart, GroupPart, Part
@@ -79,8 +79,8 @@ def _refuse_unknown(builder: Builder, part: Part, stored: Collection[str]) -> No
         if dep in builder.parts or dep in stored:
             continue
         known = [name for name in (*builder.parts, *stored) if name != part.name]
-        near = get_close_matches(dep, known, n=1, cutoff=0.6)
-        remedy = f"did you mean {near[0]!r}?" if near else f"its other steps are {listed(known)}"
+        near = nearest(dep, known)
+        remedy = f"did you mean {near!r}?" if near else f"its other steps are {listed(known)}"
         raise InvalidWorkflow(
             f"step {part.name!r} depends on {dep!r}, which is no step of {builder.title}: {remedy}"
         )

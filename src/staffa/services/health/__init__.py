@@ -7,7 +7,24 @@ port share it.
 Options: `health_port`, `health_host`.
 """
 
-from staffa.services.health.ports import HealthPort, LocalServer, serve_ports_by
-from staffa.services.health.verdicts import Question, Verdict, Vitals
+from typing import TYPE_CHECKING
+
+from staffa._internal.lazy import exporter
+
+if TYPE_CHECKING:
+    from staffa.services.health.ports import HealthPort, LocalServer, serve_ports_by
+    from staffa.services.health.verdicts import Question, Verdict, Vitals
 
 __all__ = ["HealthPort", "LocalServer", "Question", "Verdict", "Vitals", "serve_ports_by"]
+
+__getattr__ = exporter(
+    __name__,
+    {
+        "HealthPort": "staffa.services.health.ports",
+        "LocalServer": "staffa.services.health.ports",
+        "Question": "staffa.services.health.verdicts",
+        "Verdict": "staffa.services.health.verdicts",
+        "Vitals": "staffa.services.health.verdicts",
+        "serve_ports_by": "staffa.services.health.ports",
+    },
+)
