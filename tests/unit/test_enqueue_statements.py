@@ -17,9 +17,14 @@ from staffa.engines.statements.jobs import JobStatements
 from staffa.engines.statements.rounds import Entry, Rounds
 from staffa.engines.statements.unique import UniqueStatements
 
-ENQUEUE = EnqueueStatements(
-    JobStatements("public"), UniqueStatements("public"), ChainStatements("public")
-)
+
+def make_statements() -> EnqueueStatements:
+    return EnqueueStatements(
+        JobStatements("public"), UniqueStatements("public"), ChainStatements("public")
+    )
+
+
+ENQUEUE = make_statements()
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -155,7 +160,7 @@ def test_an_attempt_that_is_made_once_more_begins_anew() -> None:
 
 
 def test_outside_of_users_transactions_one_statement_is_tried_alone() -> None:
-    work = ENQUEUE.enqueue([job(1), job(1), job(2, unique=None)])
+    work = make_statements().enqueue([job(1), job(1), job(2, unique=None)])
     assert work.alone is not None
     statement = work.alone.make()
     assert "ON CONFLICT (key)" not in statement.sql
@@ -168,7 +173,7 @@ def test_outside_of_users_transactions_one_statement_is_tried_alone() -> None:
 
 
 def test_who_wants_ids_is_told_of_what_was_written_alone() -> None:
-    work = ENQUEUE.write([job(1), job(2), job(3, queue="other")])
+    work = make_statements().write([job(1), job(2), job(3, queue="other")])
     assert work.alone is not None
     assert work.alone.make().decode([group(7, 8, 9)]) == Written(
         [7, 8, 9], {}, {"default": 2, "other": 1}
@@ -176,9 +181,7 @@ def test_who_wants_ids_is_told_of_what_was_written_alone() -> None:
 
 
 def test_where_nothing_was_written_alone_each_key_is_looked_for_from_then_on() -> None:
-    enqueue = EnqueueStatements(
-        JobStatements("public"), UniqueStatements("public"), ChainStatements("public")
-    )
+    enqueue = make_statements()
     work = enqueue.enqueue([job(n) for n in range(100)])
     assert work.alone is not None
     statement = work.alone.make()
@@ -188,17 +191,18 @@ def test_where_nothing_was_written_alone_each_key_is_looked_for_from_then_on() -
     first = work.parts[0]()
     assert first is not None
     assert first.params[2] == first.params[1]
+    assert enqueue.enqueue([job(1)]).alone is None
 
 
 def test_what_is_prepared_is_the_statement_that_is_tried_alone() -> None:
-    prepared = ENQUEUE.prepare([job(1), job(2)]).statements
+    prepared = make_statements().prepare([job(1), job(2)]).statements
     assert prepared.alone is not None
     assert prepared.alone.make() is prepared.alone.make()
 
 
 def test_jobs_that_no_single_statement_can_take_are_not_tried_alone() -> None:
-    assert ENQUEUE.enqueue([job(1), job(2, unique=None, chain=Chain())]).alone is None
-    assert ENQUEUE.enqueue([job(1, unique=None)]).alone is None
+    assert make_statements().enqueue([job(1), job(2, unique=None, chain=Chain())]).alone is None
+    assert make_statements().enqueue([job(1, unique=None)]).alone is None
 
 
 def test_equal_jobs_need_no_round_of_their_own() -> None:

@@ -24,6 +24,10 @@ T = TypeVar("T")
 class WritesNew(Protocol):
     """The statements that an attempt consists of."""
 
+    @property
+    def wary(self) -> bool:
+        """Whether keys of the next jobs are likely to be there."""
+
     def insert_new(self, entries: Sequence[Entry]) -> Statement[Sequence[Row]]:
         """Insert jobs if all of their keys are new, in a transaction of its own."""
 
@@ -60,12 +64,14 @@ class Attempt:
         self._groups: Sequence[Row] = ()
         self._lost = False
 
-    def alone(self, tell: Callable[[Sequence[Any]], T]) -> Alone[T]:
-        """Return what does all of it by one statement, mostly.
+    def alone(self, tell: Callable[[Sequence[Any]], T]) -> Alone[T] | None:
+        """Return what mostly does all of it by one statement; None where it would not.
 
         Args:
             tell: `written` or `jobs` of this attempt.
         """
+        if self._statements.wary:
+            return None
 
         def make() -> Statement[T | None]:
             statement = self._statements.insert_new(list(self._entries.values()))

@@ -35,8 +35,8 @@ class Attempts(Protocol):
     def parts(self) -> Sequence[Part]:
         """Make the statements."""
 
-    def alone(self, tell: Callable[[Sequence[Any]], T]) -> Alone[T]:
-        """Return what does all of it by one statement, mostly."""
+    def alone(self, tell: Callable[[Sequence[Any]], T]) -> Alone[T] | None:
+        """Return what mostly does all of it by one statement; None where it would not."""
 
     def jobs(self, results: Sequence[Any]) -> list[Job]:
         """Return the jobs in the order given."""

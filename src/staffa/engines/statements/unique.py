@@ -48,6 +48,11 @@ class UniqueStatements(Area):
     folder = "unique"
     _wary = 0
 
+    @property
+    def wary(self) -> bool:
+        """Whether somebody had a key a short while ago."""
+        return self._wary > 0
+
     def note_known(self) -> None:
         """Note that somebody had a key: the next ones are looked for, each of them."""
         self._wary = _WARY
