@@ -32,6 +32,14 @@ async def app(make_client: MakeClient) -> Staffa:
     return make_client()
 
 
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> VirtualClock:
+    """The clock by which the pauses between wake-ups are measured."""
+    clock = VirtualClock()
+    monkeypatch.setattr("staffa.client.wakeups.SYSTEM_CLOCK", clock)
+    return clock
+
+
 async def test_the_statement_that_writes_a_job_tells_of_it(
     app: Staffa, heard: Heard, sent: Recorder
 ) -> None:
@@ -58,10 +66,8 @@ async def test_jobs_that_follow_at_once_are_told_of_together(app: Staffa, heard:
 
 
 async def test_jobs_one_after_the_other_tell_of_those_before_them(
-    app: Staffa, heard: Heard, sent: Recorder, monkeypatch: pytest.MonkeyPatch
+    app: Staffa, heard: Heard, sent: Recorder, clock: VirtualClock
 ) -> None:
-    clock = VirtualClock()
-    monkeypatch.setattr("staffa.client.wakeups.SYSTEM_CLOCK", clock)
     for _ in range(10):
         await app.enqueue(Job(worker="a.b", queue="mail"))
         clock.advance(milliseconds=2)
@@ -72,10 +78,8 @@ async def test_jobs_one_after_the_other_tell_of_those_before_them(
 
 
 async def test_a_job_that_is_scheduled_leaves_those_before_it_to_others(
-    app: Staffa, heard: Heard, monkeypatch: pytest.MonkeyPatch
+    app: Staffa, heard: Heard, clock: VirtualClock
 ) -> None:
-    clock = VirtualClock()
-    monkeypatch.setattr("staffa.client.wakeups.SYSTEM_CLOCK", clock)
     await app.enqueue(Job(worker="a.b", queue="mail"))
     await app.enqueue(Job(worker="a.b", queue="mail"))
     clock.advance(milliseconds=4)
@@ -85,10 +89,8 @@ async def test_a_job_that_is_scheduled_leaves_those_before_it_to_others(
 
 
 async def test_jobs_before_one_that_is_refused_are_told_of(
-    app: Staffa, heard: Heard, monkeypatch: pytest.MonkeyPatch
+    app: Staffa, heard: Heard, clock: VirtualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    clock = VirtualClock()
-    monkeypatch.setattr("staffa.client.wakeups.SYSTEM_CLOCK", clock)
     await app.enqueue(Job(worker="a.b", queue="mail"))
     await app.enqueue(Job(worker="a.b", queue="mail"))
     _refuse(monkeypatch, DataRefused("no such value", sqlstate="22P02"))

@@ -25,8 +25,8 @@ def load(path: str) -> Any:
 def exporter(package: str, exports: Mapping[str, str]) -> Callable[[str], Any]:
     """Return the ``__getattr__`` of a package that imports what it exports when it is asked for.
 
-    A process that runs jobs for another one needs an eighth of the package, and imports nothing
-    else. Modules of the package are found in the same way.
+    A process that runs jobs for another one needs a third of ours, and imports nothing else.
+    Modules of the package are found in the same way.
 
     Args:
         package: The package.

@@ -16,5 +16,5 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
         >>> nearest("x", ["queues", "cron"]) is None
         True
     """
-    found: list[str] = load("difflib:get_close_matches")(name, list(known), n=1)
+    found: list[str] = load("difflib:get_close_matches")(name, sorted(known), n=1)
     return found[0] if found else None

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from difflib import get_close_matches
+
+from staffa._internal.nearest import nearest
 
 _DEFAULT_QUEUE = "default"
-_ALIKE = 0.6
 _NO_WORKERS = (
     "no worker is known here, so no job can run: name the modules that define them in the setting "
     "imports, or with --import"
@@ -34,15 +34,5 @@ def find_oversights(running: Collection[str], worker_queues: Collection[str | No
     return [
         f"no worker here has the queue {queue!r}: did you mean {near!r}?"
         for queue in sorted(set(running) - named)
-        if (near := find_near(queue, missing)) is not None
+        if (near := nearest(queue, missing)) is not None
     ]
-
-
-def find_near(name: str, known: Collection[str]) -> str | None:
-    """Return the known name that another one was probably meant to be.
-
-    Example:
-        >>> find_near("mial", ["mail", "video"])
-        'mail'
-    """
-    return next(iter(get_close_matches(name, sorted(known), n=1, cutoff=_ALIKE)), None)

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from staffa._internal.nearest import nearest
 from staffa.cli.audit import audited
 from staffa.cli.dynamic_queues import add, delete, set_
 from staffa.cli.groups import Commands
@@ -15,7 +16,6 @@ from staffa.cli.loading import import_modules, import_option
 from staffa.cli.numbers import WholeNumber
 from staffa.cli.options import command, open_backend, open_client
 from staffa.cli.output import Output, printable
-from staffa.cli.oversights import find_near
 from staffa.cli.queue_status import (
     describe_queue,
     judge_queues,
@@ -259,7 +259,7 @@ async def _tell_doubts(config: Config, output: Output, names: Sequence[str]) -> 
         running = await backend.engine.survey.count_running()
     busy = {one.queue for one in waiting} | {one.queue for one in running}
     for name in names:
-        near = find_near(name, busy)
+        near = nearest(name, busy)
         if name not in busy and near is not None:
             told = f"no job of queue {name!r} waits or runs: did you mean {near!r}?"
             click.echo(printable(told), err=True)

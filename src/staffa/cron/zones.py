@@ -49,7 +49,7 @@ def load_zone(name: object) -> ZoneInfo:
         except (KeyError, ValueError, OSError):  # unknown, no name at all, a folder of zones
             pass
     shown = str(name)[:_MAX_CHARACTERS]
-    near = nearest(shown, sorted(available_timezones()))
+    near = nearest(shown, available_timezones())
     remedy = f"did you mean {near!r}?" if near else "write one such as 'Europe/Berlin' or 'UTC'"
     raise ConfigError(f"unknown time zone {shown!r}: {remedy}")
 

@@ -271,8 +271,11 @@ class PlannedOnce:
             DatabaseError: In the subclass that tells what to do about it.
         """
         if not self._connection.busy:
-            with suppress(StatementConflict):
+            try:
                 return await self._connection.run(statement)
+            except StatementConflict as error:
+                if error.sqlstate not in _REPEATABLE_STATES:
+                    raise
         return await self._pool.run_together(Statements.of(statement))
 
     async def close(self) -> None:
