@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import pytest
 
+from staffa.drivers.array_types import Connection
 from staffa.engine import Engine, Producer
 from tests.conformance.graphs import Flows
 from tests.conformance.runs import Runs
@@ -79,6 +81,19 @@ def variant(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
         return SqliteStore(tmp_path / "jobs.db")
     way = request.getfixturevalue("bouncer_dsn") if "PgBouncer" in request.param else None
     return PostgresStore(request.getfixturevalue(source), way)
+
+
+@pytest.fixture(autouse=True)
+def types_are_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    """None of our connections asks for types, which takes long behind a pooler."""
+    ask: Any = asyncpg.Connection._introspect_types  # type: ignore[attr-defined]
+
+    async def ask_on_others(self: asyncpg.Connection, types: set[int], seconds: float) -> Any:
+        if type(self) is Connection:
+            pytest.fail(f"a statement needs types that have to be asked for: {sorted(types)}")
+        return await ask(self, types, seconds)
+
+    monkeypatch.setattr(asyncpg.Connection, "_introspect_types", ask_on_others)
 
 
 @pytest.fixture

@@ -28,6 +28,7 @@ from asyncpg.pool import PoolConnectionProxy
 
 from staffa._internal.kill_points import sender
 from staffa._internal.sql import load_sql
+from staffa.drivers.array_types import Connection
 from staffa.drivers.failures import is_refused_setting, translated_errors
 from staffa.drivers.unanswered import send_statement
 from staffa.engine import Statement
@@ -143,7 +144,10 @@ class ConnectionSettings:
     async def _connect(self, settings: dict[str, str], **options: Any) -> asyncpg.Connection:
         try:
             connection: asyncpg.Connection = await asyncpg.connect(
-                self.dsn, timeout=CONNECT_SECONDS, server_settings=settings, **options
+                self.dsn,
+                timeout=CONNECT_SECONDS,
+                server_settings=settings,
+                **{**options, "connection_class": Connection},
             )
         except ValueError:  # of the parts of the DSN; what it says may be part of a password
             raise ConfigError(
