@@ -9,6 +9,15 @@ import pytest
 
 from staffa.drivers.asyncpg import ConnectionSettings
 from tests.plans.tables import stop_autovacuum
+from tests.support.schemas import Schemas
+
+
+@pytest.fixture
+async def prefix(schemas: Schemas) -> AsyncIterator[str]:
+    """A schema that is new: emptied ones keep the statistics of what other tests have written."""
+    name = await schemas.make()
+    yield name
+    schemas.drop(name)
 
 
 @pytest.fixture

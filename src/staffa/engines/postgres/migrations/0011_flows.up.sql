@@ -67,7 +67,9 @@ CREATE TABLE :"prefix".staffa_edges (
     CHECK (num_nonnulls(needs_job, needs_flow) = 1)
 ) WITH (fillfactor = 50);
 
-CREATE UNIQUE INDEX staffa_edges_job ON :"prefix".staffa_edges (job_id, needs_job) WHERE needs_job IS NOT NULL;
+-- The first holds all edges: those of a job are found by it without a word about what they lead to. After
+-- "needs_job IS NOT NULL", the planner might read all of the third, where its statistics know of no such edges.
+CREATE UNIQUE INDEX staffa_edges_job ON :"prefix".staffa_edges (job_id, needs_job);
 CREATE UNIQUE INDEX staffa_edges_flow ON :"prefix".staffa_edges (job_id, needs_flow) WHERE needs_flow IS NOT NULL;
 CREATE INDEX staffa_edges_needs_job ON :"prefix".staffa_edges (needs_job) WHERE needs_job IS NOT NULL;
 CREATE INDEX staffa_edges_needs_flow ON :"prefix".staffa_edges (needs_flow) WHERE needs_flow IS NOT NULL;

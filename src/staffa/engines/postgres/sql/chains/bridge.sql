@@ -25,7 +25,7 @@ WITH RECURSIVE given AS MATERIALIZED (
      CROSS JOIN LATERAL (
                SELECT own.needs_job, own.ended
                  FROM :"prefix".staffa_edges AS own
-                WHERE own.job_id = given.id AND own.needs_job IS NOT NULL
+                WHERE own.job_id = given.id AND (own.needs_job IS NULL)::int = 0
                   AND own.on_cancelled IS NOT NULL
                OFFSET 0
            ) AS own
@@ -39,7 +39,7 @@ WITH RECURSIVE given AS MATERIALIZED (
      CROSS JOIN LATERAL (
                SELECT own.needs_job, own.ended
                  FROM :"prefix".staffa_edges AS own
-                WHERE own.job_id = before.needed AND own.needs_job IS NOT NULL
+                WHERE own.job_id = before.needed AND (own.needs_job IS NULL)::int = 0
                   AND own.on_cancelled IS NOT NULL
                OFFSET 0
            ) AS own
@@ -80,7 +80,7 @@ WITH RECURSIVE given AS MATERIALIZED (
      CROSS JOIN LATERAL (
                SELECT own.needs_job
                  FROM :"prefix".staffa_edges AS own
-                WHERE own.job_id = last.job AND own.needs_job IS NOT NULL
+                WHERE own.job_id = last.job AND (own.needs_job IS NULL)::int = 0
                   AND own.on_cancelled IS NOT NULL
                OFFSET 0
            ) AS own

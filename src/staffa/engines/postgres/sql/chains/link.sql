@@ -31,7 +31,7 @@ WITH RECURSIVE kind AS (
       FROM foremost
       JOIN :"prefix".staffa_edges AS edge
         ON edge.job_id = foremost.tail
-       AND edge.needs_job IS NOT NULL
+       AND (edge.needs_job IS NULL)::int = 0
        AND edge.on_cancelled IS NOT NULL
       JOIN :"prefix".oban_jobs AS job ON job.id = edge.needs_job
      WHERE foremost.state = 'cancelled'
@@ -42,7 +42,7 @@ WITH RECURSIVE kind AS (
      CROSS JOIN LATERAL (
                SELECT edge.needs_job, edge.ended
                  FROM :"prefix".staffa_edges AS edge
-                WHERE edge.job_id = before.needed AND edge.needs_job IS NOT NULL
+                WHERE edge.job_id = before.needed AND (edge.needs_job IS NULL)::int = 0
                   AND edge.on_cancelled IS NOT NULL
                OFFSET 0
            ) AS edge

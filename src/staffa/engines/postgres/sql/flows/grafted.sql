@@ -3,7 +3,7 @@
 -- $1 bigint[]: the jobs.
 -- Edges of a chain don't count: see chains/link.sql. OFFSET 0 has the index asked for each flow and job: the planner
 -- takes the tables of flows for small.
--- Locks: none. Index: the primary keys, staffa_edges_job, staffa_edges_flow.
+-- Locks: none. Index: the primary keys, staffa_edges_job.
 WITH RECURSIVE first AS MATERIALIZED (
     SELECT job.id,
            CASE WHEN job.meta ? 'graft' THEN flow.parent ELSE flow.id END AS inside
@@ -19,10 +19,9 @@ WITH RECURSIVE first AS MATERIALIZED (
            ) AS flow
      WHERE NOT EXISTS (
                SELECT FROM :"prefix".staffa_edges AS edge
-                WHERE edge.job_id = job.id AND edge.needs_job IS NOT NULL AND edge.on_cancelled IS NULL)
-       AND NOT EXISTS (
-               SELECT FROM :"prefix".staffa_edges AS edge
-                WHERE edge.job_id = job.id AND edge.needs_flow IS NOT NULL)
+                WHERE edge.job_id = job.id AND (edge.on_cancelled IS NULL OR edge.needs_job IS NULL)
+               OFFSET 0
+           )
 ), climb AS (
     SELECT inside.id AS start, flow.id, flow.root, flow.parent, flow.options
       FROM (SELECT DISTINCT first.inside AS id FROM first) AS inside

@@ -21,7 +21,7 @@ SELECT job.id
                    EXISTS (
                        SELECT FROM :"prefix".staffa_edges AS edge
                         WHERE edge.job_id = job.id AND edge.ended IS NULL
-                          AND edge.needs_job IS NOT NULL
+                          AND (edge.needs_job IS NULL)::int = 0
                    )
                    OR EXISTS (
                        SELECT FROM :"prefix".staffa_flows AS chain

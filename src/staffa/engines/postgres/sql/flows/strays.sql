@@ -1,7 +1,7 @@
 -- Read what has ended though edges to it are open that should have been closed.
 -- $1 text[]: roots, $2 int: limit.
 -- OFFSET 0 has each table asked by its keys, however many the planner expects.
--- Locks: none. Index: staffa_steps_root, staffa_edges_job, staffa_edges_flow, the primary keys.
+-- Locks: none. Index: staffa_steps_root, staffa_edges_job, the primary keys.
 WITH step AS MATERIALIZED (
     SELECT step.*
       FROM unnest((SELECT $1::text[])) AS given (id)
@@ -25,7 +25,7 @@ WITH step AS MATERIALIZED (
      CROSS JOIN LATERAL (
                SELECT edge.needs_job, edge.on_cancelled, edge.on_discarded, edge.on_deleted
                  FROM :"prefix".staffa_edges AS edge
-                WHERE edge.job_id = step.job_id AND edge.needs_job IS NOT NULL AND edge.ended IS NULL
+                WHERE edge.job_id = step.job_id AND (edge.needs_job IS NULL)::int = 0 AND edge.ended IS NULL
                OFFSET 0
            ) AS edge
       LEFT JOIN LATERAL (
@@ -41,7 +41,7 @@ WITH step AS MATERIALIZED (
      CROSS JOIN LATERAL (
                SELECT edge.needs_flow
                  FROM :"prefix".staffa_edges AS edge
-                WHERE edge.job_id = step.job_id AND edge.needs_flow IS NOT NULL AND edge.ended IS NULL
+                WHERE edge.job_id = step.job_id AND (edge.needs_flow IS NULL)::int = 0 AND edge.ended IS NULL
                OFFSET 0
            ) AS edge
      CROSS JOIN LATERAL (

@@ -3,7 +3,7 @@
 -- or for what they have waited for before they were cancelled.
 -- $1 bigint[]: ids, $2 text[]: the versions that were read.
 -- Locks: the rows, in the order of their ids; what others hold is skipped, and found again later.
--- Index: the primary keys, staffa_edges_job, staffa_edges_flow, staffa_edges_needs_job; (SELECT $1) is there for the reason that
+-- Index: the primary keys, staffa_edges_job, staffa_edges_needs_job; (SELECT $1) is there for the reason that
 -- ack.sql gives.
 WITH gone AS (
     DELETE FROM :"prefix".oban_jobs AS job
@@ -29,7 +29,7 @@ WITH gone AS (
                               EXISTS (
                                   SELECT FROM :"prefix".staffa_edges AS edge
                                    WHERE edge.job_id = found.id AND edge.ended IS NULL
-                                     AND edge.needs_job IS NOT NULL
+                                     AND (edge.needs_job IS NULL)::int = 0
                               )
                               OR EXISTS (
                                   SELECT FROM :"prefix".staffa_flows AS chain
@@ -43,14 +43,9 @@ WITH gone AS (
                   FOR UPDATE OF found SKIP LOCKED
            ))
     RETURNING job.id, job.meta ?| ARRAY['workflow_id', 'batch_id', 'chain_id'] AS linked
-), by_job AS (
+), edges AS (
     DELETE FROM :"prefix".staffa_edges AS edge
      WHERE edge.job_id = ANY (ARRAY(SELECT gone.id FROM gone WHERE gone.linked))
-       AND edge.needs_job IS NOT NULL
-), by_flow AS (
-    DELETE FROM :"prefix".staffa_edges AS edge
-     WHERE edge.job_id = ANY (ARRAY(SELECT gone.id FROM gone WHERE gone.linked))
-       AND edge.needs_flow IS NOT NULL
 ), steps AS (
     DELETE FROM :"prefix".staffa_steps AS step
      WHERE step.job_id = ANY (ARRAY(SELECT gone.id FROM gone WHERE gone.linked))
