@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import cast
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
@@ -19,6 +18,7 @@ from staffa.engines.postgres import PostgresEngine
 from tests.chaos.history import Step
 from tests.chaos.witness import Witness
 from tests.conftest import MakeClient
+from tests.support.database import create_role
 from tests.support.events import Recorder, eventually
 from tests.support.proxy import Proxy
 from tests.support.rows import Rows
@@ -215,19 +215,14 @@ async def test_a_pool_that_is_exhausted_says_so_and_all_goes_on_afterwards(
 async def test_a_server_without_a_free_connection_is_asked_again_until_it_has_one(
     make_client: MakeClient, dsn: str, rows: Rows, witness: Witness, events: Recorder
 ) -> None:
-    role = f"staffa_worker_{uuid.uuid4().hex[:8]}"
     schema = quote_identifier(rows.prefix)
     execute = rows.connection.execute
-    parts = urlsplit(dsn)
-    account = parts.netloc.rpartition("@")[0]
+    role, own = await create_role(rows.connection, dsn)
     await execute(
-        f"CREATE ROLE {role} LOGIN PASSWORD '{parts.password or role}';"
         f"GRANT USAGE ON SCHEMA {schema} TO {role};"
         f"GRANT ALL ON ALL TABLES IN SCHEMA {schema} TO {role};"
         f"GRANT ALL ON ALL SEQUENCES IN SCHEMA {schema} TO {role};"
     )
-    own = urlunsplit(parts._replace(netloc=parts.netloc.replace(account, account.replace(
-        parts.username or "", role, 1), 1)))  # fmt: skip
     sender = make_client()
     async with make_client(dsn=own, queues={"default": 2}, **CALM):
         await witness.enqueue(sender, 20)

@@ -101,6 +101,18 @@ async def test_jobs_before_one_that_is_refused_are_told_of(
     await eventually(lambda: len(heard) == 2, "the second")
 
 
+async def test_nobody_is_told_of_a_job_that_is_refused(
+    app: Staffa, heard: Heard, sent: Recorder, clock: VirtualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tries = _refuse(monkeypatch, DataRefused("no such value", sqlstate="22P02"))
+    with pytest.raises(DataRefused):
+        await app.enqueue(Job(worker="a.b", queue="mail"))
+    assert len(tries) == 1
+    await app.stop()  # which sends what waits
+    assert sent.of(SENT) == []
+    assert heard == []
+
+
 async def test_unique_jobs_are_told_of_by_a_statement_of_its_own(
     app: Staffa, heard: Heard, sent: Recorder
 ) -> None:

@@ -58,6 +58,20 @@ def with_database(dsn: str, name: str) -> str:
     return urlunsplit(urlsplit(dsn)._replace(path=f"/{name}"))
 
 
+async def create_role(
+    connection: asyncpg.Connection, dsn: str, options: str = ""
+) -> tuple[str, str]:
+    """Make a role that may log in, and return its name and the way to the database as it."""
+    role = f"staffa_test_{uuid.uuid4().hex[:8]}"
+    parts = urlsplit(dsn)
+    await connection.execute(
+        f"CREATE ROLE {role} LOGIN PASSWORD '{parts.password or role}' {options}"
+    )
+    account, _, place = parts.netloc.rpartition("@")
+    own = account.replace(parts.username or "", role, 1)
+    return role, urlunsplit(parts._replace(netloc=f"{own}@{place}"))
+
+
 async def _execute(dsn: str, statement: str) -> None:
     connection = await asyncpg.connect(dsn)
     try:

@@ -50,13 +50,14 @@ class Wakes(NamedTuple):
         everywhere: Tells all processes.
         soon: Does so soon, from any thread.
         here: Tells this process.
-        along: Tells whether the statement that writes a job is to tell the others.
+        along: Returns the wake-ups that the statement which writes a job is to take along, when
+            it tells the others of it; None if it is not to.
     """
 
     everywhere: Callable[[Collection[str]], Awaitable[None]]
     soon: Callable[[Collection[str]], None]
     here: Callable[[Collection[str]], None]
-    along: Callable[[str], bool]
+    along: Callable[[str], Collection[str] | None]
 
 
 class Insertion:
@@ -99,21 +100,29 @@ class Insertion:
             return await run_inline(jobs, self._config, self._clock)
         backend = await self._make_ready_for(jobs, notify, may_wait=conn is None)
         sealed = self._sealed(jobs)
-        if conn is None and backend.engine.can_wake(sealed) and self._wakes.along(sealed[0].queue):
-            return await self._write_waking(backend, sealed)
+        if conn is None and backend.engine.can_wake(sealed):
+            along = self._wakes.along(sealed[0].queue)
+            if along is not None:
+                return await self._write_waking(backend, sealed, along)
         stored = await backend.engine.enqueue_jobs(sealed, conn=conn)
         await self._tell(backend, Written.of(stored), conn, notify)
         return stored
 
-    async def _write_waking(self, backend: Backend, jobs: list[Job]) -> list[Job]:
+    async def _write_waking(
+        self, backend: Backend, jobs: list[Job], along: Collection[str]
+    ) -> list[Job]:
         """Write jobs by a statement that wakes their queue, unless no more can be notified of."""
         try:
-            stored = await backend.engine.enqueue_jobs(jobs, wake=True)
-        except BaseException as error:
-            if not isinstance(error, DatabaseError) or error.sqlstate != _TOO_MANY_NOTIFICATIONS:
-                self._wakes.soon([jobs[0].queue])  # it was to tell of jobs before it as well
-                raise
-            stored = await backend.engine.enqueue_jobs(jobs)
+            try:
+                stored = await backend.engine.enqueue_jobs(jobs, wake=True)
+            except DatabaseError as error:
+                if error.sqlstate != _TOO_MANY_NOTIFICATIONS:
+                    raise
+                stored = await backend.engine.enqueue_jobs(jobs)
+        except BaseException:
+            if along:  # of jobs that were written before
+                self._wakes.soon(along)
+            raise
         self._wakes.here(self._note(Written.of(stored)))
         return stored
 

@@ -257,10 +257,10 @@ class Lifecycle:
         """Tell this process."""
         self._tell_node(lambda node: node.supervisor.wake(queues))
 
-    def _wakes_along(self, queue: str) -> bool:
-        """Tell whether the statement that writes a job is to tell the others."""
+    def _wakes_along(self, queue: str) -> Collection[str] | None:
+        """Return what the statement that writes a job tells of besides; None if it does not."""
         home = self._homes.here()
-        return home is not None and home.wakeups.goes_along(queue)
+        return None if home is None else home.wakeups.goes_along(queue)
 
     def _wake_soon(self, queues: Collection[str]) -> None:
         """Do the same soon, from any thread: on a loop that the client uses, if one still runs."""

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 
 from staffa._internal.clock import SYSTEM_CLOCK
 from staffa.errors import DatabaseError
@@ -49,20 +49,20 @@ class Wakeups(Service):
         """Tell of queues a moment later from now on where this process takes their jobs itself."""
         self._taken_here = taken_here
 
-    def goes_along(self, queue: str) -> bool:
-        """Tell whether the statement that writes a job is to wake its queue; it counts as sent.
+    def goes_along(self, queue: str) -> Collection[str] | None:
+        """Return the wake-ups that the statement which writes a job is to take along; None for no.
 
-        Not soon after the last wake-up, nor where another queue waits for the next or others are to
-        hear of this one later.
+        It is to wake the job's queue as well, which counts as sent. Not soon after the last
+        wake-up, nor where another queue waits for the next or others are to hear of this one later.
         """
         now = SYSTEM_CLOCK.monotonic()
         if now < self._sent_at + _ALONG_SECONDS or (self.running and self._taken_here(queue)):
-            return False
+            return None
         if self._waiting and self._waiting != {queue}:
-            return False
-        self._waiting.clear()
+            return None
+        taken, self._waiting = self._waiting, set()
         self._sent_at = now
-        return True
+        return taken
 
     async def send(self, queues: Iterable[str]) -> None:
         """Wake queues on all nodes: at once, or together with others right after a wake-up."""

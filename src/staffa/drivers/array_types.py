@@ -8,6 +8,7 @@ numbers of these types have been the same in every version of PostgreSQL, so not
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from types import SimpleNamespace
 from typing import Any
 
@@ -37,9 +38,9 @@ class Connection(asyncpg.Connection):
     is asked as before.
     """
 
-    async def _introspect_types(self, typeoids: set[int], *args: Any) -> Any:
+    async def _introspect_types(self, typeoids: Iterable[int], *args: Any) -> Any:
         """Return what is known of types, and the statement that asked for them."""
-        if typeoids <= _ELEMENTS.keys():
+        if _ELEMENTS.keys() >= set(typeoids):
             return [_description(number) for number in typeoids], _NOT_ASKED
         return await super()._introspect_types(typeoids, *args)  # type: ignore[misc]  # private
 

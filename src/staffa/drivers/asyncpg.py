@@ -187,6 +187,11 @@ class Dedicated:
                 self._connection = await self._settings.connect()
             return await fetch(self._connection, statement, self._patience)
 
+    async def settle(self) -> None:
+        """Wait until no statement has its turn, or waits for it."""
+        async with self._turn:
+            pass
+
     async def close(self) -> None:
         """Close the connection."""
         connection, self._connection = self._connection, None

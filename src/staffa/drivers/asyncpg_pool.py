@@ -20,6 +20,7 @@ from asyncpg.pool import PoolConnectionProxy
 from asyncpg.transaction import Transaction
 
 from staffa._internal.backoff import Backoff
+from staffa._internal.clock import SYSTEM_CLOCK
 from staffa._internal.kill_points import boundary, sender
 from staffa.dialogues import all_of, hold
 from staffa.drivers.asyncpg import (
@@ -48,6 +49,8 @@ _CLOSE_SECONDS = 5.0
 _REPEATABLE_STATES = frozenset({"40001", "40P01"})
 _LOST_STATES = _REPEATABLE_STATES | {"23505"}
 _TRIES_OF_A_TRANSACTION = 6
+_TOO_MANY_CONNECTIONS = "53300"
+_REFUSED_SECONDS = 60.0
 
 
 class Run(Protocol):
@@ -253,7 +256,9 @@ class Pool:
 
 
 class PlannedOnce:
-    """A connection whose statements are planned once, and a pool that helps out while it is used.
+    """A connection whose statements are planned once, and a pool that helps out.
+
+    It does so while the connection is used, or where the server allows for no more connections.
 
     Args:
         settings: Where to connect.
@@ -263,6 +268,8 @@ class PlannedOnce:
     def __init__(self, settings: ConnectionSettings, pool: Pool) -> None:
         self._connection = Dedicated(settings.with_access(Access.PROBES))
         self._pool = pool
+        self._closed = False
+        self._refused_until = 0.0
 
     async def run(self, statement: Statement[T]) -> T:
         """Run a statement in a transaction of its own, again if it loses against others' locks.
@@ -270,17 +277,30 @@ class PlannedOnce:
         Raises:
             DatabaseError: In the subclass that tells what to do about it.
         """
-        if not self._connection.busy:
+        if self._can_run():
             try:
                 return await self._connection.run(statement)
             except StatementConflict as error:
                 if error.sqlstate not in _REPEATABLE_STATES:
                     raise
+            except DatabaseUnavailable as error:
+                if error.sqlstate != _TOO_MANY_CONNECTIONS:
+                    raise
+                self._refused_until = SYSTEM_CLOCK.monotonic() + _REFUSED_SECONDS
         return await self._pool.run_together(Statements.of(statement))
 
     async def close(self) -> None:
-        """Close the connection."""
+        """Close the connection, once the statement under way is done if that is soon."""
+        self._closed = True
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_CLOSE_SECONDS):
+                await self._connection.settle()
         await self._connection.close()
+
+    def _can_run(self) -> bool:
+        if self._closed or self._connection.busy:
+            return False
+        return not self._refused_until or SYSTEM_CLOCK.monotonic() > self._refused_until
 
 
 async def _give_back(

@@ -35,7 +35,7 @@ class WritesNew(Protocol):
         """Insert jobs if all of their keys are new."""
 
     def note_known(self) -> None:
-        """Note that somebody had a key."""
+        """Note that somebody had a key, or was likely to."""
 
     def take_back(self, ids: Sequence[int]) -> Statement[None]:
         """Delete jobs that were just written."""

@@ -44,7 +44,7 @@ class JobStatements(Area):
 
     def is_single(self, jobs: Sequence[Job]) -> bool:
         """Tell whether jobs are one that a plain insert does for."""
-        if len(jobs) != 1 or self.signed or self.dialect != "postgres":
+        if len(jobs) != 1 or self.signed:
             return False
         return jobs[0].unique is None and jobs[0].chain is None
 

@@ -68,7 +68,8 @@ CREATE TABLE :"prefix".staffa_edges (
 ) WITH (fillfactor = 50);
 
 -- The first holds all edges: those of a job are found by it without a word about what they lead to. After
--- "needs_job IS NOT NULL", the planner might read all of the third, where its statistics know of no such edges.
+-- "needs_job IS NOT NULL", the planner might read all of the third, where its statistics know of no such edges;
+-- so statements say that by "(needs_job IS NULL)::int = 0", which it does not match with indexes.
 CREATE UNIQUE INDEX staffa_edges_job ON :"prefix".staffa_edges (job_id, needs_job);
 CREATE UNIQUE INDEX staffa_edges_flow ON :"prefix".staffa_edges (job_id, needs_flow) WHERE needs_flow IS NOT NULL;
 CREATE INDEX staffa_edges_needs_job ON :"prefix".staffa_edges (needs_job) WHERE needs_job IS NOT NULL;

@@ -5,7 +5,8 @@
 -- $1 bigint[]: the jobs; the rows of deleted ones are gone, those of their edges not yet; $2 text[]: their
 -- flows.
 -- Locks: the steps, the chains, which the transaction holds. Index: staffa_edges_needs_job,
--- staffa_edges_job, the primary keys; OFFSET 0 has them asked for each job, see flows/close_jobs.sql.
+-- staffa_edges_job (see migration 11 for ::int = 0), the primary keys; OFFSET 0 has them asked for each job,
+-- see flows/close_jobs.sql.
 WITH RECURSIVE given AS MATERIALIZED (
     SELECT DISTINCT found.id, job.id IS NULL AS deleted
       FROM unnest((SELECT $1::bigint[])) AS found (id)

@@ -1,6 +1,6 @@
 -- Read which of some jobs stay though they have ended: see jobs/prune.sql.
 -- $1 bigint[]: the jobs.
--- Locks: none. Index: the primary keys, staffa_edges_needs_job, staffa_edges_job.
+-- Locks: none. Index: the primary keys, staffa_edges_needs_job, staffa_edges_job; see migration 11 for ::int = 0.
 SELECT job.id
   FROM unnest((SELECT $1::bigint[])) AS given (id)
   JOIN :"prefix".oban_jobs AS job ON job.id = given.id

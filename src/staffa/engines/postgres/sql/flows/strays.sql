@@ -1,7 +1,7 @@
 -- Read what has ended though edges to it are open that should have been closed.
 -- $1 text[]: roots, $2 int: limit.
 -- OFFSET 0 has each table asked by its keys, however many the planner expects.
--- Locks: none. Index: staffa_steps_root, staffa_edges_job, the primary keys.
+-- Locks: none. Index: staffa_steps_root, staffa_edges_job (see migration 11 for ::int = 0), the primary keys.
 WITH step AS MATERIALIZED (
     SELECT step.*
       FROM unnest((SELECT $1::text[])) AS given (id)

@@ -3,8 +3,8 @@
 -- or for what they have waited for before they were cancelled.
 -- $1 bigint[]: ids, $2 text[]: the versions that were read.
 -- Locks: the rows, in the order of their ids; what others hold is skipped, and found again later.
--- Index: the primary keys, staffa_edges_job, staffa_edges_needs_job; (SELECT $1) is there for the reason that
--- ack.sql gives.
+-- Index: the primary keys, staffa_edges_job (see migration 11 for ::int = 0), staffa_edges_needs_job; (SELECT $1) is
+-- there for the reason that ack.sql gives.
 WITH gone AS (
     DELETE FROM :"prefix".oban_jobs AS job
      WHERE job.id = ANY (ARRAY(
