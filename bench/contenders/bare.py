@@ -84,7 +84,7 @@ def _dump(n: int) -> str:
 
 def _start(worker: str, args: str, loop: asyncio.AbstractEventLoop) -> asyncio.Task[None]:
     job = _JOBS[worker](**orjson.loads(args))
-    return asyncio.Task(job, loop=loop, eager_start=True)  # type: ignore[call-arg]  # from 3.12
+    return asyncio.Task(job, loop=loop, eager_start=True)  # type: ignore[call-arg,unused-ignore]  # from 3.12
 
 
 class Bare(Contender):
