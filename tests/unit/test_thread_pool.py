@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import AsyncIterator, Callable
 from contextvars import ContextVar
 from typing import Any
@@ -116,6 +117,33 @@ async def test_a_cancelled_caller_still_gets_what_the_function_returns_in_time(
     await asyncio.to_thread(begun.wait, 30)
     task.cancel()
     assert await task == "stopped in order"
+
+
+@pytest.mark.parametrize("error", [None, ValueError("too bad")])
+async def test_what_came_before_the_cancellation_and_was_not_told_yet_is_not_lost(
+    pool: ThreadPool, error: Exception | None
+) -> None:
+    release = threading.Event()
+    asked: list[str] = []
+
+    def work() -> str:
+        assert release.wait(30)
+        if error is not None:
+            raise error
+        return "done"
+
+    task = asyncio.ensure_future(pool.run(work, ask_to_stop=lambda: asked.append("stop")))
+    await asyncio.sleep(0)
+    release.set()
+    while not pool._replies:  # the loop is held up meanwhile
+        time.sleep(0.001)  # noqa: ASYNC251
+    task.cancel()
+    if error is None:
+        assert await task == "done"
+    else:
+        with pytest.raises(ValueError, match="too bad"):
+            await task
+    assert asked == []
 
 
 async def test_a_cancelled_caller_gets_the_error_that_the_function_raises_in_time(

@@ -29,10 +29,42 @@ from staffa.telemetry.catalogue import ThreadStuck
 PATIENCE_SECONDS = 1.0
 _IDLE_SECONDS = 30.0
 
-_Call = tuple[Callable[[], Any], contextvars.Context, "asyncio.Future[Any]"]
-_Reply = tuple["asyncio.Future[Any]", Any, BaseException | None]
 _Sleeper = threading.Lock
 """Held while a thread sleeps; who lets it go wakes that."""
+
+
+class _Call:
+    """A function to be called, and who waits for what becomes of it.
+
+    The future is awaited as it is, without `asyncio.shield`, which takes as long as all the rest of
+    a call. So it ends when the caller is cancelled, and another one takes its place.
+    """
+
+    __slots__ = ("context", "function", "future")
+
+    def __init__(self, function: Callable[[], Any], future: asyncio.Future[Any]) -> None:
+        self.function = function
+        self.context = contextvars.copy_context()
+        self.future = future
+
+    def answer(self, result: Any, error: BaseException | None) -> None:
+        """Tell what became of it."""
+        if self.future.cancelled():  # the caller will look soon
+            self.renew()
+        if error is None:
+            self.future.set_result(result)
+        elif isinstance(error, StopIteration):  # a future refuses it
+            self.future.set_exception(RuntimeError(f"the job raised {error!r}"))
+        else:
+            self.future.set_exception(error)
+
+    def renew(self) -> None:
+        """Take another future, in place of one that was cancelled with the caller."""
+        self.future = self.future.get_loop().create_future()
+        self.future.add_done_callback(_ignore)
+
+
+_Reply = tuple[_Call, Any, BaseException | None]
 
 
 class Threads(Protocol):
@@ -71,18 +103,18 @@ class ThreadPool:
         Raises:
             BaseException: What the function raises.
         """
-        future: asyncio.Future[Any] = self._loop.create_future()
-        self._submit((call, contextvars.copy_context(), future))
+        made = _Call(call, self._loop.create_future())
+        self._submit(made)
         try:
-            return await asyncio.shield(future)
+            return await made.future
         except asyncio.CancelledError:
-            if not future.done():
+            if made.future.cancelled():
+                made.renew()
                 ask_to_stop()
-                await asyncio.wait([future], timeout=PATIENCE_SECONDS)
-            if future.done():
-                return future.result()
+                await asyncio.wait([made.future], timeout=PATIENCE_SECONDS)
+            if made.future.done():
+                return made.future.result()
             emit(ThreadStuck, call=call, job=find_current_job())
-            future.add_done_callback(_ignore)
             raise
 
     def stop(self) -> None:
@@ -120,14 +152,13 @@ class ThreadPool:
     def _work(self) -> None:
         sleeper = threading.Lock()
         sleeper.acquire()
-        entry = self._next(sleeper)
-        while entry is not None:
-            call, context, future = entry
+        call = self._next(sleeper)
+        while call is not None:
             try:
-                reply: _Reply = (future, context.run(call), None)
+                reply: _Reply = (call, call.context.run(call.function), None)
             except BaseException as error:  # noqa: BLE001  # the executor judges what a job raises
-                reply = (future, None, error)
-            entry = self._reply(reply) or self._next(sleeper)
+                reply = (call, None, error)
+            call = self._reply(reply) or self._next(sleeper)
         with self._lock:
             self._threads.discard(threading.current_thread())
 
@@ -172,18 +203,11 @@ class ThreadPool:
     def _deliver(self) -> None:
         with self._lock:
             replies, self._replies = self._replies, []
-        for future, result, error in replies:
-            if future.done():
-                continue
-            if error is None:
-                future.set_result(result)
-            elif isinstance(error, StopIteration):  # a future refuses it
-                future.set_exception(RuntimeError(f"the job raised {error!r}"))
-            else:
-                future.set_exception(error)
+        for call, result, error in replies:
+            call.answer(result, error)
 
 
 def _ignore(future: asyncio.Future[Any]) -> None:
-    """Look at a result that comes too late, or asyncio would report it as never retrieved."""
+    """Look at what may come too late, or asyncio would report it as never retrieved."""
     if not future.cancelled():
         future.exception()
