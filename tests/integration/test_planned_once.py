@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import asyncpg
 import pytest
@@ -18,12 +19,9 @@ from tests.support.database import create_role
 from tests.support.events import eventually
 
 WHO: Statement[int] = Statement("SELECT pg_backend_pid() AS pid", (), lambda rows: rows[0]["pid"])
-
-
-def wait_for(lock: int) -> Statement[int]:
-    """Return a statement that waits for an advisory lock."""
-    sql = "SELECT pg_advisory_xact_lock($1), pg_backend_pid() AS pid"
-    return Statement(sql, (lock,), lambda rows: rows[0]["pid"])
+WAIT: Statement[int] = Statement(
+    "SELECT pg_advisory_xact_lock(7001), pg_backend_pid() AS pid", (), lambda rows: rows[0]["pid"]
+)
 
 
 class Both:
@@ -46,13 +44,20 @@ async def both(dsn: str) -> AsyncIterator[Both]:
     await made.close()
 
 
+@asynccontextmanager
+async def waiting(both: Both, connection: asyncpg.Connection) -> AsyncIterator[asyncio.Task[int]]:
+    """Have a statement wait for a lock until the end of the block."""
+    async with connection.transaction():
+        await connection.execute("SELECT pg_advisory_xact_lock(7001)")
+        task = asyncio.create_task(both.single.run(WAIT))
+        await eventually(lambda: both.single._connection.busy, "the statement that waits")
+        yield task
+
+
 async def test_while_it_is_used_the_pool_helps_out(
     both: Both, connection: asyncpg.Connection
 ) -> None:
-    async with connection.transaction():
-        await connection.execute("SELECT pg_advisory_xact_lock(7001)")
-        first = asyncio.create_task(both.single.run(wait_for(7001)))
-        await eventually(lambda: both.single._connection.busy, "the statement that waits")
+    async with waiting(both, connection) as first:
         other = await both.single.run(WHO)
     assert await first != other
     assert await both.single.run(WHO) == await first
@@ -61,14 +66,11 @@ async def test_while_it_is_used_the_pool_helps_out(
 async def test_a_statement_under_way_is_done_before_it_is_closed(
     both: Both, connection: asyncpg.Connection
 ) -> None:
-    async with connection.transaction():
-        await connection.execute("SELECT pg_advisory_xact_lock(7002)")
-        waiting = asyncio.create_task(both.single.run(wait_for(7002)))
-        await eventually(lambda: both.single._connection.busy, "the statement that waits")
+    async with waiting(both, connection) as task:
         closing = asyncio.create_task(both.close())
         await asyncio.sleep(0.05)
         assert not closing.done()
-    assert await waiting
+    assert await task
     await closing
 
 
@@ -76,13 +78,10 @@ async def test_it_does_not_wait_for_ever_to_be_closed(
     both: Both, connection: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(asyncpg_pool, "_CLOSE_SECONDS", 0.1)
-    async with connection.transaction():
-        await connection.execute("SELECT pg_advisory_xact_lock(7003)")
-        waiting = asyncio.create_task(both.single.run(wait_for(7003)))
-        await eventually(lambda: both.single._connection.busy, "the statement that waits")
+    async with waiting(both, connection) as task:
         await both.close()
         with pytest.raises(DatabaseError):
-            await waiting
+            await task
 
 
 async def test_what_comes_after_its_end_is_refused_and_opens_nothing(both: Both) -> None:

@@ -6,7 +6,8 @@
 -- waited itself: what it waited for is waited for then. A step of a workflow may depend on the same job: then both
 -- are one edge, with the stricter policies ("cancel" comes before "hold", and that before "ignore").
 -- Locks: the new jobs, then the rows of the chains, which are ours already. Index: the primary keys,
--- staffa_edges_job (see migration 11 for ::int = 0); ARRAY hides from the planner how many jobs there are, see jobs/ack.sql.
+-- staffa_edges_job (see migration 11 for ::int = 0); ARRAY hides from the planner how many jobs there are, see
+-- jobs/ack.sql.
 WITH RECURSIVE kind AS (
     SELECT found.place, found.value ->> 0 AS chain, found.value ->> 1 AS on_cancelled,
            found.value ->> 2 AS on_discarded
